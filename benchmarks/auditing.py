@@ -15,7 +15,7 @@ from benchmarks.measuring import report
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate
 from irsa_cli.core.audit.reach import who_can
-from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacBinding, RbacObjects, RbacRole, RbacRule, RbacSubject, RoleRef
 from tests.support.estates import ADMIN, READ, SA, account, admits, arn_of, cluster, estate, role
@@ -79,7 +79,7 @@ def _accounts(place: int) -> Iterator[AuditedAccount]:
         )
 
 
-def _role(number: int) -> BoundRole:
+def _role(number: int) -> Role:
     place, own = number % CLUSTERS, number // CLUSTERS
     home, space = f"c{place}", f"ns-{own % SPACES}"
     statements: tuple[Document, ...] = (admits(home, f"{SA}{space}:app-{own}"),)

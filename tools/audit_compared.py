@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from irsa_cli import __version__  # noqa: E402 - the package may not be installed
 from irsa_cli.core.audit.auditing import Audit  # noqa: E402
-from irsa_cli.core.inventory.bindings import BoundRole  # noqa: E402
+from irsa_cli.core.objects.role import Role  # noqa: E402
 from irsa_cli.core.policies.policy import as_list  # noqa: E402
 from irsa_cli.core.trust.rules.rule import TRUST_RULES  # noqa: E402
 from tests.support.estates import Planted, planted  # noqa: E402
@@ -55,7 +55,7 @@ class Corpus:
             if any(rule in _IDS for rule, _ in item.breaks)
         }
     )
-    tight: Mapping[str, BoundRole] = field(
+    tight: Mapping[str, Role] = field(
         default_factory=lambda: {role.name: role for _, role, _ in tight(TIGHT)}
     )
 
@@ -72,9 +72,9 @@ class Corpus:
             role = roles[name]
             inline = [
                 {"PolicyName": key, "PolicyDocument": {"Version": "2012-10-17", "Statement": _listed(value)}}
-                for key, value in role.documents.items()
+                for key, value in role.inline.items()
             ]
-            permissions = {"ManagedPolicyArns": list(role.attached), "Policies": inline}
+            permissions = {"ManagedPolicyArns": sorted(role.attached), "Policies": inline}
             given = {key: value for key, value in permissions.items() if value}
             yield f"{name}{_SUFFIX}", {"AssumeRolePolicyDocument": role.trust, **given}
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 from irsa_cli.aws.errors import call, pages
-from irsa_cli.aws.iam import attached_policies, inline_policies, managed_policy, or_none
+from irsa_cli.aws.iam import attached_policies, inline_policies, managed_policy, read_role
 from irsa_cli.aws.recent_writes import expect_role
-from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.errors import ServiceError, Unreadable
 
@@ -26,44 +28,34 @@ def provider_arns(iam: IAMClient) -> tuple[str, ...]:
     return tuple(item["Arn"] for item in found)
 
 
-def role(iam: IAMClient, name: str) -> Role | None:
+def whole_role(iam: IAMClient, name: str) -> Role | None:
     """A role with its policies, None when it doesn't exist.
 
     The documents of AWS's own policies are read where a boundary has to be compared with them; else they are
-    empty, as are those that may not be read.
+    empty.
     """
-    found = or_none(lambda: call(iam.get_role, RoleName=name)["Role"])
-    if found is None:
+    role = read_role(iam, name)
+    if role is None:
         return None
-    boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
 
-    unread: list[str] = []
-
-    def document(arn: str) -> Document:
-        if boundary:
+    def document(arn: str) -> Document | Unreadable:
+        if role.boundary:
             return managed_policy(iam, arn)
-        found = {} if ":iam::aws:" in arn else _read(lambda: managed_policy(iam, arn))
-        if isinstance(found, Unreadable):
-            unread.append(found.why)
-        return {} if isinstance(found, Unreadable) else found
+        return {} if ":iam::aws:" in arn else _read(lambda: managed_policy(iam, arn))
 
-    def policies() -> dict[str, Document]:
+    def with_policies() -> Role:
         with ThreadPoolExecutor(2) as pool:
             inline = pool.submit(inline_policies, iam, name)
-            documents = {arn: document(arn) for arn in sorted(attached_policies(iam, name))}
-        return {**documents, **inline.result()}
+            attached = attached_policies(iam, name)
+            documents = {arn: document(arn) for arn in sorted(attached)}
+        return replace(role, attached=attached, inline=inline.result(), documents=documents)
 
-    return Role(
-        arn=found["Arn"],
-        trust=cast("Document", found.get("AssumeRolePolicyDocument", {})),
-        max_session_duration=found.get("MaxSessionDuration", 3600),
-        created=found.get("CreateDate"),
-        tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
-        policies=_read(policies),
-        boundary=boundary,
-        boundary_policy=_read(lambda: managed_policy(iam, boundary)) if boundary else None,
-        unread=", ".join(unread),
-    )
+    answer = _read(with_policies)
+    whole = replace(role, unread=answer.why) if isinstance(answer, Unreadable) else answer
+    if not role.boundary:
+        return whole
+    limit = _read(lambda: managed_policy(iam, role.boundary))
+    return replace(whole, documents={**whole.documents, role.boundary: limit})
 
 
 def _read(work: Callable[[], T]) -> T | Unreadable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.bindings import unreadable
 from irsa_cli.aws.errors import pages
-from irsa_cli.aws.iam import PAGE, PARALLEL, FoundRole
-from irsa_cli.core.inventory.bindings import BoundRole, ReadRole, as_answered, policy_details, role_details
+from irsa_cli.aws.iam import PAGE, PARALLEL
+from irsa_cli.core.inventory.bindings import ReadRole, as_answered, policy_details, role_details
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.core.values.patience import Count
@@ -37,7 +38,7 @@ def pages_pay(wanted: int, left: int, page: int = PAGE) -> bool:
     return pages * CALLS_PER_PAGE <= wanted * CALLS_PER_ROLE
 
 
-def read_roles(iam: IAMClient, names: Collection[str]) -> dict[str, ReadRole]:
+def roles_with_policies(iam: IAMClient, names: Collection[str]) -> dict[str, ReadRole]:
     """These roles by name: None for a missing one, or why it can't be read; raises `ServiceError`."""
     found: dict[str, ReadRole] = {}
     # Not even one page pays for a few.
@@ -79,9 +80,9 @@ def _read_pages(iam: IAMClient, names: Collection[str], found: dict[str, ReadRol
     return True
 
 
-def read_account(iam: IAMClient, *, policies: bool = True) -> tuple[list[BoundRole], dict[str, Document]]:
+def read_account(iam: IAMClient, *, policies: bool = True) -> tuple[list[Role], dict[str, Document]]:
     """All roles of the account, and its (and AWS's attached) policies by ARN; raises `ServiceError`."""
-    roles: list[BoundRole] = []
+    roles: list[Role] = []
     documents: dict[str, Document] = {}
     read = iam.get_account_authorization_details
     kinds = ["Role", *(["LocalManagedPolicy", "AWSManagedPolicy"] if policies else [])]
@@ -92,7 +93,7 @@ def read_account(iam: IAMClient, *, policies: bool = True) -> tuple[list[BoundRo
     return roles, documents
 
 
-def _detailed(role: RoleDetailTypeDef) -> BoundRole:
+def _detailed(role: RoleDetailTypeDef) -> Role:
     return role_details({"AssumeRolePolicyDocument": {}, **role}, as_answered)
 
 
@@ -101,27 +102,12 @@ def _read_role(iam: IAMClient, name: str) -> ReadRole:
         attached = pool.submit(reading.attached_policies, iam, name)
         inline = pool.submit(reading.inline_policy_names, iam, name)
         try:
-            role = reading.find_role(iam, name)
+            role = reading.read_role(iam, name)
         except ServiceError as error:
             return unreadable(error)
     if role is None:
         return None
     try:
-        return bound_role(role, attached.result(), inline.result())
+        return replace(role, attached=attached.result(), listed_inline=frozenset(inline.result()))
     except ServiceError as error:
-        return replace(bound_role(role), hidden=unreadable(error).why)
-
-
-def bound_role(role: FoundRole, attached: Iterable[str] = (), inline: Iterable[str] = ()) -> BoundRole:
-    """A role that was read by its name, with its policies."""
-    return BoundRole(
-        arn=role.arn,
-        role_id=role.role_id,
-        trust=role.state.trust,
-        created=role.created,
-        tags=role.state.tags,
-        boundary=role.state.permissions_boundary,
-        attached=tuple(sorted(attached)),
-        inline=tuple(sorted(inline)),
-        last_used=role.last_used,
-    )
+        return replace(role, unread=unreadable(error).why)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from irsa_cli.aws.errors import call, pages, translate
 from irsa_cli.aws.shapes import OddAnswer
 from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, VpcEndpoint
-from irsa_cli.core.inventory.bindings import BoundRole
-from irsa_cli.core.objects.aws import Role
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.errors import Unreadable
 
@@ -31,16 +31,14 @@ def eks_facts(found: Mapping[str, Any]) -> EksFacts:
     )
 
 
-def whole_roles(roles: Iterable[BoundRole], policies: Mapping[str, Document]) -> dict[str, Role]:
-    """Roles by name, of what GetAccountAuthorizationDetails tells: not how long their sessions may be."""
-
-    def whole(item: BoundRole) -> Role:
-        known = {**{arn: policies.get(arn, {}) for arn in item.attached}, **item.documents}
-        limit = policies.get(item.boundary, _UNTOLD) if item.boundary else None
-        unread = "" if set(item.attached) <= set(policies) else _UNTOLD.why
-        return Role(item.arn, item.trust, None, item.created, item.tags, known, item.boundary, limit, unread)
-
-    return {item.name: whole(item) for item in roles}
+def whole_roles(roles: Iterable[Role], policies: Mapping[str, Document]) -> dict[str, Role]:
+    """Roles by name, of what GetAccountAuthorizationDetails tells: with the documents of their policies."""
+    whole = {}
+    for role in roles:
+        arns = {*role.attached, role.boundary} - {""}
+        documents = {arn: policies.get(arn, _UNTOLD) for arn in arns}
+        whole[role.name] = replace(role, documents=documents)
+    return whole
 
 
 def vpc_endpoints(

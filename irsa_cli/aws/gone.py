@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws.bindings import provider_arns
 from irsa_cli.aws.cluster import AT_ONCE, GoneCluster, NoCluster, cluster_names
 from irsa_cli.aws.errors import call
-from irsa_cli.aws.iam import find_roles, list_roles, provider
+from irsa_cli.aws.iam import list_roles, provider, read_roles
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.plan.states import CLUSTER_TAG
 from irsa_cli.core.planning.retire import issuer_key
@@ -44,9 +44,9 @@ def recognize(iam: IAMClient, cluster: Cluster, error: NoCluster) -> tuple[Clust
         own = [role.name for role in roles if role.path == default_role_path(cluster.name)]
         others = [role.name for role in roles if ":oidc-provider/" in json.dumps(role.trust)]
         if not any(
-            role.state.tags.get(CLUSTER_TAG) == cluster.arn
+            role.tags.get(CLUSTER_TAG) == cluster.arn
             for names in (own, sorted({*others} - {*own}))
-            for role in find_roles(iam, names)
+            for role in read_roles(iam, names)
         ):
             looked = f"no role or OIDC provider has irsa's tags for {cluster.arn}"
             raise error.but(details=(*error.details, looked))

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from irsa_cli.aws.errors import call, pages
 from irsa_cli.aws.recent_writes import server_time
 from irsa_cli.aws.shapes import unknown
-from irsa_cli.core.binding.current import CurrentRole
+from irsa_cli.core.objects.role import LISTED, Role
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import TRUST_LIMIT, Document, size
-from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.values import limits, patience
 from irsa_cli.core.values.errors import ServiceError, Unreadable, unless_denied
 from irsa_cli.core.values.patience import Count, current
@@ -39,20 +38,23 @@ def or_none(read: Callable[[], T]) -> T | None:
         return None
 
 
-def role_state(iam: IAMClient, name: str) -> tuple[RoleState, str] | None:
-    """A role and its RoleId, None if it doesn't exist. Its tags include irsa's."""
+def read_role(iam: IAMClient, name: str) -> Role | None:
+    """A role without its policies, None if it doesn't exist. Its tags include irsa's."""
     role = or_none(lambda: call(iam.get_role, RoleName=name)["Role"])
-    return None if role is None else (role_of(role), role["RoleId"])
+    if role is None:
+        return None
+    used = role.get("RoleLastUsed", {})
+    return Role(
+        role["Arn"],
+        replace(_state(role), unknown=unknown("Role", role)),
+        role_id=role["RoleId"],
+        created=role["CreateDate"],
+        last_used=used.get("LastUsedDate"),
+        used_in=used.get("Region", ""),
+    )
 
 
-def bare_role(iam: IAMClient, name: str) -> RoleState | None:
-    """The same without its RoleId."""
-    found = role_state(iam, name)
-    return None if found is None else found[0]
-
-
-def role_of(role: RoleTypeDef) -> RoleState:
-    """A role as GetRole shows it; ListRoles leaves out its tags and its boundary."""
+def _state(role: RoleTypeDef) -> RoleState:
     return RoleState(
         path=role["Path"],
         trust=cast("Document", role.get("AssumeRolePolicyDocument", {})),
@@ -60,26 +62,40 @@ def role_of(role: RoleTypeDef) -> RoleState:
         max_session_duration=role.get("MaxSessionDuration", 3600),
         permissions_boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ""),
         tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
-        unknown=unknown("Role", role),
     )
 
 
 def current_role(
-    iam: IAMClient, name: str, *, policies: Callable[[CurrentRole], bool] = lambda role: True
-) -> CurrentRole | None:
-    """A role, None if it doesn't exist; with what is attached to it if `policies` wants it."""
+    iam: IAMClient, name: str, *, policies: Callable[[Role], bool] = lambda role: True
+) -> Role | None:
+    """A role, None if it doesn't exist; with its policies if `policies` says so of the role without them."""
 
-    def read() -> CurrentRole | None:
-        found = role_state(iam, name)
-        if found is None:
-            return None
-        bare = CurrentRole(found[0], role_id=found[1])
-        return replace(with_policies(iam, name, found[0]), role_id=found[1]) if policies(bare) else bare
+    def read() -> Role | None:
+        role = read_role(iam, name)
+        if role is None or not policies(role):
+            return role
+        return with_policies(iam, role)
 
     return until_they_agree(read)
 
 
-def until_they_agree(read: Callable[[], CurrentRole | None]) -> CurrentRole | None:
+def expected_role(iam: IAMClient, name: str) -> Role | None:
+    """A role with its policies, None if it doesn't exist; all is asked for at once, as it is likely there."""
+
+    def read() -> Role | None:
+        with ThreadPoolExecutor(3) as pool:
+            answer = pool.submit(read_role, iam, name)
+            attached = pool.submit(attached_policies, iam, name)
+            inline = pool.submit(inline_policies, iam, name)
+        role = answer.result()
+        if role is None:
+            return None
+        return replace(role, attached=attached.result(), inline=inline.result())
+
+    return until_they_agree(read)
+
+
+def until_they_agree(read: Callable[[], Role | None]) -> Role | None:
     """Read a role and its policies until both are there or the role is not: one answer may be old."""
     began, wait = time.monotonic(), limits.PROPAGATION_SECONDS / 60
     while True:
@@ -94,39 +110,36 @@ def until_they_agree(read: Callable[[], CurrentRole | None]) -> CurrentRole | No
         wait = min(wait * 2, 2.0)
 
 
-def with_policies(iam: IAMClient, name: str, state: RoleState) -> CurrentRole:
-    """A role that was read, with what is attached to it."""
+def with_policies(iam: IAMClient, role: Role) -> Role:
+    """A role with its policies: the documents of the inline ones."""
     with ThreadPoolExecutor(2) as pool:
-        attached = pool.submit(attached_policies, iam, name)
-        inline = pool.submit(inline_policies, iam, name)
-    return CurrentRole(state, attached.result(), inline.result())
+        attached = pool.submit(attached_policies, iam, role.name)
+        inline = pool.submit(inline_policies, iam, role.name)
+    return replace(role, attached=attached.result(), inline=inline.result())
 
 
-def with_power(iam: IAMClient, name: str, role: CurrentRole) -> CurrentRole:
-    """A role that was read, with its policies and what of them is much; what is hidden is not harmless."""
+def with_documents(iam: IAMClient, role: Role) -> Role:
+    """A role with what its policies and its boundary say, or why that can't be read."""
     try:
-        found = with_policies(iam, name, role.state)
+        role = with_policies(iam, role)
     except ServiceError as error:
-        return _unread(role, error)
-    return judged(iam, replace(found, role_id=role.role_id))
+        return _hidden(role, error)
+    return with_managed_documents(iam, role)
 
 
-def judged(iam: IAMClient, role: CurrentRole) -> CurrentRole:
-    """A role that was read with its policies, and what of them is much."""
-    limit = role.state.permissions_boundary
+def with_managed_documents(iam: IAMClient, role: Role) -> Role:
+    """A role that was read with its policies, with what the managed ones and its boundary say."""
+    arns = sorted({*role.attached, *filter(None, [role.boundary])})
     try:
-        documents = {arn: managed_policy(iam, arn) for arn in sorted(role.attached)}
-        allowed = managed_policy(iam, limit) if limit else None
+        return replace(role, documents={arn: managed_policy(iam, arn) for arn in arns})
     except ServiceError as error:
-        return _unread(role, error)
-    much = power(role.attached, {**documents, **role.inline}, limit, allowed)
-    return replace(role, power=f"it may do much: {much}" if much else "")
+        return _hidden(role, error)
 
 
-def _unread(role: CurrentRole, error: ServiceError) -> CurrentRole:
+def _hidden(role: Role, error: ServiceError) -> Role:
     if error.status != 403:
         raise error
-    return replace(role, power=f"its permissions can't be read: {error.reason}")
+    return replace(role, unread=error.reason)
 
 
 def attached_policies(iam: IAMClient, role: str) -> frozenset[str]:
@@ -238,90 +251,49 @@ PAGE = 1000
 
 
 @dataclass(frozen=True)
-class ListedRole:
-    """A role as ListRoles shows it: without tags, boundary and use."""
-
-    name: str
-    arn: str
-    path: str
-    trust: Document
-    created: datetime
-
-
-@dataclass(frozen=True)
 class Listing:
     """All roles of an account, and IAM's clock when it listed them."""
 
-    roles: tuple[ListedRole, ...]
+    roles: tuple[Role, ...]
     now: datetime
 
 
 def list_roles(iam: IAMClient, path: str = "/") -> Listing:
-    """All roles of the account whose path begins so; IAM itself leaves out the others."""
-    found: list[ListedRole] = []
+    """All roles of the account whose path begins so; IAM itself leaves out the others.
+
+    Of each, the list leaves out its tags, its boundary and its use.
+    """
+    roles: list[Role] = []
     now = datetime.now(timezone.utc)
     for page in pages(iam.list_roles, "Marker", PathPrefix=path, MaxItems=PAGE):
         now = server_time(page["ResponseMetadata"]) or now
-        found += [
-            ListedRole(
-                role["RoleName"],
+        roles += [
+            Role(
                 role["Arn"],
-                role["Path"],
-                cast("Document", role.get("AssumeRolePolicyDocument", {})),
-                role["CreateDate"],
+                _state(role),
+                role_id=role["RoleId"],
+                created=role["CreateDate"],
+                left_out=LISTED,
             )
             for role in page["Roles"]
         ]
-    return Listing(tuple(found), now)
+    return Listing(tuple(roles), now)
 
 
 PARALLEL = 8
 
 
-@dataclass(frozen=True)
-class FoundRole:
-    """A role as GetRole shows it. `last_used` is None when IAM knows of no use in the last 400 days.
-
-    https://docs.aws.amazon.com/IAM/latest/APIReference/API_RoleLastUsed.html
-    """
-
-    name: str
-    arn: str
-    role_id: str
-    state: RoleState
-    created: datetime
-    last_used: datetime | None
-    used_in: str = ""
-    """The region of its last use."""
-
-
-def find_roles(iam: IAMClient, names: Sequence[str]) -> list[FoundRole]:
-    """These roles with tags and use, as many at the same time as IAM bears; those that are gone left out."""
+def read_roles(iam: IAMClient, names: Sequence[str]) -> list[Role]:
+    """These roles without their policies, as many at once as IAM bears; those that are gone are left out."""
     if not names:
         return []
     count = Count("roles", len(names))
 
-    def find(name: str) -> FoundRole | None:
-        role = find_role(iam, name)
+    def read(name: str) -> Role | None:
+        role = read_role(iam, name)
         count.one()
         return role
 
     with ThreadPoolExecutor(PARALLEL) as pool:
-        found = list(pool.map(find, names))
-    return [role for role in found if role is not None]
-
-
-def find_role(iam: IAMClient, name: str) -> FoundRole | None:
-    role = or_none(lambda: call(iam.get_role, RoleName=name)["Role"])
-    if role is None:
-        return None
-    used = role.get("RoleLastUsed", {})
-    return FoundRole(
-        name,
-        role["Arn"],
-        role["RoleId"],
-        role_of(role),
-        role["CreateDate"],
-        used.get("LastUsedDate"),
-        used.get("Region", ""),
-    )
+        roles = list(pool.map(read, names))
+    return [role for role in roles if role is not None]

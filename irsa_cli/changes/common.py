@@ -134,7 +134,7 @@ def delete_once(delete: Callable[[], object], missing: str = reading.NOT_THERE) 
 def check_role_is_there(iam: IAMClient, change: Change, run: Run, claim: Claim | None) -> None:
     """Raise `Gone` if something must be restored on a role that no longer exists."""
     role = change.target[0]
-    if claim is not None and not run.has_made(Kind.ROLE, role) and reading.bare_role(iam, role) is None:
+    if claim is not None and not run.has_made(Kind.ROLE, role) and reading.read_role(iam, role) is None:
         raise Gone(f"{change.kind.value} {change.name} is not restored", reason=f"role {role} is gone")
 
 

@@ -162,13 +162,13 @@ def _check_unused(
     for first in range(0, len(names), LOOKED_AT):
         others = [
             role
-            for role in reading.find_roles(iam, names[first : first + LOOKED_AT])
-            if counts_on_it(role.state.trust) and role.state.tags.get(TRANSACTION_TAG) != claim.transaction
+            for role in reading.read_roles(iam, names[first : first + LOOKED_AT])
+            if counts_on_it(role.trust) and role.tags.get(TRANSACTION_TAG) != claim.transaction
         ]
         if others:
             some = ", ".join([*(role.name for role in others[:3]), *(["…"] if len(others) > 3 else [])])
             raise Claimed(
                 f"{change.kind.value} {change.name} was left alone",
                 reason=f"it is trusted by roles that transaction {claim.transaction} did not create: {some}",
-                ended=all(lifecycle.commit_of(role.state.tags) in OVER for role in others),
+                ended=all(lifecycle.commit_of(role.tags) in OVER for role in others),
             )

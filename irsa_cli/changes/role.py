@@ -14,6 +14,7 @@ from typing import Any
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.changes import common
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import COMMIT_TAG, NOBODY, TRANSACTION_TAG, DocumentState, RoleState, State
 from irsa_cli.core.policies import policy
@@ -35,7 +36,7 @@ class RoleHandler(common.OnIam):
             return Applied(changed=False)
         return common.create_once(
             lambda: self._create(name, desired, run.transaction),
-            lambda: reading.role_state(self._iam, name),
+            lambda: reading.read_role(self._iam, name),
             lambda found: self._own(found, run.transaction),
             run,
             common.conflict(change, "a role of that name was created"),
@@ -44,19 +45,19 @@ class RoleHandler(common.OnIam):
     def _is_back(self, change: Change, name: str, desired: RoleState, run: Run) -> bool:
         """Whether a role whose deletion is rolled back exists: it never went, or has been recreated."""
         found = common.read_until(
-            lambda: reading.role_state(self._iam, name),
-            lambda it: it is None or same_role(it[0], desired),
+            lambda: reading.read_role(self._iam, name),
+            lambda it: it is None or same_role(it.state, desired),
             run,
         )
         if found is None:
             return False
         # Whosever mark it bears: what was there before is there.
-        if not same_role(found[0], desired):
+        if not same_role(found.state, desired):
             raise common.conflict(change, "another role of that name is there")
         return True
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
-        found = reading.role_state(self._iam, change.target[0])
+        found = reading.read_role(self._iam, change.target[0])
         if change.after is None:
             return Applied(changed=True) if found is None else None
         return None if found is None else self._own(found, transaction)
@@ -71,8 +72,8 @@ class RoleHandler(common.OnIam):
         """See `Handler.claimed`: another run that continues an incomplete role puts its own tag on it."""
         if change.after is None:
             return ""
-        found = reading.role_state(self._iam, change.target[0]) if ours else None
-        owner = transaction if found is None else found[0].tags.get(TRANSACTION_TAG, NOBODY)
+        found = reading.read_role(self._iam, change.target[0]) if ours else None
+        owner = transaction if found is None else found.tags.get(TRANSACTION_TAG, NOBODY)
         return "" if owner == transaction else f"transaction {owner} has claimed {change.name}"
 
     def _create(self, name: str, desired: RoleState, transaction: str) -> Applied:
@@ -94,35 +95,35 @@ class RoleHandler(common.OnIam):
             **{key: value for key, value in optional.items() if value},
         }
 
-    def _own(self, found: tuple[RoleState, str], transaction: str) -> Applied | None:
+    def _own(self, found: Role, transaction: str) -> Applied | None:
         """The existing role, if this run created it; another's may still be rolled back."""
-        if found[0].tags.get(TRANSACTION_TAG) != transaction:
+        if found.tags.get(TRANSACTION_TAG) != transaction:
             return None
-        return Applied(changed=True, identity={"RoleId": found[1]})
+        return Applied(changed=True, identity={"RoleId": found.role_id})
 
     def _delete(self, change: Change, name: str, run: Run, claim: Claim | None) -> Applied:
         before, owner = common.expect(RoleState, change.before), claim or Claim(run.transaction)
 
-        def is_ours(found: tuple[RoleState, str] | None) -> bool:
-            if found is None or owner.identity.get("RoleId", found[1]) != found[1]:
+        def is_ours(found: Role | None) -> bool:
+            if found is None or owner.identity.get("RoleId", found.role_id) != found.role_id:
                 return False
             # A run that deletes a role on purpose has put its own mark on it first.
-            return found[0].tags.get(TRANSACTION_TAG) == owner.transaction and same_role(found[0], before)
+            return found.tags.get(TRANSACTION_TAG) == owner.transaction and same_role(found.state, before)
 
         spreading = common.while_spreading(run)
         while True:
             with common.telling(Outcome.REFUSED):
-                found = common.read_until(lambda: reading.role_state(self._iam, name), is_ours, run)
+                found = common.read_until(lambda: reading.read_role(self._iam, name), is_ours, run)
             if found is None:
                 return Applied(changed=False)
-            if owner.identity.get("RoleId", found[1]) != found[1]:
-                raise common.not_ours(change, owner, f"RoleId {found[1]}")
-            common.check_tag(change, found[0].tags, owner)
-            if not same_role(found[0], before):
+            if owner.identity.get("RoleId", found.role_id) != found.role_id:
+                raise common.not_ours(change, owner, f"RoleId {found.role_id}")
+            common.check_tag(change, found.tags, owner)
+            if not same_role(found.state, before):
                 raise common.conflict(change, "its trust policy, tags or settings differ from what was there")
             try:
                 done = common.delete_once(lambda: self._send(change, run.transaction))
-                return replace(done, identity={"RoleId": found[1]})
+                return replace(done, identity={"RoleId": found.role_id})
             except ServiceError as error:
                 if error.code != "DeleteConflict":
                     raise

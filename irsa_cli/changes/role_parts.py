@@ -12,7 +12,7 @@ owns is in `irsa_cli.changes.trust_statement`.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import Asked, OnIam, conflict, expect, read_until, settle, tag_call, telling
 from irsa_cli.changes.trust_confirmation import TrustConfirmation
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,
@@ -29,7 +30,6 @@ from irsa_cli.core.plan.states import (
     CommitState,
     DocumentState,
     OwnerState,
-    RoleState,
     SettingsState,
     State,
     TagsState,
@@ -47,23 +47,23 @@ class _PartHandler(OnIam):
     """Changes one part of a role; the target begins with the role's name."""
 
     @abstractmethod
-    def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
+    def _has(self, role: Role, state: State | None, change: Change) -> bool:
         """Whether the role's part is in this state."""
 
-    def _set(self, change: Change, role: RoleState, run: Run) -> None:
+    def _set(self, change: Change, role: Role, run: Run) -> None:
         """Bring the part from what it is to the state after the change."""
         self._send(change, run.transaction)
 
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         """A part has no owner: its content is compared instead."""
 
-        def fits(role: RoleState | None) -> bool:
+        def fits(role: Role | None) -> bool:
             return role is not None and (
                 self._has(role, change.after, change) or self._may_change(role, change)
             )
 
         with telling(Outcome.REFUSED):
-            role = read_until(lambda: reading.bare_role(self._iam, change.target[0]), fits, run)
+            role = read_until(lambda: reading.read_role(self._iam, change.target[0]), fits, run)
         if role is None:
             if claim is None:
                 raise conflict(change, "the role is gone")
@@ -75,22 +75,22 @@ class _PartHandler(OnIam):
         self._set(change, role, run)
         return Applied(changed=True)
 
-    def _may_change(self, role: RoleState, change: Change) -> bool:
+    def _may_change(self, role: Role, change: Change) -> bool:
         return self._has(role, change.before, change)
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
         return self._there(change, change.after)
 
     def _there(self, change: Change, state: State | None) -> Applied | None:
-        role = reading.bare_role(self._iam, change.target[0])
+        role = reading.read_role(self._iam, change.target[0])
         return Applied(changed=True) if role is not None and self._has(role, state, change) else None
 
 
 class SettingsHandler(_PartHandler):
     """Description and session duration; the target is `(role name,)`."""
 
-    def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
-        return SettingsState(role.description, role.max_session_duration) == state
+    def _has(self, role: Role, state: State | None, change: Change) -> bool:
+        return SettingsState(role.state.description, role.state.max_session_duration) == state
 
     def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, Asked]:
         settings = expect(SettingsState, state)
@@ -104,10 +104,10 @@ class SettingsHandler(_PartHandler):
 class BoundaryHandler(_PartHandler):
     """The permissions boundary; the target is `(role name,)`."""
 
-    def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
-        return role.permissions_boundary == (state.arn if isinstance(state, BoundaryState) else "")
+    def _has(self, role: Role, state: State | None, change: Change) -> bool:
+        return role.boundary == (state.arn if isinstance(state, BoundaryState) else "")
 
-    def _set(self, change: Change, role: RoleState, run: Run) -> None:
+    def _set(self, change: Change, role: Role, run: Run) -> None:
         try:
             super()._set(change, role, run)
         except ServiceError as error:
@@ -131,17 +131,17 @@ class RoleTagsHandler(_PartHandler):
     call has not done nothing.
     """
 
-    def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
+    def _has(self, role: Role, state: State | None, change: Change) -> bool:
         wanted = expect(TagsState, state).values
         return all(role.tags.get(key) == value for key, value in wanted.items())
 
-    def _may_change(self, role: RoleState, change: Change) -> bool:
+    def _may_change(self, role: Role, change: Change) -> bool:
         before, after = expect(TagsState, change.before).values, expect(TagsState, change.after).values
         folded = {key.lower() for key in after}
         theirs = any(key.lower() in folded for key in role.tags if key not in after)
         return not theirs and all(role.tags.get(key) in (before.get(key), after[key]) for key in after)
 
-    def _set(self, change: Change, role: RoleState, run: Run) -> None:
+    def _set(self, change: Change, role: Role, run: Run) -> None:
         name, wanted = change.target[0], expect(TagsState, change.after)
         tags: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in wanted.put.items()]
         gone = [key for key in wanted.gone if key in role.tags]
@@ -189,7 +189,7 @@ class RoleTagsHandler(_PartHandler):
 class TrustPolicyHandler(_PartHandler):
     """The whole trust policy; the target is `(role name,)`."""
 
-    def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
+    def _has(self, role: Role, state: State | None, change: Change) -> bool:
         return policy.equal(role.trust, expect(DocumentState, state).document)
 
     def confirm(self, changes: Sequence[Change], run: Run, written: float) -> str:
@@ -260,7 +260,7 @@ class RoleOwnerHandler(OnIam):
 
     def _owner(self, change: Change) -> str | None:
         """Whose it is, None when it is gone."""
-        found = reading.bare_role(self._iam, change.target[0])
+        found = reading.read_role(self._iam, change.target[0])
         return None if found is None else found.tags.get(TRANSACTION_TAG, NOBODY)
 
 
@@ -296,8 +296,8 @@ class RoleCommitHandler(OnIam):
     def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, Asked]:
         return tag_call(change.target[0], COMMIT_TAG, _value_of(state))
 
-    def _tags(self, change: Change) -> dict[str, str] | None:
-        found = reading.bare_role(self._iam, change.target[0])
+    def _tags(self, change: Change) -> Mapping[str, str] | None:
+        found = reading.read_role(self._iam, change.target[0])
         return None if found is None else found.tags
 
 

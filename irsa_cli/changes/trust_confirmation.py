@@ -87,7 +87,7 @@ class TrustConfirmation:
         """
 
         def trust() -> Document | None:
-            found = reading.bare_role(self.iam, self.role)
+            found = reading.read_role(self.iam, self.role)
             return None if found is None else found.trust
 
         document = trust()

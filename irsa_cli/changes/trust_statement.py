@@ -122,7 +122,7 @@ class TrustStatementHandler(Unclaimed):
         return document if fits(document) else read_until(read, fits, run)
 
     def look(self, change: Change, transaction: str) -> bool:
-        found = reading.bare_role(self._iam, change.target[0])
+        found = reading.read_role(self._iam, change.target[0])
         return change.after is None if found is None else _is_done(change, found.trust)
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
@@ -139,7 +139,7 @@ class TrustStatementHandler(Unclaimed):
 
     def _read(self, change: Change, claim: Claim | None) -> Document | None:
         """The trust policy; None if the role is gone and nothing needs to be done."""
-        found = reading.bare_role(self._iam, change.target[0])
+        found = reading.read_role(self._iam, change.target[0])
         if found is not None:
             return found.trust
         if change.after is not None and claim is None:

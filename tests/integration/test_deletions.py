@@ -56,15 +56,15 @@ class Scene:
 
     @property
     def role(self) -> Change:
-        found = reading.role_state(self.iam, ROLE)
+        found = reading.read_role(self.iam, ROLE)
         assert found is not None
-        return Change(Kind.ROLE, (ROLE,), found[0], None)
+        return Change(Kind.ROLE, (ROLE,), found.state, None)
 
     def plan(self) -> Plan:
         current = reading.current_role(self.iam, ROLE)
         assert current is not None
         provider = Change(Kind.PROVIDER, (ARN,), reading.provider(self.iam, ARN), None)
-        return Plan.of([OWNER], [COMMIT], removal(ROLE, current), [self.role], [provider])
+        return Plan.of([OWNER], [COMMIT], removal(current), [self.role], [provider])
 
     def execute(self, plan: Plan) -> RunReport:
         return Transaction(plan, handlers(self.iam, None), MemoryJournal(), self.run).execute()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.objects.role import Role
 from irsa_cli.sandbox import ClusterSpec, RoleSpec, Sandbox
 from tests.support.eks import bearer
 from tests.support.estates import (
@@ -80,7 +79,7 @@ def plant(sandbox: Sandbox, tight: int = 100) -> dict[str, str]:
     return issuers
 
 
-def roles(issuers: dict[str, str], tight: int) -> Iterator[BoundRole]:
+def roles(issuers: dict[str, str], tight: int) -> Iterator[Role]:
     """All roles, with the issuers that the sandbox has."""
     every = [item.role for item in planted()]
     every += [role(f"tight{n}", admits("shop-prod", f"{SA}ok:tight{n}")) for n in range(tight)]
@@ -89,12 +88,12 @@ def roles(issuers: dict[str, str], tight: int) -> Iterator[BoundRole]:
         text = json.dumps(found.trust)
         for old, new in issuers.items():
             text = text.replace(old, new)
-        yield replace(found, trust=json.loads(text))
+        yield found.with_trust(json.loads(text))
 
 
-def _put(sandbox: Sandbox, iam: Any, found: BoundRole) -> None:
-    sandbox.put_roles([RoleSpec(found.name, found.trust, tags=found.tags, policies=found.attached)])
-    for name, document in found.documents.items():
+def _put(sandbox: Sandbox, iam: Any, found: Role) -> None:
+    sandbox.put_roles([RoleSpec(found.name, found.trust, tags=found.tags, policies=sorted(found.attached))])
+    for name, document in found.inline.items():
         iam.put_role_policy(RoleName=found.name, PolicyName=name, PolicyDocument=json.dumps(document))
     if found.boundary:
         iam.put_role_permissions_boundary(RoleName=found.name, PermissionsBoundary=READ)

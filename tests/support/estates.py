@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, AuditedCluster, Estate
-from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.rbac.objects import RBAC_GROUP, rbac_objects
@@ -67,10 +68,18 @@ def trust(*statements: Document) -> Document:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def role(name: str, *statements: Document, **more: Any) -> BoundRole:
+def role(
+    name: str,
+    *statements: Document,
+    attached: Collection[str] = (READ,),
+    tags: Mapping[str, str] | None = None,
+    boundary: str = "",
+    **more: Any,
+) -> Role:
     """A role that was used yesterday."""
-    known = {"created": NOW - timedelta(days=300), "last_used": NOW - timedelta(days=1), "attached": (READ,)}
-    return BoundRole(arn_of(name), f"AROA{name.upper()}", trust(*statements), **{**known, **more})
+    state = RoleState("/", trust(*statements), permissions_boundary=boundary, tags={**(tags or {})})
+    known = {"created": NOW - timedelta(days=300), "last_used": NOW - timedelta(days=1)}
+    return Role(arn_of(name), state, frozenset(attached), **{**known, **more})
 
 
 def account(name: str, role_name: str = "", namespace: str = "prod", **more: Any) -> AuditedAccount:
@@ -113,7 +122,7 @@ PODS: Document = {
 class Planted:
     """A role that is unsafe: the rules that it breaks, with how bad that is."""
 
-    role: BoundRole
+    role: Role
     breaks: tuple[tuple[str, str], ...]
 
 
@@ -225,10 +234,7 @@ def planted() -> Iterator[Planted]:
         admits("shop-prod", f"{SA}prod:b*", **like),
         breaks="can-become-administrator=high name-pattern=medium",
         attached=(),
-        inline=("p",),
-        documents={
-            "p": {"Statement": {"Effect": "Allow", "Action": "iam:AttachRolePolicy", "Resource": "*"}}
-        },
+        inline={"p": {"Statement": {"Effect": "Allow", "Action": "iam:AttachRolePolicy", "Resource": "*"}}},
     )
     yield plant(
         "w30",

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from irsa_cli.core.audit.estate import AuditedAccount, Estate
-from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import ACTION
 from tests.support import estates, makers
@@ -125,7 +125,7 @@ def _names() -> Iterator[str]:
         yield f"v{number}"
 
 
-def tight(number: int) -> Iterator[tuple[str, BoundRole, AuditedAccount | None]]:
+def tight(number: int) -> Iterator[tuple[str, Role, AuditedAccount | None]]:
     """So many roles as tools make them, each with its cluster and its ServiceAccount where that is on EKS."""
     on_eks = list(makers.ON_EKS.values())
     for place in range(number):
@@ -146,7 +146,7 @@ def tight(number: int) -> Iterator[tuple[str, BoundRole, AuditedAccount | None]]
             yield where, replace(made, arn=arn), AuditedAccount("tight", name, arn)
 
 
-def _role(name: str, document: Document) -> BoundRole:
+def _role(name: str, document: Document) -> Role:
     return estates.role(name, *document["Statement"])
 
 

@@ -8,15 +8,16 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from irsa_cli.core.doctor.facts import EksFacts, Facts, NodeMetadata, Subject, VpcEndpoint
-from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Environment, Pod, Volume
+from irsa_cli.core.objects.role import LISTED, Role, path_of
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.webhooks import Requirement, Webhook
-from irsa_cli.core.plan.states import ProviderState
+from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.values.cluster import Cluster, Reach
+from irsa_cli.core.values.errors import Unreadable
 from tests.support.trusts import trust_of
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
@@ -119,10 +120,25 @@ def annotated(**annotations: str) -> ServiceAccount:
     )
 
 
-def role(**fields: Any) -> Role:
+def role(
+    arn: str = ROLE,
+    trust: Document = TRUST,
+    *,
+    policies: Mapping[str, Document] = {"read": READ_S3},
+    tags: Mapping[str, str] | None = None,
+    boundary: str = "",
+    boundary_policy: Document | Unreadable | None = None,
+    created: datetime = NOW - timedelta(days=10),
+) -> Role:
     """A role that admits the ServiceAccount."""
-    made = Role(ROLE, TRUST, created=NOW - timedelta(days=10), policies={"read": READ_S3})
-    return replace(made, **fields)
+    state = RoleState(path_of(arn), trust, permissions_boundary=boundary, tags={**(tags or {})})
+    documents = {} if boundary_policy is None else {boundary: boundary_policy}
+    return Role(arn, state, inline=policies, created=created, documents=documents)
+
+
+def listed(arn: str, trust: Document) -> Role:
+    """A role as a list shows it."""
+    return Role(arn, RoleState(path_of(arn), trust), left_out=LISTED)
 
 
 def working() -> Facts:

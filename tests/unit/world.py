@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, TypeVar
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
+from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.objects import role as objects
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,
@@ -63,17 +65,29 @@ class World:
     """By namespace and ServiceAccount; the run that made one is among its tags."""
 
 
+def role_arn(name: str, path: str = "/irsa/demo/") -> str:
+    return f"arn:aws:iam::111122223333:role{path}{name}"
+
+
+def seen_role(name: str, role: Role) -> objects.Role:
+    """The role as it would be read."""
+    arn = role_arn(name, role.state.path)
+    return objects.Role(arn, role.state, frozenset(role.attached), dict(role.inline))
+
+
 def observe(world: World, desired: DesiredState) -> CurrentState:
     """What a run would read of this world."""
-    role = world.roles.get(desired.role_name)
-    account = None if desired.role_only else world.accounts.get((desired.namespace, desired.name))
+    role, account_key = world.roles.get(desired.role_name), (desired.namespace, desired.name)
+    account = None if desired.role_only else world.accounts.get(account_key)
     provider = world.providers.get(desired.identity.provider_arn)
     return CurrentState(
         provider=provider,
-        role=None if role is None else CurrentRole(role.state, frozenset(role.attached), role.inline),
+        role=None if role is None else seen_role(desired.role_name, role),
         service_account=None
         if account is None
-        else CurrentServiceAccount(account.uid, "1", account.annotations, account.labels),
+        else ServiceAccount(
+            *account_key, account.annotations, account.labels, uid=account.uid, resource_version="1"
+        ),
         namespace_exists=desired.role_only or desired.namespace in world.namespaces,
     )
 

@@ -18,9 +18,10 @@ from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.session import run_reading
 from irsa_cli.cli.terminal.screen import age
-from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole, ListedBinding
+from irsa_cli.core.inventory.bindings import BindingStatus, ListedBinding
 from irsa_cli.core.inventory.list_document import BindingList
 from irsa_cli.core.marks.makers import UNKNOWN
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.trust.rules.rule import in_one_line
 from irsa_cli.core.values.shown import visible
 
@@ -147,11 +148,11 @@ def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
 
 def _cells(item: ListedBinding, now: datetime, *, wide: bool) -> dict[str, str]:
     """The cells of a row by their columns: ARNs in the wide table, names in the other."""
-    found = item.role if isinstance(item.role, BoundRole) else None
-    policies = ((*found.attached, *found.inline) if wide else found.policies) if found else ()
+    found = item.role if isinstance(item.role, Role) else None
+    policies = (found.policies if wide else found.policy_names) if found else ()
     more = len(policies) - (len(policies) if wide else _NAMED)
     named = ",".join(policies[: len(policies) - max(more, 0)]) + (f",+{more}" if more > 0 else "")
-    hidden = item.role is not None and (found is None or found.hidden)
+    hidden = item.role is not None and (found is None or found.unread)
     word = item.role_arn if wide else item.role_arn.rsplit("/", 1)[-1]
     return {
         "NAMESPACE": item.namespace or NOTHING,

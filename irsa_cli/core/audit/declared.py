@@ -12,8 +12,8 @@ from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate
 from irsa_cli.core.audit.reach import DEPTH, Reachable, size_of
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import By, Hop, policies_of
-from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.statements import allowing, does, name_of, place_of, principals, trusted_providers
 from irsa_cli.core.trust.assuming import SERVICE, actions
@@ -40,11 +40,11 @@ class Powerful:
     trusts: Trusts
 
     @cached_property
-    def roles(self) -> tuple[BoundRole, ...]:
+    def roles(self) -> tuple[Role, ...]:
         """The roles that pods can assume, or that are meant for pods."""
         return tuple(role for role in self.estate.roles if self._is_for_pods(role))
 
-    def _is_for_pods(self, role: BoundRole) -> bool:
+    def _is_for_pods(self, role: Role) -> bool:
         if role.arn in self.reach.ways or size_of(role) > LARGEST:
             return role.arn in self.reach.ways
         providers = self.trusts.context(role).providers
@@ -61,7 +61,7 @@ class Powerful:
             if role.arn in self._chains:
                 yield self._by_roles(role, *self._chains[role.arn])
 
-    def _by_its_policies(self, role: BoundRole, power: Power) -> Iterator[Risk]:
+    def _by_its_policies(self, role: Role, power: Power) -> Iterator[Risk]:
         if power.level:
             sure = power.level is PowerLevel.ESCALATION
             reason = f"{'can' if sure else 'might'} gain administrator permissions: {power.words}"
@@ -73,7 +73,7 @@ class Powerful:
             sure = any(", if " not in text for text in power.data)
             yield found if sure else replace(found, severity=Severity.LOW)
 
-    def _by_roles(self, role: BoundRole, chain: Chain, power: Power) -> Risk:
+    def _by_roles(self, role: Role, chain: Chain, power: Power) -> Risk:
         unknown = [text for hop in chain for text in hop.conditions]
         through = " -> ".join(hop.target for hop in chain)
         verb, more = ("might", f", if {'; '.join(unknown)}") if unknown else ("can", "")
@@ -126,7 +126,7 @@ class Powerful:
                 for item in () if isinstance(found, Unreadable) else found:
                     yield f"{item.full_name} of {cluster.name}", item.role_arn
 
-    def _assumed(self, role: BoundRole) -> Iterator[tuple[str, str]]:
+    def _assumed(self, role: Role) -> Iterator[tuple[str, str]]:
         """A role with each role that its policies list and allow it to assume."""
         holder = self.trusts.holder(role)
         for grant in (grant for found in holder.policies.values() for grant in found):
@@ -246,7 +246,7 @@ class Declared:
         who = f"ServiceAccount {name} of cluster {cluster.name}"
         return risk(rule, who, reason, role=account.role_arn, **about)
 
-    def _gone(self, role: BoundRole) -> Iterator[Risk]:
+    def _gone(self, role: Role) -> Iterator[Risk]:
         """The risks of a role's subjects that are not existing ServiceAccounts."""
         for provider in sorted(trusted_providers(role.trust)):
             cluster = self.estate.cluster_of(provider)
@@ -290,7 +290,7 @@ class Declared:
             return False
         return self.estate.cluster_of(provider) is None
 
-    def _dead(self, role: BoundRole) -> Iterator[Risk]:
+    def _dead(self, role: Role) -> Iterator[Risk]:
         for provider in sorted(trusted_providers(role.trust)):
             if provider in (self.estate.providers or ()) and self._is_orphan(provider):
                 for index, item in allowing(role.trust):
@@ -299,7 +299,7 @@ class Declared:
                         name, path = name_of(index, item), place_of(index, "Principal")
                         yield risk(RULES["dead-issuer"], name, reason, role=role.arn, path=path)
 
-    def _changed(self, role: BoundRole) -> Iterator[Risk]:
+    def _changed(self, role: Role) -> Iterator[Risk]:
         """The risks of a complete role created by irsa with a statement that irsa does not write."""
         if not (role.tags.get(CLUSTER_TAG) and role.tags.get(SERVICE_ACCOUNT_TAG)):
             return
@@ -322,12 +322,12 @@ class Declared:
                 rule, where = RULES["changed-since-irsa"], place_of(index)
                 yield risk(rule, name_of(index, item), reason, role=role.arn, path=where)
 
-    def _unused(self, role: BoundRole) -> Iterator[Risk]:
+    def _unused(self, role: Role) -> Iterator[Risk]:
         now = self.estate.now
         if now is None or role.arn not in self.reach.ways:
             return
         since = now - timedelta(days=self.unused_days)
-        if role.created > since or (role.last_used is not None and role.last_used > since):
+        if role.is_younger(since) or (role.last_used is not None and role.last_used > since):
             return
         last = f"last used on {role.last_used:%Y-%m-%d}" if role.last_used else "not used in 400 days"
         yield risk(RULES["unused-role"], "the role", f"was {last}, but pods can assume it", role=role.arn)

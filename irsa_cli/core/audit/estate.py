@@ -13,9 +13,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
-from irsa_cli.core.inventory.bindings import BoundRole, annotation_of, policy_details, role_details, text_of
+from irsa_cli.core.inventory.bindings import annotation_of, policy_details, role_details, text_of
 from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.kinds import Injection
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.rbac.principals import NOT_GIVEN, RBAC_KEYS, ClusterAccess, RbacFiles
@@ -27,7 +28,10 @@ from irsa_cli.core.values.shown import plural
 
 @dataclass(frozen=True)
 class AuditedAccount(Namespaced):
-    """A ServiceAccount with its annotated role ('' for none) and the audience of its token."""
+    """A ServiceAccount with its annotated role ('' for none) and the audience of its token.
+
+    Of all clusters of an account, no more of it is kept.
+    """
 
     namespace: str
     name: str
@@ -114,7 +118,7 @@ class Estate:
     accounts whose roles were read, `regions` those with all clusters known. `unread` lists the gaps.
     """
 
-    roles: tuple[BoundRole, ...] = ()
+    roles: tuple[Role, ...] = ()
     policies: Mapping[str, Document] = field(default_factory=dict)
     providers: Mapping[str, tuple[str, ...] | None] | None = None
     clusters: tuple[AuditedCluster, ...] = ()
@@ -130,7 +134,7 @@ class Estate:
         return {cluster.host_path: cluster for cluster in self.clusters if cluster.issuer}
 
     @cached_property
-    def roles_by_arn(self) -> Mapping[str, BoundRole]:
+    def roles_by_arn(self) -> Mapping[str, Role]:
         return {role.arn: role for role in self.roles}
 
     def cluster_of(self, provider: str) -> AuditedCluster | None:
@@ -270,7 +274,7 @@ def _each(found: _Gathered, items: Iterable[tuple[str, Any]], read: Callable[[An
         found.unread.append(f"{plural(wrong, 'entry')} of {first} without the expected format: ignored")
 
 
-def _role(item: Any) -> BoundRole:
+def _role(item: Any) -> Role:
     role = role_details(item)
     check_role(role.arn)
     return role

@@ -125,7 +125,7 @@ class Picture:
             "severity": self._worst.get(arn, ""),
             "power": self.audit.trusts.powers(role).much if role else "",
             "boundary": role.boundary if role else "",
-            "unread": "the role was not read" if role is None else role.hidden,
+            "unread": "the role was not read" if role is None else role.unread,
             "clusters": self.clusters_of(arn),
             "namespaces": self.namespaces_of(arn),
         }
@@ -135,11 +135,11 @@ class Picture:
         role = self.audit.estate.roles_by_arn.get(arn)
         if role is None:
             return ()
-        return (*(("", item) for item in role.attached), *((arn, item) for item in role.inline))
+        return (*(("", item) for item in sorted(role.attached)), *((arn, item) for item in role.inline_names))
 
     def _policy_json(self, arn: str, name: str) -> dict[str, Any]:
         estate = self.audit.estate
-        documents = estate.roles_by_arn[arn].documents if arn else estate.policies
+        documents = estate.roles_by_arn[arn].inline if arn else estate.policies
         document = documents.get(name)
         power = RolePower({name: of_managed(name, document)}).power
         plain = power.level is PowerLevel.ADMINISTRATOR

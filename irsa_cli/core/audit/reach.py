@@ -11,7 +11,7 @@ from typing import Any
 
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, AuditedCluster, Estate
 from irsa_cli.core.audit.ways import By, Hops, RolePath, Way, may
-from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.statements import ANY, Allowed, statements, tests_of_key, trusted_providers
 from irsa_cli.core.policies.web_identity import PresentKey, WebIdentity
@@ -81,7 +81,7 @@ DEPTH = 4
 """The most roles of a path after the first one."""
 
 
-def size_of(role: BoundRole) -> int:
+def size_of(role: Role) -> int:
     """The approximate size of a trust policy."""
     return len(str(role.trust))
 
@@ -119,7 +119,7 @@ class Reachable:
     def hops(self) -> Hops:
         return Hops(self.estate)
 
-    def _web(self, role: BoundRole) -> Iterator[Way]:
+    def _web(self, role: Role) -> Iterator[Way]:
         for provider in sorted(trusted_providers(role.trust)):
             cluster = self.estate.cluster_of(provider)
             if cluster is None:
@@ -128,14 +128,14 @@ class Reachable:
                 continue  # Without its provider, STS rejects an issuer's tokens.
             yield from self._of_cluster(role, provider, cluster)
 
-    def _audiences(self, role: BoundRole, provider: str, issuer: str) -> tuple[str, ...]:
+    def _audiences(self, role: Role, provider: str, issuer: str) -> tuple[str, ...]:
         key = f"{issuer}:aud"
         named = [value for _, values in tests_of_key(statements(role.trust), key) for value in values]
         accepted = None if self.estate.providers is None else self.estate.providers[provider]
         found = dict.fromkeys((DEFAULT_AUDIENCE, *named, *(accepted or ())))
         return tuple(item for item in found if accepted is None or item in accepted)[:MOST_AUDIENCES]
 
-    def _of_cluster(self, role: BoundRole, provider: str, cluster: AuditedCluster) -> Iterator[Way]:
+    def _of_cluster(self, role: Role, provider: str, cluster: AuditedCluster) -> Iterator[Way]:
         index, issuer = self.index(cluster), cluster.host_path
         unsure = () if self.estate.providers is not None else ("the account has the OIDC provider",)
         audiences = self._audiences(role, provider, issuer)

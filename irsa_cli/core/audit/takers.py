@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import may
-from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.statements import Allowed
 from irsa_cli.core.rbac.becoming import ANY_ACCOUNT, AccountTaker, AccountTarget, Act, Becoming
@@ -183,7 +183,7 @@ IAM_WAYS: tuple[IamWay, ...] = (
     (("ec2:ModifyInstanceAttribute", _NODE), ("ec2:StopInstances", _NODE), ("ec2:StartInstances", _NODE)),
 )
 """The second way is for roles with an access entry, the last one changes the node's user data."""
-Candidates = tuple[tuple[BoundRole, IamWay], ...]
+Candidates = tuple[tuple[Role, IamWay], ...]
 
 
 def candidates(estate: Estate) -> Candidates:
@@ -191,7 +191,7 @@ def candidates(estate: Estate) -> Candidates:
     known: dict[tuple[object, ...], list[IamWay]] = {}
     found = []
     for role in estate.roles:
-        shared = (role.attached, role.boundary, role.arn if role.inline or role.hidden else "")
+        shared = (role.attached, role.boundary, role.arn if role.inline_names or role.unread else "")
         if shared not in known:
             known[shared] = [way for way in IAM_WAYS if all(may(estate, role, action) for action, _ in way)]
         found += [(role, way) for way in known[shared] if ":role/aws-service-role/" not in role.arn]
@@ -222,7 +222,7 @@ def by_iam(takers: Takers, estate: Estate, asked: Candidates, trusts: Trusts) ->
             yield less_sure(item.behind(trusts.worst([best.role])), conditions)
 
 
-def _allowed(estate: Estate, cluster: AuditedCluster, role: BoundRole, way: IamWay) -> list[Allowed]:
+def _allowed(estate: Estate, cluster: AuditedCluster, role: Role, way: IamWay) -> list[Allowed]:
     """The permissions for all actions of a way in a cluster, empty if one is missing."""
     read, (eks, _, name) = cluster.access.entries, cluster.arn.partition(":cluster/")
     entries = () if isinstance(read, Unreadable) else read

@@ -10,7 +10,7 @@ from typing import Any
 
 from irsa_cli.core.audit.estate import AuditedAccount, Estate
 from irsa_cli.core.audit.reach import Reachable, SubjectIndex, size_of
-from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.statements import allowing, principals, trusted_providers
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected_together
@@ -36,7 +36,7 @@ class Trusts:
                 much = self.powers(role).much
                 yield from (item.behind(much) for item in found)
 
-    def context(self, role: BoundRole) -> AccountContext:
+    def context(self, role: Role) -> AccountContext:
         providers = cluster_providers(role.trust, self._clusters)
         known = {arn: self._clusters[arn] for arn in providers if arn in self._clusters}
         clusters = known if self.estate.clusters else None
@@ -48,7 +48,7 @@ class Trusts:
         found = {arn: self.estate.cluster_of(arn) for arn in named | set(self.estate.providers or ())}
         return {arn: KnownCluster(it.name) for arn, it in found.items() if it is not None}
 
-    def powers(self, role: BoundRole) -> Power:
+    def powers(self, role: Role) -> Power:
         """How powerful a role is, comparable with others."""
         if role.arn not in self._powers:
             self._powers[role.arn] = self.holder(role, lambda: self.administrators).power
@@ -79,12 +79,13 @@ class Trusts:
         }
 
     def holder(
-        self, role: BoundRole, administrators: Callable[[], Mapping[str, frozenset[str]]] = dict
+        self, role: Role, administrators: Callable[[], Mapping[str, frozenset[str]]] = dict
     ) -> RolePower:
-        found = {name: granted(document) for name, document in sorted(role.documents.items())}
-        found |= {arn: self._of_policy(arn) for arn in role.attached}
+        found = {name: granted(document) for name, document in sorted(role.inline.items())}
+        attached = tuple(sorted(role.attached))
+        found |= {arn: self._of_policy(arn) for arn in attached}
         limit = self._of_policy(role.boundary) if role.boundary in self.estate.policies else None
-        return RolePower(found, role.arn, role.attached, role.boundary, limit, administrators, role.tags)
+        return RolePower(found, role.arn, attached, role.boundary, limit, administrators, role.tags)
 
     def _of_policy(self, arn: str) -> Granted:
         if arn not in self._granted:
@@ -138,13 +139,13 @@ class Fixes:
         document = corrected_together(role.trust, risks, context, self._meant(role))
         if document is None:
             return None
-        before, after = (self._admitted(replace(role, trust=found)) for found in (role.trust, document))
+        before, after = (self._admitted(role.with_trust(found)) for found in (role.trust, document))
         lost = sorted(before - after)
         names = f"excludes {some(lost)}" if lost else "excludes nobody who can assume the role today"
         left = frozenset(item.rule for item in judge(document, context))
         return document, f"the corrected trust policy {names}, as far as is known", left
 
-    def _admitted(self, role: BoundRole) -> frozenset[str]:
+    def _admitted(self, role: Role) -> frozenset[str]:
         """The ServiceAccounts that can assume a role, with their clusters."""
         estate = replace(self.trusts.estate, roles=(role,))
         ways = Reachable(estate, self._indexes).ways.get(role.arn, ())
@@ -158,7 +159,7 @@ class Fixes:
                 found.setdefault((cluster.name, account.role_arn), []).append(account)
         return found
 
-    def _meant(self, role: BoundRole) -> Meant:
+    def _meant(self, role: Role) -> Meant:
         """The tokens of ServiceAccounts annotated with the role; complete if all clusters are known."""
         tokens: list[WebIdentity] = []
         complete = True
@@ -172,7 +173,7 @@ class Fixes:
                 tokens.append(WebIdentity(provider, cluster.issuer, name, item.audience))
         return Meant(tuple(tokens), complete, self._pods(role))
 
-    def _pods(self, role: BoundRole) -> tuple[tuple[str, str, str], ...]:
+    def _pods(self, role: Role) -> tuple[tuple[str, str, str], ...]:
         """The ServiceAccounts that are associated with the role; none if an association is unknown."""
         found: list[tuple[str, str, str]] = []
         for cluster in self.trusts.estate.clusters:

@@ -14,7 +14,7 @@ from functools import cached_property
 from heapq import nsmallest
 
 from irsa_cli.core.audit.estate import Estate
-from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.statements import (
     ANY,
     Allowed,
@@ -104,16 +104,16 @@ class RolePath:
 EVERYBODY = "*"
 
 
-def policies_of(estate: Estate, role: BoundRole) -> Policies:
+def policies_of(estate: Estate, role: Role) -> Policies:
     """All policies of a role by name; None for unknown documents."""
-    found: dict[str, object] = {arn: estate.policies.get(arn) for arn in role.attached}
-    found |= {name: role.documents.get(name) for name in role.inline}
-    if role.hidden:
-        found[f"(not read: {role.hidden})"] = None
+    found: dict[str, object] = {arn: estate.policies.get(arn) for arn in sorted(role.attached)}
+    found |= {name: role.inline.get(name) for name in role.inline_names}
+    if role.unread:
+        found[f"(not read: {role.unread})"] = None
     return found
 
 
-def may(estate: Estate, role: BoundRole, action: str, resource: str = ANY) -> Allowed | None:
+def may(estate: Estate, role: Role, action: str, resource: str = ANY) -> Allowed | None:
     """The permission of a role for an action, within its permissions boundary."""
     boundary = estate.policies.get(role.boundary) if role.boundary else None
     policies = policies_of(estate, role)
@@ -128,9 +128,9 @@ class Hops:
     _of: dict[str, tuple[Hop, ...]] = field(default_factory=dict)
 
     @cached_property
-    def _targets(self) -> Mapping[str, tuple[BoundRole, ...]]:
+    def _targets(self) -> Mapping[str, tuple[Role, ...]]:
         """The roles by their principals: a role's ARN, an account's id, or everyone."""
-        found: dict[str, dict[str, BoundRole]] = {}
+        found: dict[str, dict[str, Role]] = {}
         for role in self.estate.roles:
             if len(str(role.trust)) > LARGEST:
                 continue
@@ -148,7 +148,7 @@ class Hops:
             self._of[arn] = () if role is None else tuple(self._from(role))
         return self._of[arn]
 
-    def _from(self, role: BoundRole) -> Iterator[Hop]:
+    def _from(self, role: Role) -> Iterator[Hop]:
         targets = {item.arn: item for item in self._targets.get(role.arn, ())}
         policies = policies_of(self.estate, role)
         if allowed(policies, ASSUME) is not None:
@@ -159,7 +159,7 @@ class Hops:
             if target.arn != role.arn:
                 yield from self._hop(role, policies, target)
 
-    def _hop(self, role: BoundRole, policies: Policies, target: BoundRole) -> Iterator[Hop]:
+    def _hop(self, role: Role, policies: Policies, target: Role) -> Iterator[Hop]:
         try:
             source = Arn.parse(role.arn)
         except InvalidInput:
@@ -216,7 +216,7 @@ def _whom(name: str) -> str:
     return name
 
 
-def _statement(role: BoundRole, target: BoundRole) -> str:
+def _statement(role: Role, target: Role) -> str:
     account = role.arn.split(":")[4]
     for index, item in allowing(target.trust):
         names = {_whom(name) for name in principals(item, "AWS")}

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from irsa_cli.core.access.documents import Account, Documents
 from irsa_cli.core.access.guard import ANY_CHANGE, Guard
 from irsa_cli.core.binding.bound import Bound
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
+from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState, ServiceAccountRef
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust.chain import FoundTarget
@@ -27,7 +29,7 @@ def of_current(desired: DesiredState, current: CurrentState) -> Documents:
     if current.role is not None:
         resource = f"role{current.role.state.path}{desired.role_name}"
         arn = iam_arn(cluster.partition, desired.role_account, resource)
-        trusts[arn] = current.role.state.trust
+        trusts[arn] = current.role.trust
         if desired.role is not None:
             policies[arn] = _policies(current.role)
     elif current.role_unreadable:
@@ -36,7 +38,7 @@ def of_current(desired: DesiredState, current: CurrentState) -> Documents:
         policies[desired.role_arn] = {}
     service_account = current.service_account
     if current.bound_role is not None and service_account is not None:
-        trusts[service_account.annotations[ROLE_ARN_ANNOTATION]] = current.bound_role.state.trust
+        trusts[service_account.annotations[ROLE_ARN_ANNOTATION]] = current.bound_role.trust
     targets = dict(current.former_targets)
     if desired.chain is not None and current.target is not None:
         targets[desired.chain.target_arn] = current.target
@@ -92,10 +94,10 @@ def of_pairing(pair: Pairing, targets: Mapping[str, FoundTarget] | None = None) 
     """Of a ServiceAccount with its role; `targets` are roles that this one may assume, by ARN."""
     account, role, given = _account(pair), pair.role, pair.association
     provider = provider_arn(pair.cluster.partition, pair.cluster.home, pair.cluster.issuer)
-    exists = pair.account if pair.account.uid else None
+    exists = pair.account if pair.account.exists else None
     return Documents(
         (pair.cluster,),
-        {**({} if role is None else {pair.role_arn: role.state.trust}), **_targets(targets or {})},
+        {**({} if role is None else {pair.role_arn: role.trust}), **_targets(targets or {})},
         {account: _annotations(exists)},
         {} if given is None else {account: given.state},
         {} if pair.provider is None else {provider: _audiences(pair.provider)},
@@ -111,12 +113,12 @@ def of_bound(bound: Bound) -> Documents:
     return Documents(
         (bound.cluster,),
         {
-            **{role.arn: role.state.trust for role in roles},
+            **{role.arn: role.trust for role in roles},
             **_targets({chain.target_arn: target for chain, target in bound.targets}),
         },
         {account: _annotations(bound.account)},
         {account: association},
-        policies={role.arn: _policies(role.role) for role in bound.own},
+        policies={role.arn: _policies(role) for role in bound.own},
     )
 
 
@@ -129,7 +131,7 @@ def _account(found: ServiceAccountRef) -> Account:
     return Account(found.cluster.arn, found.namespace, found.name)
 
 
-def _annotations(account: CurrentServiceAccount | None) -> Mapping[str, str] | None:
+def _annotations(account: ServiceAccount | None) -> Mapping[str, str] | None:
     return None if account is None else account.annotations
 
 
@@ -137,7 +139,7 @@ def _audiences(provider: ProviderState | None) -> list[str] | None:
     return None if provider is None else provider.audiences
 
 
-def _policies(role: CurrentRole) -> Mapping[str, Document | None]:
+def _policies(role: Role) -> Mapping[str, Document | None]:
     return {**dict.fromkeys(role.attached), **role.inline}
 
 

@@ -13,9 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentState
+from irsa_cli.core.binding.current import CurrentState
+from irsa_cli.core.binding.role_power import power_of
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import makers
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.policy import Document, difference
 from irsa_cli.core.trust import assuming, trust_policy
 from irsa_cli.core.trust.added import AddedStatement, becoming
@@ -43,7 +45,7 @@ class Attached:
     """The answer of the policy after the run."""
 
 
-def judge(desired: DesiredState, role: CurrentRole) -> Attached:
+def judge(desired: DesiredState, role: Role) -> Attached:
     """The state of the role for the ServiceAccount, and the statement to add with `--update-trust`."""
     before = role.state.trust
     explanation = explain(before, desired.identity)
@@ -55,7 +57,7 @@ def judge(desired: DesiredState, role: CurrentRole) -> Attached:
     return Attached(before, after, wanted, voids, explanation, explain(after, desired.identity))
 
 
-def added(desired: DesiredState, role: CurrentRole) -> Document | None:
+def added(desired: DesiredState, role: Role) -> Document | None:
     """The statement that `--update-trust` adds; None if the trust policy is enough, or stays."""
     if desired.association is None:
         return judge(desired, role).added
@@ -63,7 +65,7 @@ def added(desired: DesiredState, role: CurrentRole) -> Document | None:
     return desired.own_statement if desired.update_trust and not enough else None
 
 
-def check(desired: DesiredState, role: CurrentRole) -> Document | None:
+def check(desired: DesiredState, role: Role) -> Document | None:
     """The statement to add; raises `Refused` if the role certainly does not trust the ServiceAccount.
 
     And where the statement that is missing would void a restriction of one that is there, without `--force`,
@@ -73,15 +75,15 @@ def check(desired: DesiredState, role: CurrentRole) -> Document | None:
         _check_service(desired, role) if desired.association is not None else _check_tokens(desired, role)
     )
     if wanted is not None:
-        _adding(desired, role, wanted).check_power(role)
+        _adding(desired, role, wanted).check_power(power_of(role), role.policies)
     return wanted
 
 
-def _adding(desired: DesiredState, role: CurrentRole, wanted: Document) -> AddedStatement:
+def _adding(desired: DesiredState, role: Role, wanted: Document) -> AddedStatement:
     return AddedStatement(desired.role_arn, desired.identity, role.state.trust, wanted)
 
 
-def _check_tokens(desired: DesiredState, role: CurrentRole) -> Document | None:
+def _check_tokens(desired: DesiredState, role: Role) -> Document | None:
     found = judge(desired, role)
     if found.outlook.denied:
         raise Refused(
@@ -98,7 +100,7 @@ def _check_tokens(desired: DesiredState, role: CurrentRole) -> Document | None:
     return found.added
 
 
-def _check_service(desired: DesiredState, role: CurrentRole) -> Document | None:
+def _check_service(desired: DesiredState, role: Role) -> Document | None:
     before, wanted = role.state.trust, added(desired, role)
     after = before if wanted is None else trust_policy.with_statement(before, wanted)
     refused = tuple(lacking(_service_answers(desired, after), Answer.NO))

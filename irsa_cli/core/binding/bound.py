@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, is_made
+from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.marks.lifecycle import was_bound, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.states import MARKS
 from irsa_cli.core.policies.web_identity import WebIdentity
@@ -18,30 +20,6 @@ from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, Unreadable
 from irsa_cli.core.values.names import default_role_name, default_role_path
-
-
-@dataclass(frozen=True)
-class NamedRole:
-    """A role that exists, by its name without path."""
-
-    name: str
-    arn: str
-    role: CurrentRole
-
-    @classmethod
-    def of(cls, cluster: Cluster, name: str, role: CurrentRole) -> NamedRole:
-        """A role of the cluster's account."""
-        resource = f"role{role.state.path}{name}"
-        return cls(name, arn.iam_arn(cluster.partition, cluster.home, resource), role)
-
-    @property
-    def state(self) -> states.RoleState:
-        return self.role.state
-
-    def is_for(self, cluster: Cluster, full_name: str) -> bool:
-        """Whether irsa created it, or took it over, for this ServiceAccount (`namespace/name`)."""
-        marks = {states.CLUSTER_TAG: cluster.arn, states.SERVICE_ACCOUNT_TAG: full_name}
-        return marks.items() <= self.state.tags.items()
 
 
 @dataclass(frozen=True)
@@ -58,11 +36,11 @@ class Bound(ServiceAccountRef):
     cluster: Cluster
     namespace: str
     name: str
-    account: CurrentServiceAccount | None = None
-    own: tuple[NamedRole, ...] = ()
-    used: NamedRole | None = None
+    account: ServiceAccount | None = None
+    own: tuple[Role, ...] = ()
+    used: Role | None = None
     problem: str = ""
-    others: tuple[NamedRole, ...] = ()
+    others: tuple[Role, ...] = ()
     unsearched: str = ""
     chain: Chain | None = None
     """The target that its own role may assume, by irsa's policy on it."""
@@ -98,7 +76,7 @@ class Bound(ServiceAccountRef):
         """The role's annotation as it is, '' without one."""
         return self.account.annotations.get(states.ROLE_ARN_ANNOTATION, "") if self.account else ""
 
-    def was_bound_to(self, role: NamedRole) -> bool:
+    def was_bound_to(self, role: Role) -> bool:
         """Whether irsa's mark on the ServiceAccount says that a run bound it to this role."""
         return self.account is not None and was_bound(self.account.annotations, role.arn)
 

@@ -14,46 +14,16 @@ from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Lifecycle, with_marks, wrote
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.policies import policy
-from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust.chain import FoundConfigMap, FoundTarget
 from irsa_cli.core.values import arn
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
-
-
-@dataclass(frozen=True)
-class CurrentRole:
-    """An existing role with its policies. `state.tags` include irsa's tags."""
-
-    state: states.RoleState
-    attached: frozenset[str] = frozenset()
-    inline: Mapping[str, Document] = field(default_factory=dict)
-    role_id: str = field(default="", compare=False)
-    """Its unique id in IAM; another role of the same name has another one. '' if it was not read."""
-    power: str = field(default="", compare=False)
-    """Why its policies are powerful, or why that is not known; asked before irsa lets somebody assume it."""
-
-    @property
-    def policies(self) -> tuple[str, ...]:
-        """The ARNs of its managed policies, and the names of its inline ones."""
-        return (*sorted(self.attached), *sorted(self.inline))
-
-
-@dataclass(frozen=True)
-class CurrentServiceAccount:
-    """A ServiceAccount that exists. `manifest` is the whole object, without what the API server adds."""
-
-    uid: str
-    resource_version: str
-    annotations: Mapping[str, str]
-    labels: Mapping[str, str]
-    manifest: Document = field(default_factory=dict)
-    managers: tuple[str, ...] = field(default=(), compare=False)
-    """Its writers according to its managedFields."""
 
 
 @dataclass(frozen=True)
@@ -71,21 +41,22 @@ class PolicyVersions:
 
 @dataclass(frozen=True)
 class CurrentState:
-    """The current state. `role_unreadable` is why somebody else's role could not be read.
+    """All that `create-sa` and `apply` read before they plan.
 
+    `role_unreadable` is why somebody else's role could not be read.
     With `role_only` the ServiceAccount is no part of the desired state, only evidence: None where the
     cluster is not asked.
     """
 
     provider: states.ProviderState | None
-    role: CurrentRole | None
-    service_account: CurrentServiceAccount | None
+    role: Role | None
+    service_account: ServiceAccount | None
     namespace_exists: bool = True
     similar_namespaces: tuple[str, ...] = ()
     similar_roles: tuple[str, ...] = ()
     """Similar names if it does not exist, as far as they can be listed."""
     role_unreadable: str = ""
-    bound_role: CurrentRole | None = None
+    bound_role: Role | None = None
     """The ServiceAccount's current role, if that is not the desired one and can be read."""
     association: Association | None = None
     """The EKS Pod Identity association of the ServiceAccount, if one is desired."""
@@ -103,7 +74,7 @@ class CurrentState:
     """The policies for the role."""
 
 
-def is_made(account: CurrentServiceAccount) -> bool:
+def is_made(account: ServiceAccount) -> bool:
     """Whether irsa created a ServiceAccount that nobody has taken over: it has the label and the mark."""
     return (
         account.labels.get(states.MANAGED_BY_LABEL) == "irsa"
@@ -181,7 +152,7 @@ class RoleChanges:
 
 def account_changes(
     target: tuple[str, str],
-    account: CurrentServiceAccount,
+    account: ServiceAccount,
     annotations: Mapping[str, str | None],
     labels: Mapping[str, str | None],
     *,

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import lifecycle, makers
-from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, RoleState
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.arn import role_arn
@@ -30,7 +30,7 @@ class Belongs(Enum):
     OTHERS = "irsa's, for something else"
 
 
-def belonging(role: RoleState, pair: Pairing) -> Belongs:
+def belonging(role: Role, pair: Pairing) -> Belongs:
     """Whose the role is that the ServiceAccount names."""
     wanted = pair.marks
     there = {key: role.tags.get(key) for key in wanted}
@@ -51,8 +51,8 @@ def check_account(pair: Pairing) -> None:
         )
 
 
-def check_there(pair: Pairing) -> RoleState:
-    """The role's state; raises `Refused` when there is no role of that ARN."""
+def check_there(pair: Pairing) -> Role:
+    """The role; raises `Refused` when there is no role of that ARN."""
     user = "the association of" if pair.named_role else "ServiceAccount"
     create = _with_its_own_role(pair)
     if pair.role is None:
@@ -61,15 +61,14 @@ def check_there(pair: Pairing) -> RoleState:
             reason=f"{user} {pair.full_name} refers to it",
             next_steps=(create,),
         )
-    state = pair.role.state
     # IAM finds roles by name alone; STS wants the whole ARN, path included.
-    if f"role{state.path}{pair.role_name}" != role_arn(pair.role_arn).resource:
+    if f"role{pair.role.path}{pair.role_name}" != role_arn(pair.role_arn).resource:
         raise Refused(
             f"role {pair.role_arn} does not exist",
-            reason=f"the role {pair.role_name} has the path {state.path}",
+            reason=f"the role {pair.role_name} has the path {pair.role.path}",
             next_steps=(create,),
         )
-    return state
+    return pair.role
 
 
 def _with_its_own_role(pair: Pairing) -> str:
@@ -81,27 +80,27 @@ def _with_its_own_role(pair: Pairing) -> str:
 def check_ours(pair: Pairing, sharers: Sequence[str]) -> None:
     """Raise `Refused` unless irsa manages the role for this ServiceAccount alone; `sharers` also use it."""
     check_account(pair)
-    state = check_there(pair)
-    who = belonging(state, pair)
+    role = check_there(pair)
+    who = belonging(role, pair)
     if who is Belongs.NOBODY:
         raise Refused(
             f"role {pair.role_arn} is not managed by irsa",
             reason=f"it does not have the tags {CLUSTER_TAG} and {SERVICE_ACCOUNT_TAG}",
             next_steps=(
                 f"{pair.command('adopt')}  # adopts it unchanged"
-                if trust_policy.admits(state.trust, pair.identity(pair.audience))
+                if trust_policy.admits(role.trust, pair.identity(pair.audience))
                 else f"{pair.command('doctor')}  # shows why it can't assume the role",
             ),
         )
     if who is Belongs.OTHERS:
-        raise theirs(pair, state)
-    check_over(pair, state)
+        raise theirs(pair, role)
+    check_over(pair, role)
     check_unshared(pair, sharers)
 
 
-def check_over(pair: Pairing, state: RoleState) -> None:
+def check_over(pair: Pairing, role: Role) -> None:
     """Raise `Refused` for a role of irsa's that a run has not ended making, or has begun to delete."""
-    lifecycle.of(state.tags, named=pair.is_annotated).check(pair.role_arn, pair.cluster.options)
+    lifecycle.of(role.tags, named=pair.is_annotated).check(pair.role_arn, pair.cluster.options)
 
 
 def check_unshared(pair: Pairing, sharers: Sequence[str]) -> None:
@@ -117,15 +116,15 @@ def check_unshared(pair: Pairing, sharers: Sequence[str]) -> None:
         )
 
 
-def theirs(pair: Pairing, state: RoleState) -> Refused:
+def theirs(pair: Pairing, role: Role) -> Refused:
     """The error for a role that irsa manages for another ServiceAccount or cluster."""
     wanted = pair.marks
     return Refused(
         f"role {pair.role_arn} is managed by irsa, for another ServiceAccount",
         details=[
-            f"tag {key}: {state.tags.get(key, 'missing')}, expected {value}"
+            f"tag {key}: {role.tags.get(key, 'missing')}, expected {value}"
             for key, value in wanted.items()
-            if state.tags.get(key) != value
+            if role.tags.get(key) != value
         ],
         next_steps=(
             "change it through the ServiceAccount that it was created for",
@@ -178,25 +177,24 @@ class Guess:
         return f"may be managed by {self.maker} ({self.why})"
 
 
-def guess(name: str, role: CurrentRole) -> Guess | None:
+def guess(role: Role) -> Guess | None:
     """The tool that may manage a role of somebody else; None if a mark is certain or evidence is missing."""
-    state = role.state
-    if TRANSACTION_TAG in state.tags or makers.maker_of_role(foreign_tags(state)) != makers.UNKNOWN:
+    if TRANSACTION_TAG in role.tags or makers.maker_of_role(foreign_tags(role)) != makers.UNKNOWN:
         return None
-    return next(_guesses(name, role), None)
+    return next(_guesses(role), None)
 
 
-def foreign_tags(state: RoleState) -> dict[str, str]:
+def foreign_tags(role: Role) -> dict[str, str]:
     """The tags that irsa did not write."""
-    return {key: value for key, value in state.tags.items() if not key.startswith("irsa/")}
+    return {key: value for key, value in role.tags.items() if not key.startswith("irsa/")}
 
 
-def check(name: str, role: CurrentRole, *, verb: str) -> None:
+def check(role: Role, *, verb: str) -> None:
     """Raise `Refused` for a role that another tool may manage; `verb` is the requested action."""
-    found = guess(name, role)
+    found = guess(role)
     if found is not None:
         raise Refused(
-            f"role {name} {found}",
+            f"role {role.name} {found}",
             reason=f"{found.maker} may overwrite, recreate or delete it later",
             next_steps=(
                 "find out what manages the role, and change it there",
@@ -205,23 +203,24 @@ def check(name: str, role: CurrentRole, *, verb: str) -> None:
         )
 
 
-def _guesses(name: str, role: CurrentRole) -> Iterator[Guess]:
-    state, policies = role.state, sorted({*role.inline, *role.attached})
+def _guesses(role: Role) -> Iterator[Guess]:
+    policies = sorted({*role.inline, *role.attached})
     own = [text.rpartition("/")[2] for text in policies if ":aws:policy/" not in text]
-    for what, text in (("its name", name), *((f"its policy {policy}", policy) for policy in own)):
+    description = role.state.description
+    for what, text in (("its name", role.name), *((f"its policy {policy}", policy) for policy in own)):
         yield from (
             Guess(by, f"{what} follows a naming pattern of {by}")
             for form, by in _NAMES
             if re.search(form, text)
         )
-    for key, value in foreign_tags(state).items():
+    for key, value in foreign_tags(role).items():
         if key.startswith("kubernetes.io/cluster/") and value == "owned":
             yield Guess(_CLUSTER_TOOL, f"its tag {key}=owned")
         yield from _named(key, f"its tag {key}", _TOOL)
         yield from _named(value, f"its tag {key}={value}", r"(?<![a-z])(terraform|opentofu|pulumi)(?![a-z])")
-    yield from _named(state.description, f'its description "{state.description}"', _BY)
-    yield from _named(state.path, f"its path {state.path}", rf"/{_TOOL}/")
-    for item in as_list(state.trust.get("Statement", [])):
+    yield from _named(description, f'its description "{description}"', _BY)
+    yield from _named(role.path, f"its path {role.path}", rf"/{_TOOL}/")
+    for item in as_list(role.trust.get("Statement", [])):
         sid = str(item.get("Sid", "")) if isinstance(item, dict) else ""
         yield from (Guess(maker, f"its statement {sid}") for text, maker in _SIDS.items() if sid == text)
         yield from _named(sid, f"its statement {sid}", _TOOL)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity
@@ -74,8 +75,8 @@ class Pairing(ServiceAccountRef):
     cluster: Cluster
     namespace: str
     name: str
-    account: CurrentServiceAccount
-    role: CurrentRole | None = None
+    account: ServiceAccount
+    role: Role | None = None
     provider: ProviderState | None = None
     named_role: str = ""
     """The ARN of a role that the user names, or that the association alone gives."""

@@ -17,13 +17,13 @@ from datetime import datetime
 from typing import Any
 
 from irsa_cli.core.doctor import subjects
-from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject, known
+from irsa_cli.core.doctor.facts import Facts, Subject, known
 from irsa_cli.core.doctor.finding import Judgement, comment, problem, unknown
 from irsa_cli.core.doctor.reported import Maker
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
-from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.workloads import ROLLED, ROLLOUT, owner_of
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.operators import like
@@ -170,10 +170,9 @@ def question(condition: str, *lines: str) -> str:
 
 def of_role(facts: Facts, subject: Subject, arn: str, *, audience: str = DEFAULT_AUDIENCE) -> str:
     """Why a role is not proposed for the ServiceAccount, '' if it is. `audience` is the new statement's."""
-    summaries = (*known(subject.candidates), *(item for item, _ in subject.renamed))
     own = (subject.role, subject.association_role, *subject.own_roles.values())
-    read = (*own, *(item.role for item in summaries))
-    role = next((item for item in read if isinstance(item, Role) and item.arn == arn), None)
+    candidates = (role for role in known(subject.candidates) if role.is_described)
+    role = next((item for item in (*own, *candidates) if isinstance(item, Role) and item.arn == arn), None)
     if role is None:
         return "its permissions are unknown"
     marked = lifecycle.was_bound(subjects.annotations_of(subject), role.arn)
@@ -189,14 +188,14 @@ def of_role(facts: Facts, subject: Subject, arn: str, *, audience: str = DEFAULT
 
 def of_power(role: Role) -> str:
     """The broad permissions of a role, or why irsa cannot tell."""
-    if isinstance(role.policies, Unreadable):
-        return f"its permissions can't be read: {role.policies.why}"
+    if isinstance(role.policy_documents, Unreadable):
+        return f"its permissions can't be read: {role.policy_documents.why}"
     if isinstance(role.boundary_policy, Unreadable):
         return f"its permissions boundary can't be read: {role.boundary_policy.why}"
-    much = power(role.policies, role.policies, role.boundary, role.boundary_policy)
+    much = power(role.policy_documents, role.policy_documents, role.boundary, role.boundary_policy)
     if much:
         return f"it has broad permissions: {much}"
-    return f"its permissions can't be read: {role.unread}" if role.unread else ""
+    return f"its permissions can't be read: {role.unread_documents}" if role.unread_documents else ""
 
 
 def is_made_for(facts: Facts, subject: Subject, role: Role) -> bool:
@@ -315,7 +314,7 @@ _MARKS = ("*", "?", "${")
 _COMPARING = ("stringequals", "stringlike")
 
 
-def naming(facts: Facts) -> tuple[RoleSummary, ...]:
+def naming(facts: Facts) -> tuple[Role, ...]:
     """The roles whose trust policy allows the ServiceAccount and names exactly this subject."""
     identity, candidates = subjects.home_identity(facts, facts.named), known(facts.named.candidates)
     return tuple(item for item in candidates if names_exactly(item.trust, identity, facts.now))
@@ -344,10 +343,9 @@ def evidence(facts: Facts) -> dict[str, str]:
     """The roles that trust the ServiceAccount: by name with their policies, and by a pattern."""
     candidates, named, roles = facts.named.candidates, naming(facts), []
     for item in named:
-        policies = item.role.policies if isinstance(item.role, Role) else None
         text = item.arn
-        if isinstance(policies, Mapping):
-            names = subjects.listed(name.rsplit("/", 1)[-1] for name in sorted(policies))
+        if item.is_described and not item.unread:
+            names = subjects.listed(name.rsplit("/", 1)[-1] for name in sorted(item.policies))
             text += f" (policies: {names or 'none'})"
         roles.append(text)
     none = "not known" if isinstance(candidates, Unreadable) else "none"

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import TypeVar
 
 from irsa_cli.core.doctor.reported import Maker, PodAnswer
-from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.webhooks import NetworkPolicy, Webhook
@@ -67,15 +68,6 @@ class NodeMetadata:
 
 
 @dataclass(frozen=True)
-class RoleSummary:
-    """A listed role: its ARN and trust policy, and the whole role if it was read."""
-
-    arn: str
-    trust: Document
-    role: Role | Unreadable | None = None
-
-
-@dataclass(frozen=True)
 class OtherAssociation(Namespaced):
     """An association of another ServiceAccount, with its role as far as that could be read."""
 
@@ -90,7 +82,8 @@ class Subject(Namespaced):
     """One ServiceAccount and everything around it; None stands for what doesn't exist.
 
     - `pods` are all pods of the namespace, `probe` is a dry-run pod, `nodes` are the pods' EC2 instances.
-    - `candidates` are roles that trust the ServiceAccount, `renamed` those that trust a deleted one with a
+    - `candidates` are roles that trust the ServiceAccount (those that name it exactly were read, the others
+      only listed), `renamed` those that trust a deleted one with a
       similar name, `own_roles` those that containers with their own token set, by ARN.
     - `provider` is the issuer's in the role's account, if that is another one; `providers` are the others in
       the trust policy.
@@ -105,12 +98,12 @@ class Subject(Namespaced):
     account: ServiceAccount | Unreadable | None = None
     role: Role | Unreadable | None = None
     provider: ProviderState | Unreadable | None = None
-    candidates: tuple[RoleSummary, ...] | Unreadable = Unreadable("the roles were not listed")
+    candidates: tuple[Role, ...] | Unreadable = Unreadable("the roles were not listed")
     providers: Mapping[str, ProviderState | Unreadable | None] = field(default_factory=dict)
     own_roles: Mapping[str, Role | Unreadable | None] = field(default_factory=dict)
     pods: tuple[Pod, ...] | Unreadable = ()
     elsewhere: tuple[Pod, ...] | Unreadable = ()
-    renamed: tuple[tuple[RoleSummary, str], ...] = ()
+    renamed: tuple[tuple[Role, str], ...] = ()
     similar_roles: tuple[str, ...] = ()
     """ARNs of roles with a similar name, if its own does not exist."""
     nodes: Mapping[str, NodeMetadata] | Unreadable = field(default_factory=dict)

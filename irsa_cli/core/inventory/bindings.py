@@ -10,23 +10,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
 from urllib.parse import unquote
 
+from irsa_cli.core.binding.role_power import known_power
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
+from irsa_cli.core.objects.role import DETAILED, Role, path_of
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, ProviderState
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, ProviderState, RoleState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
 from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
-from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.arn import Arn, provider_arn, role_arn
 from irsa_cli.core.values.cluster import Cluster
@@ -35,44 +36,7 @@ from irsa_cli.core.values.limits import moment
 from irsa_cli.core.values.names import Namespaced, subject
 from irsa_cli.core.values.shown import shown
 
-
-@dataclass(frozen=True)
-class BoundRole:
-    """A role with the names of its policies; `hidden`: why these can't be read.
-
-    `last_used` is None if IAM knows of no use in 400 days; `documents` are the inline policies, if known, and
-    `profiles` the instance profiles that have it.
-    """
-
-    arn: str
-    role_id: str
-    trust: Document
-    created: datetime
-    tags: Mapping[str, str] = field(default_factory=dict)
-    boundary: str = ""
-    attached: tuple[str, ...] = ()
-    inline: tuple[str, ...] = ()
-    last_used: datetime | None = None
-    hidden: str = ""
-    documents: Mapping[str, Document] = field(default_factory=dict)
-    profiles: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The name without the path."""
-        return self.arn.rsplit("/", 1)[-1]
-
-    @property
-    def policies(self) -> tuple[str, ...]:
-        """The names of all its policies, the attached ones first."""
-        return (*(arn.rsplit("/", 1)[-1] for arn in self.attached), *self.inline)
-
-    def is_of(self, cluster: Cluster) -> bool:
-        """Whether irsa created it for this cluster."""
-        return self.tags.get(CLUSTER_TAG) == cluster.arn
-
-
-ReadRole = BoundRole | Unreadable | None
+ReadRole = Role | Unreadable | None
 """A role, the reason why it is unreadable, or None if it does not exist."""
 ReadProvider = ProviderState | Unreadable | None
 
@@ -162,12 +126,12 @@ class ListedBinding(Namespaced):
         asked = self.explanation is None or self.explanation.answer is Answer.YES
         if self.status is BindingStatus.UNCERTAIN and asked:
             return self.reason
-        hidden = isinstance(self.role, Unreadable) or (self.role is not None and self.role.hidden)
+        hidden = isinstance(self.role, Unreadable) or (self.role is not None and self.role.unread)
         return "parts of the role could not be read" if hidden else ""
 
     @property
     def role_maker(self) -> str:
-        return makers.maker_of_role(self.role.tags) if isinstance(self.role, BoundRole) else makers.UNKNOWN
+        return makers.maker_of_role(self.role.tags) if isinstance(self.role, Role) else makers.UNKNOWN
 
     @property
     def account_maker(self) -> str:
@@ -186,7 +150,7 @@ class ListedBinding(Namespaced):
         """The creation time of the ServiceAccount, or of the role if there is none."""
         if self.account is not None:
             return self.account.created
-        return self.role.created if isinstance(self.role, BoundRole) else None
+        return self.role.created if isinstance(self.role, Role) else None
 
 
 @dataclass(frozen=True)
@@ -281,12 +245,11 @@ NO_AGENT = "the cluster has no EKS Pod Identity agent, so pods get no credential
 
 
 def wide(cluster: Cluster, role: ReadRole) -> tuple[Risk, ...]:
-    if not isinstance(role, BoundRole):
+    if not isinstance(role, Role):
         return ()
     account = [*role.arn.split(":"), "", "", "", "", ""][4] or cluster.account
     provider = provider_arn(cluster.partition, account, cluster.issuer)
-    much = power(role.attached, role.documents, role.boundary)
-    return wide_trusts(role.trust, (provider,), role=role.arn, power=much)
+    return wide_trusts(role.trust, (provider,), role=role.arn, power=known_power(role))
 
 
 def _judgement(
@@ -316,7 +279,6 @@ def in_order(bindings: Iterable[ListedBinding]) -> tuple[ListedBinding, ...]:
 
 
 Read = Callable[[Any], Document]
-_NEVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 def document_of(value: Any) -> Document:
@@ -337,22 +299,25 @@ def as_answered(value: Any) -> Document:
     return found
 
 
-def role_details(item: Mapping[str, Any], read: Read = document_of) -> BoundRole:
+def role_details(item: Mapping[str, Any], read: Read = document_of) -> Role:
     """Read a role of `RoleDetailList` with its inline policies."""
     boundary = item.get("PermissionsBoundary") or {}
-    inline = {str(one["PolicyName"]): read(one["PolicyDocument"]) for one in item.get("RolePolicyList") or ()}
-    attached = (text_of(one["PolicyArn"]) for one in item.get("AttachedManagedPolicies") or ())
-    return BoundRole(
-        arn=text_of(item["Arn"]),
-        role_id=str(item.get("RoleId", "")),
+    arn = text_of(item["Arn"])
+    state = RoleState(
+        path=path_of(arn),
         trust=read(item["AssumeRolePolicyDocument"]),
-        created=moment(item.get("CreateDate")) or _NEVER,
+        permissions_boundary=str(boundary.get("PermissionsBoundaryArn", "")),
         tags={str(tag["Key"]): str(tag["Value"]) for tag in item.get("Tags") or ()},
-        boundary=str(boundary.get("PermissionsBoundaryArn", "")),
-        attached=tuple(sorted(attached)),
-        inline=tuple(sorted(inline)),
+    )
+    return Role(
+        arn,
+        state,
+        frozenset(text_of(one["PolicyArn"]) for one in item.get("AttachedManagedPolicies") or ()),
+        {str(one["PolicyName"]): read(one["PolicyDocument"]) for one in item.get("RolePolicyList") or ()},
+        role_id=str(item.get("RoleId", "")),
+        created=moment(item.get("CreateDate")),
         last_used=moment((item.get("RoleLastUsed") or {}).get("LastUsedDate")),
-        documents=inline,
+        left_out=DETAILED,
         profiles=tuple(str(one["InstanceProfileName"]) for one in item.get("InstanceProfileList") or ()),
     )
 

@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 
 from irsa_cli.core.config.documents import OWN
-from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, BoundRole, ListedBinding
+from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, ListedBinding
 from irsa_cli.core.marks.applied import applied_keys, kept_tags
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.policies.policy import Document, as_list
@@ -59,14 +60,14 @@ def _entry(
     why = f": {item.reason}" if item.reason else ""
     yield visible(f"# {item.full_name or item.role_arn}: owner {item.owner}, status {item.status.value}{why}")
     role, unread = item.role, item.unread or (inline.why if isinstance(inline, Unreadable) else "")
-    if not isinstance(role, BoundRole) or isinstance(inline, Unreadable) or role.hidden:
+    if not isinstance(role, Role) or isinstance(inline, Unreadable) or role.unread:
         yield f"# Left out: {visible(unread or 'there is no role to describe')}"
         return
     if item.by == "pod-identity":
         yield "# Left out: it has the role by EKS Pod Identity, not by an annotation"
         return
     lines = _yaml([_fields(cluster, item, role, inline)])
-    ours = role.is_of(cluster) and role.tags.get(states.SERVICE_ACCOUNT_TAG) == item.full_name
+    ours = role.is_for(cluster, item.full_name)
     whole = item.status is BindingStatus.ROLE_ONLY or item.account is not None
     if ours and whole and item.status not in (BindingStatus.INCOMPLETE, BindingStatus.DELETING):
         if _subjects(cluster, role) is None:
@@ -84,18 +85,17 @@ def _entry(
 
 
 def _fields(
-    cluster: Cluster, item: ListedBinding, role: BoundRole, inline: Mapping[str, Document]
+    cluster: Cluster, item: ListedBinding, role: Role, inline: Mapping[str, Document]
 ) -> dict[str, Any]:
     arn = Arn.parse(role.arn)
     if arn.account != cluster.home:
         return {"metadata": _metadata(item), "attachRoleARN": role.arn}
-    path = role.arn.partition(":role")[2].removesuffix(arn.name)
     default = names.default_role_name(cluster.name, cluster.arn, item.namespace, item.name)
     found = {
         "metadata": _metadata(item),
         "roleName": arn.name if arn.name != default else "",
-        "rolePath": path if path != names.default_role_path(cluster.name) else "",
-        "attachPolicyARNs": [*role.attached],
+        "rolePath": role.path if role.path != names.default_role_path(cluster.name) else "",
+        "attachPolicyARNs": sorted(role.attached),
         "inlinePolicies": {name: inline[name] for name in inline if name != chain.POLICY_NAME},
         "permissionsBoundary": role.boundary,
         "tags": {key: value for key, value in role.tags.items() if key in _tags(role, of_files=True)},
@@ -106,7 +106,7 @@ def _fields(
     return {key: value for key, value in found.items() if value or key == "stsRegionalEndpoints"}
 
 
-def _tags(role: BoundRole, *, of_files: bool) -> list[str]:
+def _tags(role: Role, *, of_files: bool) -> list[str]:
     """The keys of the tags that an earlier file set, or else of all others."""
     kept = kept_tags(role.tags, ())
     return [
@@ -125,7 +125,7 @@ def _metadata(item: ListedBinding) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
-def _pods(item: ListedBinding, role: BoundRole, inline: Mapping[str, Document]) -> dict[str, Any]:
+def _pods(item: ListedBinding, role: Role, inline: Mapping[str, Document]) -> dict[str, Any]:
     """The annotations of the webhook, and the target role, as fields."""
     if item.account is None:
         return {}
@@ -146,7 +146,7 @@ def _pods(item: ListedBinding, role: BoundRole, inline: Mapping[str, Document]) 
     }
 
 
-def _subjects(cluster: Cluster, role: BoundRole) -> list[str] | None:
+def _subjects(cluster: Cluster, role: Role) -> list[str] | None:
     """The subjects that the trust policy allows; None if it has other statements than irsa writes."""
     found: list[str] = []
     for statement in as_list(role.trust.get("Statement", [])):
@@ -157,7 +157,7 @@ def _subjects(cluster: Cluster, role: BoundRole) -> list[str] | None:
     return found
 
 
-def _trust(cluster: Cluster, item: ListedBinding, role: BoundRole) -> dict[str, Any]:
+def _trust(cluster: Cluster, item: ListedBinding, role: Role) -> dict[str, Any]:
     own, subjects = names.subject(item.namespace, item.name), _subjects(cluster, role) or []
     wild = [text for text in subjects if text.rpartition(":")[0] == own.rpartition(":")[0] and "*" in text]
     pattern = wild[0] if wild and own not in subjects else own

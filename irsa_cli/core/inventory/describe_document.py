@@ -19,8 +19,9 @@ from irsa_cli.core.inventory.bindings import ListedBinding, ReadProvider, annota
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Injection, Pod
 from irsa_cli.core.objects.mounted import volume_at
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.plan.states import ProviderState, RoleState
+from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.becoming import InKubernetes
 from irsa_cli.core.results.envelope import DocumentKind, Envelope
@@ -159,16 +160,13 @@ class DescribedTarget:
 class Description:
     """An annotated ServiceAccount in detail.
 
-    `state` has the role's data from GetRole, None if missing or unreadable; `used_in` is the region of its
-    last use, `reach` the options of commands to paste, `makers` the workloads of pods to restart.
+    `reach` are the options of commands to paste, `makers` the workloads of pods to restart.
     """
 
     cluster: Cluster
     account: ServiceAccount
     binding: ListedBinding
     provider: ReadProvider = None
-    state: RoleState | None = None
-    used_in: str = ""
     policies: tuple[Policy, ...] | Unreadable = ()
     boundary: Policy | None = None
     pods: tuple[PodIdentity, ...] | Unreadable = ()
@@ -176,6 +174,11 @@ class Description:
     target: DescribedTarget | None = None
     reach: Reach = PLAIN
     makers: Makers = field(default_factory=dict)
+
+    @property
+    def role(self) -> Role | None:
+        """Its role, None if it is missing or unreadable."""
+        return self.binding.role if isinstance(self.binding.role, Role) else None
 
     @property
     def injection(self) -> Injection:
@@ -211,7 +214,7 @@ class Description:
 
     def to_json(self) -> dict[str, Any]:
         account, injection, provider = self.account, self.injection, self.provider
-        role, state = list_document.role_json(self.binding), self.state
+        role = self.role
         policies = None if isinstance(self.policies, Unreadable) else self.policies
         return {
             **list_document.binding_json(self.binding),
@@ -225,13 +228,13 @@ class Description:
             "audience": injection.audience,
             "tokenSeconds": injection.token_seconds,
             "role": {
-                **role,
-                "lastUsedRegion": self.used_in or None,
-                "description": state.description if state else None,
-                "maxSessionDuration": state.max_session_duration if state else None,
-                "trustPolicy": state.trust if state else None,
+                **list_document.role_json(self.binding),
+                "lastUsedRegion": role.used_in or None if role else None,
+                "description": role.state.description if role else None,
+                "maxSessionDuration": role.max_session_duration if role else None,
+                "trustPolicy": role.trust if role else None,
                 "policies": None
-                if state is None or policies is None
+                if role is None or policies is None
                 else [policy.to_json() for policy in policies],
                 "permissionsBoundary": self.boundary.to_json() if self.boundary else None,
             },
@@ -272,7 +275,7 @@ class Described(Reading):
             return AnswerScope(question) if missing else unanswered(question, self.error)
         pods = 0 if isinstance(found.pods, Unreadable) else len(found.pods)
         notes = dict.fromkeys(filter(None, (*found.notes, found.binding.unread)))
-        examined = {"ServiceAccount": 1, "role": int(found.state is not None), "pod": pods}
+        examined = {"ServiceAccount": 1, "role": int(found.role is not None), "pod": pods}
         return AnswerScope(
             question, examined, (*not_read(notes), *by_design("the webhook", "files in containers"))
         )

@@ -15,7 +15,6 @@ from irsa_cli.core.inventory.bindings import (
     NO_AGENT,
     Bindings,
     BindingStatus,
-    BoundRole,
     ListedBinding,
     PodIdentityState,
     ReadRole,
@@ -24,6 +23,7 @@ from irsa_cli.core.inventory.bindings import (
 )
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.envelope import DocumentKind, Envelope
@@ -121,11 +121,11 @@ def account_json(item: ListedBinding) -> dict[str, Any]:
 def role_json(item: ListedBinding) -> dict[str, Any]:
     """The role of a binding; unreadable fields are null."""
     role = item.role
-    if not isinstance(role, BoundRole):
+    if not isinstance(role, Role):
         missing = False if role is None else None
         return {"arn": item.role_arn, "exists": missing, "madeBy": item.role_maker, **_NOTHING}
-    policies = [policy_json(arn.rsplit("/", 1)[-1], arn) for arn in role.attached]
-    policies += [policy_json(name) for name in role.inline]
+    policies = [policy_json(arn.rsplit("/", 1)[-1], arn) for arn in sorted(role.attached)]
+    policies += [policy_json(name) for name in role.inline_names]
     return {
         # The annotation can differ from the real ARN.
         "arn": role.arn,
@@ -133,7 +133,7 @@ def role_json(item: ListedBinding) -> dict[str, Any]:
         "madeBy": item.role_maker,
         "created": time_json(role.created),
         "lastUsed": time_json(role.last_used),
-        "policies": None if role.hidden else policies,
+        "policies": None if role.unread else policies,
         "permissionsBoundary": policy_json(role.boundary.rsplit("/", 1)[-1], role.boundary)
         if role.boundary
         else None,
@@ -168,7 +168,7 @@ def associated(
     arn = association.role_arn if isinstance(association, Association) else ""
     there = ListedBinding(*names, arn, BindingStatus.OK, account=account, role=role)
     found = replace(there, wide=wide(cluster, role), association=association, agent=served.agent)
-    if isinstance(role, BoundRole):
+    if isinstance(role, Role):
         # The association is the last step of its run.
         life = lifecycle.of(role.tags, named=True, recorded=True)
         if not life.is_over:

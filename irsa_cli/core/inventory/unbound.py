@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole, ListedBinding, interrupted, wide
+from irsa_cli.core.inventory.bindings import BindingStatus, ListedBinding, interrupted, wide
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Stage
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.recovery import leftovers
@@ -17,7 +18,7 @@ from irsa_cli.core.values.shown import shown
 
 
 def unbound(
-    cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAccount], granted: str = ""
+    cluster: Cluster, role: Role, accounts: Mapping[str, ServiceAccount], granted: str = ""
 ) -> ListedBinding:
     """Judge a role created by irsa without an annotated ServiceAccount; `accounts` are by full name.
 

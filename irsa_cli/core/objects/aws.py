@@ -1,4 +1,4 @@
-"""Roles, their credentials, and EKS Pod Identity associations as AWS shows them, with unreadable parts."""
+"""The credentials of roles, and EKS Pod Identity associations as EKS shows them."""
 
 from __future__ import annotations
 
@@ -10,37 +10,7 @@ from typing import Any
 
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, AssociationState
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import Unreadable
-
-
-@dataclass(frozen=True)
-class Role:
-    """A role as in IAM; `policies` are documents by name or ARN, or the reason why they can't be read.
-
-    `max_session_duration` is in seconds, None if it was not read.
-    """
-
-    arn: str
-    trust: Document
-    max_session_duration: int | None = 3600
-    created: datetime | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-    policies: Mapping[str, Document] | Unreadable = field(default_factory=dict)
-    boundary: str = ""
-    boundary_policy: Document | Unreadable | None = None
-    unread: str = ""
-    """Why documents of its managed policies are not known, which are empty then; '' when they are."""
-
-    @property
-    def name(self) -> str:
-        """The name without the path."""
-        return self.arn.rsplit("/", 1)[-1]
-
-    @property
-    def account(self) -> str:
-        return Arn.parse(self.arn).account
 
 
 @dataclass(frozen=True)

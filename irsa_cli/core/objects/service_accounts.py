@@ -3,34 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from irsa_cli.core.objects.kinds import Json
+from irsa_cli.core.plan.changes import NOT_SEEN
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.limits import moment
 from irsa_cli.core.values.names import Namespaced
+
+_SERVERS_OWN = (
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "generation",
+    "managedFields",
+    "selfLink",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
+"""Metadata that the API server sets itself."""
 
 
 @dataclass(frozen=True)
 class ServiceAccount(Namespaced):
-    """A ServiceAccount; `annotated`: the last write of the role annotation's owner, if known.
+    """A ServiceAccount as it was seen; one that does not exist has no `uid`.
 
-    `managers` are those in its managedFields.
+    `annotated`: the last write of the role annotation's owner, if known. `managers` are its writers by its
+    managedFields.
     """
 
-    namespace: str
-    name: str
+    namespace: str = field(metadata=NOT_SEEN)
+    name: str = field(metadata=NOT_SEEN)
     annotations: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
-    created: datetime | None = None
-    annotated: datetime | None = None
+    created: datetime | None = field(default=None, metadata=NOT_SEEN)
+    annotated: datetime | None = field(default=None, metadata=NOT_SEEN)
     uid: str = ""
-    managers: tuple[str, ...] = ()
+    managers: tuple[str, ...] = field(default=(), compare=False)
+    resource_version: str = ""
+    manifest: Document = field(default_factory=dict)
+    """The object without what the API server adds, if somebody may have to create it again."""
+
+    @property
+    def exists(self) -> bool:
+        return bool(self.uid)
+
+    @property
+    def role_arn(self) -> str:
+        """The value of its role annotation, '' without one."""
+        return self.annotations.get(ROLE_ARN_ANNOTATION, "")
 
 
 def service_account(body: Json) -> ServiceAccount:
+    """A ServiceAccount of a list, or read alone; raises LookupError for what is none."""
     metadata = body["metadata"]
     entries = metadata.get("managedFields") or []
     times = [moment(item.get("time")) for item in entries if f"f:{ROLE_ARN_ANNOTATION}" in _fields(item)]
@@ -43,7 +71,15 @@ def service_account(body: Json) -> ServiceAccount:
         annotated=max(filter(None, times), default=None),
         uid=metadata.get("uid", ""),
         managers=tuple(entry.get("manager", "") for entry in entries),
+        resource_version=metadata.get("resourceVersion", ""),
     )
+
+
+def with_manifest(body: Json) -> ServiceAccount:
+    """A ServiceAccount that may be deleted: with its manifest."""
+    metadata = {key: value for key, value in body["metadata"].items() if key not in _SERVERS_OWN}
+    manifest = {**body, "apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+    return replace(service_account(body), manifest=manifest)
 
 
 def _fields(entry: Json) -> Json:

@@ -144,6 +144,8 @@ Seen = Mapping[str, str]
 _TABLES = json.loads((files(__package__) / "parts.json").read_text(encoding="utf-8"))
 PASSED_OVER = frozenset(_TABLES["ignored"])
 """Changes without a meaning (IAM fills in thumbprints), or already in the target."""
+NOT_SEEN = {"seen": False}
+"""Metadata of a field that no plan depends on."""
 _MAKER = ("provider", "tags", TRANSACTION_TAG)
 """The run that created the provider: for its dependents that may be another part of the same plan."""
 _DOCUMENTS = frozenset({"trust", "document"})
@@ -176,7 +178,7 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         if path:
             yield _name(path), THERE
         for item in fields(value):
-            if item.name not in PASSED_OVER:
+            if item.name not in PASSED_OVER and item.metadata.get("seen", True):
                 yield from _leaves(getattr(value, item.name), (*path, item.name))
     elif isinstance(value, Mapping) and not (path and path[-1] in _DOCUMENTS):
         # A document stands under its name; anything else is a text.

@@ -86,7 +86,11 @@ class Present(State):
 
 @dataclass(frozen=True)
 class RoleState(State):
-    """An IAM role without its policies; `max_session_duration` in seconds, tags without the transaction's."""
+    """An IAM role as a change writes it, without its policies; tags without the transaction's.
+
+    It is a value of plans and journals, and what an earlier irsa wrote is read into it; a role that was read,
+    with what only IAM knows of it, is a `irsa_cli.core.objects.role.Role`. `max_session_duration` in seconds.
+    """
 
     path: str
     trust: Document

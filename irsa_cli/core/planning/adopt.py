@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from irsa_cli.core.binding import ownership
-from irsa_cli.core.binding.current import CurrentRole, account_changes
+from irsa_cli.core.binding.current import account_changes
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers
 from irsa_cli.core.marks.makers import TABLE, writes_again
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import noted_or_none
@@ -67,27 +68,26 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
     ServiceAccount, one with `sharers`, and (unless `ignore_maker`) one of another tool.
     """
     ownership.check_account(pair)
-    state = ownership.check_there(pair)
-    assert pair.role is not None
-    maker = makers.maker_of_role(ownership.foreign_tags(state))
+    role = ownership.check_there(pair)
+    maker = makers.maker_of_role(ownership.foreign_tags(role))
     account = pair.account
     account_maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
-    others = also_admitted(state.trust, pair.identity(pair.audience))
+    others = also_admitted(role.trust, pair.identity(pair.audience))
     if pair.association is not None:
         others = tuple(who for who in others if not who.startswith(f"Service {assuming.SERVICE} "))
-    who = ownership.belonging(state, pair)
+    who = ownership.belonging(role, pair)
     if who is ownership.Belongs.OURS:
-        ownership.check_over(pair, state)
-    tagging, given = _tagging(pair, state), associating.adoption(pair)
+        ownership.check_over(pair, role)
+    tagging, given = _tagging(pair, role), associating.adoption(pair)
     if who is ownership.Belongs.OURS and not tagging:
         return Adoption(Plan.of(given, _marking(pair)), maker, account_maker, others)
     if who is ownership.Belongs.OTHERS:
-        raise ownership.theirs(pair, state)
+        raise ownership.theirs(pair, role)
     ownership.check_unshared(pair, sharers)
-    admission = _check_admitted(pair, state)
+    admission = _check_admitted(pair, role)
     if not ignore_maker:
-        ownership.check(pair.role_name, pair.role, verb="adopt")
-    guess = ownership.guess(pair.role_name, pair.role)
+        ownership.check(role, verb="adopt")
+    guess = ownership.guess(role)
     return Adoption(
         Plan.of(given, tagging, _marking(pair)),
         maker,
@@ -96,30 +96,30 @@ def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = Fals
         (
             *admission,
             *([f"the role {guess}"] if guess else []),
-            *_kept(pair, pair.role, maker),
+            *_kept(pair, role, maker),
             *([f"the trust policy also trusts: {', '.join(listed(others))}"] if others else []),
             *account_warnings(pair.full_name, account_maker),
         ),
-        release_commands(pair.cluster, state.tags),
+        release_commands(pair.cluster, role.tags),
         guess,
     )
 
 
-def _tagging(pair: Pairing, state: states.RoleState) -> list[Change]:
+def _tagging(pair: Pairing, role: Role) -> list[Change]:
     wanted = pair.marks
-    if not pair.is_annotated and states.TRANSACTION_TAG not in state.tags:
+    if not pair.is_annotated and states.TRANSACTION_TAG not in role.tags:
         # No ServiceAccount tells that the role is complete: it has to say so itself.
         wanted[states.COMMIT_TAG] = states.DONE
-    missing = {key: value for key, value in wanted.items() if state.tags.get(key) != value}
+    missing = {key: value for key, value in wanted.items() if role.tags.get(key) != value}
     if not missing:
         return []
-    if len(state.tags) + len(missing) > TAGS_LIMIT:
+    if len(role.tags) + len(missing) > TAGS_LIMIT:
         raise Refused(
             f"role {pair.role_name} has no room for {len(missing)} more tags",
-            reason=f"it has {len(state.tags)}, and IAM takes {TAGS_LIMIT}",
+            reason=f"it has {len(role.tags)}, and IAM takes {TAGS_LIMIT}",
             next_steps=(f"aws iam untag-role --role-name {pair.role_name} --tag-keys KEY",),
         )
-    before = states.TagsState({key: state.tags.get(key) for key in missing})
+    before = states.TagsState({key: role.tags.get(key) for key in missing})
     return [Change(Kind.ROLE_TAGS, (pair.role_name,), before, states.TagsState({**missing}))]
 
 
@@ -131,11 +131,11 @@ def _marking(pair: Pairing) -> list[Change]:
     return account_changes((pair.namespace, pair.name), pair.account, marks, {}) if marks else []
 
 
-def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
+def _check_admitted(pair: Pairing, role: Role) -> tuple[str, ...]:
     """Notes about unknown conditions; raises `Refused` if the role does not trust the ServiceAccount."""
     if pair.association is not None:
         tagged = not pair.association.without_tags
-        answers = assuming.said_to_service(state.trust, pair.cluster, pair, tagged=tagged)
+        answers = assuming.said_to_service(role.trust, pair.cluster, pair, tagged=tagged)
         if refused := tuple(lacking(answers, Answer.NO)):
             raise Refused(
                 f"the trust policy of {pair.role_arn} does not allow EKS Pod Identity for {pair.full_name}",
@@ -146,7 +146,7 @@ def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
         unknown = lacking(answers, Answer.UNKNOWN)
         return tuple(f"irsa can't tell whether EKS is allowed {item.action}: {item.why}" for item in unknown)
     identity = pair.identity(pair.audience)
-    explanation = explain(state.trust, identity)
+    explanation = explain(role.trust, identity)
     if explanation.answer is not Answer.NO:
         # A guard on addresses, say: whoever is behind it is no reason to leave the role to nobody.
         said = "irsa can't tell whether the trust policy allows the ServiceAccount"
@@ -164,15 +164,14 @@ def _check_admitted(pair: Pairing, state: states.RoleState) -> tuple[str, ...]:
     )
 
 
-def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
+def _kept(pair: Pairing, role: Role, maker: str) -> Iterator[str]:
     """Notes about what stays and differs from roles created by irsa."""
-    state = role.state
-    if state.path != default_role_path(pair.cluster.name):
-        yield f"the role keeps its name and path: {state.path}{pair.role_name}"
-    statements = as_list(state.trust.get("Statement", []))
+    if role.path != default_role_path(pair.cluster.name):
+        yield f"the role keeps its name and path: {role.path}{pair.role_name}"
+    statements = as_list(role.trust.get("Statement", []))
     named = (pair.cluster, pair.namespace, pair.name)
-    own = contains(state.trust, statement(pair.identity(pair.audience)))
-    own = own or bool(owned_statements.for_service(state.trust, *named, marked=False))
+    own = contains(role.trust, statement(pair.identity(pair.audience)))
+    own = own or bool(owned_statements.for_service(role.trust, *named, marked=False))
     if not own:
         yield "the trust policy is unchanged: irsa would write the ServiceAccount's statement differently"
     elif len(statements) > 1:

@@ -38,7 +38,7 @@ def check(update: Update, pair: Pairing, *, verify: bool = False) -> None:
                 reason=f"pods of {pair.full_name} get no token for STS, and EKS chooses the external ID",
                 next_steps=(f"{pair.command('migrate --to irsa')}  # adds IRSA",),
             )
-        if not pair.account.uid and (update.labels or update.annotations):
+        if not pair.account.exists and (update.labels or update.annotations):
             raise Refused(
                 f"there is no ServiceAccount {pair.full_name}",
                 next_steps=("create it first, or leave out labels and annotations",),

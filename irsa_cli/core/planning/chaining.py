@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
+from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import TARGET_ANNOTATION, ConfigMapState, DocumentState
 from irsa_cli.core.policies import policy
@@ -114,7 +116,7 @@ def admitted(chain: Chain, trust: Document) -> Document:
 
 
 def former_chains(
-    desired: DesiredState, role: CurrentRole | None, account: CurrentServiceAccount | None
+    desired: DesiredState, role: Role | None, account: ServiceAccount | None
 ) -> tuple[Chain, ...]:
     """The current targets of the role that are not desired any more."""
     if desired.role is None or role is None or "target_role" in desired.unsaid:
@@ -123,7 +125,7 @@ def former_chains(
     return left_chains(before, noted_chain(desired.role_arn, account), desired.chain)
 
 
-def noted_chain(role_arn: str, account: CurrentServiceAccount | None) -> Chain | None:
+def noted_chain(role_arn: str, account: ServiceAccount | None) -> Chain | None:
     """The chain that the ServiceAccount notes: a run changes it last, and anybody may have edited it."""
     target = account.annotations.get(TARGET_ANNOTATION, "") if account is not None else ""
     return Chain(role_arn, target) if is_target(target) else None

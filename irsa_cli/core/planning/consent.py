@@ -9,6 +9,7 @@ import json
 import shlex
 from dataclasses import dataclass
 
+from irsa_cli.core.binding.role_power import power_of
 from irsa_cli.core.marks import makers
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.planning.ways import CurrentIdentity
@@ -42,17 +43,17 @@ def check_consent(to: IdentitySource, ways: CurrentIdentity) -> None:
     Else whoever may annotate a ServiceAccount would get the role by it. irsa's mark on the role is no consent
     either: a statement that is gone may have been revoked. For IRSA, the association must be there as well.
     """
-    pair, first = ways.pair, to.other
+    first = to.other
     answer, why = ways.answer(first, ways.trust)
     if first is IdentitySource.POD_IDENTITY and ways.association is None:
-        answer, why = Answer.NO, (f"{pair.full_name} has no association",)
+        answer, why = Answer.NO, (f"{ways.full_name} has no association",)
     if answer is Answer.YES:
         return
     known = answer is Answer.NO
     raise Refused(
-        f"{pair.full_name} can't use {pair.role_arn} by {first.title}"
+        f"{ways.full_name} can't use {ways.role_arn} by {first.title}"
         if known
-        else f"irsa can't tell whether {pair.full_name} can use {pair.role_arn} by {first.title}",
+        else f"irsa can't tell whether {ways.full_name} can use {ways.role_arn} by {first.title}",
         reason="irsa migrate adds a second way to one that works; an annotation alone gives no role",
         details=why,
         next_steps=(f"to give it this role: {_named_in_words(to, ways)}",),
@@ -65,14 +66,14 @@ def _named_in_words(to: IdentitySource, ways: CurrentIdentity) -> str:
     The role can be what somebody wrote into an annotation. So the command has no flag that bypasses a
     condition or allows a powerful role: `create-sa` judges that, and says which flag it would take.
     """
-    pair, there = ways.pair, ways.association
-    words = [pair.command("create-sa")]
+    there = ways.association
+    words = [ways.command("create-sa")]
     if to is IdentitySource.POD_IDENTITY:
         words.append("--pod-identity")
         words += ["--disable-session-tags"] if there is not None and there.without_tags else []
-    elif pair.audience != DEFAULT_AUDIENCE:
-        words += ["--audience", shlex.quote(pair.audience)]
-    words += ["--attach-role-arn", shlex.quote(pair.role_arn), "--update-trust"]
+    elif ways.audience != DEFAULT_AUDIENCE:
+        words += ["--audience", shlex.quote(ways.audience)]
+    words += ["--attach-role-arn", shlex.quote(ways.role_arn), "--update-trust"]
     return " ".join(words)
 
 
@@ -80,25 +81,25 @@ def check_statement(
     to: IdentitySource, ways: CurrentIdentity, statement: Document, allowed: Permitted
 ) -> None:
     """Raise `Refused` for a statement that its role's tool removes again, or that gives too much."""
-    pair = ways.pair
-    added = AddedStatement(pair.role_arn, pair.identity(pair.audience), ways.trust, statement)
+    added = AddedStatement(ways.role_arn, ways.identity(ways.audience), ways.trust, statement)
     maker = ways.maker
     if maker not in _KEEP_STATEMENTS and not allowed.others:
         shown = {key: value for key, value in statement.items() if key != "Sid"}
         again = makers.writes_again(maker) or "its next run"
         raise Refused(
-            f"role {pair.role_arn} is managed by {maker}",
+            f"role {ways.role_arn} is managed by {maker}",
             reason=f"{again} would remove irsa's statement, and pods would lose the role by {to.title}",
             details=(f"this statement is missing: {json.dumps(shown)}",),
             next_steps=(
                 f"add the statement with {maker}, then run this again",
-                f"or let irsa add it: {pair.command('migrate')} --to {to.value} --include-managed",
+                f"or let irsa add it: {ways.command('migrate')} --to {to.value} --include-managed",
             ),
         )
     if not allowed.force:
         added.check_conditions()
     if not allowed.wide_trust and ways.judged is not None:
-        added.check_power(ways.judged())
+        role = ways.judged()
+        added.check_power(power_of(role), role.policies)
 
 
 _STACKS = (makers.EKSCTL, makers.CLOUDFORMATION, makers.CDK)
@@ -113,6 +114,6 @@ def notes_of_maker(plan: Plan, ways: CurrentIdentity) -> list[str]:
         return []
     if maker not in _STACKS:
         undone = f"{makers.writes_again(maker) or 'its next run'} may remove irsa's statement"
-        return [f"role {ways.pair.role_name} is managed by {maker}: {undone}; add it there too"]
+        return [f"role {ways.role_name} is managed by {maker}: {undone}; add it there too"]
     undone = "an update of the stack may remove irsa's statement"
-    return [f"role {ways.pair.role_name} belongs to a stack of {maker}: {undone}; add it to the template"]
+    return [f"role {ways.role_name} belongs to a stack of {maker}: {undone}; add it to the template"]

@@ -6,20 +6,14 @@ import json
 from dataclasses import replace
 
 from irsa_cli.core.binding import attached_trust
-from irsa_cli.core.binding.current import (
-    CurrentRole,
-    CurrentServiceAccount,
-    CurrentState,
-    RoleChanges,
-    is_annotated,
-    is_made,
-    life_of,
-)
+from irsa_cli.core.binding.current import CurrentState, RoleChanges, is_annotated, is_made, life_of
 from irsa_cli.core.binding.role_changes import check_path, role_changes
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import applied
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION, applied_keys, check_note
 from irsa_cli.core.marks.lifecycle import wrote
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning.create import plan
@@ -53,7 +47,7 @@ def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool =
     if desired.role is None or current.role is None:
         return plan(desired, current)
     assert desired.role is not None
-    tags = current.role.state.tags
+    tags = current.role.tags
     for key, mark in desired.marks.items():
         if tags.get(key) != mark:
             raise Refused(
@@ -61,7 +55,7 @@ def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool =
                 reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {mark}",
                 next_steps=_instead_of(desired, current, theirs=key in tags),
             )
-    check_path(desired.role_name, current.role.state, desired.role)
+    check_path(current.role, desired.role.path)
     owned_statements.check_marks(desired.role_name, tags)
     life = life_of(desired, current)
     is_same = tags.get(states.SPEC_HASH_TAG) == desired.role.tags.get(states.SPEC_HASH_TAG)
@@ -77,7 +71,7 @@ def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool =
     return plan(desired, current, _changes(desired, current, current.role))
 
 
-def _with_unsaid(desired: DesiredState, role: CurrentRole | None) -> DesiredState:
+def _with_unsaid(desired: DesiredState, role: Role | None) -> DesiredState:
     """The desired state with the role's current values of fields that nobody set."""
     if desired.role is None or role is None:
         return desired
@@ -89,42 +83,41 @@ def _with_unsaid(desired: DesiredState, role: CurrentRole | None) -> DesiredStat
     return replace(desired, role=state, inline=inline)
 
 
-def _changes(desired: DesiredState, current: CurrentState, role: CurrentRole) -> RoleChanges:
+def _changes(desired: DesiredState, current: CurrentState, role: Role) -> RoleChanges:
     assert desired.role is not None
     document = _trust_after(desired, role)
     trust_policy.check_size(desired.role_arn, document, current.trust_quota)
-    _check_widening(desired, current, role.state.trust, document)
-    tags = {**desired.role.tags, **applied.kept_tags(role.state.tags, desired.role.tags)}
-    if len(tags) > max(TAGS_LIMIT, len(role.state.tags)):
+    _check_widening(desired, current, role.trust, document)
+    tags = {**desired.role.tags, **applied.kept_tags(role.tags, desired.role.tags)}
+    if len(tags) > max(TAGS_LIMIT, len(role.tags)):
         raise Refused(
             f"role {desired.role_name} would have too many tags",
             reason=f"with the tags of others it would have {len(tags)}, and IAM takes {TAGS_LIMIT}",
             next_steps=(f"aws iam untag-role --role-name {desired.role_name} --tag-keys KEY",),
         )
     state = replace(desired.role, trust=document, tags=tags)
-    return role_changes(
-        desired.role_name, role, CurrentRole(state, frozenset(desired.policies), dict(desired.inline))
-    )
+    after = replace(role, state=state, attached=frozenset(desired.policies), inline=desired.inline)
+    return role_changes(role, after)
 
 
-def _trust_after(desired: DesiredState, role: CurrentRole) -> Document:
+def _trust_after(desired: DesiredState, role: Role) -> Document:
     assert desired.role is not None
-    document = role.state.trust
+    document = role.trust
     for statement in _pod_statements(desired, role) if desired.association is not None else ():
         if statement not in desired.role.trust["Statement"]:  # Of an association with other session tags.
             document = trust_policy.without_statement(document, statement)
     return owned_statements.with_own(document, desired.role.trust, _own(desired, role))
 
 
-def _pod_statements(desired: DesiredState, role: CurrentRole) -> list[Document]:
+def _pod_statements(desired: DesiredState, role: Role) -> list[Document]:
     """The statements that irsa wrote for EKS Pod Identity."""
-    return for_service(role.state.trust, desired.cluster, desired.namespace, desired.name)
+    return for_service(role.trust, desired.cluster, desired.namespace, desired.name)
 
 
-def _own(desired: DesiredState, role: CurrentRole) -> owned_statements.Own:
+def _own(desired: DesiredState, role: Role) -> owned_statements.Own:
     assert desired.role is not None
     alone = "subjects" in desired.unsaid
-    return owned_statements.Own.of(desired.identity, desired.role.trust, role.state.tags, alone=alone)
+    return owned_statements.Own.of(desired.identity, desired.role.trust, role.tags, alone=alone)
 
 
 def trust_notes(desired: DesiredState, current: CurrentState) -> list[str]:
@@ -141,7 +134,7 @@ def _voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, .
     role = current.role
     if desired.role is None or role is None:
         return ()
-    return owned_statements.voided(role.state.trust, _trust_after(desired, role), _own(desired, role))
+    return owned_statements.voided(role.trust, _trust_after(desired, role), _own(desired, role))
 
 
 def _check_widening(desired: DesiredState, current: CurrentState, before: Document, after: Document) -> None:
@@ -173,8 +166,8 @@ def _is_restricted_association(desired: DesiredState, current: CurrentState) -> 
     if desired.association is None or role is None or _pod_statements(desired, role):
         return False
     tagged = not desired.association.without_session_tags
-    said = said_to_service(role.state.trust, desired.cluster, desired, tagged=tagged)
-    trusted = trust_policy.trusts_service(role.state.trust, SERVICE)
+    said = said_to_service(role.trust, desired.cluster, desired, tagged=tagged)
+    trusted = trust_policy.trusts_service(role.trust, SERVICE)
     return trusted and any(item.answer is not Answer.YES for item in said)
 
 
@@ -191,7 +184,7 @@ def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -
     return (adopt, "or give the entry another roleName")
 
 
-def _check_account(desired: DesiredState, account: CurrentServiceAccount | None) -> None:
+def _check_account(desired: DesiredState, account: ServiceAccount | None) -> None:
     """A ServiceAccount with a role that irsa has not given it changes only when the user says so."""
     annotations = account.annotations if account is not None else {}
     _check_audience(desired, account)
@@ -248,7 +241,7 @@ def _check_association(desired: DesiredState, current: CurrentState) -> None:
         )
 
 
-def _check_audience(desired: DesiredState, account: CurrentServiceAccount | None) -> None:
+def _check_audience(desired: DesiredState, account: ServiceAccount | None) -> None:
     """An audience that somebody else has set, and the entry does not name, is not taken off in silence."""
     if account is None or desired.override or desired.role_only or is_made(account):
         return
@@ -266,18 +259,18 @@ def _check_audience(desired: DesiredState, account: CurrentServiceAccount | None
     )
 
 
-def _with_notes(desired: DesiredState, role: CurrentRole | None) -> DesiredState:
+def _with_notes(desired: DesiredState, role: Role | None) -> DesiredState:
     """The desired state with the tags that tell a later run what of trust policy and tags is irsa's."""
     if desired.role is None:
         return desired
-    there = role.state.tags if role is not None else {states.TRANSACTION_TAG: ""}
+    there = role.tags if role is not None else {states.TRANSACTION_TAG: ""}
     kept = there if "subjects" in desired.unsaid else {}
     tags = {**desired.role.tags, **owned_statements.tags(desired.identity, desired.role.trust, kept)}
     tags = applied.with_tag_note(tags, there)
     return replace(desired, role=replace(desired.role, tags=tags))
 
 
-def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> DesiredState:
+def _with_keys(desired: DesiredState, account: ServiceAccount | None) -> DesiredState:
     """The desired state with the keys that are to go, and the note of those that are there."""
     if desired.role_only:
         return desired

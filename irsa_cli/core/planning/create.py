@@ -34,41 +34,43 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
     Raises `Refused` if something differs or a precondition fails. With `changes`, the role changes.
     """
     check_preconditions(desired, current)
-    is_new = current.role is None and current.service_account is None and current.association is None
-    if changes is None and not is_new:
-        from irsa_cli.core.planning.differences import check
+    if changes is None:
+        is_new = current.role is None and current.service_account is None and current.association is None
+        if not is_new:
+            from irsa_cli.core.planning.differences import check
 
-        check(desired, current)
+            check(desired, current)
+        changes = RoleChanges(gains=tuple(_policy_changes(desired, current)))
     account = _account_changes(desired, current)
-    early, last = (account[:-1], account[-1:]) if desired.gated else ([], account)
     if desired.role_only:
         early, last = account, []
-    policies = _policy_changes(desired, current) if changes is None else list(changes.gains)
-    late = _until_tagged(desired, current, policies)
-    policies = [change for change in policies if change not in late]
-    losses = [*late, *([] if changes is None else changes.losses)]
+    elif desired.gated:
+        early, last = account[:-1], account[-1:]
+    else:
+        early, last = [], account
+    late = _until_tagged(desired, current, changes.gains)
+    policies = [change for change in changes.gains if change not in late]
+    losses = [*late, *changes.losses]
+    first = _provider_changes(desired, current)
+    if not current.namespace_exists and (not desired.role_only or desired.creates_account):
+        first.append(Change(Kind.NAMESPACE, (desired.namespace,), None, desired.new_namespace))
+    first += _role_changes(desired, current, last=not policies)
+    second = [*policies, *_trust_changes(desired, current), *early, *chaining.changes(desired, current)]
+    association = _association_changes(desired, current)
     commit = _commit_changes(desired, current, last=not policies)
-    needs_account = not desired.role_only or desired.creates_account
-    namespace = Change(Kind.NAMESPACE, (desired.namespace,), None, desired.new_namespace)
-    first = [
-        *_provider_changes(desired, current),
-        *([namespace] if needs_account and not current.namespace_exists else []),
-        *_role_changes(desired, current, last=not policies),
-    ]
-    second = [*policies, *_trust_changes(desired, current), *early]
-    second += chaining.changes(desired, current)
-    given = _association_changes(desired, current)
-    if first or second or losses or given or commit or last:
+    if any((first, second, losses, association, commit, last)):
         first += _owner_changes(desired, current)
     # Nothing goes from the role as long as the association may need it.
-    stages = (first, second, given, losses, commit, last) if last else (first, second, given, losses, commit)
-    *work, tail = stages
-    whole = Plan.of(*work).stages
+    stages = [first, second, association, losses, commit]
+    tail = last or stages.pop()
+    whole = Plan.of(*stages).stages
     # A gate stands before the last stage, and so behind all that the token needs: where the annotation
     # is there already, that stage may be empty.
-    found = Plan((*whole, tuple(tail))) if tail or (desired.gated and whole) else Plan(whole)
-    trust_warnings.check_desired_state(desired, current, found)
-    return found
+    if tail or (desired.gated and whole):
+        whole = (*whole, tuple(tail))
+    todo = Plan(whole)
+    trust_warnings.check_desired_state(desired, current, todo)
+    return todo
 
 
 def _provider_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
@@ -211,7 +213,7 @@ def _association_changes(desired: DesiredState, current: CurrentState) -> list[C
     return [Change(Kind.ASSOCIATION, desired.association_target, there.state, after)]
 
 
-def _until_tagged(desired: DesiredState, current: CurrentState, changes: list[Change]) -> list[Change]:
+def _until_tagged(desired: DesiredState, current: CurrentState, changes: Iterable[Change]) -> list[Change]:
     """A trust policy that will require session tags: the association has to send them first."""
     wanted, there = desired.association, current.association
     if wanted is None or there is None or wanted.without_session_tags or not there.without_tags:

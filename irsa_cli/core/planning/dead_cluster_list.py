@@ -13,7 +13,7 @@ from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_rea
 
 def as_json(item: DeadCluster, account: ReadAccount) -> dict[str, Any]:
     used = [role.last_used for role in item.roles if role.last_used is not None]
-    created = [role.created for role in item.roles]
+    created = [role.created for role in item.roles if role.created is not None]
     return {
         "name": item.name,
         "arn": item.arn or None,

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding import ownership
-from irsa_cli.core.binding.bound import Bound, NamedRole
-from irsa_cli.core.binding.current import CurrentServiceAccount, account_changes
+from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.binding.current import account_changes
 from irsa_cli.core.binding.role_changes import removal
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import noted_or_none
@@ -82,7 +84,7 @@ def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = Fals
         # A complete role whose ServiceAccount could tell has to tell it itself from now on.
         for role in bound.own:
             is_bound = role.arn == bound.annotation or bound.was_bound_to(role)
-            if is_bound and not lifecycle.tells_itself(role.state.tags):
+            if is_bound and not lifecycle.tells_itself(role.tags):
                 work.stages[OWNERS].append(_own(role))
                 work.stages[COMMITS].append(_commit(role, states.DONE))
     else:
@@ -99,30 +101,30 @@ def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = Fals
     return work
 
 
-def _own(role: NamedRole) -> Change:
-    maker = states.OwnerState(role.state.tags.get(states.TRANSACTION_TAG, states.NOBODY))
+def _own(role: Role) -> Change:
+    maker = states.OwnerState(role.tags.get(states.TRANSACTION_TAG, states.NOBODY))
     return Change(Kind.ROLE_OWNER, (role.name,), maker, states.OwnerState(""))
 
 
-def _commit(role: NamedRole, value: str) -> Change:
-    before = lifecycle.commit_of(role.state.tags)
+def _commit(role: Role, value: str) -> Change:
+    before = lifecycle.commit_of(role.tags)
     return Change(Kind.ROLE_COMMIT, (role.name,), before, states.CommitState(value))
 
 
-def delete_role(role: NamedRole, work: Deletion) -> None:
+def delete_role(role: Role, work: Deletion) -> None:
     """Add the deletion of a role with its policies."""
     work.stages[OWNERS].append(_own(role))
-    if lifecycle.commit_of(role.state.tags) != states.CommitState(states.DELETING):
+    if lifecycle.commit_of(role.tags) != states.CommitState(states.DELETING):
         work.stages[COMMITS].append(_commit(role, states.DELETING))
-    work.stages[POLICIES] += removal(role.name, role.role)
-    tags = {key: value for key, value in role.state.tags.items() if key != states.TRANSACTION_TAG}
+    work.stages[POLICIES] += removal(role)
+    tags = {key: value for key, value in role.tags.items() if key != states.TRANSACTION_TAG}
     state = replace(role.state, tags={**tags, states.COMMIT_TAG: states.DELETING})
     work.stages[ROLES].append(Change(Kind.ROLE, (role.name,), state, None))
     work.lost.add(role.arn)
-    if states.TRANSACTION_TAG not in role.state.tags:
+    if states.TRANSACTION_TAG not in role.tags:
         # Adopted: whoever created it may still have it in its files.
-        maker = makers.maker_of_role(ownership.foreign_tags(role.state))
-        tool = ownership.guess(role.name, role.role) or f"was created by {maker}"
+        maker = makers.maker_of_role(ownership.foreign_tags(role))
+        tool = ownership.guess(role) or f"was created by {maker}"
         if maker != makers.UNKNOWN or isinstance(tool, ownership.Guess):
             work.notes.append(f"role {role.name} {tool}: also delete it there, or it may be created again")
 
@@ -154,11 +156,11 @@ def _delete_chain(bound: Bound, work: Deletion) -> None:
     work.notes += unreadable(bound.account.annotations) if bound.account is not None else []
 
 
-def _take_out(bound: Bound, role: NamedRole, work: Deletion) -> None:
+def _take_out(bound: Bound, role: Role, work: Deletion) -> None:
     """Remove irsa's statement for a ServiceAccount from a role of others, before the annotation."""
-    marked = owned_statements.marked_for(role.state.trust, bound.identity)
+    marked = owned_statements.marked_for(role.trust, bound.identity)
     statements = [item for item in (marked, *pod_statements(bound, role)) if item is not None]
-    after = role.state.trust
+    after = role.trust
     for statement in statements:
         after = trust_policy.without_statement(after, statement)
     if not statements:
@@ -178,12 +180,12 @@ def _take_out(bound: Bound, role: NamedRole, work: Deletion) -> None:
         work.notes.append(f"{role.arn} was not created by irsa: irsa keeps it and removes its own statement")
 
 
-def pod_statements(bound: Bound, role: NamedRole) -> list[Document]:
+def pod_statements(bound: Bound, role: Role) -> list[Document]:
     """The statements that irsa added to a role of somebody else for EKS Pod Identity."""
-    return for_service(role.state.trust, bound.cluster, bound.namespace, bound.name, marked=True)
+    return for_service(role.trust, bound.cluster, bound.namespace, bound.name, marked=True)
 
 
-def _delete_account(bound: Bound, account: CurrentServiceAccount, work: Deletion, *, keep: bool) -> None:
+def _delete_account(bound: Bound, account: ServiceAccount, work: Deletion, *, keep: bool) -> None:
     """Delete the ServiceAccount that irsa created; from another one, remove irsa's annotations.
 
     If a role is deleted, annotations go early. A ServiceAccount with a role by others stays.
@@ -229,7 +231,7 @@ def unannotate(bound: Bound) -> str:
     return f"kubectl annotate serviceaccount {name} -n {namespace} {states.ROLE_ARN_ANNOTATION}-"
 
 
-def _bare(bound: Bound, account: CurrentServiceAccount, *, keeps: bool) -> CurrentServiceAccount:
+def _bare(bound: Bound, account: ServiceAccount, *, keeps: bool) -> ServiceAccount:
     """The ServiceAccount without what irsa wrote; `keeps`: and without irsa's marks, as it is to stay."""
     applied = applied_keys(account.annotations)
     # The marks also of annotations that are somebody else's by now.

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding import ownership
-from irsa_cli.core.binding.bound import Bound, NamedRole
-from irsa_cli.core.binding.current import CurrentServiceAccount
+from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.workloads import Workload, owner_of
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change
@@ -43,7 +44,7 @@ class Users:
 def check_ended(bound: Bound, living: Sequence[str]) -> None:
     """Raise `Refused` if a run may be creating it; `living` are transactions that may be running."""
     lives = [
-        lifecycle.of(role.state.tags, named=role.arn == bound.annotation, marked=bound.was_bound_to(role))
+        lifecycle.of(role.tags, named=role.arn == bound.annotation, marked=bound.was_bound_to(role))
         for role in bound.own
     ]
     makers = sorted({life.transaction for life in lives if life.stage is Stage.INCOMPLETE} & {*living})
@@ -57,41 +58,79 @@ def check_ended(bound: Bound, living: Sequence[str]) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _Uses:
+    """Who uses a binding that is to be deleted, or may: each is empty if nobody does."""
+
+    pods: Sequence[Pod]
+    workloads: Sequence[str]
+    """Those without pods, as `kind/name`."""
+    accounts: Sequence[str]
+    """Other ServiceAccounts, as `namespace/name`."""
+    principals: Sequence[str]
+    """Others that the role trusts."""
+    hidden: Sequence[str]
+    """What could not be read."""
+
+    @property
+    def why(self) -> str:
+        """The worst of them in short; '' if nobody uses it."""
+        if self.pods:
+            return f"is in use by {len(self.pods)} pod{'s' if len(self.pods) != 1 else ''}"
+        if self.workloads:
+            more = f" and {len(self.workloads) - 1} more" if self.workloads[1:] else ""
+            return f"is in use by {self.workloads[0]}{more}"
+        if self.accounts:
+            return "has a role that other ServiceAccounts also use"
+        if self.principals:
+            return "has a role that others may also use"
+        return "may be in use: this could not be checked" if self.hidden else ""
+
+    @property
+    def details(self) -> list[str]:
+        """All of them, one a line."""
+        pods = (f"pod {pod.name} ({_owner(pod)})" if pod.owner else f"pod {pod.name}" for pod in self.pods)
+        trusted = (f"its trust policy also allows {text}" for text in dict.fromkeys(self.principals))
+        workloads = (f"{name} creates pods with it" for name in self.workloads)
+        return [*listed(pods), *listed(workloads), *listed(self.accounts), *listed(trusted), *self.hidden]
+
+    @property
+    def next_steps(self) -> list[str]:
+        """How to end the use."""
+        steps = []
+        if self.pods:
+            steps.append("stop these pods or change their ServiceAccount, then run this again")
+        elif self.workloads:
+            steps.append("delete these workloads or change their ServiceAccount")
+        if self.principals:
+            steps.append("remove these from the role's trust policy, or keep it: --keep-role")
+        return [*steps, "or delete it anyway: run this again with --force"]
+
+
 def check(bound: Bound, deletion: Deletion, users: Users) -> None:
     """Raise `Refused` when somebody uses the binding, or may."""
     going = replace(deletion.going(bound.name), shared=_shared(bound, deletion, users))
     pods = [pod for pod in users.pods if going.is_used_by(pod)]
-    waiting = list(_waiting(users.workloads, pods, going))
-    others = sorted(name for name, arn in users.accounts if arn in deletion.lost and name != bound.full_name)
     lost = [role for role in bound.own if role.arn in deletion.lost]
-    strangers = [text for role in lost for text in _users_by_pod_identity(bound, role)]
-    strangers += [text for role in lost for text in other_principals(bound, role, users.is_nobody)]
-    if not pods and not waiting and not others and not strangers and not users.hidden:
-        return
-    trusted = [f"its trust policy also allows {text}" for text in dict.fromkeys(strangers)]
-    raise Refused(
-        f"{bound.full_name} {_why(pods, waiting, others, strangers)}",
-        details=[
-            *listed(f"pod {pod.name}" + (f" ({_owner(pod)})" if pod.owner else "") for pod in pods),
-            *listed(f"{name} creates pods with it" for name in waiting),
-            *listed(others),
-            *listed(trusted),
-            *users.hidden,
-        ],
-        next_steps=(
-            *(["stop these pods or change their ServiceAccount, then run this again"] if pods else []),
-            *(["delete these workloads or change their ServiceAccount"] if waiting and not pods else []),
-            *(["remove these from the role's trust policy, or keep it: --keep-role"] if strangers else []),
-            "or delete it anyway: run this again with --force",
-        ),
+    principals = [text for role in lost for text in _users_by_pod_identity(bound, role)]
+    principals += [text for role in lost for text in other_principals(bound, role, users.is_nobody)]
+    uses = _Uses(
+        pods,
+        list(_waiting(users.workloads, pods, going)),
+        sorted(name for name, arn in users.accounts if arn in deletion.lost and name != bound.full_name),
+        principals,
+        users.hidden,
     )
+    if uses.why:
+        what = f"{bound.full_name} {uses.why}"
+        raise Refused(what, details=uses.details, next_steps=uses.next_steps)
 
 
 def check_makers(bound: Bound, deletion: Deletion) -> None:
     """Raise `Refused` where another tool may manage a role that goes: one that irsa has adopted."""
     for role in bound.own:
         if role.arn in deletion.lost:
-            ownership.check(role.name, role.role, verb="delete")
+            ownership.check(role, verb="delete")
 
 
 def check_known(changes: Iterable[Change]) -> None:
@@ -128,19 +167,19 @@ def has_marks(bound: Bound) -> bool:
     return made or bool(bound.written) or KEYS_ANNOTATION in account.annotations
 
 
-def admits_others(bound: Bound, role: NamedRole) -> bool:
+def admits_others(bound: Bound, role: Role) -> bool:
     """Whether a role of irsa's may be used by others: it trusts more than this ServiceAccount."""
     return not equal(
-        {"Statement": as_list(role.state.trust.get("Statement", []))},
+        {"Statement": as_list(role.trust.get("Statement", []))},
         {"Statement": [trust_policy.statement(bound.identity)]},
     )
 
 
-def _users_by_pod_identity(bound: Bound, role: NamedRole) -> Iterator[str]:
+def _users_by_pod_identity(bound: Bound, role: Role) -> Iterator[str]:
     """Associations that give a role to pods, and that the deletion does not delete, or that may be there."""
     found = bound.association
     if isinstance(found, Unreadable):
-        if trust_policy.trusts_service(role.state.trust, SERVICE):
+        if trust_policy.trusts_service(role.trust, SERVICE):
             yield "EKS Pod Identity, whose associations could not be read,"
     elif found is not None and found is not bound.own_association and found.role_arn in (role.arn, ""):
         yield f"association {found.id}"
@@ -156,7 +195,7 @@ def _shared(bound: Bound, deletion: Deletion, users: Users) -> set[tuple[str, st
         (role.arn, name)
         for role in lost
         for name, token in tokens.items()
-        if explain(role.state.trust, token).answer is not Answer.NO
+        if explain(role.trust, token).answer is not Answer.NO
     }
 
 
@@ -168,11 +207,11 @@ def _waiting(workloads: Sequence[Workload], pods: Sequence[Pod], going: Going) -
             yield item.full_name
 
 
-def other_principals(bound: Bound, role: NamedRole, is_nobody: Callable[[str], bool]) -> Iterator[str]:
+def other_principals(bound: Bound, role: Role, is_nobody: Callable[[str], bool]) -> Iterator[str]:
     """Principals that the role also trusts; irsa can't see whether they use it."""
     own = bound.identity.provider_arn
-    given = for_service(role.state.trust, bound.cluster, bound.namespace, bound.name)
-    for item in as_list(role.state.trust.get("Statement", [])):
+    given = for_service(role.trust, bound.cluster, bound.namespace, bound.name)
+    for item in as_list(role.trust.get("Statement", [])):
         principal = item.get("Principal", "*") if isinstance(item, dict) else {}
         # Which associations there are, EKS tells.
         if not isinstance(item, dict) or item.get("Effect") != "Allow" or item in given:
@@ -181,18 +220,6 @@ def other_principals(bound: Bound, role: NamedRole, is_nobody: Callable[[str], b
         for kind, values in named.items():
             others = (value for value in as_list(values) if value != own and not is_nobody(str(value)))
             yield from (f"{kind} {value}" for value in others)
-
-
-def _why(pods: Sequence[Pod], waiting: Sequence[str], others: Sequence[str], strangers: Sequence[str]) -> str:
-    if pods:
-        return f"is in use by {len(pods)} pod{'s' if len(pods) != 1 else ''}"
-    if waiting:
-        return f"is in use by {waiting[0]}{f' and {len(waiting) - 1} more' if waiting[1:] else ''}"
-    if others:
-        return "has a role that other ServiceAccounts also use"
-    if strangers:
-        return "has a role that others may also use"
-    return "may be in use: this could not be checked"
 
 
 def _owner(pod: Pod) -> str:
@@ -218,19 +245,15 @@ def check_ours(bound: Bound, sharers: Sequence[str] = ()) -> None:
     )
 
 
-def _creators(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:
+def _creators(bound: Bound, account: ServiceAccount) -> Iterator[str]:
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     yield f"ServiceAccount {bound.full_name}: {_by(maker)}"
     if bound.used is not None:
-        guess = _guess(bound.used)
-        made = _by(makers.maker_of_role(bound.used.state.tags))
+        guess = ownership.guess(bound.used)
+        made = _by(makers.maker_of_role(bound.used.tags))
         yield f"role {bound.annotation} {guess}" if guess else f"role {bound.annotation}: {made}"
     elif bound.problem:
         yield bound.problem
-
-
-def _guess(role: NamedRole) -> ownership.Guess | None:
-    return ownership.guess(role.name, role.role)
 
 
 def _by(maker: str) -> str:
@@ -240,7 +263,7 @@ def _by(maker: str) -> str:
 def _steps_for_theirs(bound: Bound, sharers: Sequence[str]) -> Iterator[str]:
     if _can_be_adopted(bound, sharers):
         yield f"{bound.command('adopt')}  # to manage it with irsa; then run this again"
-    elif bound.used is not None and _guess(bound.used):
+    elif bound.used is not None and ownership.guess(bound.used):
         yield "delete the role with the tool that manages it"
     elif sharers:
         yield f"keep the role: {', '.join(sharers)} also use it"
@@ -252,5 +275,5 @@ def _can_be_adopted(bound: Bound, sharers: Sequence[str]) -> bool:
     role = bound.used
     if role is None or role.arn != bound.annotation or sharers:
         return False
-    free = all(role.state.tags.get(key) in (None, value) for key, value in bound.marks.items())
-    return free and not _guess(role) and trust_policy.admits(role.state.trust, bound.identity)
+    free = all(role.tags.get(key) in (None, value) for key, value in bound.marks.items())
+    return free and not ownership.guess(role) and trust_policy.admits(role.trust, bound.identity)

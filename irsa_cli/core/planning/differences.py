@@ -11,18 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from irsa_cli.core.binding.current import (
-    CurrentRole,
-    CurrentServiceAccount,
-    CurrentState,
-    is_annotated,
-    life_of,
-)
+from irsa_cli.core.binding.current import CurrentState, is_annotated, life_of
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust.chain import POLICY_NAME
@@ -113,9 +109,9 @@ def _association_differences(wanted: states.AssociationState, there: Association
 def _role_differences(
     desired: DesiredState,
     desired_role: states.RoleState,
-    role: CurrentRole,
+    role: Role,
     life: Lifecycle,
-    account: CurrentServiceAccount | None,
+    account: ServiceAccount | None,
 ) -> Iterator[Difference]:
     present = role.state
     what = f"role {desired.role_name}"
@@ -180,7 +176,7 @@ def _setting_differences(
 
 
 def _policy_differences(
-    desired: DesiredState, what: str, role: CurrentRole, *, committed: bool
+    desired: DesiredState, what: str, role: Role, *, committed: bool
 ) -> Iterator[Difference]:
     policies, inline = set(desired.policies), desired.inline
     for arn in sorted(role.attached - policies):
@@ -201,9 +197,7 @@ def _policy_differences(
         yield Difference(f"{what}, inline policy {name}", "not there", "there", _of_inline(name))
 
 
-def _service_account_differences(
-    desired: DesiredState, account: CurrentServiceAccount
-) -> Iterator[Difference]:
+def _service_account_differences(desired: DesiredState, account: ServiceAccount) -> Iterator[Difference]:
     if desired.override:
         return
     what = f"ServiceAccount {desired.full_name}"
@@ -224,30 +218,31 @@ def _updating(desired: DesiredState, current: CurrentState, differences: list[Di
         if all(item.aspect is Aspect.SERVICE_ACCOUNT for item in differences):
             steps.append("to overwrite them: run this again with --override-existing-serviceaccounts")
         return steps
-    left = [item.what for item in differences if item.update is None]
     if desired.association is not None and is_annotated(desired, current):
         return [f"{desired.command('migrate')} --to pod-identity  # adds it next to IRSA"]
-    if left or current.service_account is None:
+    left = [item.what for item in differences if item.update is None]
+    account = current.service_account
+    if left or account is None:
         steps = ["run this again with the existing values, or change them first"]
         return [*steps, *(f"irsa update-sa does not change the {what.rpartition(', ')[2]}" for what in left)]
-    flags = [item.update for item in differences if item.update]
-    flags += filter(None, [_of_audience(desired, current.service_account)])
-    # The files that the flags name have to hold the policies that were given.
-    files = [item[1] for item in flags if item[:1] == ("--inline-policy",) and item[1] != "-"]
-    words = [shlex.quote(word) for item in dict.fromkeys(flags) for word in item]
-    kept = [item.keep for item in differences if item.keep]
-    keep = [f"to include what the role already has, add: {' '.join(kept)}"] if kept else []
-    if not any(flags):
+    kept = " ".join(item.keep for item in differences if item.keep)
+    keep = [f"to include what the role already has, add: {kept}"] if kept else []
+    flags = dict.fromkeys(item.update for item in differences if item.update)
+    if audience := _of_audience(desired, account):
+        flags[audience] = None
+    if not flags:
         return ["run this again with the existing values", *keep]
-    return [
-        "run this again with the existing values, or change them:",
-        *(f"(with the requested policy in {name})" for name in files),
-        " ".join((desired.command("update-sa"), *words)),
-        *keep,
-    ]
+    steps = ["run this again with the existing values, or change them:"]
+    words = [desired.command("update-sa")]
+    for flag in flags:
+        words += map(shlex.quote, flag)
+        # The files that the flags name have to hold the policies that were given.
+        if flag[0] == "--inline-policy" and flag[1] != "-":
+            steps.append(f"(with the requested policy in {flag[1]})")
+    return [*steps, " ".join(words), *keep]
 
 
-def account_of_its_role(desired: DesiredState, account: CurrentServiceAccount | None) -> str:
+def account_of_its_role(desired: DesiredState, account: ServiceAccount | None) -> str:
     """The other account in which irsa keeps the role of a ServiceAccount that is there; '' for this one."""
     annotations = account.annotations if account is not None else {}
     if not wrote(annotations, states.ROLE_ARN_ANNOTATION):
@@ -362,7 +357,7 @@ def _of_label(key: str, value: str | None) -> Flags | None:
     return None if value is None else ("--label", f"{key}={value}")
 
 
-def _of_audience(desired: DesiredState, account: CurrentServiceAccount) -> Flags:
+def _of_audience(desired: DesiredState, account: ServiceAccount) -> Flags:
     """The audience of the pods' tokens, where the ServiceAccount asks for another one than is desired."""
     if Injection.read(account.annotations).audience == desired.audience:
         return ()
@@ -370,7 +365,7 @@ def _of_audience(desired: DesiredState, account: CurrentServiceAccount) -> Flags
 
 
 def _of_trust(
-    desired: DesiredState, present: policy.Document, account: CurrentServiceAccount | None
+    desired: DesiredState, present: policy.Document, account: ServiceAccount | None
 ) -> Flags | None:
     """A trust policy; no more of it is changed than the audience."""
     assert desired.role is not None

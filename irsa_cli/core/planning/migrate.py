@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from irsa_cli.core.binding.current import account_changes
+from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.workloads import ROLLED, owner_of
@@ -47,15 +48,15 @@ def addition(to: IdentitySource, ways: CurrentIdentity, allowed: Permitted = NOT
 
 def _missing(to: IdentitySource, ways: CurrentIdentity, *, force: bool = False) -> Plan:
     """The changes after which pods get the role both ways, whoever may have it. Raises `Refused`."""
-    there, pair = ways.association, ways.pair
-    if there is not None and there.role_arn != ways.pair.role_arn:
+    there = ways.association
+    if there is not None and there.role_arn != ways.role_arn:
         raise Refused(
-            f"{pair.full_name} has an association with another role",
-            reason=f"{there.id} gives {there.role_arn}, the annotation {ways.pair.role_arn}",
-            next_steps=(f"{pair.command('describe-sa')}  # shows both",),
+            f"{ways.full_name} has an association with another role",
+            reason=f"{there.id} gives {there.role_arn}, the annotation {ways.role_arn}",
+            next_steps=(f"{ways.command('describe-sa')}  # shows both",),
         )
     if there is not None:
-        check_owner(there, pair)
+        check_owner(there, ways)
     if to is IdentitySource.POD_IDENTITY:
         return _add_association(ways)
     return _add_annotation(ways, force=force)
@@ -69,7 +70,7 @@ def _statement(
     The same statement of somebody else is enough, and stays when irsa's goes. One that IRSA's tokens may
     match has conditions that another statement would bypass: it is added only with `force`.
     """
-    pair, answer = ways.pair, ways.answer(to, ways.trust)[0]
+    answer = ways.answer(to, ways.trust)[0]
     lacks = answer is Answer.NO or (answer is Answer.UNKNOWN and force)
     if answer is Answer.UNKNOWN and to is IdentitySource.POD_IDENTITY:
         lacks = not (ways.in_that_form(marked=False) or ways.in_that_form(marked=True))
@@ -77,81 +78,78 @@ def _statement(
     found, why = ways.answer(to, after)
     if found is Answer.NO:
         raise Refused(
-            f"the trust policy of {ways.pair.role_arn} does not allow {to.title}, also with irsa's statement",
+            f"the trust policy of {ways.role_arn} does not allow {to.title}, also with irsa's statement",
             details=why,
-            next_steps=(f"aws iam get-role --role-name {pair.role_name}  # shows it",),
+            next_steps=(f"aws iam get-role --role-name {ways.role_name}  # shows it",),
         )
     if not lacks:
         return []
-    trust_policy.check_size(pair.role_arn, after, ways.trust_quota)
+    trust_policy.check_size(ways.role_arn, after, ways.trust_quota)
     return [Change(Kind.TRUST_STATEMENT, ways.statement_target, None, states.DocumentState(wanted))]
 
 
-def check_account(ways: CurrentIdentity) -> None:
+def check_account(ways: Pairing) -> None:
     """Raise `Refused` for a role that EKS can't assume, as it is in another account than the cluster."""
-    account = ways.pair.cluster.account
-    if role_arn(ways.pair.role_arn).account != account:
+    account = ways.cluster.account
+    if role_arn(ways.role_arn).account != account:
         raise Refused(
-            f"role {ways.pair.role_arn} is not in the cluster's account {account}",
+            f"role {ways.role_arn} is not in the cluster's account {account}",
             reason="EKS Pod Identity assumes only roles of that account",
-            next_steps=(
-                f"{ways.pair.command('create-sa')} --pod-identity --target-role {ways.pair.role_arn}",
-            ),
+            next_steps=(f"{ways.command('create-sa')} --pod-identity --target-role {ways.role_arn}",),
         )
 
 
 def _add_association(ways: CurrentIdentity) -> Plan:
-    pair = ways.pair
     check_account(ways)
-    noted = pair.account.annotations
+    noted = ways.account.annotations
     if states.TARGET_ANNOTATION in noted:
         raise Refused(
-            f"pods of {pair.full_name} assume the target role {noted[states.TARGET_ANNOTATION]}",
+            f"pods of {ways.full_name} assume the target role {noted[states.TARGET_ANNOTATION]}",
             reason="they do so with the token of IRSA, which pods with Pod Identity do not get",
-            next_steps=(f"{pair.command('update-sa')} --remove-target-role",),
+            next_steps=(f"{ways.command('update-sa')} --remove-target-role",),
         )
     if ways.disables_tags and ways.is_tagged:
         raise Refused(
-            f"the association of {pair.full_name} has session tags, which irsa does not change",
+            f"the association of {ways.full_name} has session tags, which irsa does not change",
             reason="the trust policy compares them",
             next_steps=without_tags(ways),
         )
     form = assuming.statement if ways.is_own_role else assuming.marked_statement
-    wanted = form(pair.cluster, pair.namespace, pair.name, tagged=ways.is_tagged)
+    wanted = form(ways.cluster, ways.namespace, ways.name, tagged=ways.is_tagged)
     first = _statement(IdentitySource.POD_IDENTITY, ways, wanted)
-    marks = pair.marks
+    marks = ways.marks
     if states.ROLE_ARN_ANNOTATION in noted and not wrote(noted, states.ROLE_ARN_ANNOTATION):
         marks[THEIRS_TAG] = THEIRS
-    state = states.AssociationState(ways.pair.role_arn, without_session_tags=not ways.is_tagged, tags=marks)
+    state = states.AssociationState(ways.role_arn, without_session_tags=not ways.is_tagged, tags=marks)
     there = ways.association is not None
-    return Plan.of(first, [] if there else [Change(Kind.ASSOCIATION, pair.association_target, None, state)])
+    return Plan.of(first, [] if there else [Change(Kind.ASSOCIATION, ways.association_target, None, state)])
 
 
 def without_tags(ways: CurrentIdentity) -> tuple[str, ...]:
     """The commands that move to an association without session tags."""
-    moves = f"{ways.pair.command('migrate')} --to pod-identity --disable-session-tags"
+    moves = f"{ways.command('migrate')} --to pod-identity --disable-session-tags"
     if ways.association is None:
         return (f"{moves}  # the role then trusts the cluster, not one ServiceAccount",)
-    return (f"{ways.pair.command('migrate')} --to irsa --finish --restart  # deletes the association", moves)
+    return (f"{ways.command('migrate')} --to irsa --finish --restart  # deletes the association", moves)
 
 
 def _add_annotation(ways: CurrentIdentity, *, force: bool) -> Plan:
-    pair, given = ways.pair, ways.association
+    given = ways.association
     if given is not None and (given.session_policy or given.target_role_arn):
         what = "a target role" if given.target_role_arn else "a session policy"
         raise Refused(
-            f"the association {given.id} of {pair.full_name} has {what}",
+            f"the association {given.id} of {ways.full_name} has {what}",
             reason="IRSA has no such setting: pods would get other permissions",
-            next_steps=(f"{pair.command('describe-sa')}  # shows it",),
+            next_steps=(f"{ways.command('describe-sa')}  # shows it",),
         )
-    check_provider(pair.cluster, pair.audience, pair.provider, associates=False)
-    identity = pair.identity(pair.audience)
+    check_provider(ways.cluster, ways.audience, ways.provider, associates=False)
+    identity = ways.identity(ways.audience)
     theirs = given is not None and given.tags.get(THEIRS_TAG) == THEIRS
     plain = ways.is_own_role or theirs
     wanted = trust_policy.statement(identity) if plain else trust_policy.marked_statement(identity)
     # One that is there names this role.
-    annotations = {states.ROLE_ARN_ANNOTATION: pair.role_arn}
-    account = account_changes((pair.namespace, pair.name), pair.account, annotations, {}, own=not theirs)
+    annotations = {states.ROLE_ARN_ANNOTATION: ways.role_arn}
+    account = account_changes((ways.namespace, ways.name), ways.account, annotations, {}, own=not theirs)
     return Plan.of(_statement(IdentitySource.IRSA, ways, wanted, force=force), account)
 
 
@@ -173,13 +171,13 @@ def retirement(
 
 def check_unused(to: IdentitySource, ways: CurrentIdentity) -> None:
     """Raise `Refused` if running pods use the old way."""
-    pair, left = ways.pair, ways.pods.get(to.other, ())
+    left = ways.pods.get(to.other, ())
     if left:
         restart = "--restart" if to is IdentitySource.POD_IDENTITY else "--finish --restart"
         raise Refused(
-            f"{pair.full_name} has {plural(len(left), f'running pod with {to.other.title}')}",
+            f"{ways.full_name} has {plural(len(left), f'running pod with {to.other.title}')}",
             details=listed(pod.name for pod in left),
-            next_steps=(f"{pair.command('migrate')} --to {to.value} {restart}",),
+            next_steps=(f"{ways.command('migrate')} --to {to.value} {restart}",),
         )
 
 
@@ -202,7 +200,7 @@ def with_restart(to: IdentitySource, ways: CurrentIdentity, plan: Plan, *, first
         return plan
     rolled = sorted(f"{kind}/{name}" for kind, name in workloads_of(old) if kind in ROLLED)
     before, after = (states.RestartState(way.value, rolled) for way in (to.other, to))
-    change = Change(Kind.RESTART, (ways.pair.namespace, ways.pair.name), before, after)
+    change = Change(Kind.RESTART, (ways.namespace, ways.name), before, after)
     stages = [*map(list, plan.stages)]
     return Plan.of([change], *stages) if first else Plan.of(*stages, [change])
 
@@ -217,14 +215,14 @@ def notes_of_restart(to: IdentitySource, ways: CurrentIdentity) -> list[str]:
 def check_has(to: IdentitySource, ways: CurrentIdentity) -> None:
     """Raise `Refused` unless new pods can get the role this way: nothing is left to add."""
     if len(_missing(to, ways)):
-        what = f"{ways.pair.full_name} does not get its role by {to.title} yet"
-        raise Refused(what, next_steps=(ways.pair.command(f"migrate --to {to.value}"),))
+        what = f"{ways.full_name} does not get its role by {to.title} yet"
+        raise Refused(what, next_steps=(ways.command(f"migrate --to {to.value}"),))
 
 
 def _retire_annotation(ways: CurrentIdentity, others: bool) -> tuple[Plan, list[str]]:
     """Only the role's annotation goes: without it, the webhook's others say nothing."""
-    pair, notes = ways.pair, list[str]()
-    there = pair.account.annotations
+    notes: list[str] = []
+    there = ways.account.annotations
     gone: dict[str, str | None] = {}
     if states.ROLE_ARN_ANNOTATION in there:
         if not others and not wrote(there, states.ROLE_ARN_ANNOTATION):
@@ -232,33 +230,34 @@ def _retire_annotation(ways: CurrentIdentity, others: bool) -> tuple[Plan, list[
                 "the annotation and its trust statement stay: irsa did not write them (--include-managed)"
             ]
         gone = {key: None for key in (states.ROLE_ARN_ANNOTATION, states.ROLE_MARK) if key in there}
-    account = account_changes((pair.namespace, pair.name), pair.account, gone, {})
+    account = account_changes((ways.namespace, ways.name), ways.account, gone, {})
     statements = _without(ways, ways.subject_statements(others=others), notes)
     return Plan.of(_commit(ways, states.DONE), account, statements), notes
 
 
 def _commit(ways: CurrentIdentity, after: str | None) -> list[Change]:
     """A role that no annotation of irsa's names says itself that it is complete."""
-    tags = ways.pair.role.state.tags if ways.pair.role is not None and ways.is_own_role else {}
+    tags = ways.role.state.tags if ways.role is not None and ways.is_own_role else {}
     before = tags.get(states.COMMIT_TAG)
     if states.TRANSACTION_TAG not in tags or before == after:
         return []
     one, other = (states.TagsState({states.COMMIT_TAG: text}) for text in (before, after))
-    return [Change(Kind.ROLE_TAGS, (ways.pair.role_name,), one, other)]
+    return [Change(Kind.ROLE_TAGS, (ways.role_name,), one, other)]
 
 
 def _retire_association(ways: CurrentIdentity, others: bool, restarts: bool) -> tuple[Plan, list[str]]:
-    pair, there, notes = ways.pair, ways.association, list[str]()
+    there = ways.association
+    notes: list[str] = []
     gone: list[Change] = []
     if there is not None:
-        theirs = not (others or there.is_of(pair.cluster, pair.full_name))
+        theirs = not (others or there.is_of(ways.cluster, ways.full_name))
         if theirs and restarts:
             raise Refused(
-                f"the association {there.id} of {pair.full_name} stays: irsa did not create it",
+                f"the association {there.id} of {ways.full_name} stays: irsa did not create it",
                 reason="pods get Pod Identity as long as it is there, also after a restart",
                 next_steps=(
                     "delete it with the tool that created it, then run this again",
-                    f"or let irsa delete it: {pair.command('migrate --to irsa')} --finish --restart"
+                    f"or let irsa delete it: {ways.command('migrate --to irsa')} --finish --restart"
                     " --include-managed",
                 ),
             )
@@ -267,9 +266,9 @@ def _retire_association(ways: CurrentIdentity, others: bool, restarts: bool) -> 
         if there.without_tags:
             notes.append("--to pod-identity would create the association again with session tags")
         state = replace(there.state, tags=dict(there.tags))
-        gone = [Change(Kind.ASSOCIATION, pair.association_target, state, None)]
+        gone = [Change(Kind.ASSOCIATION, ways.association_target, state, None)]
     # irsa's annotation says by now that the role is complete.
-    marked = wrote(pair.account.annotations, states.ROLE_ARN_ANNOTATION)
+    marked = wrote(ways.account.annotations, states.ROLE_ARN_ANNOTATION)
     commit = _commit(ways, None) if marked else []
     written = ways.in_that_form(marked=True)
     written += ways.in_that_form(marked=False) if ways.is_own_role else []
@@ -322,9 +321,9 @@ def warnings(
     tagged = [name for name in policies if any(key in texts[name] for key in _SESSION_TAGS)]
     if to is IdentitySource.IRSA and tagged:
         raise Refused(
-            f"{', '.join(tagged)} of {ways.pair.role_arn} compares session tags",
+            f"{', '.join(tagged)} of {ways.role_arn} compares session tags",
             reason="only EKS Pod Identity sets them: with IRSA such a condition does not hold",
-            next_steps=(f"compare aws:PrincipalTag with tags of the role: {ways.pair.command('update-sa')}"
+            next_steps=(f"compare aws:PrincipalTag with tags of the role: {ways.command('update-sa')}"
                         " --tags K=V",),
         )  # fmt: skip
     found += [

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from irsa_cli.core.binding import ownership
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, account_changes
+from irsa_cli.core.binding.current import account_changes
 from irsa_cli.core.marks import makers
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.policies.policy import Document, as_list, size
@@ -240,12 +242,12 @@ def _split(trust: Document, copies: Sequence[Document], quota: int) -> list[list
     return [titles for _, titles in bins]
 
 
-def manager_of(name: str, state: states.RoleState) -> tuple[str, str]:
+def manager_of(role: Role) -> tuple[str, str]:
     """The tool that writes a role again by itself, or may do so, and how that is known; '' for none."""
-    maker = makers.maker_of_role(state.tags)
+    maker = makers.maker_of_role(role.tags)
     if maker not in _OWN:
         return maker, f"{maker} manages it"
-    guess = ownership.guess(name, CurrentRole(state))
+    guess = ownership.guess(role)
     return (guess.maker, f"it {guess}") if guess is not None else ("", "")
 
 
@@ -272,9 +274,7 @@ class AccountPlan:
     notes: list[str] = field(default_factory=list)
 
 
-def accounts_plan(
-    wanted: Sequence[WantedAccount], there: Mapping[Name, CurrentServiceAccount]
-) -> AccountPlan:
+def accounts_plan(wanted: Sequence[WantedAccount], there: Mapping[Name, ServiceAccount]) -> AccountPlan:
     """Annotate those that have no role; one with another role stays as it is."""
     plan = AccountPlan()
     for item in wanted:

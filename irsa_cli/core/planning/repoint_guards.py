@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from irsa_cli.core.binding.role_power import power_of
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.planning import repoint as planning
 from irsa_cli.core.planning.repoint import Move
 from irsa_cli.core.policies.policy import Document
@@ -52,16 +54,6 @@ def _objection(
 
 
 @dataclass(frozen=True)
-class RolePermissions:
-    """The policies of a role; `much` says why they are powerful or unknown, '' for an ordinary role."""
-
-    name: str
-    arn: str
-    much: str = ""
-    policies: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class _Tried:
     """The subject and the audience of a tried token; `title` is the subject for people."""
 
@@ -91,8 +83,11 @@ class Addition:
         copies, after = planning.additions(trust, move)
         return cls(trust, after, copies, move, audiences)
 
-    def objections(self, role: RolePermissions) -> Iterator[Objection]:
-        """Why it is not done: NEW's tokens lose the role, get more than OLD's, or a powerful role."""
+    def objections(self, role: Role) -> Iterator[Objection]:
+        """Why it is not done: NEW's tokens lose the role, get more than OLD's, or a powerful role.
+
+        Of a role whose policies were not read, nothing says that it is powerful.
+        """
         if losses := self.losses:
             denies = [item for item in self.copies if item.get("Effect") != "Allow"]
             yield _objection(
@@ -115,9 +110,10 @@ class Addition:
                 "tokens of the old cluster can't: a Deny for everybody is about the old issuer only",
                 first=f"aws iam get-role --role-name {role.name}  # add such a Deny for the new issuer first",
             )
-        if role.much and self.gains:
+        power = power_of(role)
+        if power and self.gains:
             try:
-                check_power(role.arn, ", ".join(self.gains), role.much, role.policies)
+                check_power(role.arn, ", ".join(self.gains), power, role.policies)
             except Refused as refusal:
                 yield Objection(WIDE, refusal)
 

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from irsa_cli.core.binding import ownership
-from irsa_cli.core.binding.bound import Bound, NamedRole
-from irsa_cli.core.binding.current import CurrentRole
+from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.marks import makers
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning.delete import Deletion, delete_role
@@ -46,41 +46,19 @@ SHOWN = 5
 """How many roles are named at most."""
 
 
-@dataclass(frozen=True)
-class LeftRole:
-    """A role of the account; `last_used` is None if IAM knows of no use, `profiles` have it for EC2."""
+def service_account_of(role: Role) -> tuple[str, str]:
+    """Namespace and name of the ServiceAccount that a role's tag names; '' if it names none."""
+    return parse_full_name(role.tags.get(states.SERVICE_ACCOUNT_TAG, "")) or ("", "")
 
-    arn: str
-    role: CurrentRole
-    created: datetime
-    last_used: datetime | None = None
-    profiles: tuple[str, ...] = ()
 
-    @property
-    def name(self) -> str:
-        """The name without the path."""
-        return self.arn.rsplit("/", 1)[-1]
-
-    @property
-    def tags(self) -> Mapping[str, str]:
-        return self.role.state.tags
-
-    @property
-    def owner(self) -> str:
-        """The ARN of the cluster that irsa created it for, or adopted it for; '' for a role of others."""
-        return self.tags.get(states.CLUSTER_TAG, "")
-
-    @property
-    def account(self) -> tuple[str, str]:
-        """Namespace and name of the ServiceAccount that its tag names; '' if it names none."""
-        return parse_full_name(self.tags.get(states.SERVICE_ACCOUNT_TAG, "")) or ("", "")
-
-    def recent(self, now: datetime, seconds: float) -> str:
-        """Its last use, or its creation, if that is not so long ago; '' if it is."""
-        limit = now - timedelta(seconds=seconds)
-        if self.last_used is not None and self.last_used > limit:
-            return f"it was used on {self.last_used:%Y-%m-%d}"
-        return f"it was created on {self.created:%Y-%m-%d}, so its use is unknown" * (self.created > limit)
+def recent_use(role: Role, now: datetime, seconds: float) -> str:
+    """The last use of a role, or its creation, if that is not so long ago; '' if it is."""
+    limit = now - timedelta(seconds=seconds)
+    if role.last_used is not None and role.last_used > limit:
+        return f"it was used on {role.last_used:%Y-%m-%d}"
+    if role.created is not None and role.is_younger(limit):
+        return f"it was created on {role.created:%Y-%m-%d}, so its use is unknown"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +76,7 @@ class ReadAccount:
     regions: frozenset[str] = frozenset()
     unread: tuple[str, ...] = ()
     providers: Mapping[str, states.ProviderState | None] = field(default_factory=dict)
-    roles: tuple[LeftRole, ...] = ()
+    roles: tuple[Role, ...] = ()
 
     def owner(self, provider: str) -> str:
         """The cluster that irsa created a provider for, by its tag; '' if nothing tells it."""
@@ -141,7 +119,7 @@ class DeadCluster:
 
     arn: str
     providers: tuple[str, ...] = ()
-    roles: tuple[LeftRole, ...] = ()
+    roles: tuple[Role, ...] = ()
     doubt: str = ""
 
     @property
@@ -175,12 +153,12 @@ def find(account: ReadAccount) -> list[DeadCluster]:
 
     Only the tag of a provider tells whose issuer it is: roles of one cluster can also trust others.
     """
-    groups: dict[str, tuple[set[str], dict[str, LeftRole]]] = {}
-    trusting: dict[str, list[LeftRole]] = {arn: [] for arn in account.providers}
+    groups: dict[str, tuple[set[str], dict[str, Role]]] = {}
+    trusting: dict[str, list[Role]] = {arn: [] for arn in account.providers}
     for role in account.roles:
         if is_cluster(role.owner) and role.owner not in account.living:
             groups.setdefault(role.owner, (set(), {}))[1][role.arn] = role
-        for provider in trusted_providers(role.role.state.trust):
+        for provider in trusted_providers(role.trust):
             trusting.setdefault(provider, []).append(role)
     for provider, roles in trusting.items():
         if EKS.fullmatch(issuer_of(provider)) is None or account.is_living(provider):
@@ -198,7 +176,7 @@ def find(account: ReadAccount) -> list[DeadCluster]:
 
 
 def _dead(
-    account: ReadAccount, key: str, providers: Collection[str], roles: Mapping[str, LeftRole]
+    account: ReadAccount, key: str, providers: Collection[str], roles: Mapping[str, Role]
 ) -> DeadCluster:
     # If a cluster of the tag's name exists, this issuer was of another one before it.
     former = all(account.owner(arn) in account.living for arn in providers)
@@ -297,13 +275,12 @@ class Retiring:
         absent = kind_and_name.partition(" ")[2]
         return f"{kind_and_name} ({self._why_counts(absent)})" if self._is_absent(absent) else kind_and_name
 
-    def why_kept(self, role: LeftRole, dead: DeadCluster) -> str:
+    def why_kept(self, role: Role, dead: DeadCluster) -> str:
         """Why a role is not deleted; '' if nobody needs it."""
-        (namespace, name), cluster = role.account, dead.of(self.account)
-        named = NamedRole(role.name, role.arn, role.role)
-        others = [*other_principals(Bound(cluster, namespace, name), named, self.is_nobody)]
-        chain = chain_of_policies(role.arn, role.role.inline)
-        recent = role.recent(self.account.now, self.unused_for)
+        (namespace, name), cluster = service_account_of(role), dead.of(self.account)
+        others = [*other_principals(Bound(cluster, namespace, name), role, self.is_nobody)]
+        chain = chain_of_policies(role.arn, role.inline)
+        recent = recent_use(role, self.account.now, self.unused_for)
         if theirs := self._theirs(role):
             return theirs
         if others:
@@ -317,28 +294,28 @@ class Retiring:
             return f"{chain.target_arn} may have a statement of irsa for it{delete}"
         return f"{recent} (--unused-for)" if recent else _lost(role)
 
-    def _theirs(self, role: LeftRole) -> str:
+    def _theirs(self, role: Role) -> str:
         """Why a role is somebody else's; '' for irsa's, and with `unmarked` for nobody's."""
         doubt = self.account.doubt(role.owner) if role.owner else ""
         if doubt or role.owner in self.account.living:
             return f"its cluster is {role.owner}: {doubt or 'it exists'}"
         if role.owner and states.TRANSACTION_TAG in role.tags:
             return ""
-        maker = makers.maker_of_role(ownership.foreign_tags(role.role.state))
+        maker = makers.maker_of_role(ownership.foreign_tags(role))
         if maker != makers.UNKNOWN:
             return f"{maker} created it: delete it there"
-        if guess := ownership.guess(role.name, role.role):
+        if guess := ownership.guess(role):
             return str(guess)
         return "" if role.owner or self.unmarked else "irsa did not create it (--include-unmarked)"
 
-    def statements(self, role: LeftRole, dead: DeadCluster) -> list[Document]:
+    def statements(self, role: Role, dead: DeadCluster) -> list[Document]:
         """The statements of a kept role that only clusters that are gone can use, and irsa may remove.
 
         On roles of others these are irsa's own, by their Sid.
         """
         free = not self._theirs(role)
         found: list[Document] = []
-        for item in statements(role.role.state.trust):
+        for item in statements(role.trust):
             named = principals(item, "Federated")
             marked = trust_policy.read_statement(item)
             ours = free or (marked is not None and bool(marked.sid))
@@ -353,13 +330,13 @@ class Retiring:
         return found
 
 
-def deletion(role: LeftRole) -> Deletion:
+def deletion(role: Role) -> Deletion:
     found = Deletion()
-    delete_role(NamedRole(role.name, role.arn, role.role), found)
+    delete_role(role, found)
     return found
 
 
-def _lost(role: LeftRole) -> str:
+def _lost(role: Role) -> str:
     """The settings that a rollback could not restore, as the reason to keep a role; '' for none."""
     try:
         check_known(deletion(role).plan)
@@ -368,9 +345,9 @@ def _lost(role: LeftRole) -> str:
     return ""
 
 
-def removals(role: LeftRole, unwanted: Sequence[Document]) -> tuple[Plan, str]:
+def removals(role: Role, unwanted: Sequence[Document]) -> tuple[Plan, str]:
     """The plan that removes statements, and why there is none; IAM refuses a policy without statements."""
-    rest: Document = dict(role.role.state.trust)
+    rest: Document = dict(role.trust)
     for item in unwanted:
         rest = trust_policy.without_statement(rest, item)
     if unwanted and not as_list(rest.get("Statement", [])):

@@ -2,87 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentState
+from irsa_cli.core.binding.current import CurrentState
+from irsa_cli.core.binding.role_changes import changed
+from irsa_cli.core.binding.role_power import known_power
 from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.states import BoundaryState, DocumentState, RoleState
-from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.policies.statements import trusted_providers
-from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.rules.judge import TrustContext, judge
-from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
 from irsa_cli.core.values.errors import Refused
 
 
-@dataclass
-class _PlannedRole:
-    """A role, change by change."""
+def _risks(role: Role, context: TrustContext) -> tuple[Risk, ...]:
+    return judge(role.trust, replace(context, power=known_power(role)))
 
-    trust: Document = field(default_factory=dict)
-    attached: set[str] = field(default_factory=set)
-    inline: dict[str, Document] = field(default_factory=dict)
-    boundary: str = ""
 
-    @classmethod
-    def of(cls, role: CurrentRole | None) -> _PlannedRole:
-        if role is None:
-            return cls()
-        boundary = role.state.permissions_boundary
-        return cls(role.state.trust, set(role.attached), dict(role.inline), boundary)
-
-    def apply(self, change: Change) -> None:
-        after = change.after
-        if change.kind is Kind.ROLE and isinstance(after, RoleState):
-            self.trust, self.boundary = after.trust, after.permissions_boundary
-        elif change.kind is Kind.TRUST_POLICY and isinstance(after, DocumentState):
-            self.trust = after.document
-        elif change.kind is Kind.TRUST_STATEMENT:
-            if isinstance(change.before, DocumentState):
-                self.trust = trust_policy.without_statement(self.trust, change.before.document)
-            if isinstance(after, DocumentState):
-                self.trust = trust_policy.with_statement(self.trust, after.document)
-        elif change.kind is Kind.ATTACHMENT:
-            (self.attached.discard if after is None else self.attached.add)(change.target[-1])
-        elif change.kind is Kind.INLINE_POLICY:
-            self.inline.pop(change.target[-1], None)
-            if isinstance(after, DocumentState):
-                self.inline[change.target[-1]] = after.document
-        elif change.kind is Kind.BOUNDARY:
-            self.boundary = after.arn if isinstance(after, BoundaryState) else ""
-
-    @property
-    def power(self) -> str:
-        """The role's power, if it is large."""
-        return power(self.attached, self.inline, self.boundary)
-
-    def risks(self, context: TrustContext) -> tuple[Risk, ...]:
-        return judge(self.trust, replace(context, power=self.power))
-
-    def severities(self, context: TrustContext) -> dict[tuple[str, str], int]:
-        """How bad each of them is, whatever is behind it in words."""
-        much = self.power
-        found = judge(self.trust, context)
-        return {(item.rule.id, item.reason): ORDER.index(item.behind(much).severity) for item in found}
+def _severities(role: Role, context: TrustContext) -> dict[tuple[str, str], int]:
+    """How bad each of the risks is, whatever is behind it in words."""
+    much = known_power(role)
+    risks = judge(role.trust, context)
+    return {(risk.rule.id, risk.reason): ORDER.index(risk.behind(much).severity) for risk in risks}
 
 
 def _concerns(change: Change, context: TrustContext) -> bool:
     return change.object == (Kind.ROLE, (context.role.rsplit("/", 1)[-1],))
 
 
-def _planned_role(role: CurrentRole | None, plan: Plan, context: TrustContext) -> _PlannedRole:
-    found = _PlannedRole.of(role)
+def _planned(role: Role | None, plan: Plan, context: TrustContext) -> Role:
+    """The role as a plan leaves it; a bare one if nothing is there."""
+    planned = role if role is not None else Role(context.role, RoleState("/", {}))
     for change in plan:
         if _concerns(change, context):
-            found.apply(change)
-    return found
+            planned = changed(planned, change)
+    return planned
 
 
-def planned_risks(role: CurrentRole | None, plan: Plan, context: TrustContext) -> tuple[Risk, ...]:
+def planned_risks(role: Role | None, plan: Plan, context: TrustContext) -> tuple[Risk, ...]:
     """The risks of a role's trust policy after a plan; the context has its ARN and tokens."""
-    return _planned_role(role, plan, context).risks(context)
+    return _risks(_planned(role, plan, context), context)
 
 
 def of_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -> tuple[Risk, ...]:
@@ -92,8 +53,8 @@ def of_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -
 
 def broad_permissions(desired: DesiredState, current: CurrentState, plan: Plan) -> list[str]:
     """A note on powerful policies that a plan adds."""
-    before = _PlannedRole.of(current.role).power
-    after = _planned_role(current.role, plan, _context(desired)).power
+    before = known_power(current.role) if current.role is not None else ""
+    after = known_power(_planned(current.role, plan, _context(desired)))
     return [] if after in ("", before) else [f"pods of {desired.full_name} get broad permissions: {after}"]
 
 
@@ -113,23 +74,23 @@ def check_desired_state(desired: DesiredState, current: CurrentState, plan: Plan
         check(current.role, plan, _context(desired))
 
 
-def check(role: CurrentRole | None, plan: Plan, context: TrustContext) -> None:
+def check(role: Role | None, plan: Plan, context: TrustContext) -> None:
     """Raise `Refused` if a plan leaves the role's trust policy too broad."""
     if not any(_concerns(change, context) for change in plan):
         return
-    before = _PlannedRole.of(role).severities(context) if role is not None else {}
-    planned = _planned_role(role, plan, context)
-    least, after = ORDER.index(REFUSED_FROM), planned.severities(context)
+    before = _severities(role, context) if role is not None else {}
+    planned = _planned(role, plan, context)
+    least, after = ORDER.index(REFUSED_FROM), _severities(planned, context)
     ids = {key[0] for key, level in after.items() if level >= max(least, before.get(key, -1) + 1)}
     if not ids:
         return
-    found = [item for item in planned.risks(context) if item.rule.id in ids]
+    risks = [risk for risk in _risks(planned, context) if risk.rule.id in ids]
     raise Refused(
         f"the trust policy of {context.role} would be too broad",
-        details=[item.named for item in found],
+        details=[risk.named for risk in risks],
         next_steps=(
-            *dict.fromkeys(f"to narrow it: {item.suggestion}" for item in found),
-            *dict.fromkeys(f"why: {item.explained_by}" for item in found),
+            *dict.fromkeys(f"to narrow it: {risk.suggestion}" for risk in risks),
+            *dict.fromkeys(f"why: {risk.explained_by}" for risk in risks),
             "to allow it: run this again with --allow-wide-trust",
         ),
     )

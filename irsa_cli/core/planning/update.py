@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding.current import CurrentRole, RoleChanges, account_changes
+from irsa_cli.core.binding.current import RoleChanges, account_changes
 from irsa_cli.core.binding.role_changes import role_changes
 from irsa_cli.core.binding.update_request import Pairing, Update
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.rules import FLAGS, UnreadableNote, noted, noted_or_none
@@ -82,25 +83,25 @@ def plan(
     return Plan((*work, tuple(account))) if account or (gated and work) else Plan(work)
 
 
-def updated(role: CurrentRole, update: Update) -> CurrentRole:
+def updated(role: Role, update: Update) -> Role:
     """The role after the update, without its trust policy; keys of tags ignore case, as in IAM."""
     state = role.state
     inline = {**role.inline, **update.inline}
     there = {key.lower(): key for key in state.tags}
     edits = {there.get(key.lower(), key): value for key, value in update.tags.items()}
     tags: dict[str, str | None] = {**state.tags, **edits}
-    return CurrentRole(
-        replace(
+    attached = (role.attached | {*update.attach}) - {*update.detach}
+    return replace(
+        role,
+        state=replace(
             state,
             description=state.description if update.description is None else update.description,
             max_session_duration=update.max_session_duration or state.max_session_duration,
             permissions_boundary=state.permissions_boundary if update.boundary is None else update.boundary,
             tags={key: value for key, value in tags.items() if value is not None},
         ),
-        (role.attached | {*update.attach}) - {*update.detach}
-        if update.policies is None
-        else frozenset(update.policies),
-        {name: document for name, document in inline.items() if document is not None},
+        attached=attached if update.policies is None else frozenset(update.policies),
+        inline={name: document for name, document in inline.items() if document is not None},
     )
 
 
@@ -109,8 +110,8 @@ def _role_stages(update: Update, pair: Pairing, quotas: Quotas, *, associate: bo
     if role is None or not update.concerns_role:
         return []
     after = updated(role, update)
-    _check(role, after, pair.role_name, policy.size(_trust_after(update, role, pair)), quotas)
-    changes = role_changes(pair.role_name, role, after)
+    _check(role, after, policy.size(_trust_after(update, role, pair)), quotas)
+    changes = role_changes(role, after)
     early = _early(changes, role, after, quotas)
     gains = [change for change in changes.gains if change not in early]
     losses = [change for change in changes.losses if change not in early]
@@ -125,7 +126,7 @@ def _role_stages(update: Update, pair: Pairing, quotas: Quotas, *, associate: bo
     return [early, [*first, *gains], losses]
 
 
-def _early(changes: RoleChanges, before: CurrentRole, after: CurrentRole, quotas: Quotas) -> list[Change]:
+def _early(changes: RoleChanges, before: Role, after: Role, quotas: Quotas) -> list[Change]:
     """Changes that must come first: detach if there is no room, and set the boundary."""
     found = [change for change in changes.gains if change.kind is Kind.BOUNDARY and change.after is not None]
     if len(before.attached | after.attached) > quotas.attached:
@@ -148,20 +149,20 @@ def _size(document: Document | None) -> int:
     return 0 if document is None else policy.size(document)
 
 
-def _check(before: CurrentRole, after: CurrentRole, name: str, trust_size: int, quotas: Quotas) -> None:
+def _check(before: Role, after: Role, trust_size: int, quotas: Quotas) -> None:
     """Raise `Refused` beyond IAM's quotas; an excess that does not grow is accepted."""
     inline = [sum(map(policy.size, role.inline.values())) for role in (before, after)]
     of_account = (
         ("managed policies", len(before.attached), len(after.attached), quotas.attached),
-        ("characters in its trust policy", policy.size(before.state.trust), trust_size, quotas.trust),
+        ("characters in its trust policy", policy.size(before.trust), trust_size, quotas.trust),
     )
     for what, was, size, limit in (
         ("characters of inline policies", inline[0], inline[1], policy.INLINE_LIMIT),
-        ("tags", len(before.state.tags), len(after.state.tags), TAGS_LIMIT),
+        ("tags", len(before.tags), len(after.tags), TAGS_LIMIT),
         *(of_account if quotas.known else ()),
     ):
         if size > max(limit, was):
-            raise Refused(f"role {name} would have {size} {what}", reason=f"IAM takes {limit}")
+            raise Refused(f"role {before.name} would have {size} {what}", reason=f"IAM takes {limit}")
 
 
 def _replacement(update: Update, pair: Pairing) -> tuple[Document, Document] | None:
@@ -169,17 +170,17 @@ def _replacement(update: Update, pair: Pairing) -> tuple[Document, Document] | N
     if update.audience is None or pair.role is None:
         return None
     before, after = pair.identity(pair.audience), pair.identity(update.audience)
-    return audience_replacement(pair.role.state.trust, before, after)
+    return audience_replacement(pair.role.trust, before, after)
 
 
-def _trust_after(update: Update, role: CurrentRole, pair: Pairing) -> Document:
+def _trust_after(update: Update, role: Role, pair: Pairing) -> Document:
     found = _replacement(update, pair)
-    return role.state.trust if found is None else with_replaced(role.state.trust, *found)
+    return role.trust if found is None else with_replaced(role.trust, *found)
 
 
-def ineffective(update: Update, role: CurrentRole) -> list[str]:
+def ineffective(update: Update, role: Role) -> list[str]:
     """Requested removals of things that do not exist: perhaps a typo."""
-    there = {key.lower() for key in role.state.tags}
+    there = {key.lower() for key in role.tags}
     attached = ", ".join(sorted(role.attached)) or "none"
     found = [
         f"policy {arn} was not attached (attached: {attached})"

@@ -7,12 +7,12 @@ from datetime import datetime
 from functools import cached_property
 
 from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.recovery.leftovers import (
     Leftovers,
     Piece,
-    SeenAccount,
     SeenLeftovers,
     SeenNamespace,
     SeenProvider,
@@ -42,7 +42,8 @@ class Finder:
         found = []
         seen = self._seen
         runs = {item.transaction for item in (*seen.roles, *filter(None, [seen.provider]))}
-        runs |= {item.transaction for item in (*seen.accounts, *seen.namespaces)}
+        runs |= {lifecycle.transaction_of(account.annotations) for account in seen.accounts}
+        runs |= {namespace.transaction for namespace in seen.namespaces}
         newest_first = sorted(runs - {""}, reverse=True)
         waiting = [name for name in newest_first if self.leftovers(name) is not None]
         while waiting:
@@ -81,12 +82,12 @@ class _Facts:
         incomplete = [role for role in seen.roles if self.standings[role.name].incomplete]
         self.incomplete_arns = {role.arn for role in incomplete}
         # Their deletion was begun. No annotation shows that such a ServiceAccount has had a role.
-        begun = [role for role in incomplete if role.state.tags.get(states.COMMIT_TAG) == states.DELETING]
+        begun = [role for role in incomplete if role.tags.get(states.COMMIT_TAG) == states.DELETING]
         deleted = [role for role in begun if role.is_associated]
-        self.unfinished = {role.account for role in incomplete if role not in deleted}
+        self.unfinished = {role.service_account for role in incomplete if role not in deleted}
         """ServiceAccounts with an incomplete role, of any run."""
         settled = [role for role in seen.roles if role not in incomplete or role in deleted]
-        self.settled = {role.account for role in settled} - self.unfinished
+        self.settled = {role.service_account for role in settled} - self.unfinished
         """ServiceAccounts that have, or had, a role of their own, and none that is incomplete."""
         self.inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}
         self.inhabited |= {name.partition("/")[0] for name in self.settled}
@@ -106,7 +107,9 @@ class _Facts:
     def _bare(self, namespace: SeenNamespace) -> set[str]:
         here = (account for account in self.seen.accounts if account.namespace == namespace.name)
         bare = {
-            _name_in(account) for account in here if account.transaction and not self.seen.role_of(account)
+            _name_in(account)
+            for account in here
+            if lifecycle.transaction_of(account.annotations) and not self.seen.role_of(account)
         }
         roles = (role for role in self.seen.roles if role.namespace == namespace.name)
         return bare | {item.content for role in roles for item in role.config_maps}
@@ -140,12 +143,18 @@ class _Judge:
         chained = [piece for role in roles for piece in _chain_pieces(role)]
         for account in certain:
             # Of its state only this is known to be the run's: no role's ARN, or that of one that is gone.
-            bound = states.ServiceAccountState(annotations={states.ROLE_ARN_ANNOTATION: account.role or None})
+            bound = states.ServiceAccountState(
+                annotations={states.ROLE_ARN_ANNOTATION: account.role_arn or None}
+            )
             above.append(_piece(*_key_of(account), bound, uid=account.uid))
         spared = tuple(self._spared())
         if not below and not above and not spared:
             return None
-        created = [role.created for role in roles] + [account.created for account in certain]
+        notes: list[str] = []
+        for role in roles:
+            notes += [role.maps_unread, *statement_removals(role.chains)[1]]
+        created: list[datetime | None] = [role.created for role in roles]
+        created += [account.created for account in certain]
         created += [namespace.created for namespace in namespaces]
         created += [provider.created] if provider else []
         return Leftovers(
@@ -155,10 +164,8 @@ class _Judge:
             age_of(self._transaction, created, self._seen.now),
             tuple(tuple(stage) for stage in (below, above, chained) if stage),
             spared,
-            tuple(_last_step(role) for role in roles if lifecycle.is_recorded_by_account(role.state.tags)),
-            tuple(
-                note for role in roles for note in (role.unread, *statement_removals(role.chains)[1]) if note
-            ),
+            tuple(_last_step(role) for role in roles if lifecycle.is_recorded_by_account(role.tags)),
+            tuple(filter(None, notes)),
             self._waits,
         )
 
@@ -169,7 +176,7 @@ class _Judge:
         if not roles:
             return None
         spared = tuple(Spared(Kind.ROLE, role.name, why) for role in roles)
-        age = age_of(self._transaction, [role.created for role in roles], self._seen.now)
+        age = age_of(self._transaction, (role.created for role in roles), self._seen.now)
         return Leftovers(self._transaction, self._account_names, why, age, (), spared)
 
     @cached_property
@@ -181,20 +188,20 @@ class _Judge:
         return [role for role in self._own_roles if self._standings[role.name].incomplete]
 
     @cached_property
-    def _bare(self) -> list[SeenAccount]:
+    def _bare(self) -> list[ServiceAccount]:
         """The run's ServiceAccounts that have no role: made before a gate, or it was lost later."""
         return [
             account
             for account in self._seen.accounts
-            if account.transaction == self._transaction
+            if lifecycle.transaction_of(account.annotations) == self._transaction
             and not self._seen.role_of(account)
             and account.full_name not in self._facts.settled
         ]
 
     @cached_property
-    def _certain(self) -> list[SeenAccount]:
+    def _certain(self) -> list[ServiceAccount]:
         """Those of them of which something shows that they never had a role."""
-        made_with_it = self._free_provider.account if self._free_provider is not None else None
+        made_with_it = self._free_provider.service_account if self._free_provider is not None else None
         return [
             account
             for account in self._bare
@@ -239,16 +246,17 @@ class _Judge:
             provider is None
             or provider.transaction != self._transaction
             or provider.state.tags.get(states.CLUSTER_TAG) != self._seen.cluster.arn
-            or not provider.account
-            or provider.account in self._facts.settled
-            or self._is_bound(provider.account)
+            or not provider.service_account
+            or provider.service_account in self._facts.settled
+            or self._is_bound(provider.service_account)
         ):
             return None
         return provider
 
     def _is_bound(self, full_name: str) -> bool:
         """Whether a ServiceAccount has a role that is there, or may be (in another account)."""
-        arn = next((item.role for item in self._seen.accounts if item.full_name == full_name), "")
+        account = self._seen.account(full_name)
+        arn = account.role_arn if account is not None else ""
         if not arn:
             return False
         if arn.split(":")[4:5] != [self._seen.cluster.home]:
@@ -305,25 +313,25 @@ class _Judge:
 
     @property
     def _account_names(self) -> tuple[str, ...]:
-        names = {role.account for role in self._own_roles if self._standings[role.name] != Standing()}
+        names = {role.service_account for role in self._own_roles if self._standings[role.name] != Standing()}
         names |= {account.full_name for account in self._bare}
-        names |= {self._own_provider.account} if self._own_provider else set()
+        names |= {self._own_provider.service_account} if self._own_provider else set()
         return tuple(sorted(names))
 
-    def _why(self, roles: list[SeenRole], accounts: list[SeenAccount]) -> str:
+    def _why(self, roles: list[SeenRole], accounts: list[ServiceAccount]) -> str:
         """In one sentence: why the run counts as cut off, or why all of it is left alone."""
         if roles:
             return self._standings[roles[0].name].why
         if accounts:
             return f"ServiceAccount {accounts[0].full_name} has no role yet"
         if provider := self._free_provider:
-            return f"ServiceAccount {provider.account} has no role, and no role trusts the provider"
+            return f"ServiceAccount {provider.service_account} has no role, and no role trusts the provider"
         if self._free_namespaces:
             return f"namespace {self._free_namespaces[0].name} is empty"
         return ""
 
 
-def _name_in(account: SeenAccount) -> str:
+def _name_in(account: ServiceAccount) -> str:
     """A ServiceAccount among the contents of its namespace."""
     return f"serviceaccount/{account.name}"
 
@@ -332,7 +340,7 @@ def _key(role: SeenRole) -> Key:
     return Kind.ROLE, (role.name,)
 
 
-def _key_of(account: SeenAccount) -> Key:
+def _key_of(account: ServiceAccount) -> Key:
     return Kind.SERVICE_ACCOUNT, (account.namespace, account.name)
 
 
@@ -354,7 +362,7 @@ def _chain_pieces(role: SeenRole) -> list[Piece]:
     maps = []
     for item in role.config_maps:
         data = dict(item.found.data)
-        state = states.ConfigMapState(data, role.account, role=role_of(data))
+        state = states.ConfigMapState(data, role.service_account, role=role_of(data))
         maps.append(_piece(Kind.CONFIG_MAP, (role.namespace, item.name), state, uid=item.uid))
     statements = (change.inverse for change in statement_removals(role.chains)[0])
     return [*maps, *map(Piece, statements)]
@@ -362,12 +370,12 @@ def _chain_pieces(role: SeenRole) -> list[Piece]:
 
 def _last_step(role: SeenRole) -> Change:
     """The missing step of its run: if it is done after all, the run was active, and is over."""
-    namespace, _, name = role.account.partition("/")
+    namespace, _, name = role.service_account.partition("/")
     state = states.ServiceAccountState(annotations={states.ROLE_ARN_ANNOTATION: role.arn})
     return Change(Kind.SERVICE_ACCOUNT, (namespace, name), None, state)
 
 
-def age_of(transaction: str, created: Iterable[datetime], now: datetime) -> float:
+def age_of(transaction: str, created: Iterable[datetime | None], now: datetime) -> float:
     """Seconds since the youngest object was created, or the run began: it may continue an older one."""
-    moments = [*created, *began(transaction, now)]
+    moments = [*filter(None, created), *began(transaction, now)]
     return max(0.0, (now - max(moments)).total_seconds()) if moments else 0.0

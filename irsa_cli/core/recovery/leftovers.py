@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import tests_of
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.results.result import Result
@@ -23,7 +25,7 @@ from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.trust.trust_policy import trusts_service
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
-from irsa_cli.core.values.names import MINIMUM_AGE, Namespaced, account_json, began, default_role_path
+from irsa_cli.core.values.names import MINIMUM_AGE, account_json, began, default_role_path
 
 
 class _Annotated:
@@ -44,8 +46,8 @@ class _Tagged:
         return lifecycle.transaction_of(self.state.tags)
 
     @property
-    def account(self) -> str:
-        """The ServiceAccount (`namespace/name`) it was created for; '' if it was created for the cluster."""
+    def service_account(self) -> str:
+        """The one (`namespace/name`) that it was created for; '' if it was created for the cluster."""
         return lifecycle.account_of(self.state.tags)
 
 
@@ -64,22 +66,14 @@ class SeenConfigMap:
 
 
 @dataclass(frozen=True)
-class SeenRole(_Tagged):
-    """A role that bears this cluster's tag. `last_used` is None when IAM knows of no use."""
+class SeenRole(_Tagged, Role):
+    """A role that bears this cluster's tag, and the evidence of its run: other objects, the journal."""
 
-    name: str
-    arn: str
-    role_id: str
-    state: states.RoleState
-    created: datetime
-    last_used: datetime | None = None
-    attached: frozenset[str] = frozenset()
-    inline: Mapping[str, Document] = field(default_factory=dict)
     chains: tuple[tuple[Chain, FoundTarget], ...] = ()
     """The targets that its policy and those ConfigMaps name, and what is there of them."""
     config_maps: tuple[SeenConfigMap, ...] = ()
     """Those that its run made for its ServiceAccount."""
-    unread: str = ""
+    maps_unread: str = ""
     """Why these are not known, else ''."""
     has_journal: bool = False
     """Whether the journal of its run is on this machine."""
@@ -89,30 +83,12 @@ class SeenRole(_Tagged):
     @property
     def is_associated(self) -> bool:
         """Whether pods get it by EKS Pod Identity: no ServiceAccount names it."""
-        return trusts_service(self.state.trust, SERVICE)
+        return trusts_service(self.trust, SERVICE)
 
     @property
     def namespace(self) -> str:
         """That of the ServiceAccount."""
-        return self.account.partition("/")[0]
-
-
-@dataclass(frozen=True)
-class SeenAccount(Namespaced, _Annotated):
-    """A ServiceAccount."""
-
-    namespace: str
-    name: str
-    uid: str
-    annotations: Mapping[str, str]
-    created: datetime
-    manager: str = ""
-    """The other tool that manages it, '' if none is known."""
-
-    @property
-    def role(self) -> str:
-        """The ARN that it is annotated with, '' for none."""
-        return self.annotations.get(states.ROLE_ARN_ANNOTATION, "")
+        return self.service_account.partition("/")[0]
 
 
 @dataclass(frozen=True)
@@ -144,21 +120,25 @@ class SeenLeftovers:
     roles: tuple[SeenRole, ...] = ()
     role_arns: frozenset[str] = frozenset()
     trusting: frozenset[str] = frozenset()
-    accounts: tuple[SeenAccount, ...] = ()
+    accounts: tuple[ServiceAccount, ...] = ()
     namespaces: tuple[SeenNamespace, ...] = ()
     provider: SeenProvider | None = None
 
     @cached_property
     def bound_arns(self) -> frozenset[str]:
         """The ARNs that ServiceAccounts are annotated with."""
-        return frozenset(account.role for account in self.accounts)
+        return frozenset(account.role_arn for account in self.accounts)
 
-    def role_of(self, account: SeenAccount) -> str:
+    def account(self, full_name: str) -> ServiceAccount | None:
+        """The ServiceAccount of this name, if there is one."""
+        return next((account for account in self.accounts if account.full_name == full_name), None)
+
+    def role_of(self, account: ServiceAccount) -> str:
         """The ARN of a ServiceAccount's role; '' also if a run created both and only the role is gone."""
         own = f"arn:{self.cluster.partition}:iam::{self.cluster.home}:role"
         own += default_role_path(self.cluster.name)
-        lost = bool(account.transaction) and account.role.startswith(own)
-        return "" if lost and account.role not in self.role_arns else account.role
+        lost = bool(lifecycle.transaction_of(account.annotations)) and account.role_arn.startswith(own)
+        return "" if lost and account.role_arn not in self.role_arns else account.role_arn
 
 
 @dataclass(frozen=True)
@@ -218,61 +198,73 @@ class Standing:
 
 def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     """Whether a role can be rolled back, or its deletion continued: not if a ServiceAccount may use it."""
-    tags = role.state.tags
+    tags = role.tags
     bound = [item for item in seen.accounts if lifecycle.was_bound(item.annotations, role.arn)]
     life = lifecycle.of(tags, named=role.arn in seen.bound_arns, marked=bool(bound))
     if tags.get(states.CLUSTER_TAG) != seen.cluster.arn or not role.transaction:
         return Standing()
     where = seen.cluster.options
     if life.stage is Stage.UNBOUND:
-        account = next((item for item in bound if item.full_name == role.account), bound[0])
-        why = lifecycle.unbinding(account.full_name, account.annotations, account.manager)
+        account = seen.account(role.service_account)
         # Of another ServiceAccount, only the mark tells that it had the role.
+        is_own = account in bound
+        account = account if account is not None and is_own else bound[0]
+        why = lifecycle.unbinding(account.full_name, account.annotations, _manager_of(account))
         rebinding = life.rebinding(role.arn, where, account.annotations)
-        return Standing(
-            spared=True, why=why, next_steps=rebinding if account.full_name == role.account else ()
-        )
+        return Standing(spared=True, why=why, next_steps=rebinding if is_own else ())
     if life.is_over:
         return Standing()
-    reason = ""
+    if life.named:
+        names = sorted(account.full_name for account in seen.accounts if account.role_arn == role.arn)
+        why = f"ServiceAccount {', '.join(names)} uses it: {life.why}"
+        return Standing(spared=True, why=why, next_steps=tuple(life.next_steps(where)))
+    reason, steps = "", tuple(life.deletion(where))
     if role.is_associated and not role.has_journal:
         reason = "it can have an EKS Pod Identity association (irsa delete-sa deletes both)"
-    if life.named:
-        names = sorted(account.full_name for account in seen.accounts if account.role == role.arn)
-        reason = f"ServiceAccount {', '.join(names)} uses it"
-    if not reason and life.stage is Stage.INCOMPLETE:
+    elif life.stage is Stage.INCOMPLETE:
         reason = _reason_to_spare(role, life, seen)
-    why = reason or life.why
-    if life.named:
-        why = f"{reason}: {life.why}"
-    elif not reason and not lifecycle.tells_itself(tags):
-        there = next((item for item in seen.accounts if item.full_name == role.account), None)
-        other = there.role if there else ""
-        why = unnamed(role.account, exists=there is not None, other=other)
-    next_steps = tuple(life.next_steps(where) if life.named else life.deletion(where))
-    return Standing(not reason, bool(reason), why, next_steps)
+    if reason:
+        return Standing(spared=True, why=reason, next_steps=steps)
+    why = life.why
+    if not lifecycle.tells_itself(tags):
+        account = seen.account(role.service_account)
+        other = account.role_arn if account is not None else ""
+        why = unnamed(role.service_account, exists=account is not None, other=other)
+    return Standing(incomplete=True, why=why, next_steps=steps)
 
 
 def _reason_to_spare(role: SeenRole, life: Lifecycle, seen: SeenLeftovers) -> str:
     now = seen.now
     if not life.is_readable:
         return life.why
-    account = next((item for item in seen.accounts if item.full_name == role.account), None)
-    is_later = account is not None and account.created > role.created
-    is_new = account is not None and is_later and account.transaction != role.transaction
+    account = seen.account(role.service_account)
+    is_new = account is not None and _is_of_later_run(account, role)
     if account is not None and is_new and life.said is None and not role.is_never_bound:
         # With the one before, irsa's mark has gone that would tell whether the run had finished.
-        manager = f"; {account.manager} manages it" if account.manager else ""
-        return f"ServiceAccount {account.full_name} was created after it, and not by its run{manager}"
+        manager = _manager_of(account)
+        manages = f"; {manager} manages it" if manager else ""
+        return f"ServiceAccount {account.full_name} was created after it, and not by its run{manages}"
     # Until then a use may have been the run's own proof (`--verify`).
-    proven = max([role.created, *began(role.transaction, now)]) + timedelta(seconds=MINIMUM_AGE)
+    proven = max(filter(None, [role.created, *began(role.transaction, now)])) + timedelta(seconds=MINIMUM_AGE)
     if role.last_used is not None and role.last_used > proven:
         return f"it was used, last on {role.last_used:%Y-%m-%d}"
-    if states.SPEC_HASH_TAG not in role.state.tags:
+    if states.SPEC_HASH_TAG not in role.tags:
         return f"an earlier irsa created it (no tag {states.SPEC_HASH_TAG}) and did not mark it as complete"
-    if not _is_sole(role.state.trust):
+    if not _is_sole(role.trust):
         return "its trust policy also allows others"
     return ""
+
+
+def _is_of_later_run(account: ServiceAccount, role: SeenRole) -> bool:
+    """Whether a ServiceAccount was created after the role, and not by the role's run."""
+    if account.created is None or role.created is None or account.created <= role.created:
+        return False
+    return lifecycle.transaction_of(account.annotations) != role.transaction
+
+
+def _manager_of(account: ServiceAccount) -> str:
+    """The tool other than irsa that manages it, '' if none is known."""
+    return makers.manager_of_account(account.labels, account.annotations, account.managers)
 
 
 def _is_sole(trust: Mapping[str, Any]) -> bool:

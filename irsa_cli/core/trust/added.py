@@ -6,9 +6,8 @@ ServiceAccount only under conditions, which the new one does not have. Statement
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from irsa_cli.core.policies.policy import Document, difference
 from irsa_cli.core.policies.web_identity import WebIdentity
@@ -16,18 +15,6 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.restrictions import Restriction, voided
 from irsa_cli.core.trust.rules.power import check_power
 from irsa_cli.core.values.errors import Refused
-
-
-class Judged(Protocol):
-    """A role whose permissions were asked for."""
-
-    @property
-    def power(self) -> str:
-        """Why its policies are powerful, or why that is not known; '' if they are not."""
-
-    @property
-    def policies(self) -> tuple[str, ...]:
-        """The names of its policies."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +47,9 @@ class AddedStatement:
                 next_steps=[*steps, "run this again with --force to add the statement anyway"],
             )
 
-    def check_power(self, role: Judged) -> None:
-        """Raise `Refused` if the role is powerful, or if that is not known."""
-        check_power(self.role_arn, self.identity.subject, role.power, role.policies)
+    def check_power(self, power: str, policies: Iterable[str]) -> None:
+        """Raise `Refused` if the role is powerful, or if that is not known; `policies` are their names."""
+        check_power(self.role_arn, self.identity.subject, power, policies)
 
 
 def becoming(before: Document, after: Document) -> list[str]:

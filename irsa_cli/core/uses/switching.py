@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from irsa_cli.core.objects.aws import Role
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import Allowed, allowed, allowing, does
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context
@@ -36,11 +36,11 @@ class Switching:
 
 def targets_of(role: Role) -> tuple[str, ...]:
     """The roles that a role's own policies allow to assume: ARNs, or patterns of them."""
-    if isinstance(role.policies, Unreadable):
+    if isinstance(role.policy_documents, Unreadable):
         return ()
     patterns = (
         str(resource)
-        for document in role.policies.values()
+        for document in role.policy_documents.values()
         for _, statement in allowing(document)
         if does(statement, ASSUME)
         for resource in as_list(statement.get("Resource", "*"))
@@ -49,7 +49,7 @@ def targets_of(role: Role) -> tuple[str, ...]:
 
 
 def _allows(role: Role, action: str, resource: str) -> Allowed | None:
-    policies = {} if isinstance(role.policies, Unreadable) else role.policies
+    policies = {} if isinstance(role.policy_documents, Unreadable) else role.policy_documents
     boundary = None if isinstance(role.boundary_policy, Unreadable) else role.boundary_policy
     return allowed(policies, action, resource, boundary=boundary, has_boundary=bool(role.boundary))
 

@@ -23,7 +23,7 @@ from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate, l
 from irsa_cli.core.audit.reach import who_can
 from irsa_cli.core.audit.report import AuditReport, WhoCanReport
 from irsa_cli.core.audit.trusts import Fixes
-from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.results.scope import Allowance
@@ -165,7 +165,7 @@ def _with_others(found: Estate, source: LiveSource, session: AwsSession) -> Esta
 
         def other(
             reader: str = reader,
-        ) -> tuple[list[BoundRole], dict[str, Document], dict[str, tuple[str, ...] | None]]:
+        ) -> tuple[list[Role], dict[str, Document], dict[str, tuple[str, ...] | None]]:
             iam = session.client_of("iam", assume(session.client("sts"), reader))
             return (*details.read_account(iam), account.providers(iam))
 

@@ -15,8 +15,9 @@ from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having
 from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.doctor.subjects import home_provider, listed
-from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION

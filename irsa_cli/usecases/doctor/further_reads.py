@@ -14,10 +14,11 @@ from irsa_cli.core.doctor.causes.service_account import can_decide, missing_acco
 from irsa_cli.core.doctor.clues.usage import Names, Seen, gone_names
 from irsa_cli.core.doctor.commands import makers_of, names_exactly
 from irsa_cli.core.doctor.diagnosis import having, judge
-from irsa_cli.core.doctor.facts import EksFacts, Facts, OtherAssociation, RoleSummary, Subject, known
+from irsa_cli.core.doctor.facts import EksFacts, Facts, OtherAssociation, Subject, known
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.subjects import annotations_of, home_identity, home_provider
-from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.workloads import RefusedPod
 from irsa_cli.core.plan import states
@@ -120,7 +121,7 @@ def _results(futures: Mapping[K, Future[T]]) -> dict[K, T]:
     return {name: future.result() for name, future in futures.items()}
 
 
-def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | Unreadable:
+def _candidates(reads: DoctorReads, facts: Facts) -> tuple[Role, ...] | Unreadable:
     subject, role = facts.named, facts.named.role
     if isinstance(subject.account, Unreadable):
         return ()
@@ -136,7 +137,8 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | U
     found = tuple(item for item in roles if explain(item.trust, identity, now=facts.now).admitted)
     named = [item.arn for item in found if names_exactly(item.trust, identity, facts.now)][:_SHOWN]
     whole = _results({arn: reads.role(arn) for arn in named})
-    return tuple(replace(item, role=whole.get(item.arn)) for item in found)
+    read = {arn: role for arn, role in whole.items() if isinstance(role, Role)}
+    return tuple(read.get(role.arn, role) for role in found)
 
 
 def _similar_roles(reads: DoctorReads, facts: Facts) -> tuple[str, ...]:
@@ -148,7 +150,7 @@ def _similar_roles(reads: DoctorReads, facts: Facts) -> tuple[str, ...]:
     return tuple(arns[name] for name in near(subject.role_arn().name, arns))
 
 
-def _renamed(reads: DoctorReads, facts: Facts) -> tuple[tuple[RoleSummary, str], ...]:
+def _renamed(reads: DoctorReads, facts: Facts) -> tuple[tuple[Role, str], ...]:
     subject = facts.named
     if not _lacks_role(subject) or isinstance(facts.accounts, Unreadable):
         return ()

@@ -13,11 +13,12 @@ from irsa_cli.aws import iam as aws_iam
 from irsa_cli.aws.iam import list_roles
 from irsa_cli.aws.sts import assume
 from irsa_cli.core.doctor import reported
-from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, RoleSummary, VpcEndpoint
+from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, VpcEndpoint
 from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope, selector
 from irsa_cli.core.objects import kinds, service_accounts, webhooks
-from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.webhooks import NetworkPolicy, Webhook
@@ -263,11 +264,11 @@ class DoctorReads(Background):
         parsed = Arn.parse(arn)
         if parsed.account == self._cluster.home and parsed.name in self._roles:
             return self._roles[parsed.name]
-        return bindings.role(self._shared.iam(parsed.account), parsed.name)
+        return bindings.whole_role(self._shared.iam(parsed.account), parsed.name)
 
     @_in_background
-    def roles(self) -> tuple[RoleSummary, ...]:
-        return tuple(RoleSummary(item.arn, item.trust) for item in list_roles(self._connection.iam).roles)
+    def roles(self) -> tuple[Role, ...]:
+        return list_roles(self._connection.iam).roles
 
 
 def _lease(namespace: str, name: str) -> str:

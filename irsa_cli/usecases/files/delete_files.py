@@ -10,10 +10,12 @@ from functools import partial
 from irsa_cli.aws.gone import recognize
 from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.config.model import Binding, Config, Selection
-from irsa_cli.core.inventory.bindings import BoundRole, ListedBinding, named_role
+from irsa_cli.core.inventory.bindings import ListedBinding, named_role
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import with_manifest
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
@@ -32,7 +34,6 @@ from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, unreached
 from irsa_cli.usecases.locks.ahead import when_needed
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
-from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.write import delete_sa
 
 
@@ -285,13 +286,13 @@ class Pruning:
     def _accounts(self) -> list[str]:
         return [home or self.connection.cluster.account for home in self.place.homes]
 
-    def _own_roles(self, items: Iterable[ListedBinding]) -> Iterator[tuple[ListedBinding, BoundRole]]:
+    def _own_roles(self, items: Iterable[ListedBinding]) -> Iterator[tuple[ListedBinding, Role]]:
         """ServiceAccounts and the roles that irsa created for them."""
         for item in items:
             role = item.role
             if (
-                isinstance(role, BoundRole)
-                and role.is_of(self.connection.cluster)
+                isinstance(role, Role)
+                and role.owner == self.connection.cluster.arn
                 and states.TRANSACTION_TAG in role.tags
                 and lifecycle.account_of(role.tags) == item.full_name
             ):
@@ -305,7 +306,7 @@ def _made(accounts: Iterable[Json]) -> dict[str, str]:
     """
     found = {}
     for body in accounts:
-        account = current_account(body)
+        account = with_manifest(body)
         bound = states.ROLE_ARN_ANNOTATION in account.annotations
         if is_made(account) and (not bound or wrote(account.annotations, states.ROLE_ARN_ANNOTATION)):
             name = f"{body['metadata']['namespace']}/{body['metadata']['name']}"

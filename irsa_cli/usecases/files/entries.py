@@ -18,10 +18,9 @@ from typing import TypeVar
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.cluster import describe
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.binding.bound import NamedRole
-from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of
 from irsa_cli.core.config.model import Binding, OtherCluster
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning.create import satisfies
@@ -173,14 +172,12 @@ def _with_present_role(connection: Connection, spec: Spec, present: str) -> Spec
     return replace(spec, role_name=name, role_path=path) if role and role.arn == present else spec
 
 
-def _own(connection: Connection, spec: BindingSpec, name: str) -> NamedRole | None:
-    cluster = connection.cluster
-    found = unless_denied(lambda: reading.bare_role(connection.iam, name))
+def _own(connection: Connection, spec: BindingSpec, name: str) -> Role | None:
+    role = unless_denied(lambda: reading.read_role(connection.iam, name))
     # A caller who may read only roles of irsa: this is none of them.
-    if found is None or isinstance(found, Unreadable):
+    if role is None or isinstance(role, Unreadable):
         return None
-    role = NamedRole.of(cluster, name, CurrentRole(found))
-    return role if role.is_for(cluster, str(spec)) else None
+    return role if role.is_for(connection.cluster, str(spec)) else None
 
 
 @dataclass

@@ -17,7 +17,6 @@ from datetime import datetime, timezone
 from functools import partial
 
 from irsa_cli.aws import details, iam
-from irsa_cli.aws.iam import ListedRole
 from irsa_cli.core.binding.spec import BindingSpec, desired_state_of
 from irsa_cli.core.inventory import bindings
 from irsa_cli.core.inventory.list_document import associated
@@ -25,6 +24,7 @@ from irsa_cli.core.inventory.unbound import unbound
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects import service_accounts
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import SPEC_HASH_TAG
 from irsa_cli.core.policies.policy import dump
@@ -128,24 +128,25 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
     return error
 
 
-def granted(cluster: Cluster, role: bindings.BoundRole) -> str:
+def granted(cluster: Cluster, role: Role) -> str:
     """The options of create-sa that created the role, if its spec hash confirms them; else ''."""
     namespace, _, name = lifecycle.account_of(role.tags).partition("/")
-    spec = BindingSpec(namespace, name, policies=role.attached, permissions_boundary=role.boundary)
+    attached = tuple(sorted(role.attached))
+    spec = BindingSpec(namespace, name, policies=attached, permissions_boundary=role.boundary)
     try:
         desired = desired_state_of(spec, replace(cluster, role_account=role.arn.split(":")[4]))
     except IrsaError:
         return ""
     said = desired.role.tags[SPEC_HASH_TAG] if desired.role else ""
-    if role.hidden or (desired.role_arn, said) != (role.arn, role.tags.get(SPEC_HASH_TAG)):
+    if role.unread or (desired.role_arn, said) != (role.arn, role.tags.get(SPEC_HASH_TAG)):
         return ""
-    options = [f"--attach-policy-arn {shlex.quote(arn)}" for arn in role.attached] or ["--no-policy"]
+    options = [f"--attach-policy-arn {shlex.quote(arn)}" for arn in attached] or ["--no-policy"]
     if role.boundary:
         options.append(f"--permissions-boundary {shlex.quote(role.boundary)}")
     return " ".join(options)
 
 
-def _own_roles(connection: Connection, scope: BindingsScope, account: str) -> list[ListedRole]:
+def _own_roles(connection: Connection, scope: BindingsScope, account: str) -> list[Role]:
     """The roles of an account that irsa may have made for the scope's: their tags are not in the list."""
     if scope.selector:
         return []
@@ -175,51 +176,49 @@ def _bindings(
     scope: BindingsScope,
     reads: Reads,
     accounts: list[ServiceAccount],
-    own: dict[str, list[ListedRole] | Unreadable],
+    own: dict[str, list[Role] | Unreadable],
     given: Given,
 ) -> bindings.Bindings:
     cluster, (associations, agent) = connection.cluster, given
     pairs = _pairs(scope, accounts, associations)
-    listed = {account: [] if isinstance(roles, Unreadable) else roles for account, roles in own.items()}
-    wanted = {account: {role.name for role in found} for account, found in listed.items()}
     arns = {names: _role_of(pair) for names, pair in pairs.items()}
-    for arn in filter(None, arns.values()):
-        wanted.setdefault(arn.account, set()).add(arn.name)
+    listed = {account: () if isinstance(roles, Unreadable) else roles for account, roles in own.items()}
+    wanted = {account: {role.name for role in roles} for account, roles in listed.items()}
+    for role_arn in filter(None, arns.values()):
+        wanted.setdefault(role_arn.account, set()).add(role_arn.name)
     roles, providers = _by_account(reads, wanted)
-
-    def judged(names: tuple[str, str]) -> bindings.ListedBinding:
-        (account, association), arn = pairs[names], arns[names]
-        served = bindings.PodIdentityState(association, agent)
-        role, provider = (roles[arn.account][arn.name], providers[arn.account]) if arn else (None, None)
+    items: list[bindings.ListedBinding] = []
+    for names, (account, association) in pairs.items():
+        arn, served = arns[names], bindings.PodIdentityState(association, agent)
+        role = roles[arn.account][arn.name] if arn is not None else None
+        provider = providers[arn.account] if arn is not None else None
         if account is not None and bindings.annotation_of(account) is not None:
             now = datetime.now(timezone.utc)
-            return bindings.binding_of(cluster, account, role, provider, now, served)
-        return associated(cluster, names, account, role, served)
-
-    found = [judged(names) for names in pairs]
-    used = {item.role_arn for item in found}
-    full_names = {account.full_name: account for account in accounts}
-    alone = [
-        roles[account][role.name] for account, its in listed.items() for role in its if role.arn not in used
-    ]
-    orphans = [
-        unbound(cluster, role, full_names, granted(cluster, role))
-        for role in alone
-        if isinstance(role, bindings.BoundRole) and role.is_of(cluster)
-    ]
-    in_scope = [item for item in orphans if scope.holds(item.namespace, item.name)]
-    if isinstance(associations, Unreadable):
-        alone_only = bindings.BindingStatus.ROLE_ONLY
-        in_scope = [replace(it, reason="") if it.status is alone_only else it for it in in_scope]
-    why = associations.why if isinstance(associations, Unreadable) and accounts else ""
-    notes = [f"EKS Pod Identity associations were not checked: {why}"] if why else []
+            items.append(bindings.binding_of(cluster, account, role, provider, now, served))
+        else:
+            items.append(associated(cluster, names, account, role, served))
+    notes, unread = list[str](), associations.why if isinstance(associations, Unreadable) else ""
+    if unread and accounts:
+        notes.append(f"EKS Pod Identity associations were not checked: {unread}")
     notes += _unlisted(own, cluster)
-    unreadable = (item for item in alone if isinstance(item, Unreadable))
-    notes += [f"can't read a role that no ServiceAccount uses: {item.why}" for item in unreadable]
-    items = bindings.in_order([*found, *in_scope])
+    full_names = {account.full_name: account for account in accounts}
+    used = {item.role_arn for item in items}
+    alone = [(home, role.name) for home, its in listed.items() for role in its if role.arn not in used]
+    for home, name in alone:
+        role = roles[home][name]
+        if isinstance(role, Unreadable):
+            notes.append(f"can't read a role that no ServiceAccount uses: {role.why}")
+        elif role is not None and role.owner == cluster.arn:
+            orphan = unbound(cluster, role, full_names, granted(cluster, role))
+            if unread and orphan.status is bindings.BindingStatus.ROLE_ONLY:
+                orphan = replace(orphan, reason="")
+            if scope.holds(orphan.namespace, orphan.name):
+                items.append(orphan)
     counts = len(accounts), sum(map(len, wanted.values()))
-    said = tuple(dict.fromkeys(notes))
-    return bindings.Bindings(cluster, items, said, *counts, scope.namespace, scope.selector)
+    texts = tuple(dict.fromkeys(notes))
+    return bindings.Bindings(
+        cluster, bindings.in_order(items), texts, *counts, scope.namespace, scope.selector
+    )
 
 
 _Pair = tuple[ServiceAccount | None, Association | Unreadable | None]
@@ -255,7 +254,7 @@ def _by_account(
     """The roles by account and name, and each account's provider; accounts are read at the same time."""
 
     def roles(account: str) -> dict[str, bindings.ReadRole]:
-        found = read(lambda: details.read_roles(reads.iam(account), wanted[account]))
+        found = read(lambda: details.roles_with_policies(reads.iam(account), wanted[account]))
         return dict.fromkeys(wanted[account], found) if isinstance(found, Unreadable) else found
 
     def provider(account: str) -> bindings.ReadProvider:

@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import bindings, iam
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding.bound import Bound, NamedRole
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount, with_manifest
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.planning.chaining import noted_chain
 from irsa_cli.core.trust import owned_statements
 from irsa_cli.core.trust.chain import chain_of_policies
 from irsa_cli.core.values import names
-from irsa_cli.core.values.arn import iam_arn, provider_arn, role_arn
+from irsa_cli.core.values.arn import provider_arn, role_arn
 from irsa_cli.core.values.errors import InvalidInput, Refused, Unreadable, read, unless_denied
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
@@ -35,7 +36,7 @@ from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 if TYPE_CHECKING:
-    from mypy_boto3_iam import IAMClient
+    pass
 
 PARALLEL = 8
 
@@ -61,7 +62,7 @@ class _Finder:
     namespace: str
     name: str
     candidates: tuple[str, ...]
-    read: dict[str, CurrentRole | None] = field(default_factory=dict)
+    read: dict[str, Role | None] = field(default_factory=dict)
 
     def find(self, *, kube: bool) -> Bound:
         cluster = self.connection.cluster
@@ -78,43 +79,37 @@ class _Finder:
             self.read.setdefault(name, self._read(name))
         return self._with_roles(Bound(cluster, self.namespace, self.name, found, association=given))
 
-    def _read(self, name: str) -> CurrentRole | None:
+    def _read(self, name: str) -> Role | None:
         """A role, with its policies when it is the ServiceAccount's own."""
+        return reading.current_role(self.connection.iam, name, policies=self._is_own)
 
-        def is_own(bare: CurrentRole) -> bool:
-            return self._is_own(NamedRole.of(self.connection.cluster, name, bare))
-
-        return reading.current_role(self.connection.iam, name, policies=is_own)
-
-    def _is_own(self, role: NamedRole) -> bool:
+    def _is_own(self, role: Role) -> bool:
         return role.is_for(self.connection.cluster, f"{self.namespace}/{self.name}")
 
     def _with_roles(self, bound: Bound) -> Bound:
         named, problem = _named_role(bound)
         if named and named not in self.read:
             self.read[named] = self._read(named)
-        there = [
-            NamedRole.of(bound.cluster, name, role) for name, role in self.read.items() if role is not None
-        ]
-        own = [role for role in there if self._is_own(role)]
-        annotated = next((role for role in there if role.arn == bound.annotation), None)
-        if named and annotated is None:
+        roles = {role.arn: role for role in self.read.values() if role is not None}
+        own = [role for role in roles.values() if self._is_own(role)]
+        is_annotated = bound.annotation in roles
+        if named and not is_annotated:
             # IAM finds roles by name alone; STS wants the whole ARN, path included.
-            same_name = next((f" (there is {role.arn})" for role in there if role.name == named), "")
+            same_name = "".join(f" (there is {role.arn})" for role in roles.values() if role.name == named)
             problem = f"there is no role {bound.annotation}{same_name}"
         bound = replace(bound, own=tuple(own), problem=problem)
-        others = [role for role in there if role not in own and role.name in self.candidates]
-        used = annotated if annotated is not None and annotated not in own else None
-        if annotated is None:
-            # One whose trust policy has a statement that irsa has added for the ServiceAccount.
-            marked = (
-                r for r in others if owned_statements.marked_for(r.state.trust, bound.identity) is not None
-            )
-            given = bound.own_association
-            associated = (r for r in there if given and r.arn == given.role_arn and r not in own)
-            used = next(marked, None) or next(associated, None)
+        association = bound.own_association
+        foreign = {arn: role for arn, role in roles.items() if role not in own}
+        others = [role for role in foreign.values() if role.name in self.candidates]
+        used = foreign.get(bound.annotation)
+        if not is_annotated:
+            used = foreign.get(association.role_arn) if association is not None else None
+            for role in reversed(others):
+                # irsa has added a statement for the ServiceAccount to its trust policy.
+                if owned_statements.marked_for(role.trust, bound.identity) is not None:
+                    used = role
         bound = replace(bound, used=used, others=tuple(role for role in others if role != used))
-        tells = own or annotated is not None or bound.is_elsewhere or bound.own_association is not None
+        tells = own or is_annotated or bound.is_elsewhere or association is not None
         return bound if tells else self._searched(bound)
 
     def _searched(self, bound: Bound) -> Bound:
@@ -129,12 +124,7 @@ class _Finder:
         ]
         with ThreadPoolExecutor(PARALLEL) as pool:
             read = list(pool.map(self._read, likely))
-        found = [
-            NamedRole.of(bound.cluster, name, role)
-            for name, role in zip(likely, read, strict=True)
-            if role is not None
-        ]
-        return replace(bound, own=tuple(role for role in found if self._is_own(role)))
+        return replace(bound, own=tuple(role for role in read if role is not None and self._is_own(role)))
 
 
 def _association(connection: Connection, namespace: str, name: str) -> Association | Unreadable | None:
@@ -144,10 +134,10 @@ def _association(connection: Connection, namespace: str, name: str) -> Associati
     return read(lambda: bindings.association(connection.aws.client("eks"), *names, whole=True))
 
 
-def _account(connection: Connection, namespace: str, name: str) -> CurrentServiceAccount | None:
+def _account(connection: Connection, namespace: str, name: str) -> ServiceAccount | None:
     body = connection.kube.service_account(namespace, name)
     going = body is not None and "deletionTimestamp" in body["metadata"]
-    return None if body is None or going else observe.current_account(body)
+    return None if body is None or going else with_manifest(body)
 
 
 def _named_role(bound: Bound) -> tuple[str, str]:
@@ -165,7 +155,7 @@ def _named_role(bound: Bound) -> tuple[str, str]:
 
 def _with_chain(connection: Connection, bound: Bound) -> Bound:
     """With the chain of its own role, the target, and the ConfigMap of its pods, as far as there are any."""
-    found = (chain_of_policies(role.arn, role.role.inline) for role in bound.own)
+    found = (chain_of_policies(role.arn, role.inline) for role in bound.own)
     chain = next((chain for chain in found if chain is not None), None)
     if chain is not None:
         bound = replace(bound, chain=chain, target=observe.read_target(connection, chain.target_arn))
@@ -205,7 +195,7 @@ def read_account(connection: Connection, namespace: str, name: str) -> Pairing:
     """
     account = NamedServiceAccount(connection, namespace, name)
     body = connection.kube.service_account(namespace, name)
-    current = CurrentServiceAccount("", "", {}, {}) if body is None else observe.current_account(body)
+    current = ServiceAccount(namespace, name) if body is None else with_manifest(body)
     try:
         _, given = account.given(Injection.read(current.annotations))
     except Refused as error:
@@ -224,41 +214,22 @@ def read_named(connection: Connection, namespace: str, name: str, role: str) -> 
     cluster = connection.cluster
     asks = connection.asks_cluster
     body = unless_denied(lambda: connection.kube.service_account(namespace, name)) if asks else None
-    account = (
-        observe.current_account(body) if isinstance(body, dict) else CurrentServiceAccount("", "", {}, {})
-    )
-    found = whole_role(connection.iam, role)
+    account = with_manifest(body) if isinstance(body, dict) else ServiceAccount(namespace, name)
+    found = reading.expected_role(connection.iam, role)
     if found is None:
         raise Refused(
             f"role {role} does not exist",
             reason=f"account {cluster.home} has no role of that name",
             next_steps=("check the name, and that the credentials belong to the role's account",),
         )
-    arn = iam_arn(cluster.partition, cluster.home, f"role{found.state.path}{role}")
-    return Pairing(cluster, namespace, name, account, found, named_role=arn)
-
-
-def whole_role(iam: IAMClient, name: str) -> CurrentRole | None:
-    """A role that is expected to be there, with what is attached to it: all is asked for at once."""
-
-    def read() -> CurrentRole | None:
-        with ThreadPoolExecutor(3) as pool:
-            found = pool.submit(reading.role_state, iam, name)
-            attached = pool.submit(reading.attached_policies, iam, name)
-            inline = pool.submit(reading.inline_policies, iam, name)
-        state = found.result()
-        if state is None:
-            return None
-        return CurrentRole(state[0], attached.result(), inline.result(), role_id=state[1])
-
-    return reading.until_they_agree(read)
+    return Pairing(cluster, namespace, name, account, found, named_role=found.arn)
 
 
 def with_role(connection: Connection, pair: Pairing) -> Pairing:
     """With the role and what is on it; a role of another account is not looked at."""
     if role_arn(pair.role_arn).account != connection.cluster.home:
         return pair
-    return replace(pair, role=whole_role(connection.iam, pair.role_name))
+    return replace(pair, role=reading.expected_role(connection.iam, pair.role_name))
 
 
 def read_provider(connection: Connection) -> states.ProviderState | None:

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
+from irsa_cli.core.binding.current import CurrentState, PolicyVersions
+from irsa_cli.core.binding.role_power import power_of
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount, with_manifest
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.planning.chaining import admitted, former_chains
@@ -31,18 +34,6 @@ from irsa_cli.usecases.read.absence import similar_namespaces
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
-
-_SERVERS_OWN = (
-    "uid",
-    "resourceVersion",
-    "creationTimestamp",
-    "generation",
-    "managedFields",
-    "selfLink",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-)
-"""Metadata that the API server sets itself."""
 
 
 def observe(connection: Connection, desired: DesiredState) -> CurrentState:
@@ -119,9 +110,7 @@ def external_id_notes(connection: Connection, namespace: str, name: str, target:
     ]
 
 
-def _bound_role(
-    connection: Connection, desired: DesiredState, account: CurrentServiceAccount | None
-) -> CurrentRole | None:
+def _bound_role(connection: Connection, desired: DesiredState, account: ServiceAccount | None) -> Role | None:
     """The ServiceAccount's role in the cluster's account instead of the desired one; None if unreadable."""
     named = (
         account.annotations.get(states.ROLE_ARN_ANNOTATION, desired.role_arn) if account is not None else ""
@@ -138,7 +127,7 @@ def _bound_role(
     return role if role is not None and f"role{role.state.path}{found.name}" == found.resource else None
 
 
-def is_account_needed(desired: DesiredState, role: CurrentRole | None) -> bool:
+def is_account_needed(desired: DesiredState, role: Role | None) -> bool:
     """Whether to read the ServiceAccount: it is desired, or it alone shows if the role is complete."""
     return (
         not desired.role_only
@@ -147,15 +136,13 @@ def is_account_needed(desired: DesiredState, role: CurrentRole | None) -> bool:
     )
 
 
-def _evidence(
-    connection: Connection, desired: DesiredState, role: CurrentRole | None
-) -> CurrentServiceAccount | None:
+def _evidence(connection: Connection, desired: DesiredState, role: Role | None) -> ServiceAccount | None:
     """The ServiceAccount of a role that is desired alone, if it is needed and the cluster is asked at all."""
     asked = connection.asks_cluster and is_account_needed(desired, role)
     return _service_account(connection, desired) if asked else None
 
 
-def _trust_quota(connection: Connection, desired: DesiredState, role: CurrentRole | None) -> int:
+def _trust_quota(connection: Connection, desired: DesiredState, role: Role | None) -> int:
     """The account's quota, asked for only where IAM's default would not do."""
     if role is None or not desired.update_trust:
         return policy.TRUST_LIMIT
@@ -163,7 +150,7 @@ def _trust_quota(connection: Connection, desired: DesiredState, role: CurrentRol
     return reading.trust_quota(connection.iam) if size > policy.TRUST_LIMIT else policy.TRUST_LIMIT
 
 
-def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRole | None, str]:
+def read_role(connection: Connection, desired: DesiredState) -> tuple[Role | None, str]:
     """The role, or why it can't be read."""
     if desired.role is not None:
         return reading.current_role(connection.iam, desired.role_name), ""
@@ -186,7 +173,7 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
             next_steps=(f"run this again with --attach-role-arn {real}",),
         )
     if found is not None and desired.update_trust and not desired.allow_wide_trust:
-        found = reading.with_power(connection.iam, desired.role_name, found)
+        found = reading.with_documents(connection.iam, found)
     return found, ""
 
 
@@ -198,22 +185,9 @@ def _similar_roles(connection: Connection, desired: DesiredState) -> tuple[str, 
     return tuple(arns[name] for name in near(desired.role_name, arns))
 
 
-def _service_account(connection: Connection, desired: DesiredState) -> CurrentServiceAccount | None:
+def _service_account(connection: Connection, desired: DesiredState) -> ServiceAccount | None:
     present = connection.kube.service_account(desired.namespace, desired.name)
-    return None if present is None else current_account(present)
-
-
-def current_account(body: Json) -> CurrentServiceAccount:
-    metadata = body["metadata"]
-    kept = {key: value for key, value in metadata.items() if key not in _SERVERS_OWN}
-    return CurrentServiceAccount(
-        uid=metadata["uid"],
-        resource_version=metadata["resourceVersion"],
-        annotations=metadata.get("annotations") or {},
-        labels=metadata.get("labels") or {},
-        manifest={**body, "apiVersion": "v1", "kind": "ServiceAccount", "metadata": kept},
-        managers=tuple(entry.get("manager", "") for entry in metadata.get("managedFields") or []),
-    )
+    return None if present is None else with_manifest(present)
 
 
 def _rehearse(connection: Connection, desired: DesiredState) -> bool:
@@ -300,15 +274,15 @@ def read_target(connection: Connection, arn: str, *, judged: bool = False) -> Fo
             " (--target-assume-role, --target-profile)"
         )
     iam = connection.iam_of_target(parsed.account)
-    found = errors.unless_denied(lambda: reading.role_state(iam, parsed.name))
+    found = errors.unless_denied(lambda: reading.read_role(iam, parsed.name))
     if isinstance(found, errors.Unreadable):
         return FoundTarget(unread=found.why)
-    if found is None or f"role{found[0].path}{parsed.name}" != parsed.resource:
+    if found is None or f"role{found.path}{parsed.name}" != parsed.resource:
         return FoundTarget()
     if not judged:
-        return FoundTarget(found[0].trust)
-    whole = reading.with_power(iam, parsed.name, CurrentRole(found[0]))
-    return FoundTarget(found[0].trust, power=whole.power, policies=whole.policies)
+        return FoundTarget(found.trust)
+    whole = reading.with_documents(iam, found)
+    return FoundTarget(whole.trust, power=power_of(whole), policies=whole.policies)
 
 
 def config_maps_of(connection: Connection, desired: DesiredState) -> dict[str, FoundConfigMap]:
@@ -321,7 +295,7 @@ def config_maps_of(connection: Connection, desired: DesiredState) -> dict[str, F
 def with_former(
     connection: Connection,
     desired: DesiredState,
-    account: CurrentServiceAccount | None,
+    account: ServiceAccount | None,
     found: Mapping[str, FoundConfigMap],
 ) -> Mapping[str, FoundConfigMap]:
     """With the ServiceAccount's former ConfigMap, if that is another one."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.sts import assume
-from irsa_cli.core.plan.states import ProviderState, RoleState
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.values.arn import provider_arn, role_arn
 from irsa_cli.core.values.errors import IrsaError, Unreadable
 from irsa_cli.usecases.read.associations import Associations, association, associations
@@ -91,9 +92,9 @@ class Reads(Background):
     def associations(self) -> Future[Associations | Unreadable]:
         return self.once("associations", lambda: associations(self._connection))
 
-    def role(self, arn: str) -> Future[RoleState | None]:
+    def role(self, arn: str) -> Future[Role | None]:
         """A role by its name; IAM does not compare the path."""
-        return self.once(arn, lambda: reading.bare_role(self.iam(role_arn(arn).account), role_arn(arn).name))
+        return self.once(arn, lambda: reading.read_role(self.iam(role_arn(arn).account), role_arn(arn).name))
 
     def simulations(
         self, arn: str, actions: tuple[str, ...], resources: tuple[str, ...], *, federated: bool

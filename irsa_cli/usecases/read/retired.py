@@ -13,12 +13,10 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws.bindings import provider_arns
 from irsa_cli.aws.gone import enabled_regions, issuers
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.binding.current import CurrentRole
-from irsa_cli.core.inventory.bindings import BoundRole
-from irsa_cli.core.plan.states import RoleState
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.planning import retire as planning
 from irsa_cli.core.planning.dead_cluster_list import DeadClusterList, as_json
-from irsa_cli.core.planning.retire import DeadCluster, LeftRole, ReadAccount
+from irsa_cli.core.planning.retire import DeadCluster, ReadAccount
 from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.values.arn import Arn, host_path, issuer_of
 from irsa_cli.core.values.cluster import Cluster
@@ -57,7 +55,7 @@ def read_account(aws: AwsSession, target: Target, note: Note) -> ReadAccount:
         clusters = [*pool.map(lambda name: read(lambda: issuers(aws.moved_to(name).client("eks"))), regions)]
         arns = provider_arns(iam)
         states = [*pool.map(lambda arn: read(lambda: reading.provider(iam, arn)), arns)]
-        found = tuple(map(_left, roles.result()[0]))
+        found = tuple(roles.result()[0])
     known, unread = parted(dict(zip(regions, clusters, strict=True)))
     there = {arn: state for arn, state in zip(arns, states, strict=True) if state is not None}
     return ReadAccount(
@@ -70,13 +68,6 @@ def read_account(aws: AwsSession, target: Target, note: Note) -> ReadAccount:
         {arn: None if isinstance(state, Unreadable) else state for arn, state in there.items()},
         found,
     )
-
-
-def _left(role: BoundRole) -> LeftRole:
-    path = role.arn.partition(":role")[2].rpartition("/")[0] + "/"
-    state = RoleState(path, role.trust, permissions_boundary=role.boundary, tags=dict(role.tags))
-    current = CurrentRole(state, frozenset(role.attached), role.documents, role_id=role.role_id)
-    return LeftRole(role.arn, current, role.created, role.last_used, role.profiles)
 
 
 def check_read(account: ReadAccount) -> None:
@@ -104,12 +95,12 @@ def dead_clusters(account: ReadAccount, log: WireLog) -> list[DeadCluster]:
         return [*pool.map(judged, planning.find(account))]
 
 
-def unclear_providers(account: ReadAccount, roles: Iterable[LeftRole], log: WireLog) -> dict[str, str]:
+def unclear_providers(account: ReadAccount, roles: Iterable[Role], log: WireLog) -> dict[str, str]:
     """The providers that roles trust and that do not exist, each with why its issuer may be in use.
 
     A cluster of another account may have it; those of this account are known.
     """
-    named = {provider for role in roles for provider in trusted_providers(role.role.state.trust)}
+    named = {provider for role in roles for provider in trusted_providers(role.trust)}
     absent = [
         provider
         for provider in sorted(named - account.providers.keys())
@@ -143,7 +134,7 @@ def list_dead(target: Target, note: Note, log: WireLog) -> DeadClusterList:
     return DeadClusterList(rows=rows, quotas=quotas, examined=counts, unread=account.unread)
 
 
-def left_by(iam: IAMClient, cluster: str) -> list[LeftRole]:
+def left_by(iam: IAMClient, cluster: str) -> list[Role]:
     """The roles that irsa created, or adopted, for a cluster by its ARN."""
     roles, _ = details.read_account(iam, policies=False)
-    return [role for role in map(_left, roles) if role.owner == cluster]
+    return [role for role in roles if role.owner == cluster]

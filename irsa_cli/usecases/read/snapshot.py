@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
+from irsa_cli.core.binding.current import CurrentState, PolicyVersions
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount, service_account, with_manifest
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.chaining import former_chains
@@ -65,13 +67,13 @@ class Snapshot(Background):
         self._namespaces = self._pool.submit(connection.kube.namespaces)
 
     @cached_property
-    def _by_name(self) -> dict[tuple[str, str], Any] | None:
-        """The metadata of all ServiceAccounts; None where the caller may only read single ones."""
-        items = _unless_denied(self._accounts)
-        if items is None:
+    def _by_name(self) -> dict[tuple[str, str], ServiceAccount] | None:
+        """All ServiceAccounts; None where the caller may only read single ones."""
+        bodies = _unless_denied(self._accounts)
+        if bodies is None:
             return None
-        found = (item["metadata"] for item in items)
-        return {(metadata["namespace"], metadata["name"]): metadata for metadata in found}
+        accounts = map(service_account, bodies)
+        return {(account.namespace, account.name): account for account in accounts}
 
     @cached_property
     def _role_names(self) -> frozenset[str] | None:
@@ -127,8 +129,8 @@ class Snapshot(Background):
         """The same; the role and the ServiceAccount are read again instead of taken from the lists."""
         account = self._pool.submit(self._connection.kube.service_account, desired.namespace, desired.name)
 
-        def current(_namespace: str, _name: str) -> CurrentServiceAccount | None:
-            return None if (body := account.result()) is None else observe.current_account(body)
+        def current(_namespace: str, _name: str) -> ServiceAccount | None:
+            return None if (body := account.result()) is None else with_manifest(body)
 
         association = None
         if desired.association is not None:
@@ -138,8 +140,8 @@ class Snapshot(Background):
     def _current(
         self,
         desired: DesiredState,
-        found: tuple[CurrentRole | None, str],
-        account: Callable[[str, str], CurrentServiceAccount | None],
+        found: tuple[Role | None, str],
+        account: Callable[[str, str], ServiceAccount | None],
         association: Association | None,
     ) -> CurrentState:
         role, unreadable = found
@@ -188,23 +190,14 @@ class Snapshot(Background):
             return False
         return self._role_names is not None and desired.role_name not in self._role_names
 
-    def account(self, namespace: str, name: str, *, needed: bool = True) -> CurrentServiceAccount | None:
+    def account(self, namespace: str, name: str, *, needed: bool = True) -> ServiceAccount | None:
         """A ServiceAccount, None if there is none; nor one that is not `needed` and may not be read."""
         if self._by_name is not None:
-            metadata = self._by_name.get((namespace, name))
-        else:  # For who may not list them.
-            kube = self._connection.kube
-            alone = lambda: (kube.service_account(namespace, name) or {}).get("metadata")  # noqa: E731
-            read = self.once((namespace, name), alone)
-            metadata = read.result() if needed else _unless_denied(read)
-        if metadata is None:
-            return None
-        return CurrentServiceAccount(
-            uid=metadata["uid"],
-            resource_version=metadata["resourceVersion"],
-            annotations=metadata.get("annotations") or {},
-            labels=metadata.get("labels") or {},
-        )
+            return self._by_name.get((namespace, name))
+        # For who may not list them.
+        read = self.once((namespace, name), partial(self._connection.kube.service_account, namespace, name))
+        body = read.result() if needed else _unless_denied(read)
+        return None if body is None else service_account(body)
 
     def association(self, namespace: str, name: str) -> Association | None:
         """The association of a ServiceAccount; raises `ServiceError` if it can't be read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from irsa_cli.core.objects.aws import Role
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.uses.switching import Switching, Trust, targets_of, with_tags
 from irsa_cli.core.values.arn import is_target
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable

@@ -15,6 +15,7 @@ from pathlib import Path
 from irsa_cli.aws import iam as reading
 from irsa_cli.changes import handlers
 from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.recovery import authority as rules
@@ -78,7 +79,7 @@ def check_marks(
     """
     if not story.sealed:
         for name, changes in rules.parts_of_roles(todo).items():
-            _check_mark(story, name, reading.bare_role(connection.iam, name), changes)
+            _check_mark(story, name, reading.read_role(connection.iam, name), changes)
         if not forward and not named:
             _check_unused(story, todo, connection)
         return frozenset()
@@ -89,29 +90,29 @@ def _given_back(story: Story, path: Path, todo: Sequence[Change], connection: Co
     owners = rules.owners_before(item.change for item in story.records if not item.undone)
     found = set()
     for name, changes in rules.parts_of_roles(todo).items():
-        state = _state_with_mark(story, path, name, connection) if name in owners else None
-        if state is not None and state.tags.get(states.TRANSACTION_TAG, states.NOBODY) == owners[name]:
+        role = _role_with_mark(story, path, name, connection) if name in owners else None
+        if role is not None and role.tags.get(states.TRANSACTION_TAG, states.NOBODY) == owners[name]:
             known = handlers(connection.iam, None)
             if not all(known[change.kind].look(change.inverse, story.transaction) for change in changes):
-                _check_mark(story, name, state, changes)
+                _check_mark(story, name, role, changes)
             found.add(name)
     return frozenset(found)
 
 
-def _state_with_mark(story: Story, path: Path, name: str, connection: Connection) -> states.RoleState | None:
+def _role_with_mark(story: Story, path: Path, name: str, connection: Connection) -> Role | None:
     """The role; IAM may not show yet the mark that a run has put on it a moment ago."""
     until = last_sent(path) + limits.PROPAGATION_SECONDS
     while True:
-        state = reading.bare_role(connection.iam, name)
-        marked = state is not None and state.tags.get(states.TRANSACTION_TAG) == takes_back(story)
+        role = reading.read_role(connection.iam, name)
+        marked = role is not None and role.tags.get(states.TRANSACTION_TAG) == takes_back(story)
         if marked or time.monotonic() >= until:
-            return state
+            return role
         time.sleep(1.0)
 
 
-def _check_mark(story: Story, name: str, state: states.RoleState | None, changes: Sequence[Change]) -> None:
+def _check_mark(story: Story, name: str, role: Role | None, changes: Sequence[Change]) -> None:
     """Raise `Refused` unless a role, if it exists, has this transaction's mark."""
-    owner = takes_back(story) if state is None else state.tags.get(states.TRANSACTION_TAG, states.NOBODY)
+    owner = takes_back(story) if role is None else role.tags.get(states.TRANSACTION_TAG, states.NOBODY)
     if owner == takes_back(story):
         return
     what = ", ".join(f"{change.kind.value} {change.name}" for change in changes)
@@ -127,8 +128,8 @@ def _check_unused(story: Story, todo: Iterable[Change], connection: Connection) 
     """Raise `Refused` for a role that is complete: its mark is its maker's for ever, for anybody to read."""
     roles = {change.target[0] for change in todo if change.kind is Kind.ROLE}
     for name in sorted(roles):
-        state = reading.bare_role(connection.iam, name)
-        if state is not None and _is_complete(name, state, connection):
+        role = reading.read_role(connection.iam, name)
+        if role is not None and _is_complete(role, connection):
             raise Refused(
                 f"transaction {story.transaction} was not recovered",
                 reason=f"role {name} is complete, and the journal was not written here",
@@ -136,17 +137,15 @@ def _check_unused(story: Story, todo: Iterable[Change], connection: Connection) 
             )
 
 
-def _is_complete(name: str, state: states.RoleState, connection: Connection) -> bool:
-    if lifecycle.commit_of(state.tags) == states.CommitState(states.DONE):
+def _is_complete(role: Role, connection: Connection) -> bool:
+    if lifecycle.commit_of(role.tags) == states.CommitState(states.DONE):
         return True
-    cluster = connection.cluster
-    arn = f"arn:{cluster.partition}:iam::{cluster.home}:role{state.path}{name}"
-    namespace, slash, account = lifecycle.account_of(state.tags).partition("/")
+    namespace, slash, account = lifecycle.account_of(role.tags).partition("/")
     asked = bool(slash) and connection.gone is None
     present = connection.kube.service_account(namespace, account) if asked else None
     annotations = (present or {}).get("metadata", {}).get("annotations") or {}
-    named = annotations.get(states.ROLE_ARN_ANNOTATION) == arn
-    return named or lifecycle.was_bound(annotations, arn)
+    named = annotations.get(states.ROLE_ARN_ANNOTATION) == role.arn
+    return named or lifecycle.was_bound(annotations, role.arn)
 
 
 def check_lock(
@@ -163,7 +162,7 @@ def check_lock(
         not story.taken_over
         or named
         or proven
-        or (roles and not any(reading.bare_role(connection.iam, name) for name in roles))
+        or (roles and not any(reading.read_role(connection.iam, name) for name in roles))
     ):
         return
     raise Refused(

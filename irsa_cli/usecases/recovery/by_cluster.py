@@ -16,7 +16,7 @@ from pathlib import Path
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.gone import recognize
-from irsa_cli.core.marks import makers
+from irsa_cli.core.objects.service_accounts import service_account
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG
 from irsa_cli.core.policies.statements import names_provider
@@ -26,7 +26,6 @@ from irsa_cli.core.recovery.leftovers import (
     Found,
     Leftovers,
     Recoveries,
-    SeenAccount,
     SeenConfigMap,
     SeenLeftovers,
     SeenNamespace,
@@ -74,15 +73,14 @@ def look(connection: Connection) -> SeenLeftovers:
         cluster=cluster,
         now=now,
         roles=tuple(
-            SeenRole(role.name, role.arn, role.role_id, role.state, role.created, role.last_used)
-            for role in reading.find_roles(iam, names)
-            if role.state.tags.get(CLUSTER_TAG) == cluster.arn
+            SeenRole(**vars(role))
+            for role in reading.read_roles(iam, names)
+            if role.tags.get(CLUSTER_TAG) == cluster.arn
         ),
         role_arns=frozenset(role.arn for role in roles),
         trusting=frozenset(role.name for role in roles if names_provider(role.trust, arn)),
         accounts=tuple(
-            SeenAccount(about["namespace"], about["name"], *_marks(about), _manager(about))
-            for about in (item["metadata"] for item in accounts.result())
+            replace(service_account(body), created=_created(body["metadata"])) for body in accounts.result()
         ),
         namespaces=tuple(
             SeenNamespace(about["name"], *_marks(about))
@@ -136,12 +134,12 @@ def _with_config_maps(connection: Connection, role: SeenRole) -> SeenRole:
         if error.status != 403 or chain_of_policies(role.arn, role.inline) is not None:
             raise
         why = f"irsa did not check whether the run created a ConfigMap in namespace {role.namespace}"
-        return replace(role, unread=f"{why}: {error.reason}")
+        return replace(role, maps_unread=f"{why}: {error.reason}")
     maps = (
         SeenConfigMap(body["metadata"]["name"], body["metadata"]["uid"], observe.found_config_map(body))
         for body in bodies
     )
-    marks = (role.transaction, role.account)
+    marks = (role.transaction, role.service_account)
     own = [item for item in maps if (item.found.transaction, item.found.service_account) == marks]
     return replace(role, config_maps=tuple(own))
 
@@ -158,13 +156,6 @@ def _with_targets(connection: Connection, role: SeenRole) -> SeenRole:
 
 def _marks(metadata: Json) -> tuple[str, dict[str, str], datetime]:
     return metadata["uid"], metadata.get("annotations") or {}, _created(metadata)
-
-
-def _manager(metadata: Json) -> str:
-    """The tool other than irsa that manages a ServiceAccount; '' if none is known."""
-    managers = [item.get("manager", "") for item in metadata.get("managedFields") or ()]
-    annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
-    return makers.manager_of_account(labels, annotations, managers)
 
 
 def _created(metadata: Json) -> datetime:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.aws.details import bound_role
-from irsa_cli.aws.iam import FoundRole, find_role, managed_policy
+from irsa_cli.aws.iam import managed_policy, read_role
 from irsa_cli.core.doctor.commands import Makers, makers_of
 from irsa_cli.core.doctor.reported import RESOURCES, Maker, maker
 from irsa_cli.core.inventory.bindings import (
@@ -32,6 +31,7 @@ from irsa_cli.core.inventory.list_document import associated
 from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.rules import UnreadableNote, noted
 from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
@@ -175,15 +175,15 @@ class _Describing:
         self.reads.provider(arn.account)
         attached = self._begin(lambda: reading.attached_policies(self.reads.iam(wanted.account), wanted.name))
         inline = self._begin(lambda: reading.inline_policy_names(self.reads.iam(wanted.account), wanted.name))
-        role = read(lambda: find_role(self.reads.iam(wanted.account), wanted.name))
+        role = read(lambda: read_role(self.reads.iam(wanted.account), wanted.name))
         provider: ReadProvider = read(lambda: self.reads.provider(wanted.account).result())
         names = _both(attached.result(), inline.result())
         binding = self._judged(account, _bound(role, names), provider, given)
         found = Description(cluster, account, binding, provider)
-        if not isinstance(role, FoundRole):
+        if not isinstance(role, Role):
             return found
-        found = replace(found, state=role.state, used_in=role.used_in, policies=_policies(names))
-        boundary = role.state.permissions_boundary
+        found = replace(found, policies=_policies(names))
+        boundary = role.boundary
         if boundary:
             found = replace(found, boundary=Policy(boundary.rsplit("/", 1)[-1], boundary))
         return self._with_documents(found, arn) if self.request.documents else found
@@ -231,12 +231,13 @@ def _both(attached: Names, inline: Names) -> tuple[list[str], list[str]] | Unrea
     return inline if isinstance(inline, Unreadable) else (sorted(attached), sorted(inline))
 
 
-def _bound(role: FoundRole | Unreadable | None, names: tuple[list[str], list[str]] | Unreadable) -> ReadRole:
-    if not isinstance(role, FoundRole):
+def _bound(role: Role | Unreadable | None, names: tuple[list[str], list[str]] | Unreadable) -> ReadRole:
+    if not isinstance(role, Role):
         return role
     if isinstance(names, Unreadable):
-        return replace(bound_role(role), hidden=names.why)
-    return bound_role(role, *names)
+        return replace(role, unread=names.why)
+    attached, inline = names
+    return replace(role, attached=frozenset(attached), listed_inline=frozenset(inline))
 
 
 def _policies(names: tuple[list[str], list[str]] | Unreadable) -> tuple[Policy, ...] | Unreadable:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from irsa_cli.aws import iam
-from irsa_cli.core.inventory.bindings import Bindings, BoundRole
+from irsa_cli.core.inventory.bindings import Bindings
 from irsa_cli.core.inventory.bindings_file import text_of
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import Refused, read
 from irsa_cli.usecases.command.caller import naming_caller
@@ -63,7 +64,7 @@ def file_of(request: Request, log: WireLog) -> tuple[Bindings, str]:
     """The bindings and their file; raises as `get_bindings` does."""
     connection = connect(request.target, kube=True, log=log)
     found = bindings_of(connection, request)
-    roles = [item.role for item in found.items if isinstance(item.role, BoundRole) and item.role.inline]
+    roles = [item.role for item in found.items if isinstance(item.role, Role) and item.role.inline_names]
     with ThreadPoolExecutor(8) as pool:
         reads = {}
         for role in roles:

@@ -18,9 +18,10 @@ from irsa_cli.aws import bindings, iam
 from irsa_cli.aws.recent_writes import recent_writes
 from irsa_cli.aws.sts import Exchange, assume, exchange
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.objects.aws import Role, RoleCredentials
+from irsa_cli.core.objects.aws import RoleCredentials
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.plan.states import DocumentState, ProviderState, RoleState
+from irsa_cli.core.plan.states import DocumentState, ProviderState
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
 from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationStep
 from irsa_cli.core.trust.chain import POLICY_NAME, Chain, FoundTarget, answer_of, target_of
@@ -95,7 +96,7 @@ def provider(
     return step(Name.PROVIDER, sent, exists, wrong, advice=(advice,))
 
 
-def role_read(found: Future[RoleState | None], arn: str, sent: str) -> RoleState | VerificationStep:
+def role_read(found: Future[Role | None], arn: str, sent: str) -> Role | VerificationStep:
     """The role, or the step that says why its trust policy can't be judged."""
     state = attempt(found.result)
     if isinstance(state, IrsaError):
@@ -103,7 +104,7 @@ def role_read(found: Future[RoleState | None], arn: str, sent: str) -> RoleState
     return state or step(Name.TRUST, sent, Check("role", FAILED, f"role {arn} does not exist"))
 
 
-def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> VerificationStep:
+def trust(found: Future[Role | None], arn: str, identity: WebIdentity) -> VerificationStep:
     """The statement that allows the token, else the first failure of each."""
     parsed = role_arn(arn)
     sent = f"GetRole {parsed.name}, its trust policy evaluated for {identity.subject}"
@@ -140,7 +141,7 @@ class Link:
             role = pool.submit(_role, connection, chain.role_arn)
             target = pool.submit(_target, connection, chain.target_arn)
         found = role.result()
-        own = found.policies if isinstance(found, Role) else {}
+        own = found.policy_documents if isinstance(found, Role) else {}
         own = {} if isinstance(own, Unreadable) else own
         named, tags = target_of(own.get(POLICY_NAME, {}))
         chain = replace(chain, tag_session=tags) if named == chain.target_arn else chain
@@ -154,11 +155,12 @@ class Link:
         role = self.role
         if role is None:
             return (Check("permission", FAILED, f"role {self.chain.role_arn} does not exist"),)
-        if isinstance(role, Unreadable) or isinstance(role.policies, Unreadable):
-            why = role.why if isinstance(role, Unreadable) else role.policies.why  # type: ignore[union-attr]
+        policies = role if isinstance(role, Unreadable) else role.policy_documents
+        if isinstance(role, Unreadable) or isinstance(policies, Unreadable):
+            why = role.why if isinstance(role, Unreadable) else policies.why  # type: ignore[union-attr]
             return (Check("permission", NOT_CHECKED, f"not checked: {why}", needed=False),)
         boundary = None if isinstance(role.boundary_policy, Unreadable) else role.boundary_policy
-        said = self.chain.allowed(role.policies, boundary=boundary, has_boundary=bool(role.boundary))
+        said = self.chain.allowed(policies, boundary=boundary, has_boundary=bool(role.boundary))
         return tuple(Check("permission", STATUS[item.answer], item.why, needed=False) for item in said)
 
     def _trust(self) -> tuple[Check, ...]:
@@ -200,7 +202,7 @@ def _role(connection: Connection, arn: str) -> Role | Unreadable | None:
     session = connection.session_of(account)
     if session is None:
         return Unreadable(f"irsa has no credentials for account {account}")
-    found = attempt(lambda: bindings.role(session.client("iam"), name))
+    found = attempt(lambda: bindings.whole_role(session.client("iam"), name))
     return Unreadable(found.reason or found.message) if isinstance(found, IrsaError) else found
 
 
@@ -317,7 +319,7 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
     arn, name = desired.identity.provider_arn, desired.role_name
     with ThreadPoolExecutor(2) as pool:
         known = pool.submit(lambda: iam.provider(client(), arn))
-        role = pool.submit(lambda: iam.bare_role(client(), name))
+        role = pool.submit(lambda: iam.read_role(client(), name))
         found = [
             provider(known, cluster, account, desired.audience, reach_of(connection.target)),
             trust(role, desired.role_arn, identity),

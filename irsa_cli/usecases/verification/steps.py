@@ -11,8 +11,9 @@ from irsa_cli.aws.sts import Exchange
 from irsa_cli.core.inventory.bindings import NO_AGENT
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association, RoleCredentials
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.rules import UnreadableNote
-from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, RoleState
+from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, SESSION_NAME, WebIdentity, region_called
 from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationStep
 from irsa_cli.core.results.verification import Permission
@@ -135,7 +136,7 @@ def identity_of(
     )
 
 
-def wide(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> tuple[Risk, ...]:
+def wide(found: Future[Role | None], arn: str, identity: WebIdentity) -> tuple[Risk, ...]:
     state = attempt(found.result)
     if state is None or isinstance(state, IrsaError):
         return ()
@@ -190,7 +191,7 @@ def chained(result: str | IrsaError, arn: str) -> VerificationStep:
 
 
 def completeness(
-    found: Future[RoleState | None], arn: str, reach: Reach, subject: str, *, annotated: bool
+    found: Future[Role | None], arn: str, reach: Reach, subject: str, *, annotated: bool
 ) -> tuple[VerificationStep, ...]:
     """A step if the run that creates or deletes the role has not finished, whatever STS answers.
 
@@ -258,7 +259,7 @@ def called(wanted: ReadCall, result: str | IrsaError) -> Permission:
 
 
 def at_aws(
-    found: Future[RoleState | None],
+    found: Future[Role | None],
     result: Exchange | IrsaError,
     association: Association,
     cluster: Cluster,

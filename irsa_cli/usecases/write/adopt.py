@@ -11,6 +11,7 @@ from typing import Any
 from irsa_cli.core.binding.access_documents import guard_of_account, of_pairing
 from irsa_cli.core.binding.ownership import Belongs, belonging
 from irsa_cli.core.binding.update_request import Pairing
+from irsa_cli.core.objects.service_accounts import with_manifest
 from irsa_cli.core.planning.adopt import Adoption, Adoptions, Passed, adoption
 from irsa_cli.core.planning.update import risks_of
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
@@ -28,7 +29,6 @@ from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.lookup import UNCHECKED, associated_with, read_pairing, sharers, with_role
-from irsa_cli.usecases.read.observe import current_account
 
 PARALLEL = 8
 
@@ -167,7 +167,7 @@ def _in_scope(
     pairs: list[Pairing] = []
     for item in accounts:
         namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
-        pair = Pairing(connection.cluster, namespace, name, current_account(item))
+        pair = Pairing(connection.cluster, namespace, name, with_manifest(item))
         if not pair.role_arn or request.namespace not in ("", namespace):
             continue
         try:
@@ -194,7 +194,7 @@ def _is_free(pair: Pairing, done: Adoptions) -> bool:
     """Whether the role is nobody's, or was adopted only in part; another one of irsa's is passed over."""
     if pair.role is None:
         return True
-    who = belonging(pair.role.state, pair)
+    who = belonging(pair.role, pair)
     if who is Belongs.NOBODY or (who is Belongs.OURS and _is_adopted_in_part(pair)):
         return True
     done.passed.append(Passed(pair.full_name, f"its role is {who.value}"))

@@ -219,7 +219,7 @@ class Work:
             return found
         # An attached role was read without its policies, which can only raise the severity.
         try:
-            role = reading.with_policies(self.connection.iam, self.desired.role_name, current.role.state)
+            role = reading.with_policies(self.connection.iam, current.role)
         except IrsaError:
             return found
         return trust_warnings.of_desired_state(self.desired, replace(current, role=role), todo)

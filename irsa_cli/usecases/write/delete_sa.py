@@ -13,9 +13,10 @@ from irsa_cli.aws.gone import recognize
 from irsa_cli.core.access.documents import Account
 from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.binding.access_documents import of_bound
-from irsa_cli.core.binding.bound import Bound, NamedRole
+from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Stage
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning import deletion_checks
@@ -277,7 +278,7 @@ class _Deleting:
                     self.settings.note(said)
 
 
-def _not_made_for(bound: Bound, role: NamedRole) -> Refused:
+def _not_made_for(bound: Bound, role: Role) -> Refused:
     """Why a role that is named is left alone: whom its tags are about, if it has any."""
     tags, options = role.state.tags, ""
     cluster, account = tags.get(CLUSTER_TAG, ""), tags.get(SERVICE_ACCOUNT_TAG, "")

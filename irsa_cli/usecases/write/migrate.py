@@ -20,8 +20,8 @@ from irsa_cli.core.binding.access_documents import guard_of_account, of_pairing
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
-from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.workloads import ROLLED, holds_pods, owner_of
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import DocumentState
@@ -211,7 +211,7 @@ class _Moving:
             "serviceAccount": {"namespace": self.request.namespace, "name": self.name}
         }
         if self.ways is not None:
-            facts["role"] = {"arn": self.ways.pair.role_arn, "created": False}
+            facts["role"] = {"arn": self.ways.role_arn, "created": False}
         if self.ways is not None or self.problem:
             pods = [kinds.pod(body) for body in self.bodies]
             pods_by_way = by_way(pods)
@@ -251,7 +251,7 @@ class _Moving:
             notes += self._check_templates(settings, ways)
         return Draft(
             plan,
-            [ways.pair],
+            [ways],
             documents=partial(_documents, ways),
             guard=partial(_guard, ways, plan),
             carry_out=self._carry_out,
@@ -280,9 +280,9 @@ class _Moving:
         else:
             plan = planning.addition(request.to, ways, request.allowed)
             notes += [*notes_of_maker(plan, ways), *self._check_switching(ways, plan, role)]
-            notes += notes_of_support(plan, ways.pair, self.support)
+            notes += notes_of_support(plan, ways, self.support)
             if request.to is IdentitySource.IRSA and len(plan):
-                notes += self.new_pods.check_templates(request.to, ways.pair.role_arn)
+                notes += self.new_pods.check_templates(request.to, ways.role_arn)
         if request.restart:
             plan = planning.with_restart(request.to, ways, plan, first=self._restarts_first)
         if request.finish:
@@ -298,8 +298,8 @@ class _Moving:
         request = self.request
         exchanges, unread = Exchanges.of(self.connection, request.namespace, self.name), list[str]()
         if checks and request.to is IdentitySource.POD_IDENTITY and request.unused_for != 0:
-            pods, command = ways.pods.get(request.to, ()), self._command(ways.pair)
-            unread = exchanges.check_unused(ways.pair, pods, request.unused_for, command)
+            pods, command = ways.pods.get(request.to, ()), self._command(ways)
+            unread = exchanges.check_unused(ways, pods, request.unused_for, command)
         return [*unread, *exchanges.notes]
 
     def _check_new_pods(self, settings: Settings, ways: CurrentIdentity, *, rehearses: bool) -> list[str]:
@@ -307,7 +307,7 @@ class _Moving:
 
         `rehearses`: by pods that are created as a dry run, not only by the text of the templates.
         """
-        request, role = self.request, ways.pair.role_arn
+        request, role = self.request, ways.role_arn
         if request.to is IdentitySource.POD_IDENTITY:
             self.support().check_pods(request.namespace, self.name)
             if rehearses:
@@ -319,7 +319,7 @@ class _Moving:
 
     def _check_templates(self, settings: Settings, ways: CurrentIdentity) -> list[str]:
         """Check that new pods get the role with both ways there; returns what is not known."""
-        to, role = self.request.to, ways.pair.role_arn
+        to, role = self.request.to, ways.role_arn
         if settings.dry_run:
             return self.new_pods.check_templates(to, role)
         self._await_webhook(settings)
@@ -327,7 +327,7 @@ class _Moving:
 
     def _role(self, ways: CurrentIdentity) -> Role | Unreadable | None:
         """The role with its policies."""
-        return read(lambda: bindings.role(self.connection.iam, ways.pair.role_name))
+        return read(lambda: bindings.whole_role(self.connection.iam, ways.role_name))
 
     def _check_switching(
         self, ways: CurrentIdentity, plan: Plan, role: Role | Unreadable | None
@@ -338,7 +338,7 @@ class _Moving:
         return check_switching(self.connection, role, planning.without_tags(ways))
 
     def _warnings(self, ways: CurrentIdentity, role: Role | Unreadable | None) -> list[str]:
-        policies = role if isinstance(role, Unreadable) else role.policies if role is not None else {}
+        policies = role if isinstance(role, Unreadable) else role.policy_documents if role is not None else {}
         volumes = [volume for body in self.bodies for volume in body["spec"].get("volumes") or []]
         drivers = {str((volume.get("csi") or {}).get("driver", "")) for volume in volumes}
         return planning.warnings(self.request.to, ways, policies, drivers)
@@ -355,9 +355,9 @@ class _Moving:
         """The next command, if there is one."""
         request = self.request
         old = ways.pods.get(request.to.other, ())
-        command = ways.pair.command(f"migrate --to {request.to.value}")
+        command = ways.command(f"migrate --to {request.to.value}")
         if not request.names:  # One command for all of the namespace.
-            of_all = f"-n {request.namespace} {ways.pair.cluster.options}"
+            of_all = f"-n {request.namespace} {ways.cluster.options}"
             command = f"irsa migrate --to {request.to.value} {of_all}"
         if request.to is IdentitySource.IRSA and not request.finish:
             return [
@@ -376,7 +376,7 @@ class _Moving:
         ways, to = self._read(), self.request.to
         if to is IdentitySource.POD_IDENTITY:
             self.support().check_pods(self.request.namespace, self.name)
-        for note in self.new_pods.check_created(to, ways.pair.role_arn):
+        for note in self.new_pods.check_created(to, ways.role_arn):
             settings.note(f"Note: {note}")
         pods, kept = ways.pods[to.other], list[str]()
         for kind, name in planning.workloads_of(pods):
@@ -458,7 +458,7 @@ def _documents(ways: CurrentIdentity) -> Documents:
 
     Roles that pods switch to are left out: `check_switching` has read their trust policies, and refused.
     """
-    return replace(of_pairing(replace(ways.pair, association=ways.association)), policies={})
+    return replace(of_pairing(ways), policies={})
 
 
 def _guard(ways: CurrentIdentity, plan: Plan) -> Guard:
@@ -466,7 +466,7 @@ def _guard(ways: CurrentIdentity, plan: Plan) -> Guard:
 
     With `--disable-session-tags` also the whole cluster, as EKS then sends no names to compare.
     """
-    guard = guard_of_account(ways.pair, ways.pair.role_arn)
+    guard = guard_of_account(ways, ways.role_arn)
     if not ways.disables_tags:
         return guard
     added = [

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from irsa_cli.aws.iam import judged, trust_quota
+from irsa_cli.aws.iam import trust_quota, with_managed_documents
 from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
+from irsa_cli.core.objects.service_accounts import with_manifest
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import migrate as planning
 from irsa_cli.core.planning.ways import CurrentIdentity
@@ -21,7 +21,7 @@ from irsa_cli.usecases.read.associations import associations
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import read_provider, with_role
-from irsa_cli.usecases.read.observe import current_account, read_association
+from irsa_cli.usecases.read.observe import read_association
 
 
 def names_in(connection: Connection, namespace: str) -> list[str]:
@@ -44,7 +44,7 @@ def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdent
     account, association = NamedServiceAccount(connection, namespace, name), given.result()
     if body is None:
         raise account.missing()
-    pair = Pairing(connection.cluster, namespace, name, current_account(body), provider=provider.result())
+    pair = Pairing(connection.cluster, namespace, name, with_manifest(body), provider=provider.result())
     if not pair.role_arn and association is not None:
         pair = replace(pair, named_role=association.role_arn)
     else:
@@ -52,16 +52,15 @@ def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdent
             account.with_role(Injection.read(pair.account.annotations))
         except Refused as error:
             raise naming_roles(error, connection, namespace, name) from error
-    planning.check_account(CurrentIdentity(pair, association))
+    planning.check_account(pair)
     pair = with_role(connection, pair)
-    state = check_there(pair)
-    check_over(pair, state)
-    return identity_of(connection, pair, association)
+    check_over(pair, check_there(pair))
+    return identity_of(connection, replace(pair, association=association))
 
 
-def identity_of(connection: Connection, pair: Pairing, association: Association | None) -> CurrentIdentity:
+def identity_of(connection: Connection, pair: Pairing) -> CurrentIdentity:
     """The two ways of a ServiceAccount whose role was read."""
     assert pair.role is not None, "its caller has read it"
-    power = partial(judged, connection.iam, pair.role)
-    quota = trust_quota(connection.iam, pair.role.state.trust)
-    return CurrentIdentity(pair, association, trust_quota=quota, judged=power)
+    power = partial(with_managed_documents, connection.iam, pair.role)
+    quota = trust_quota(connection.iam, pair.role.trust)
+    return CurrentIdentity(**vars(pair), trust_quota=quota, judged=power)

@@ -16,24 +16,18 @@ from functools import partial
 from typing import Any
 
 from irsa_cli.aws import iam
-from irsa_cli.aws.iam import FoundRole, ListedRole, find_role, list_roles
+from irsa_cli.aws.iam import list_roles, read_role
 from irsa_cli.core.access.documents import Account
 from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.binding.access_documents import of_role
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.marks import makers
-from irsa_cli.core.objects.service_accounts import ServiceAccount
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount, with_manifest
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning import repoint as planning
 from irsa_cli.core.planning.repoint import AccountPlan, Move, Name, WantedAccount
-from irsa_cli.core.planning.repoint_guards import (
-    FORCE,
-    Addition,
-    Objection,
-    RolePermissions,
-    objections_to_removal,
-)
+from irsa_cli.core.planning.repoint_guards import FORCE, Addition, Objection, objections_to_removal
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
@@ -50,7 +44,6 @@ from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, attempt, ca
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read.bindings import BindingsScope, read_accounts
-from irsa_cli.usecases.read.observe import current_account
 from irsa_cli.usecases.write import associate_oidc, repoint_reads
 from irsa_cli.usecases.write.update_sa import earlier_runs
 
@@ -136,7 +129,7 @@ def repoint(request: Request, settings: Settings, log: WireLog, tell: Callable[[
     return done
 
 
-def _left(connection: Connection, role: ListedRole, phase: Phase) -> Task:
+def _left(connection: Connection, role: Role, phase: Phase) -> Task:
     """A role that the user named and that has nothing to do with this step."""
     note = "it does not trust the old cluster" if phase.writes else "it trusts neither cluster"
     facts = {"role": {"arn": role.arn, "created": False}}
@@ -152,8 +145,8 @@ class _Moving:
     request: Request
     old: repoint_reads.OldCluster
     move: Move
-    roles: list[ListedRole]
-    left: list[ListedRole] = field(default_factory=list)
+    roles: list[Role]
+    left: list[Role] = field(default_factory=list)
     """Roles that the user named, for which there is nothing to do."""
     wanted: Mapping[str, list[WantedAccount]] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
@@ -223,7 +216,7 @@ class _One:
     """One role of the command; `facts` are what is shown of it."""
 
     move: _Moving
-    listed: ListedRole
+    listed: Role
     title: str
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -254,18 +247,18 @@ class _One:
         loop = Loop(connection, settings, context, earlier, since=self.move.began)
         return loop.run(self._draft)
 
-    def _read(self) -> FoundRole:
+    def _read(self) -> Role:
         """The role as it is now; raises `Refused` if it is gone."""
-        role = find_role(self.move.connection.iam, self.listed.name)
+        role = read_role(self.move.connection.iam, self.listed.name)
         if role is None:
             raise Refused(f"role {self.listed.name} is gone")
-        move, trust = self.move.move, role.state.trust
+        move, trust = self.move.move, role.trust
         users = self._users(0)
         self.facts |= {
             "phase": self.move.request.phase.value,
             "from": move.old,
             "to": move.new,
-            "madeBy": makers.maker_of_role(role.state.tags),
+            "madeBy": makers.maker_of_role(role.tags),
             "old": len(planning.of_provider(trust, move.old)),
             "new": len(planning.of_provider(trust, move.new)),
             "missing": len(planning.additions(trust, move)[0]),
@@ -294,12 +287,12 @@ class _One:
         return Draft(
             plan,
             [role.state],
-            documents=partial(of_role, self.listed.arn, role.state.trust, self.move.clusters),
+            documents=partial(of_role, self.listed.arn, role.trust, self.move.clusters),
             guard=partial(self._guard, role),
             describe=describe,
         )
 
-    def _guard(self, role: FoundRole) -> Guard:
+    def _guard(self, role: Role) -> Guard:
         """`--add` names everybody of the new cluster whom its statements name; `--retire` names nobody."""
         request = self.move.request
         permitted = Guard(
@@ -310,14 +303,14 @@ class _One:
         )
         if request.phase is not Phase.ADD:
             return permitted
-        copies, _ = planning.additions(role.state.trust, self.move.move)
+        copies, _ = planning.additions(role.trust, self.move.move)
         cluster = self.move.connection.cluster.arn
         wanted = self.move.wanted.get(self.listed.arn, ())
         accounts = frozenset(Account(cluster, *item.name) for item in wanted)
         return replace(permitted, accounts=accounts, trusts=({"Statement": copies},))
 
-    def _add(self, role: FoundRole) -> tuple[Plan, list[str]]:
-        move, trust = self.move.move, role.state.trust
+    def _add(self, role: Role) -> tuple[Plan, list[str]]:
+        move, trust = self.move.move, role.trust
         if note := self._left_to_its_maker(role, planning.additions(trust, move)[0], "add"):
             return Plan(()), [note]
         planning.check_addition(role.name, trust, move, self.move.quota)
@@ -330,14 +323,12 @@ class _One:
             found.notes.append(f"not in {name} yet: ServiceAccount {missing}")
         return planning.add_plan(role.name, trust, move, found.changes), found.notes
 
-    def _objections_to_addition(self, role: FoundRole) -> Iterator[Objection]:
+    def _objections_to_addition(self, role: Role) -> Iterator[Objection]:
         """Why NEW does not get the statements; the role's policies are read only if they decide."""
-        addition = Addition.of(role.state.trust, self.move.move, self.move.audiences)
-        permissions = RolePermissions(role.name, role.arn)
+        addition = Addition.of(role.trust, self.move.move, self.move.audiences)
         if addition.gains and not self.move.request.allow_wide_trust:
-            whole = iam.with_power(self.move.connection.iam, role.name, CurrentRole(role.state))
-            permissions = replace(permissions, much=whole.power, policies=whole.policies)
-        return addition.objections(permissions)
+            role = iam.with_documents(self.move.connection.iam, role)
+        return addition.objections(role)
 
     def _accepted(self, objections: Iterable[Objection]) -> list[str]:
         """The notes on objections that a flag lifts; raises `Refused` for the first other one."""
@@ -348,9 +339,9 @@ class _One:
             notes.append(f"{objection.flag}: {objection.refusal}")
         return notes
 
-    def _left_to_its_maker(self, role: FoundRole, statements: Sequence[Document], verb: str) -> str:
+    def _left_to_its_maker(self, role: Role, statements: Sequence[Document], verb: str) -> str:
         """The note on a role of another tool, whose statements are kept for its next run; '' for others."""
-        manager, why = planning.manager_of(role.name, role.state)
+        manager, why = planning.manager_of(role)
         if not manager or not statements or self.move.request.others:
             return ""
         is_hcl = manager == makers.TERRAFORM
@@ -366,16 +357,16 @@ class _One:
         """The ServiceAccounts of the new cluster for this role, each read now."""
         kube, wanted = self.move.connection.kube, self.move.wanted.get(self.listed.arn, [])
 
-        def find(item: WantedAccount) -> CurrentServiceAccount | None:
+        def find(item: WantedAccount) -> ServiceAccount | None:
             body = kube.service_account(*item.name)
-            return None if body is None else current_account(body)
+            return None if body is None else with_manifest(body)
 
         with ThreadPoolExecutor(8) as pool:
             found = dict(zip((item.name for item in wanted), pool.map(find, wanted), strict=True))
         return planning.accounts_plan(wanted, {name: it for name, it in found.items() if it is not None})
 
-    def _retire(self, role: FoundRole) -> tuple[Plan, list[str]]:
-        move, trust, request = self.move.move, role.state.trust, self.move.request
+    def _retire(self, role: Role) -> tuple[Plan, list[str]]:
+        move, trust, request = self.move.move, role.trust, self.move.request
         if not planning.of_provider(trust, move.old):
             return Plan(()), []
         why = "the old cluster's OIDC provider does not exist, so STS takes no token of it"
@@ -392,21 +383,21 @@ class _One:
         objections = objections_to_removal(role.name, trust, move, self.move.audiences)
         return plan, [why, *self._accepted(objections)]
 
-    def _tags(self, role: FoundRole) -> list[Change]:
-        name, connection = parse_full_name(role.state.tags.get(SERVICE_ACCOUNT_TAG, "")), self.move.connection
+    def _tags(self, role: Role) -> list[Change]:
+        name, connection = parse_full_name(role.tags.get(SERVICE_ACCOUNT_TAG, "")), self.move.connection
         if name is None:
             return []
         found = read(lambda: read_accounts(connection, BindingsScope(*name)))
         uses = not isinstance(found, Unreadable) and bool(repoint_reads.users_of(found, role.arn))
         clusters = (self.move.old.arn, connection.cluster.arn)
-        return planning.moved_tag(role.name, role.state.tags, clusters, [name] if uses else [])
+        return planning.moved_tag(role.name, role.tags, clusters, [name] if uses else [])
 
-    def _verify(self, role: FoundRole) -> Result:
+    def _verify(self, role: Role) -> Result:
         """Exchange tokens of both clusters; those of the old one as long as the role trusts it."""
         move, notes, failed = self.move.move, list[str](), list[str]()
         providers = (move.new, move.old)
         for number, (connection, _) in enumerate(self.move.accounts):
-            if not planning.of_provider(role.state.trust, providers[number]):
+            if not planning.of_provider(role.trust, providers[number]):
                 notes.append(f"{connection.cluster.name}: the role does not trust it")
                 continue
             until = self.move.began + repoint_reads.SPREAD_SECONDS  # One wait for all of them.

@@ -13,12 +13,12 @@ from functools import partial
 
 from irsa_cli.aws.cluster import cluster_names, describe
 from irsa_cli.aws.gone import recognize
-from irsa_cli.aws.iam import FoundRole, ListedRole
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.sts import exchange
 from irsa_cli.aws.trail import look_for_use, sts_regions, use_in_trail
 from irsa_cli.core.inventory.bindings import annotation_of
 from irsa_cli.core.objects.kinds import Injection
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.trail import not_known_yet
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -92,7 +92,7 @@ def _name_of(target: Target, log: WireLog) -> str:
     return ""
 
 
-def find_old(old: str, new: Connection, log: WireLog, roles: Iterable[ListedRole]) -> OldCluster:
+def find_old(old: str, new: Connection, log: WireLog, roles: Iterable[Role]) -> OldCluster:
     """The old cluster by its name, its issuer or the issuer's id; it may be gone. Raises `Refused`."""
     cluster, issuer = new.cluster, _EKS.fullmatch(old)
     arn = Arn.parse(old) if is_cluster(old) else None
@@ -131,8 +131,8 @@ def find_old(old: str, new: Connection, log: WireLog, roles: Iterable[ListedRole
 
 
 def select(
-    roles: Iterable[ListedRole], providers: Sequence[str], patterns: Sequence[str], namespace: str
-) -> Iterator[ListedRole]:
+    roles: Iterable[Role], providers: Sequence[str], patterns: Sequence[str], namespace: str
+) -> Iterator[Role]:
     """The roles that trust one of the providers, with a name like a pattern, for the namespace."""
     for role in roles:
         known = [arn for arn in providers if names_provider(role.trust, arn)]
@@ -142,7 +142,7 @@ def select(
             yield role
 
 
-def check_names(roles: Sequence[ListedRole], patterns: Sequence[str], path: str) -> None:
+def check_names(roles: Sequence[Role], patterns: Sequence[str], path: str) -> None:
     """Raise `Refused` for names and patterns that are those of no role, so that a typing error is seen."""
     of_none = [text for text in patterns if not any(fnmatchcase(role.name, text) for role in roles)]
     if of_none:
@@ -153,9 +153,7 @@ def check_names(roles: Sequence[ListedRole], patterns: Sequence[str], path: str)
         )
 
 
-def moved(
-    roles: Sequence[ListedRole], new: str, patterns: Sequence[str], namespace: str
-) -> Iterator[ListedRole]:
+def moved(roles: Sequence[Role], new: str, patterns: Sequence[str], namespace: str) -> Iterator[Role]:
     """The roles that the user named and that need no step: they trust NEW, or have exactly that name."""
     trusting = {role.name for role in select(roles, (new,), patterns, namespace)}
     for role in roles:
@@ -164,7 +162,7 @@ def moved(
 
 
 def subjects(
-    old: OldCluster, roles: Sequence[ListedRole], namespace: str
+    old: OldCluster, roles: Sequence[Role], namespace: str
 ) -> tuple[dict[str, list[WantedAccount]], list[str]]:
     """The ServiceAccounts for each role (ARN), by the old cluster or else by exact subjects; and notes."""
     wanted: dict[str, list[WantedAccount]] = {role.arn: [] for role in roles}
@@ -179,7 +177,7 @@ def subjects(
     notes = [
         f"the old cluster's ServiceAccounts were not read ({accounts.why}): those in trust policies count"
     ]
-    users: dict[Name, list[ListedRole]] = {}
+    users: dict[Name, list[Role]] = {}
     for role in roles:
         said = planning.trusted(role.trust, old.provider)
         if said.patterns:
@@ -197,24 +195,24 @@ def subjects(
     return wanted, notes
 
 
-def unused(connection: Connection, role: FoundRole, provider: str, seconds: float) -> tuple[bool, str]:
+def unused(connection: Connection, role: Role, provider: str, seconds: float) -> tuple[bool, str]:
     """Whether it is shown that no token of the provider is used for a role, and by what, or why not."""
     if not seconds:
         return True, "its use was not checked (--unused-for 0s)"
     now = datetime.now(timezone.utc)
     since = now - timedelta(seconds=seconds)
     day = moment(since)
-    if role.created > since:
+    if role.is_younger(since):
         return False, f"it was created after {day}"
     if late := not_known_yet(since, now):
         return False, f"{late} (use --unused-for 15m or longer, or 0s)"
     aws = connection.home.moved_to(connection.cluster.region)
     if seconds >= IAM_LATE.total_seconds() and (role.last_used is None or role.last_used < since):
-        recent = look_for_use(aws, role.state.trust, provider, now - IAM_LATE)
+        recent = look_for_use(aws, role.trust, provider, now - IAM_LATE)
         if recent.seen:
             return False, f"IAM does not show it yet, but {recent.seen}"
         return True, f"IAM shows no use of the role since {day}"
-    if used := use_in_trail(aws, role.state.trust, provider, since):
+    if used := use_in_trail(aws, role.trust, provider, since):
         return False, f"the role is used, and {used}"
     regions = ", ".join(sts_regions(aws, provider, aws.region))
     return True, f"CloudTrail in {regions} shows no token of the old cluster since {day}"

@@ -24,10 +24,11 @@ from irsa_cli.core.access.documents import Documents
 from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.access.who import Who
 from irsa_cli.core.binding.access_documents import of_role
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, DocumentState
 from irsa_cli.core.planning import retire as planning
-from irsa_cli.core.planning.retire import DeadCluster, LeftRole, ReadAccount, Retiring
+from irsa_cli.core.planning.retire import DeadCluster, ReadAccount, Retiring
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import principals, trusted_providers
 from irsa_cli.core.results.applied import AppliedList, Item
@@ -48,7 +49,6 @@ from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.ahead import when_needed
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.read import retired
-from irsa_cli.usecases.read.lookup import whole_role
 from irsa_cli.usecases.read.reads import parted
 from irsa_cli.usecases.write import delete_sa
 
@@ -170,7 +170,7 @@ class _Running:
 
     def _trusting(self, aws: AwsSession, account: ReadAccount) -> dict[str, list[str]]:
         """By provider, the roles that still trust it: a list of IAM may be older than this run's writes."""
-        roles = [(role.name, role.role.state.trust) for role in account.roles]
+        roles = [(role.name, role.trust) for role in account.roles]
         if not self.settings.dry_run and any(item.result.changes for item in self.done.items):
             roles = [(role.name, role.trust) for role in list_roles(aws.client("iam")).roles]
         found: dict[str, list[str]] = {}
@@ -218,7 +218,7 @@ class _Running:
         begin(connection, self.settings)
         with naming_caller(connection.caller), ThreadPoolExecutor(PARALLEL) as pool:
             roles = retired.left_by(connection.iam, connection.cluster.arn)
-            names = {role.account[0] for role in roles} - {""}
+            names = {planning.service_account_of(role)[0] for role in roles} - {""}
             asked = sorted(name for name in names if fnmatchcase(name, self.request.pattern))
             there = pool.map(lambda name: read(lambda: connection.kube.one("namespaces", "", name)), asked)
             answers = dict(zip(asked, there, strict=True))
@@ -233,9 +233,9 @@ class _Running:
         gone = {name for name, item in found.items() if item is None}
         works: dict[str, Task] = {}
         with Locks.of(connection, self.settings, Command.RETIRE) as locks:
-            for role in (role for role in roles if role.account[0] in gone):
+            for role in (role for role in roles if planning.service_account_of(role)[0] in gone):
                 full_name = role.tags[SERVICE_ACCOUNT_TAG]
-                recent = role.recent(datetime.now(timezone.utc), self.request.age)
+                recent = planning.recent_use(role, datetime.now(timezone.utc), self.request.age)
                 if recent:
                     notices.append(f"{full_name} stays: {recent} (--older-than)")
                     continue
@@ -304,7 +304,7 @@ class _Retired:
 
     running: _Running
     connection: Connection
-    role: LeftRole
+    role: Role
     dead: DeadCluster
     retiring: Retiring
 
@@ -327,15 +327,15 @@ class _Retired:
         return Loop(self.connection, settings, context, earlier).run(self._draft)
 
     def _draft(self) -> Draft | Result:
-        current = whole_role(self.connection.iam, self.role.name)
-        if current is None or current.role_id != self.role.role.role_id:
+        current = reading.expected_role(self.connection.iam, self.role.name)
+        if current is None or current.role_id != self.role.role_id:
             why = "it is already deleted" if current is None else "another role has this name now"
             return self._with_facts(Result(Ended.UNCHANGED, notes=[why]), deletes=current is None)
-        role = replace(self.role, role=current)
+        role = replace(current, profiles=self.role.profiles)
         why = self.retiring.why_kept(role, self.dead)
         gone = planning.deletion(role)
         plan, notes = self._removals(role, why) if why else (gone.plan, gone.notes)
-        trust, clusters = current.state.trust, (self.connection.cluster, *_living(self.retiring.account))
+        trust, clusters = current.trust, (self.connection.cluster, *_living(self.retiring.account))
 
         def describe(result: Result) -> None:
             result.notes += notes
@@ -359,11 +359,11 @@ class _Retired:
         result.facts = {"serviceAccount": account, "role": role}
         return result
 
-    def _removals(self, role: LeftRole, why: str) -> tuple[Plan, list[str]]:
+    def _removals(self, role: Role, why: str) -> tuple[Plan, list[str]]:
         """The removal of statements from a role that stays; of one that is used, CloudTrail has to say so."""
         notes, unwanted = [f"the role stays: {why}"], list[Document]()
         for item in self.retiring.statements(role, self.dead):
-            recent = role.recent(self.retiring.account.now, self.retiring.unused_for)
+            recent = planning.recent_use(role, self.retiring.account.now, self.retiring.unused_for)
             if used := recent and self._use(item):
                 notes.append(f"a statement for {', '.join(principals(item, 'Federated'))} stays: {used}")
             else:

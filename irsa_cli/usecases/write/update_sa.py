@@ -254,14 +254,14 @@ class _Updating:
             kept = statement_removals((item, there.left[item.target_arn]) for item in chain.left)[1]
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         if update.also_pod_identity:
-            ways = identity_of(self.connection, pair, pair.association)
+            ways = identity_of(self.connection, pair)
             allowed = Permitted(wide_trust=self.request.allow_wide_trust)
             added = addition(IdentitySource.POD_IDENTITY, ways, allowed)
             self.support_notes = notes_of_support(
                 added, pair, lambda: support_of(self.connection, pair.namespace)
             )
             if pair.association is None:
-                role = unless_denied(lambda: bindings.role(self.connection.iam, pair.role_name))
+                role = unless_denied(lambda: bindings.whole_role(self.connection.iam, pair.role_name))
                 self.support_notes += check_switching(self.connection, role, without_tags(ways))
             found = Plan((*filter(None, found.stages), *added.stages))
         found = association.with_association(found, self.request.update, pair)

@@ -84,7 +84,7 @@ def test_the_documents_of_a_cluster_and_an_account() -> None:
     one = {"Url": issuer_of("c"), "ClientIDList": ["sts.amazonaws.com"]}
     found = estate(WITH_POLICIES, CLUSTER, OBJECTS, RBAC, ASSOCIATIONS, providers, one, {"clusters": ["c"]})
     (role,) = found.roles
-    assert (role.arn, role.attached, role.tags) == (arn_of("r"), (READ,), {"a": "b"})
+    assert (role.arn, role.policies, role.tags) == (arn_of("r"), (READ,), {"a": "b"})
     assert role.last_used is not None
     (cluster,) = found.clusters
     assert isinstance(cluster.accounts, tuple)

@@ -47,8 +47,7 @@ def may(texts: str, condition: str = "", **more: Any) -> Json:
     """The settings of a role that has these statements and no other policy."""
     return {
         "attached": (),
-        "inline": ("p",),
-        "documents": {"p": {"Statement": allowing(texts, condition)}},
+        "inline": {"p": {"Statement": allowing(texts, condition)}},
         **more,
     }
 
@@ -63,7 +62,7 @@ PASSING = "Allow lambda:CreateFunction,lambda:InvokeFunction on *; Allow iam:Pas
 def negated(elements: str) -> Json:
     """The settings of a role with an Allow of these elements."""
     document = {"Statement": [{"Effect": "Allow", **json.loads(elements)}]}
-    return {"attached": (), "inline": ("p",), "documents": {"p": document}}
+    return {"attached": (), "inline": {"p": document}}
 
 
 def trusts(principal: str, **more: Any) -> Json:
@@ -300,7 +299,7 @@ KEYS = ("Effect", "Action", "NotAction", "Resource", "NotResource", "Condition")
 def test_whatever_policies_are_judging_them_does_not_fail(items: list[Any], limit: Any) -> None:
     document = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*", **item} for item in items]}
     policies = {BOUNDARY: {"Statement": limit}}
-    audit(tight(inline=("p",), documents={"p": document}, boundary=BOUNDARY), policies=policies).risks  # noqa: B018
+    audit(tight(inline={"p": document}, boundary=BOUNDARY), policies=policies).risks  # noqa: B018
 
 
 ACTION = st.sampled_from(["*", "iam:*", "iam:Put*", "iam:PassRole", "lambda:*", "s3:*", "sts:AssumeRole"])
@@ -317,7 +316,7 @@ PARTS = st.builds(lambda text, condition: allowing(text, condition)[0], STATEMEN
 @given(st.lists(PARTS, max_size=3), PARTS)
 def test_more_is_allowed_by_an_allow_and_less_by_a_deny_or_a_boundary(before: list[Any], one: Any) -> None:
     def level(*statements: Any, **more: Any) -> int:
-        settings = {**may("Allow x:y on x"), "documents": {"p": {"Statement": list(statements)}}, **more}
+        settings = {**may("Allow x:y on x"), "inline": {"p": {"Statement": list(statements)}}, **more}
         roles = (tight(**settings), role("boss", attached=(ADMIN,)))
         return audit(*roles, policies={BOUNDARY: {"Statement": [one]}}).trusts.powers(roles[0]).level
 

@@ -120,7 +120,7 @@ def policies(*texts: str, **more: Any) -> Json:
     """The settings of a role with these statements, and elements of the last one."""
     statements = [statement(text) for text in texts]
     statements[-1] |= more
-    return {"attached": (), "inline": ("p",), "documents": {"p": {"Statement": statements}}}
+    return {"attached": (), "inline": {"p": {"Statement": statements}}}
 
 
 def may_assume(resource: str, **more: Any) -> Json:
@@ -233,7 +233,7 @@ def test_who_can_do_something_by_the_effective_permissions() -> None:
 
 
 def test_a_policy_that_was_not_read_is_an_if() -> None:
-    unread = replace(role("r", APP), attached=("arn:aws:iam::1:policy/unknown",))
+    unread = replace(role("r", APP), attached=frozenset({"arn:aws:iam::1:policy/unknown"}))
     (found,) = who_can(reach_of(unread), "s3:DeleteBucket")
     assert "was not read" in found.conditions[0]
     assert json.dumps(found.allowed.conditions)

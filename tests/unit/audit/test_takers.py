@@ -348,7 +348,7 @@ def ops(text: str, condition: Any = None) -> Any:
     document = policy(text)
     if condition:
         document["Statement"][0]["Condition"] = condition
-    return role("ops", attached=(READ,), inline=("p",), documents={"p": document})
+    return role("ops", attached=(READ,), inline={"p": document})
 
 
 def by_iam(text: str, condition: Any = None, **more: Any) -> list[Risk]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.binding.bound import Bound, NamedRole
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
     ROLE_ARN_ANNOTATION,
@@ -20,13 +21,14 @@ from irsa_cli.core.planning.deletion_checks import check_ours
 from irsa_cli.core.values.errors import Refused
 from tests.support.named import named
 from tests.support.trusts import trust_of
-from tests.unit.planning.test_deleting import ANNOTATED, BOUND, CLUSTER, KEY, MADE, role_arn
+from tests.unit.planning.test_deleting import ANNOTATED, BOUND, CLUSTER, KEY, MADE
+from tests.unit.world import role_arn
 
 ARN = role_arn("theirs", "/")
-ACCOUNT = CurrentServiceAccount("u1", "7", {ROLE_ARN_ANNOTATION: ARN}, {}, managers=("helm",))
+ACCOUNT = ServiceAccount(*KEY, {ROLE_ARN_ANNOTATION: ARN}, uid="u1", managers=("helm",))
 BARE = Bound(CLUSTER, *KEY, account=ACCOUNT)
 STATE = RoleState("/", trust_of(BARE.identity), tags={"ManagedBy": "terraform"})
-THEIRS = replace(BARE, used=NamedRole("theirs", ARN, CurrentRole(STATE)))
+THEIRS = replace(BARE, used=Role(ARN, STATE))
 
 
 def refusal(bound: Bound, *sharers: str) -> Refused | None:
@@ -38,11 +40,11 @@ def refusal(bound: Bound, *sharers: str) -> Refused | None:
 
 
 def with_role(**changed: Any) -> Bound:
-    return replace(BARE, used=NamedRole("theirs", ARN, CurrentRole(replace(STATE, **changed))))
+    return replace(BARE, used=Role(ARN, replace(STATE, **changed)))
 
 
 @pytest.mark.parametrize("account", [MADE, ANNOTATED, None, replace(ACCOUNT, annotations={"a": "b"})])
-def test_what_is_irsas_or_bound_by_nobody_is_not_refused(account: CurrentServiceAccount | None) -> None:
+def test_what_is_irsas_or_bound_by_nobody_is_not_refused(account: ServiceAccount | None) -> None:
     assert refusal(replace(BOUND, account=account)) is None
 
 

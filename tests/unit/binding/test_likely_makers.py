@@ -7,21 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.current import CurrentRole
 from irsa_cli.core.binding.ownership import check, guess
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.names import default_role_name
 
 
-def role(policies: tuple[str, ...] = (), **more: Any) -> CurrentRole:
+def role(name: str, policies: tuple[str, ...] = (), **more: Any) -> Role:
     state = RoleState(**{"path": "/", "trust": {"Version": "2012-10-17", "Statement": []}, **more})
     attached = {text for text in policies if text.startswith("arn:")}
-    return CurrentRole(state, frozenset(attached), {text: {} for text in {*policies} - attached})
+    arn = f"arn:aws:iam::111122223333:role{state.path}{name}"
+    return Role(arn, state, frozenset(attached), {text: {} for text in {*policies} - attached})
 
 
 def maker(name: str, policies: tuple[str, ...] = (), **more: Any) -> str:
-    found = guess(name, role(policies, **more))
+    found = guess(role(name, policies, **more))
     return found.maker if found else ""
 
 
@@ -134,6 +135,6 @@ def test_what_irsa_created_and_what_is_marked_is_not_guessed_about() -> None:
 
 def test_the_refusal_says_why_and_how() -> None:
     with pytest.raises(Refused) as caught:
-        check("reader-1a2b3c4", role(), verb="adopt")
+        check(role("reader-1a2b3c4"), verb="adopt")
     assert "may be managed by Pulumi (its name follows a naming pattern of Pulumi)" in str(caught.value)
     assert any("--ignore-maker" in step for step in caught.value.next_steps)

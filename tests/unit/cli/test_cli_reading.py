@@ -11,8 +11,10 @@ import pytest
 from irsa_cli.cli.commands.get_sa import steps, table
 from irsa_cli.cli.output.table import table_lines
 from irsa_cli.cli.terminal.screen import age
-from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole, ListedBinding
+from irsa_cli.core.inventory.bindings import BindingStatus, ListedBinding
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
+from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.values.errors import Unreadable
 
 
@@ -29,7 +31,7 @@ ARN = "arn:aws:iam::111122223333:role/x/app"
 
 
 def binding(
-    annotation: str, role: BoundRole | Unreadable | None, status: BindingStatus = BindingStatus.OK
+    annotation: str, role: Role | Unreadable | None, status: BindingStatus = BindingStatus.OK
 ) -> ListedBinding:
     account = ServiceAccount("backend", "app", {"eks.amazonaws.com/role-arn": annotation}, created=NOW)
     return ListedBinding("backend", "app", annotation, status, account=account, role=role)
@@ -43,15 +45,16 @@ def cells(item: ListedBinding, *, wide: bool = False) -> list[str]:
     return words
 
 
-WHOLE = BoundRole(ARN, "AROA", {}, NOW, attached=("arn:aws:iam::aws:policy/A",), inline=("b", "c"))
+BARE = Role(ARN, RoleState("/x/", {}), created=NOW)
+WHOLE = replace(BARE, attached=frozenset({"arn:aws:iam::aws:policy/A"}), listed_inline=frozenset("bc"))
 
 
 @pytest.mark.parametrize(
     ("item", "policies"),
     [
         (binding(ARN, WHOLE), "A,b,+1"),
-        (binding(ARN, BoundRole(ARN, "AROA", {}, NOW)), "-"),
-        (binding(ARN, BoundRole(ARN, "AROA", {}, NOW, hidden="missing permission")), "unknown"),
+        (binding(ARN, BARE), "-"),
+        (binding(ARN, replace(BARE, unread="missing permission")), "unknown"),
         (binding(ARN, Unreadable("missing permission")), "unknown"),
         (binding("", None), "-"),
         (binding(" a \n\tb ", None), "-"),

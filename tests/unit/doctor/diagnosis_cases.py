@@ -9,11 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 from irsa_cli.core.doctor.diagnosis import judge
-from irsa_cli.core.doctor.facts import EksFacts, OtherAssociation, RoleSummary, VpcEndpoint
+from irsa_cli.core.doctor.facts import EksFacts, OtherAssociation, VpcEndpoint
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.reported import PodAnswer
-from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod, Volume
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.webhooks import Requirement
 from irsa_cli.core.objects.workloads import RefusedPod
@@ -58,6 +59,7 @@ from tests.unit.current import (
     condition,
     container,
     env,
+    listed,
     of_cluster,
     pod,
     role,
@@ -71,7 +73,7 @@ OTHER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{HOST}/id/FEDCBA9876543210FEDCBA9
 OTHER_PREFIX = OTHER.partition("oidc-provider/")[2]
 STS = "sts.amazonaws.com"
 FOREIGN = "arn:aws:iam::444455556666:role/reader"
-ADMITTING = (RoleSummary(ROLE, TRUST),)
+ADMITTING = (listed(ROLE, TRUST),)
 UNSHOWN = bare_pod(name="irsa-doctor-1", owner="")
 
 
@@ -257,7 +259,9 @@ def pod_identity(**fields: object) -> Change:
     return around(**{**working, **fields})
 
 
-def own_token(named: str | None = ROLE, audience: str = STS, **fields: object) -> Change:
+def own_token(
+    named: str | None = ROLE, audience: str = STS, *, arn: str = ROLE, trust: Document = TRUST
+) -> Change:
     """A ServiceAccount without annotation whose pod brings a role and a token of its own."""
     variables = {
         **env(named or f"{ROLE}-gone"),
@@ -268,7 +272,7 @@ def own_token(named: str | None = ROLE, audience: str = STS, **fields: object) -
         account=annotated(),
         role=Unreadable("names no role"),
         pods=(pod(containers=(mounted,), volumes=(Volume("own", audience),)),),
-        own_roles={ROLE: role(**fields)} if named else {f"{ROLE}-gone": None},
+        own_roles={ROLE: role(arn, trust)} if named else {f"{ROLE}-gone": None},
     )
 
 
@@ -489,9 +493,7 @@ WAYS: dict[str, list[Change]] = {
             ),
         )
     ],
-    "annotation-other-role": [
-        both(trusting(FOR_ANOTHER), around(candidates=(RoleSummary(f"{ROLE}-2", TRUST),)))
-    ],
+    "annotation-other-role": [both(trusting(FOR_ANOTHER), around(candidates=(listed(f"{ROLE}-2", TRUST),)))],
     "role-missing": [around(role=None), around(role=None, candidates=ADMITTING)],
     "annotation-audience": [OTHER_AUDIENCE],
     "trust-audience": [

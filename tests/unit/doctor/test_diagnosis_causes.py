@@ -8,7 +8,7 @@ import pytest
 
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.diagnosis import judge
-from irsa_cli.core.doctor.facts import RoleSummary, VpcEndpoint
+from irsa_cli.core.doctor.facts import VpcEndpoint
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.webhooks import NetworkPolicy, network_policy
@@ -25,6 +25,7 @@ from tests.unit.current import (
     condition,
     container,
     env,
+    listed,
     of_cluster,
     pod,
     role,
@@ -93,7 +94,7 @@ def test_a_private_vpc_without_the_endpoint_of_pod_identity_is_a_hint() -> None:
 
 
 def test_a_role_that_was_made_for_the_service_account_is_the_one_that_is_meant() -> None:
-    admitting = around(candidates=(RoleSummary(f"{ROLE}-2", TRUST),))
+    admitting = around(candidates=(listed(f"{ROLE}-2", TRUST),))
     for tag in ("irsa/service-account", "alpha.eksctl.io/iamserviceaccount-name"):
         tagged = around(role=role(trust=FOR_ANOTHER, tags={tag: "backend/reader"}))
         assert problems(both(tagged, admitting)) == ["trust-subject"]
@@ -102,7 +103,7 @@ def test_a_role_that_was_made_for_the_service_account_is_the_one_that_is_meant()
 
 def test_a_role_for_everybody_is_not_the_one_that_is_meant() -> None:
     everybody = condition(StringLike={"sub": "system:serviceaccount:*"}, StringEquals={"aud": AUDIENCE})
-    change = both(trusting(FOR_ANOTHER), around(candidates=(RoleSummary(f"{ROLE}-2", everybody),)))
+    change = both(trusting(FOR_ANOTHER), around(candidates=(listed(f"{ROLE}-2", everybody),)))
     assert problems(change) == ["trust-subject"]
 
 

@@ -9,12 +9,24 @@ from dataclasses import replace
 from datetime import timedelta
 
 from irsa_cli.core.doctor.clues.usage import Seen
-from irsa_cli.core.doctor.facts import RoleSummary
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.values.errors import Unreadable
-from tests.unit.current import NOW, PROVIDER, ROLE, TRUST, Change, account, around, bare_pod, container, pod
+from tests.unit.current import (
+    NOW,
+    PROVIDER,
+    ROLE,
+    TRUST,
+    Change,
+    account,
+    around,
+    bare_pod,
+    container,
+    listed,
+    pod,
+)
 from tests.unit.doctor.diagnosis_cases import (
     POD_IDENTITY,
     UNSHOWN,
@@ -72,13 +84,13 @@ def test_the_webhook_may_not_know_a_new_association_yet() -> None:
     assert verdicts(pod_identity())["webhook-failing"] is Verdict.OK
 
 
-def seen(*pods: Pod, roles: tuple[RoleSummary, ...] | Unreadable = ()) -> Seen:
+def seen(*pods: Pod, roles: tuple[Role, ...] | Unreadable = ()) -> Seen:
     """All that there is, in a cluster without any ServiceAccount."""
     return Seen((), pods, roles, PROVIDER)
 
 
 def test_of_a_service_account_that_is_gone_its_pods_tell() -> None:
-    admitting, gone = (RoleSummary(ROLE, TRUST),), (("backend", "reader"),)
+    admitting, gone = (listed(ROLE, TRUST),), (("backend", "reader"),)
     for item, orphaned in (
         (seen(pod()), gone),
         (seen(POD_IDENTITY), gone),

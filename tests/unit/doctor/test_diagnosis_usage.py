@@ -10,7 +10,7 @@ import pytest
 from irsa_cli.cli.output.results.doctor import verdict_line
 from irsa_cli.core.doctor.clues.usage import Seen, gone_names, is_near, namesakes
 from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge
-from irsa_cli.core.doctor.facts import Facts, RoleSummary
+from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
@@ -29,6 +29,7 @@ from tests.unit.current import (
     bare_pod,
     both,
     condition,
+    listed,
     of_cluster,
     pod,
     working,
@@ -96,7 +97,7 @@ def test_a_namesake_is_looked_for_where_nobody_uses_the_account() -> None:
 
 PLAIN = account(annotations={})
 RENAMED = account(name="reader-sa", annotations={})
-SUMMARY = RoleSummary(ROLE, TRUST)
+SUMMARY = listed(ROLE, TRUST)
 WILD = condition(
     StringLike={"sub": SUBJECT.replace("reader", "*")}, StringEquals={"aud": "sts.amazonaws.com"}
 )
@@ -127,7 +128,7 @@ NOT_LOST = [
     seen(account(), BARE, ADMITTING),
     seen(PLAIN, (pod(volumes=()),)),
     # A role for everybody tells of no account.
-    seen(PLAIN, BARE, (RoleSummary(ROLE, WILD),)),
+    seen(PLAIN, BARE, (listed(ROLE, WILD),)),
 ]
 
 
@@ -147,7 +148,7 @@ def test_a_role_of_an_account_that_is_gone() -> None:
 
 def test_of_several_roles_of_a_name_that_is_gone_a_person_chooses() -> None:
     for roles, chosen in ((1, True), (2, False)):
-        found = tuple((RoleSummary(f"{ROLE}-{number}", TRUST), "reader-sa") for number in range(roles))
+        found = tuple((listed(f"{ROLE}-{number}", TRUST), "reader-sa") for number in range(roles))
         facts = nameless(bare_pod(), renamed=found)(working())
         assert problems(facts) == ["service-account-renamed"]
         fix = said(facts, "service-account-renamed").judgement.fix
@@ -208,7 +209,7 @@ def test_a_role_that_allows_the_neighbour_itself_is_what_was_meant() -> None:
 
 
 def test_bare_pods_that_a_pattern_allows_are_a_hint_among_many_and_no_all_clear() -> None:
-    wild = seen(PLAIN, BARE, (RoleSummary(ROLE, WILD),))
+    wild = seen(PLAIN, BARE, (listed(ROLE, WILD),))
     facts = both(around(account=PLAIN, pods=BARE), of_cluster(within="backend"))(working())
     assert wild.allowed(facts) == (PLAIN,)
     for other in ({"pods": (pod(),)}, {"accounts": (account(),)}, {"roles": ()}):

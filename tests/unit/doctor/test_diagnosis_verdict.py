@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.cli.output.results.doctor import lines
 from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge, undecided
-from irsa_cli.core.doctor.facts import Facts, RoleSummary
+from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.values.errors import Unreadable
 from tests.support.documents import Json
@@ -25,6 +25,7 @@ from tests.unit.current import (
     annotated,
     around,
     condition,
+    listed,
     of_cluster,
     pod,
     role,
@@ -123,7 +124,7 @@ def test_no_arn_with_odd_characters_is_suggested(text: str) -> None:
     assert all(line.isprintable() for line in fix.splitlines())
 
 
-NAMESAKE = (RoleSummary(ROLE, TRUST),)
+NAMESAKE = (listed(ROLE, TRUST),)
 
 
 @pytest.mark.parametrize(

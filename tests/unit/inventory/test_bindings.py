@@ -1,6 +1,5 @@
 """How bindings are judged, and when reading all roles of an account pays."""
 
-from dataclasses import replace
 from datetime import datetime, timezone
 
 from hypothesis import given
@@ -9,7 +8,6 @@ from hypothesis import strategies as st
 from irsa_cli.aws.details import CALLS_PER_PAGE, CALLS_PER_ROLE, pages_pay
 from irsa_cli.core.inventory.bindings import (
     BindingStatus,
-    BoundRole,
     ListedBinding,
     ReadProvider,
     ReadRole,
@@ -20,8 +18,9 @@ from irsa_cli.core.inventory.bindings import (
     role_details,
 )
 from irsa_cli.core.inventory.unbound import unbound
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.plan.states import ProviderState
+from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Unreadable
 from tests.support.trusts import trust_of
@@ -41,9 +40,10 @@ def account(arn: str | None = ARN, **annotations: str) -> ServiceAccount:
     return ServiceAccount("backend", "app", {**role, **annotations}, created=NOW)
 
 
-def role(**tags: str) -> BoundRole:
+def role(**tags: str) -> Role:
     document = trust_of(identity_of(CLUSTER, account(), CLUSTER.account))
-    return BoundRole(ARN, "AROA", document, NOW, {key.replace("__", "/"): text for key, text in tags.items()})
+    marks = {key.replace("__", "/"): text for key, text in tags.items()}
+    return Role(ARN, RoleState("/irsa/prod/", document, tags=marks), created=NOW)
 
 
 def judged(
@@ -57,7 +57,7 @@ def test_what_is_wrong() -> None:
     assert judged(account(""), role()).status is BindingStatus.BAD_ARN
     assert judged().status is BindingStatus.NO_ROLE
     assert judged(account(ARN.replace("irsa/prod/", "")), role()).status is BindingStatus.NO_ROLE
-    assert judged(found=replace(role(), trust={})).status is BindingStatus.NOT_ADMITTED
+    assert judged(found=role().with_trust({})).status is BindingStatus.NOT_ADMITTED
     assert judged(found=role(), provider=None).status is BindingStatus.NO_PROVIDER
     audience = {"eks.amazonaws.com/audience": "other"}
     assert judged(account(**audience), role()).status is BindingStatus.NO_PROVIDER
@@ -71,13 +71,13 @@ def test_nothing_is_ok_that_was_not_looked_at() -> None:
     network = role()
     network.trust["Statement"][0]["Condition"]["IpAddress"] = {"aws:SourceIp": "10.0.0.0/8"}
     assert judged(found=network).status is BindingStatus.UNCERTAIN
-    assert judged(found=replace(role(), trust={}), provider=WHY).status is BindingStatus.NOT_ADMITTED
+    assert judged(found=role().with_trust({}), provider=WHY).status is BindingStatus.NOT_ADMITTED
 
 
 def test_roles_without_a_service_account() -> None:
     mine = {"irsa__cluster": CLUSTER.arn, "irsa__service-account": "backend/app"}
-    assert role(**mine).is_of(CLUSTER)
-    assert not role(**{**mine, "irsa__cluster": f"{CLUSTER.arn}2"}).is_of(CLUSTER)
+    assert role(**mine).owner == CLUSTER.arn
+    assert role(**{**mine, "irsa__cluster": f"{CLUSTER.arn}2"}).owner != CLUSTER.arn
     gone = unbound(CLUSTER, role(**mine), {})
     assert (gone.status, gone.full_name, gone.owner) == (
         BindingStatus.NO_SERVICE_ACCOUNT,
@@ -129,7 +129,7 @@ def test_the_details_of_a_role_have_all_its_policies() -> None:
         "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": {"Statement": []}}],
     }
     role = role_details(details, as_answered)
-    assert (role.attached, role.inline) == (("arn:a", "arn:b"), ("own",))
+    assert role.policies == ("arn:a", "arn:b", "own")
 
 
 @given(st.integers(0, 10_000), st.integers(1, 10**7), st.integers(0, 1000))

@@ -8,21 +8,26 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
+from irsa_cli.core.binding.current import CurrentState, PolicyVersions
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Kind, Plan, PlannedWork, seen_of
 from irsa_cli.core.plan.states import Present, ProviderState, RoleState
 from irsa_cli.usecases.plans.reading import as_planned
 from tests.unit.plan import strategies as some
 
 ROLES = st.builds(
-    CurrentRole,
+    Role,
+    arn=st.just("arn:r"),
     state=some.STATES_OF_ROLES,
     attached=st.frozensets(st.sampled_from(["arn:a", "arn:b", "arn:c"])),
     inline=st.dictionaries(some.labels, some.documents, max_size=2),
     role_id=st.sampled_from(["AROA1", "AROA2"]),
 )
 ACCOUNTS = st.builds(
-    CurrentServiceAccount,
+    ServiceAccount,
+    namespace=st.just("n"),
+    name=st.just("a"),
     uid=some.labels,
     resource_version=some.labels,
     annotations=some.string_maps,
@@ -55,9 +60,9 @@ def plain(value: Any) -> Any:
         return {
             key: part for key, part in parts.items() if key not in ("similar_namespaces", "similar_roles")
         }
-    if isinstance(value, CurrentServiceAccount):
+    if isinstance(value, ServiceAccount):
         return (value.uid, dict(value.annotations), dict(value.labels))
-    if isinstance(value, CurrentRole):
+    if isinstance(value, Role):
         return (value.state, value.attached, dict(value.inline), value.role_id)
     if isinstance(value, ProviderState):
         return (value.url, sorted(value.audiences), value.tags)
@@ -82,7 +87,7 @@ def test_another_version_of_an_object_alone_is_nothing(current: CurrentState, ve
 @given(CURRENT)
 def test_no_value_can_be_read_of_what_was_seen(current: CurrentState) -> None:
     secret = "s3cr3t-value"
-    account = CurrentServiceAccount("u", "1", {"key": secret}, {"label": secret})
+    account = ServiceAccount("n", "a", {"key": secret}, {"label": secret}, uid="u")
     seen = seen_of(replace(current, service_account=account))
     assert secret not in str(seen)
 
@@ -101,9 +106,9 @@ def test_other_changes_are_seen(before: Plan, after: Plan) -> None:
 
 def test_what_moved_is_called_by_its_name() -> None:
     state = RoleState("/", {"Statement": []}, tags={"team": "a"})
-    before = CurrentState(None, CurrentRole(state, frozenset({"arn:x"}), role_id="A"), None)
+    before = CurrentState(None, Role("arn:r", state, frozenset({"arn:x"}), role_id="A"), None)
     other = replace(state, tags={"team": "b"}, trust={"Statement": [1]}, permissions_boundary="arn:b")
-    after = CurrentState(None, CurrentRole(other, frozenset({"arn:y"}), role_id="B"), None)
+    after = CurrentState(None, Role("arn:r", other, frozenset({"arn:y"}), role_id="B"), None)
     assert as_planned([work(before)], work(after)) == [
         "role attached policy arn:x: is gone",
         "role attached policy arn:y: now exists",
@@ -117,7 +122,7 @@ def test_what_moved_is_called_by_its_name() -> None:
 def test_an_object_that_is_new_or_gone_is_one_line() -> None:
     state = RoleState("/", {"Statement": []}, tags={"team": "a", "cost": "1"})
     none = CurrentState(None, None, None)
-    there = CurrentState(None, CurrentRole(state, frozenset({"arn:x"}), role_id="A"), None)
+    there = CurrentState(None, Role("arn:r", state, frozenset({"arn:x"}), role_id="A"), None)
     assert as_planned([work(none)], work(there)) == ["role: now exists"]
     assert as_planned([work(there)], work(none)) == ["role: is gone"]
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentState
+from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, desired_state_of
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Kind
 from irsa_cli.core.plan.states import COMMIT_TAG, DONE, TRANSACTION_TAG
 from irsa_cli.core.planning.converge import converge
@@ -34,8 +35,8 @@ def desired_of(*, untagged: bool = False, target: str = "") -> DesiredState:
 def reached(desired: DesiredState) -> CurrentState:
     assert desired.role is not None
     assert desired.association is not None
-    tags = {**desired.role.tags, TRANSACTION_TAG: "t", COMMIT_TAG: DONE}
-    role = CurrentRole(replace(desired.role, tags=tags), frozenset(desired.policies), dict(desired.inline))
+    state = replace(desired.role, tags={**desired.role.tags, TRANSACTION_TAG: "t", COMMIT_TAG: DONE})
+    role = Role(desired.role_arn, state, frozenset(desired.policies), dict(desired.inline))
     wanted = desired.association
     association = Association(
         "a-1",

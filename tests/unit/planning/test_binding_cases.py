@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
+from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState, digest
 from irsa_cli.core.marks.lifecycle import with_marks
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Kind
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
@@ -63,7 +65,11 @@ def account(labels: Any = None, **annotations: str) -> CurrentState:
     """With a ServiceAccount; `role`, `audience` are the annotations that the webhook reads."""
     keys = {"role": ROLE_ARN_ANNOTATION, "audience": AUDIENCE_ANNOTATION}
     named = {keys.get(key, key): value for key, value in annotations.items()}
-    return current(service_account=CurrentServiceAccount("uid-1", "42", named, labels or {}))
+    return current(
+        service_account=ServiceAccount(
+            "backend", "app", named, labels or {}, uid="uid-1", resource_version="42"
+        )
+    )
 
 
 def tags_of(wish: DesiredState, **tags: str | None) -> dict[str, str]:
@@ -78,7 +84,7 @@ def made(
     """With a role that run t9 has made."""
     state = role_for(wish, **changed)
     state = replace(state, tags={TRANSACTION_TAG: "t9", **state.tags})
-    return replace(there or current(), role=CurrentRole(state, frozenset(attached), inline or {}))
+    return replace(there or current(), role=Role(wish.role_arn, state, frozenset(attached), inline or {}))
 
 
 def hashed(wish: DesiredState, text: str) -> DesiredState:
@@ -92,7 +98,7 @@ def attached(*effects: str) -> CurrentState:
     fitting = trust_policy.statement(WISH.identity)
     statements = [{**fitting, "Effect": effect} for effect in effects]
     trust = {"Version": "2012-10-17", "Statement": statements}
-    return current(role=CurrentRole(role_for(WISH, trust=trust, tags={})))
+    return current(role=Role(WISH.role_arn, role_for(WISH, trust=trust, tags={})))
 
 
 def only(wish: DesiredState, there: CurrentState, kind: Kind) -> Any:
@@ -366,7 +372,7 @@ def test_a_gate_finds_the_service_account_made_but_without_its_role() -> None:
 def test_a_complete_role_that_is_wished_alone_says_itself_that_it_is_done() -> None:
     owner, commit = plan(ALONE, made(ALONE, POLICIES[0], there=THERE))
     assert (owner.before, commit.before, commit.after) == (OwnerState("t9"), None, CommitState(DONE))
-    adopted = CurrentRole(role_for(ALONE), frozenset(POLICIES[:1]))
+    adopted = Role(ALONE.role_arn, role_for(ALONE), frozenset(POLICIES[:1]))
     assert len(plan(ALONE, current(role=adopted))) == 0
 
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.bound import Bound, NamedRole
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.objects import role as objects
 from irsa_cli.core.objects.kinds import Container, Environment, Pod
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
@@ -37,7 +38,7 @@ from tests.support.named import named
 from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some
 from tests.unit.planning.desired_states import CLUSTER as DEMO
-from tests.unit.world import Account, Role, World, after
+from tests.unit.world import Account, Role, World, after, role_arn, seen_role
 
 CLUSTER = replace(DEMO, issuer="https://oidc.eks.eu-west-1.amazonaws.com/id/AB")
 KEY = ("apps", "app")
@@ -55,12 +56,8 @@ class Case:
     bound: Bound
 
 
-def role_arn(name: str, path: str = "/irsa/demo/") -> str:
-    return f"arn:aws:iam::111122223333:role{path}{name}"
-
-
 @st.composite
-def own_roles(draw: st.DrawFn, name: str) -> NamedRole:
+def own_roles(draw: st.DrawFn, name: str) -> objects.Role:
     state = replace(draw(some.STATES_OF_ROLES), path="/irsa/demo/")
     tags = {**state.tags, **TAGS}
     if draw(st.booleans()):
@@ -69,11 +66,11 @@ def own_roles(draw: st.DrawFn, name: str) -> NamedRole:
     if commit:
         tags[COMMIT_TAG] = commit
     inline = draw(st.dictionaries(st.sampled_from("pqr"), some.documents, max_size=2))
-    return NamedRole(name, role_arn(name), CurrentRole(replace(state, tags=tags), draw(ARNS), inline))
+    return objects.Role(role_arn(name), replace(state, tags=tags), draw(ARNS), inline)
 
 
 @st.composite
-def used_roles(draw: st.DrawFn, bound: Bound) -> NamedRole:
+def used_roles(draw: st.DrawFn, bound: Bound) -> objects.Role:
     one, other = bound.identity, replace(bound.identity, subject="system:serviceaccount:apps:other")
     theirs, ours = trust_policy.statement(one), trust_policy.marked_statement(one)
     several = trust_policy.with_statement({"Statement": [ours]}, trust_policy.marked_statement(other))[
@@ -85,7 +82,7 @@ def used_roles(draw: st.DrawFn, bound: Bound) -> NamedRole:
     )
     state = replace(draw(some.STATES_OF_ROLES), path="/")
     document = {"Version": "2012-10-17", "Statement": statements or [OTHERS]}
-    return NamedRole("shared", role_arn("shared", "/"), CurrentRole(replace(state, trust=document)))
+    return objects.Role(role_arn("shared", "/"), replace(state, trust=document))
 
 
 @st.composite
@@ -108,13 +105,15 @@ def cases(draw: st.DrawFn) -> Case:
         annotations[TRANSACTION_TAG], labels[MANAGED_BY_LABEL] = EARLIER, "irsa"
     if draw(st.booleans()):
         manifest = {"metadata": {"name": "app", "annotations": dict(annotations), "labels": dict(labels)}}
-        account = CurrentServiceAccount("u1", "7", annotations, labels, {**manifest, "secrets": []})
+        account = ServiceAccount(
+            *KEY, annotations, labels, uid="u1", resource_version="7", manifest={**manifest, "secrets": []}
+        )
         bound = replace(bound, account=account)
     if shared:
         bound = replace(bound, used=draw(used_roles(bound)))
     world = World(namespaces={"apps"})
     for role in (*bound.own, *((bound.used,) if bound.used else ())):
-        world.roles[role.name] = Role(role.state, set(role.role.attached), dict(role.role.inline))
+        world.roles[role.name] = Role(role.state, set(role.attached), dict(role.inline))
     world.roles["theirs"] = Role(draw(some.STATES_OF_ROLES))
     world.accounts["apps", "other"] = Account({ROLE_ARN_ANNOTATION: "x"}, {}, "u2")
     if bound.account is not None:
@@ -215,9 +214,8 @@ def test_a_deletion_that_was_cut_off_is_gone_on_with(case: Case, data: st.DataOb
 
 
 def observe_again(bound: Bound, world: World) -> Bound:
-    def seen(role: NamedRole) -> NamedRole:
-        there = world.roles[role.name]
-        return replace(role, role=CurrentRole(there.state, frozenset(there.attached), dict(there.inline)))
+    def seen(role: objects.Role) -> objects.Role:
+        return seen_role(role.name, world.roles[role.name])
 
     account = world.accounts.get(KEY)
     if account is None or bound.account is None:
@@ -242,9 +240,15 @@ def test_several_fit_side_by_side(case: Case, one: dict[str, bool], other: dict[
 
 
 ROLE = RoleState("/irsa/demo/", {"Statement": []}, tags={**TAGS, TRANSACTION_TAG: EARLIER})
-OWN = NamedRole("r", role_arn("r"), CurrentRole(ROLE))
+OWN = objects.Role(role_arn("r"), ROLE)
 MARKED = {ROLE_ARN_ANNOTATION: OWN.arn, MARKS[ROLE_ARN_ANNOTATION]: OWN.arn}
-MADE = CurrentServiceAccount("u1", "7", {**MARKED, TRANSACTION_TAG: EARLIER}, {MANAGED_BY_LABEL: "irsa"})
+MADE = ServiceAccount(
+    *KEY,
+    {**MARKED, TRANSACTION_TAG: EARLIER},
+    {MANAGED_BY_LABEL: "irsa"},
+    uid="u1",
+    resource_version="7",
+)
 ANNOTATED = replace(MADE, annotations=MARKED, labels={})
 BOUND = Bound(CLUSTER, *KEY, account=MADE, own=(OWN,))
 
@@ -287,7 +291,7 @@ KEPT, ROLE_KEPT = {"keep_account": True}, {"keep_role": True}
     ("what can not be looked at", MADE, {}, Users(hidden=["no list"]), "no list"),
 )
 def test_who_loses_something_is_named(
-    account: CurrentServiceAccount, flags: dict[str, bool], users: Users, refused: str
+    account: ServiceAccount, flags: dict[str, bool], users: Users, refused: str
 ) -> None:
     told = refusal(replace(BOUND, account=account), users, **flags)
     assert (bool(told), refused in told) == (bool(refused), True)
@@ -304,7 +308,7 @@ def test_who_loses_something_is_named(
     ],
 )
 def test_what_a_run_is_making_is_left_to_it(tag: dict[str, str], bound: bool, refused: bool) -> None:
-    own = replace(OWN, role=CurrentRole(replace(ROLE, tags={**ROLE.tags, **tag})))
+    own = replace(OWN, state=replace(ROLE, tags={**ROLE.tags, **tag}))
     found = replace(BOUND, own=(own,), account=MADE if bound else None)
     assert bool(refusal(found, Users(), EARLIER)) is refused
     assert not refusal(found, Users(), "another")

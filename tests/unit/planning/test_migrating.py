@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
-from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Environment, Pod, Volume
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.consent import notes_of_maker
@@ -69,11 +69,20 @@ def ways_with(
     role = states.RoleState(
         path="/", trust={"Version": "2012-10-17", "Statement": statements}, tags=tags if own else {}
     )
-    account = CurrentServiceAccount("uid", "1", annotations, {})
+    account = ServiceAccount("backend", "app", annotations, uid="uid", resource_version="1")
     provider = states.ProviderState(url=ISSUER, audiences=["sts.amazonaws.com"])
     named = "" if states.ROLE_ARN_ANNOTATION in annotations else ROLE
-    pair = Pairing(CLUSTER, "backend", "app", account, CurrentRole(role), provider, named)
-    return CurrentIdentity(pair, association, trust_quota=10_000)
+    return CurrentIdentity(
+        CLUSTER,
+        "backend",
+        "app",
+        account,
+        Role(ROLE, role),
+        provider,
+        named,
+        association,
+        trust_quota=10_000,
+    )
 
 
 @st.composite
@@ -103,23 +112,23 @@ def applied(ways: CurrentIdentity, plan: Plan) -> CurrentIdentity:
     """The state after the plan, as the handlers make it."""
     for change in plan:
         ways = _applied(ways, change)
-    arn = ways.pair.account.annotations.get(states.ROLE_ARN_ANNOTATION)
-    return replace(ways, pair=replace(ways.pair, named_role="" if arn else ROLE))
+    arn = ways.account.annotations.get(states.ROLE_ARN_ANNOTATION)
+    return replace(ways, named_role="" if arn else ROLE)
 
 
 def _applied(ways: CurrentIdentity, change: Change) -> CurrentIdentity:
-    pair, before, after = ways.pair, change.before, change.after
-    assert pair.role is not None
+    before, after = change.before, change.after
+    assert ways.role is not None
     if change.kind is Kind.ASSOCIATION:
         if after is None:
             return replace(ways, association=None)
         assert isinstance(after, states.AssociationState)
         return replace(ways, association=Association("a-2", after.role_arn, tags=after.tags))
     if isinstance(after, states.ServiceAccountState):
-        merged = {**pair.account.annotations, **after.annotations}
+        merged = {**ways.account.annotations, **after.annotations}
         kept = {key: text for key, text in merged.items() if text is not None}
-        return replace(ways, pair=replace(pair, account=replace(pair.account, annotations=kept)))
-    state = pair.role.state
+        return replace(ways, account=replace(ways.account, annotations=kept))
+    state = ways.role.state
     if isinstance(after, states.TagsState):
         tags = {key: text for key, text in {**state.tags, **after.values}.items() if text is not None}
         state = replace(state, tags=tags)
@@ -128,18 +137,18 @@ def _applied(ways: CurrentIdentity, change: Change) -> CurrentIdentity:
     else:
         assert isinstance(before, states.DocumentState)
         state = replace(state, trust=trust_policy.without_statement(state.trust, before.document))
-    return replace(ways, pair=replace(pair, role=replace(pair.role, state=state)))
+    return replace(ways, role=replace(ways.role, state=state))
 
 
 def shown(ways: CurrentIdentity) -> object:
     """All of it but the order of statements, and the id of the association."""
-    assert ways.pair.role is not None
-    state, given = ways.pair.role.state, ways.association
+    assert ways.role is not None
+    state, given = ways.role.state, ways.association
     statements = sorted(
         json.dumps(item, sort_keys=True) for found in state.trust["Statement"] for item in alone(found)
     )
     tags = None if given is None else (given.role_arn, dict(given.tags))
-    return statements, dict(state.tags), dict(ways.pair.account.annotations), tags
+    return statements, dict(state.tags), dict(ways.account.annotations), tags
 
 
 def alone(statement: Document) -> list[Document]:
@@ -151,8 +160,8 @@ def alone(statement: Document) -> list[Document]:
 
 
 def foreign(ways: CurrentIdentity) -> list[Document]:
-    assert ways.pair.role is not None
-    return [item for item in as_list(ways.pair.role.state.trust["Statement"]) if item in OTHERS]
+    assert ways.role is not None
+    return [item for item in as_list(ways.role.state.trust["Statement"]) if item in OTHERS]
 
 
 ANNOTATED = {states.ROLE_ARN_ANNOTATION: ROLE}
@@ -264,12 +273,10 @@ def test_the_same_statement_of_somebody_else_stays() -> None:
     both = both_ways(start)
     plan, _ = retirement(IRSA, both)
     assert shown(applied(both, plan)) == shown(start)
-    assert both.pair.role is not None
+    assert both.role is not None
     marked = assuming.marked_statement(CLUSTER, "backend", "app")
-    added = trust_policy.with_statement(both.pair.role.state.trust, marked)
-    assert (
-        trust_policy.without_statement(added, marked)["Statement"] == both.pair.role.state.trust["Statement"]
-    )
+    added = trust_policy.with_statement(both.role.state.trust, marked)
+    assert trust_policy.without_statement(added, marked)["Statement"] == both.role.state.trust["Statement"]
 
 
 @given(data=st.data())
@@ -278,12 +285,12 @@ def test_whom_the_trust_policy_does_not_allow_the_one_way_gets_no_other(data: st
     """Whoever made the role, and whatever is annotated or associated: the owner's statement decides."""
     start = data.draw(bindings(data.draw(st.sampled_from([IRSA, POD_IDENTITY]))))
     ways, to = start, data.draw(st.sampled_from([IRSA, POD_IDENTITY]))
-    assert ways.pair.role is not None
-    state = ways.pair.role.state
+    assert ways.role is not None
+    state = ways.role.state
     kept = data.draw(st.sets(st.sampled_from(range(len(state.trust["Statement"])))))
     trust = {**state.trust, "Statement": [state.trust["Statement"][number] for number in sorted(kept)]}
-    role = replace(ways.pair.role, state=replace(state, trust=trust))
-    ways = replace(ways, pair=replace(ways.pair, role=role))
+    role = replace(ways.role, state=replace(state, trust=trust))
+    ways = replace(ways, role=role)
     try:
         plan = addition(to, ways)
     except Refused:
@@ -308,9 +315,9 @@ def test_an_annotation_alone_is_refused_with_the_line_that_names_both(own: bool)
 def test_only_who_adds_a_statement_to_the_role_of_another_tool_is_told_of_it() -> None:
     statement = states.DocumentState(trust_policy.statement(IDENTITY))
     ways = ways_with([], {}, None, own=False)
-    assert ways.pair.role is not None
-    state = replace(ways.pair.role.state, tags={"crossplane-kind": "role.iam.aws.crossplane.io"})
-    ways = replace(ways, pair=replace(ways.pair, role=replace(ways.pair.role, state=state)))
+    assert ways.role is not None
+    state = replace(ways.role.state, tags={"crossplane-kind": "role.iam.aws.crossplane.io"})
+    ways = replace(ways, role=replace(ways.role, state=state))
     for before, after, told in ((None, statement, True), (statement, None, False)):
         change = Change(Kind.TRUST_STATEMENT, ("app",), before, after)
         assert bool(notes_of_maker(Plan(((change,),)), ways)) is told

@@ -6,19 +6,21 @@ The sandbox's evaluator judges the trust policies before and after; it shares no
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.planning import repoint
 from irsa_cli.core.planning.repoint_guards import (
     FORCE,
     WIDE,
     Addition,
     Objection,
-    RolePermissions,
     in_common,
     objections_to_removal,
     tokens_to_try,
@@ -48,7 +50,7 @@ from tests.unit.planning.test_repointing import (
 )
 from tests.unit.planning.test_repointing import OTHERS as PLANS_OTHERS
 
-ROLE = RolePermissions("app", "arn:aws:iam::111122223333:role/app")
+ROLE = Role("arn:aws:iam::111122223333:role/app", RoleState("/", {}))
 PREFIXES = {OLD: OLD_PREFIX, NEW: NEW_PREFIX, OTHER: OTHER.partition("oidc-provider/")[2]}
 NAMES = [("backend", "app"), ("backend", "mate"), ("front", "app"), ("kube-system", "x")]
 SUBJECTS = [f"system:serviceaccount:{namespace}:{name}" for namespace, name in NAMES]
@@ -269,7 +271,7 @@ def test_a_run_that_was_cut_off_between_two_statements_is_continued() -> None:
 
 
 def test_a_powerful_role_is_given_to_nobody_who_does_not_have_it() -> None:
-    powerful = RolePermissions(ROLE.name, ROLE.arn, "it may do much: AdministratorAccess", ("admin",))
+    powerful = replace(ROLE, attached=frozenset({"arn:aws:iam::aws:policy/AdministratorAccess"}))
     own, of_new = trust_policy.statement(APP), allow(NEW, APP.subject)
     for items, told in (
         ([own], "backend/app"),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.current import CurrentServiceAccount
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.planning import repoint
@@ -221,9 +221,7 @@ def test_service_accounts_are_annotated_unless_they_have_another_role() -> None:
     wanted = [WantedAccount(("ns", name), notes) for name in ("bare", "done", "taken", "absent")]
     roles = {"bare": None, "done": arn, "taken": other}
     there = {
-        ("ns", name): CurrentServiceAccount(
-            "uid", "1", {states.ROLE_ARN_ANNOTATION: role} if role else {}, {}
-        )
+        ("ns", name): ServiceAccount("ns", name, {states.ROLE_ARN_ANNOTATION: role} if role else {}, uid="u")
         for name, role in roles.items()
     }
     found = repoint.accounts_plan(wanted, there)

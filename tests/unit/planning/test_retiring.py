@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.current import CurrentRole
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Kind
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
@@ -23,7 +23,7 @@ from irsa_cli.core.plan.states import (
     RoleState,
 )
 from irsa_cli.core.planning import retire
-from irsa_cli.core.planning.retire import LeftRole, ReadAccount, Retiring
+from irsa_cli.core.planning.retire import ReadAccount, Retiring
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust import chain, trust_policy
@@ -61,16 +61,19 @@ def state(number: int, owner: str = "") -> ProviderState:
     return ProviderState(f"https://{issuer_of(number)}", ["sts.amazonaws.com"], tags=tags)
 
 
-def role(
-    name: str, trust: Document, owner: str = "", days: float = 60, used: float | None = None
-) -> LeftRole:
+def role(name: str, trust: Document, owner: str = "", days: float = 60, used: float | None = None) -> Role:
     marks = {CLUSTER_TAG: owner, SERVICE_ACCOUNT_TAG: "apps/app", TRANSACTION_TAG: "t"} if owner else {}
     last = None if used is None else NOW - timedelta(days=used)
-    current = CurrentRole(RoleState("/", trust, tags=marks), frozenset({"arn:aws:iam::aws:policy/A"}))
-    return LeftRole(f"arn:aws:iam::{ACCOUNT}:role/{name}", current, NOW - timedelta(days=days), last)
+    return Role(
+        f"arn:aws:iam::{ACCOUNT}:role/{name}",
+        RoleState("/", trust, tags=marks),
+        frozenset({"arn:aws:iam::aws:policy/A"}),
+        created=NOW - timedelta(days=days),
+        last_used=last,
+    )
 
 
-def account(*roles: LeftRole, **providers: str) -> ReadAccount:
+def account(*roles: Role, **providers: str) -> ReadAccount:
     """The living cluster `live` has issuer 1; `p2="…"` is the provider of issuer 2 with that owner."""
     return ReadAccount(
         ACCOUNT,
@@ -135,10 +138,10 @@ def test_a_tag_that_names_no_cluster_deletes_nothing(owner: str) -> None:
 def test_a_tag_that_names_no_service_account_is_in_no_command(text: str) -> None:
     inline = {chain.POLICY_NAME: chain.permission(f"arn:aws:iam::{OTHER}:role/data")}
     found = role("odd", trusting(2), DEAD)
-    odd = {**found.role.state.tags, SERVICE_ACCOUNT_TAG: text}
-    current = replace(found.role, state=replace(found.role.state, tags=odd), inline=inline)
-    assert replace(found, role=current).account == ("", "")
-    why = kept(account(replace(found, role=current), p2=DEAD))["odd"]
+    tags = {**found.tags, SERVICE_ACCOUNT_TAG: text}
+    odd = replace(found, state=replace(found.state, tags=tags), inline=inline)
+    assert retire.service_account_of(odd) == ("", "")
+    why = kept(account(odd, p2=DEAD))["odd"]
     assert "may have a statement of irsa for it" in why
     assert "irsa delete-sa" not in why
 
@@ -310,13 +313,13 @@ def test_nobody_who_lives_loses_a_role(drawn: list[tuple[list[Document], str]], 
     retiring = Retiring(found, clusters, 30 * DAY, unmarked=True, unclear=unclear)
     for dead in (item for item in clusters if not item.doubt):
         for left in dead.roles:
-            users = living_users(left.role.state.trust)
+            users = living_users(left.trust)
             if not retiring.why_kept(left, dead):
                 assert not users, left.name
                 assert left.owner not in found.living
                 continue
             plan, _ = retire.removals(left, retiring.statements(left, dead))
-            trust = left.role.state.trust
+            trust = left.trust
             for change in plan:
                 assert isinstance(change.before, DocumentState)
                 trust = trust_policy.without_statement(trust, change.before.document)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing, Update
+from irsa_cli.core.objects import role as objects
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
@@ -31,7 +32,7 @@ from irsa_cli.core.values.errors import Refused
 from tests.support.thoroughness import examples
 from tests.unit.current import CLUSTER, ISSUER, PROVIDER, ROLE
 from tests.unit.plan import strategies as some
-from tests.unit.world import Account, Role, World, apply
+from tests.unit.world import Account, Role, World, apply, seen_role
 
 ARNS = [f"arn:aws:iam::aws:policy/{letter}" for letter in "ABCDEFGH"]
 KEYS = st.sampled_from(["team", "Env", "note", "x"])
@@ -49,7 +50,7 @@ def pairs(draw: st.DrawFn) -> Pairing:
     if audience != DEFAULT_AUDIENCE:
         annotations[AUDIENCE_ANNOTATION] = audience
     labels = draw(st.dictionaries(KEYS, VALUES, max_size=2))
-    account = CurrentServiceAccount("made", "1", annotations, labels)
+    account = ServiceAccount("backend", "reader", annotations, labels, uid="made", resource_version="1")
     pair = Pairing(CLUSTER, "backend", "reader", account)
     ours = trust_policy.statement(pair.identity(audience))
     others = draw(st.sampled_from([[], [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}]]))
@@ -64,7 +65,7 @@ def pairs(draw: st.DrawFn) -> Pairing:
     inline = draw(st.dictionaries(NAMES, some.documents, max_size=3))
     attached = draw(st.frozensets(st.sampled_from(ARNS)))
     provider = ProviderState(ISSUER, [DEFAULT_AUDIENCE])
-    return replace(pair, role=CurrentRole(state, attached, inline), provider=provider)
+    return replace(pair, role=objects.Role(ROLE, state, attached, inline), provider=provider)
 
 
 @st.composite
@@ -109,8 +110,13 @@ def bound_of(world: World, before: Pairing) -> Pairing:
     role, account = world.roles[before.role_name], world.accounts["backend", "reader"]
     return replace(
         before,
-        account=CurrentServiceAccount("made", "2", account.annotations, account.labels),
-        role=CurrentRole(role.state, frozenset(role.attached), role.inline),
+        account=replace(
+            before.account,
+            annotations=account.annotations,
+            labels=account.labels,
+            resource_version="2",
+        ),
+        role=seen_role(before.role_name, role),
         provider=world.providers[PROVIDER],
     )
 
@@ -208,8 +214,8 @@ def test_nothing_named_is_nothing_to_do(pair: Pairing) -> None:
 
 @pytest.mark.parametrize("room", [3, 4])
 def test_without_room_policies_give_way_first(room: int) -> None:
-    role = CurrentRole(RoleState("/irsa/demo/", {"Statement": []}), frozenset(ARNS[:3]))
-    account = CurrentServiceAccount("made", "1", {ROLE_ARN_ANNOTATION: ROLE}, {})
+    role = objects.Role(ROLE, RoleState("/irsa/demo/", {"Statement": []}), frozenset(ARNS[:3]))
+    account = ServiceAccount("backend", "reader", {ROLE_ARN_ANNOTATION: ROLE}, uid="made")
     pair = Pairing(CLUSTER, "backend", "reader", account, role)
     stages = plan(Update(attach=(ARNS[3],), detach=(ARNS[0],)), pair, Quotas(attached=room)).stages
     first, second = ("delete", "create") if room == 3 else ("create", "delete")

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount, CurrentState
+from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState, digest
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,
@@ -25,7 +27,7 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.planning.create import plan
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.recovery.judge import Key
-from irsa_cli.core.recovery.leftovers import SeenAccount, SeenLeftovers, SeenNamespace, SeenProvider, SeenRole
+from irsa_cli.core.recovery.leftovers import SeenLeftovers, SeenNamespace, SeenProvider, SeenRole
 from tests.support.trusts import trust_of
 from tests.unit.planning.desired_states import ACCOUNT, CLUSTER
 
@@ -46,7 +48,7 @@ class Cloud:
     """An account and its cluster."""
 
     roles: dict[str, SeenRole] = field(default_factory=dict)
-    accounts: dict[tuple[str, str], SeenAccount] = field(default_factory=dict)
+    accounts: dict[tuple[str, str], ServiceAccount] = field(default_factory=dict)
     namespaces: dict[str, SeenNamespace] = field(default_factory=dict)
     others: set[str] = field(default_factory=set)
     """Namespaces that no run has made."""
@@ -81,8 +83,8 @@ class Cloud:
         namespace = self.namespaces.get(desired.namespace)
         return CurrentState(
             provider=provider.state if provider else None,
-            role=CurrentRole(role.state, role.attached, role.inline) if role else _existing(desired),
-            service_account=CurrentServiceAccount(account.uid, "1", account.annotations, {})
+            role=Role(role.arn, role.state, role.attached, role.inline) if role else _existing(desired),
+            service_account=replace(account, resource_version="1")
             if account and not desired.role_only
             else None,
             namespace_exists=desired.role_only or namespace is not None or desired.namespace in self.others,
@@ -101,7 +103,7 @@ class Cloud:
         if isinstance(after, RoleState):
             arn = f"arn:aws:iam::{ACCOUNT}:role{after.path}{first}"
             state = replace(after, tags={**after.tags, **mark})
-            self.roles[first] = SeenRole(first, arn, f"id-{first}", state, NOW)
+            self.roles[first] = SeenRole(arn, state, role_id=f"id-{first}", created=NOW)
         elif isinstance(after, ProviderState):
             self.provider = SeenProvider(first, replace(after, tags={**after.tags, **mark}), NOW)
         elif isinstance(after, OwnerState):
@@ -133,12 +135,14 @@ class Cloud:
             annotations.pop(key, None)
             if value is not None:
                 annotations[key] = value
-        self.accounts[namespace, name] = SeenAccount(namespace, name, f"uid-{name}", annotations, NOW)
+        self.accounts[namespace, name] = ServiceAccount(
+            namespace, name, annotations, uid=f"uid-{name}", created=NOW
+        )
 
 
-def _existing(desired: DesiredState) -> CurrentRole | None:
+def _existing(desired: DesiredState) -> Role | None:
     """The role of somebody else that a wish without a role of its own counts on."""
-    return None if desired.role else CurrentRole(RoleState("/", trust_of(desired.identity)))
+    return None if desired.role else Role(desired.role_arn, RoleState("/", trust_of(desired.identity)))
 
 
 def tagged(desired: DesiredState) -> DesiredState:

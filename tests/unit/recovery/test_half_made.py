@@ -13,6 +13,7 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,
@@ -27,7 +28,7 @@ from irsa_cli.core.plan.states import (
     ServiceAccountState,
 )
 from irsa_cli.core.recovery.judge import Finder, Key, age_of, key_of
-from irsa_cli.core.recovery.leftovers import Leftovers, SeenAccount, SeenNamespace
+from irsa_cli.core.recovery.leftovers import Leftovers, SeenNamespace
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from tests.support.documents import doc
 from tests.support.named import named
@@ -83,7 +84,9 @@ def clouds(draw: st.DrawFn, desired_value: DesiredState) -> Cloud:
             # Helm made it; sometimes with the ARN that the role is going to have.
             annotated = draw(st.booleans()) and desired_value.role is not None
             annotations = {ROLE_ARN_ANNOTATION: ROLE_ARN} if annotated else {"helm": "x"}
-            account = SeenAccount("backend", "reader", "helm", annotations, NOW - timedelta(days=9))
+            account = ServiceAccount(
+                "backend", "reader", annotations, uid="helm", created=NOW - timedelta(days=9)
+            )
             cloud.accounts["backend", "reader"] = account
     cloud.made.clear()
     return cloud
@@ -102,8 +105,10 @@ def bystanders(cloud: Cloud, *, trusting: bool) -> None:
         for role in list(cloud.roles.values()):
             cloud.roles[role.name] = replace(role, state=replace(role.state, trust=FOREIGN))
     stranger = {ROLE_ARN_ANNOTATION: STRANGER}
-    cloud.accounts["others", "stranger"] = SeenAccount("others", "stranger", "u", stranger, NOW)
-    cloud.accounts["others", "default"] = SeenAccount("others", "default", "v", {}, NOW)
+    cloud.accounts["others", "stranger"] = ServiceAccount(
+        "others", "stranger", stranger, uid="u", created=NOW
+    )
+    cloud.accounts["others", "default"] = ServiceAccount("others", "default", {}, uid="v", created=NOW)
 
 
 def binding(name: str) -> DesiredState:
@@ -166,7 +171,7 @@ def is_born_complete(cloud: Cloud) -> bool:
 
 def is_in_use(cloud: Cloud) -> bool:
     """Whether a ServiceAccount names a role that a run has begun to make, and had not ended."""
-    return ROLE in cloud.roles and any(account.role == ROLE_ARN for account in cloud.accounts.values())
+    return ROLE in cloud.roles and any(account.role_arn == ROLE_ARN for account in cloud.accounts.values())
 
 
 def made(cloud: Cloud) -> set[Key]:
@@ -278,7 +283,7 @@ def widened(statement: Any) -> Any:
 
 def named_by(namespace: str, name: str) -> Edit:
     """A ServiceAccount has the role by its annotation."""
-    account = SeenAccount(namespace, name, "helm", {ROLE_ARN_ANNOTATION: ROLE_ARN}, NOW)
+    account = ServiceAccount(namespace, name, {ROLE_ARN_ANNOTATION: ROLE_ARN}, uid="helm", created=NOW)
     return lambda cloud: cloud.accounts.update({(namespace, name): account})
 
 
@@ -479,8 +484,8 @@ def test_what_one_object_says_does_not_change_the_judgement_of_others(tag: str, 
     role = cloud.roles[ROLE]
     tags = {SERVICE_ACCOUNT_TAG: "odd/odd", TRANSACTION_TAG: SECOND, tag: text}
     state = replace(role.state, tags={**role.state.tags, **tags}, trust=FOREIGN)
-    cloud.roles["odd"] = replace(role, name="odd", arn=f"{ROLE_ARN}-odd", role_id="odd", state=state)
-    cloud.accounts["odd", "odd"] = SeenAccount("odd", "odd", "odd", {key: text}, NOW)
+    cloud.roles["odd"] = replace(role, arn=f"{ROLE_ARN}-odd", role_id="odd", state=state)
+    cloud.accounts["odd", "odd"] = ServiceAccount("odd", "odd", {key: text}, uid="odd", created=NOW)
     cloud.namespaces["odd"] = SeenNamespace("odd", "odd", {TRANSACTION_TAG: text}, NOW)
     after = Finder(cloud.seen()).find(0)
     assert [item for item in after if item.transaction == FIRST] == before

@@ -20,15 +20,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.binding.current import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.doctor.causes.role import TRUST_CAUSES
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
-from irsa_cli.core.inventory.bindings import BoundRole, binding_of
+from irsa_cli.core.inventory.bindings import binding_of
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.planning.adopt import adoption
 from irsa_cli.core.policies.policy import as_list
@@ -44,7 +45,6 @@ from irsa_cli.sandbox.aws.messages import AwsError
 from irsa_cli.sandbox.enforce import Who, admits, of_every_request
 from tests.support.documents import Json
 from tests.support.trusts import trust_of
-from tests.unit.inventory.test_bindings import NOW
 from tests.unit.inventory.test_bindings import account as account_with
 
 FOLDER = Path(__file__).with_name("trust_corpus")
@@ -283,17 +283,22 @@ def read_by_others(found: Found) -> None:
 
 
 def test_bindings_and_adopting_tell_the_answer() -> None:
-    role = BoundRole(ROLE, "AROA", {}, NOW)
+    role = Role(ROLE, RoleState("/", {}))
     account = account_with(ROLE)
     provider = ProviderState(CLUSTER.issuer, ["sts.amazonaws.com"])
     annotations = {"eks.amazonaws.com/role-arn": ROLE}
     for found in CORPUS:
         answer = explain(found.document, OWN).answer
-        binding = binding_of(CLUSTER, account, replace(role, trust=found.document), provider)
+        binding = binding_of(CLUSTER, account, role.with_trust(found.document), provider)
         assert (binding.reason == "") is (answer is Answer.YES), found.origin
-        current = CurrentRole(RoleState("/", found.document))
+        current = Role(ROLE, RoleState("/", found.document))
         pair = Pairing(
-            CLUSTER, "backend", "app", CurrentServiceAccount("1", "1", annotations, {}), current, provider
+            CLUSTER,
+            "backend",
+            "app",
+            ServiceAccount("backend", "app", annotations, uid="1"),
+            current,
+            provider,
         )
         try:
             assert adoption(pair, ()).kept, found.origin

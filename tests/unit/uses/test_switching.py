@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from irsa_cli.core.objects.aws import Role
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.uses.switching import Switching, Trust, targets_of, with_tags
 from irsa_cli.core.values.errors import Unreadable
@@ -21,8 +22,10 @@ def trust(*actions: str, **more: object) -> Document:
     return {"Statement": [{"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": list(actions), **more}]}
 
 
-def judged(*policies: Document, other: Trust, **more: object) -> Switching:
-    role = Role(ROLE, {}, policies={str(number): item for number, item in enumerate(policies)}, **more)  # type: ignore[arg-type]
+def judged(*policies: Document, other: Trust, limit: Document | None = None) -> Switching:
+    inline = {str(number): item for number, item in enumerate(policies)}
+    state = RoleState("/", {}, permissions_boundary="arn:x" if limit else "")
+    role = Role(ROLE, state, inline=inline, documents={"arn:x": limit} if limit else {})
     return with_tags(role, {OTHER: other})
 
 
@@ -62,11 +65,11 @@ def test_what_is_lost_with_session_tags(
 
 
 def test_a_boundary_limits_what_pods_can_assume() -> None:
-    limits = {"boundary": "arn:x", "boundary_policy": policy("s3:*", resource="*")}
-    assert judged(policy(ASSUME), other=trust(ASSUME), **limits) == Switching()
-    limits["boundary_policy"] = policy(ASSUME, resource="*")
-    assert judged(policy(ASSUME, TAG), other=trust(ASSUME, TAG), **limits).lost == (OWN,)
+    limit = policy("s3:*", resource="*")
+    assert judged(policy(ASSUME), other=trust(ASSUME), limit=limit) == Switching()
+    limit = policy(ASSUME, resource="*")
+    assert judged(policy(ASSUME, TAG), other=trust(ASSUME, TAG), limit=limit).lost == (OWN,)
 
 
 def test_policies_that_were_not_read_name_no_roles() -> None:
-    assert targets_of(Role(ROLE, {}, policies=Unreadable("denied"))) == ()
+    assert targets_of(Role(ROLE, RoleState("/", {}), unread="denied")) == ()

@@ -12,9 +12,10 @@ from typing import Any
 
 from irsa_cli.cli.output.results.kubernetes import may_lines, taker_lines
 from irsa_cli.cli.terminal.screen import mark
-from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole
+from irsa_cli.core.inventory.bindings import BindingStatus
 from irsa_cli.core.inventory.describe_document import Description, Identity, Policy
 from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.values.errors import Unreadable
@@ -79,14 +80,14 @@ def _account(found: Description) -> Rows:
 
 def _role(found: Description) -> Rows:
     yield "arn", found.binding.role_arn
-    role, state = found.binding.role, found.state
-    if not isinstance(role, BoundRole) or state is None:
+    role = found.role
+    if role is None:
         return
     yield "created by", f"{found.binding.role_maker}, {_time(role.created)}"
-    yield "description", state.description or _NONE
-    yield "last used", f"{_time(role.last_used)} {found.used_in}" if role.last_used else "not in 400 days"
-    yield "session", f"{state.max_session_duration} s at most"
-    yield "tags", _pairs(state.tags)
+    yield "description", role.state.description or _NONE
+    yield "last used", f"{_time(role.last_used)} {role.used_in}" if role.last_used else "not in 400 days"
+    yield "session", f"{role.max_session_duration} s at most"
+    yield "tags", _pairs(role.tags)
     yield "boundary", _policies((found.boundary,) if found.boundary else ())
     yield "policies", _UNREAD if isinstance(found.policies, Unreadable) else _policies(found.policies)
 
@@ -142,7 +143,7 @@ def _trust(found: Description) -> Rows:
         yield "provider", f"accepts {', '.join(provider.audiences) or 'no audience'}"
     else:
         yield "provider", _NONE if provider is None else _UNREAD
-    if explanation is None or not isinstance(role, BoundRole):
+    if explanation is None or not isinstance(role, Role):
         return
     statements = as_list(role.trust.get("Statement", []))
     for verdict in explanation.verdicts:

@@ -22,8 +22,9 @@ from irsa_cli.core.doctor.subjects import (
     provider_there,
 )
 from irsa_cli.core.marks.makers import manager_of_account
-from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from irsa_cli.core.doctor import commands, finding, subjects
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.doctor.facts import Facts, Subject, there
-from irsa_cli.core.objects.aws import Role
 from irsa_cli.core.objects.kinds import Container, Pod, Volume
 from irsa_cli.core.objects.mounted import token_at, volume_at
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import TARGET_ANNOTATION
 from irsa_cli.core.policies.statements import statements, tests_of_key
@@ -220,7 +220,9 @@ def _chain(facts: Facts) -> Chain:
 def _granted(facts: Facts) -> tuple[str, bool]:
     """The target role in irsa's policy on the role, '' without one, and whether it allows session tags."""
     role = facts.named.role
-    policies = role.policies if isinstance(role, Role) and isinstance(role.policies, dict) else {}
+    policies = (
+        role.policy_documents if isinstance(role, Role) and isinstance(role.policy_documents, dict) else {}
+    )
     return target_of(policies.get(POLICY_NAME, {}))
 
 
@@ -240,7 +242,7 @@ def _permission(facts: Facts) -> finding.Judgement:
     role = have(facts.named.role)
     if role is None:
         return finding.unknown("the role does not exist; see role-missing")
-    policies, boundary = have(role.policies), have(role.boundary_policy) if role.boundary else None
+    policies, boundary = have(role.policy_documents), have(role.boundary_policy) if role.boundary else None
     said = chain.allowed(policies, boundary=boundary, has_boundary=bool(role.boundary))
     why = _refused(said, "the role may assume the target role", chain)
     fix = _proposed(facts, f"--target-role {shlex.quote(chain.target_arn)}", chain)

@@ -13,8 +13,9 @@ from irsa_cli.core.doctor import commands, subjects
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation, known, there
 from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, ok, problem, some, suspect, unknown
-from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import AGENT, Pod
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import Context
 from irsa_cli.core.trust import assuming

@@ -15,7 +15,7 @@ from irsa_cli.core.doctor.facts import Facts, known
 from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem, some, unknown
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import wrote
-from irsa_cli.core.objects.aws import Role
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
@@ -58,10 +58,11 @@ def _incomplete(facts: Facts) -> Judgement:
 
 def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
     subject, annotations = facts.named, subjects.annotations_of(facts.named)
-    for item in () if annotations.get(ROLE_ARN_ANNOTATION) else known(subject.candidates):
-        if isinstance(item.role, Role) and commands.is_made_for(facts, subject, item.role):
-            marked = lifecycle.was_bound(annotations, item.role.arn)
-            return item.role, lifecycle.of(item.role.tags, named=False, marked=marked)
+    candidates = () if annotations.get(ROLE_ARN_ANNOTATION) else known(subject.candidates)
+    for candidate in candidates:
+        if commands.is_made_for(facts, subject, candidate):
+            marked = lifecycle.was_bound(annotations, candidate.arn)
+            return candidate, lifecycle.of(candidate.tags, named=False, marked=marked)
     role = subject.annotated_role()
     ended = not commands.is_made_for(facts, subject, role) or wrote(annotations, ROLE_ARN_ANNOTATION)
     return role, lifecycle.of(role.tags, named=True, recorded=ended)
@@ -74,7 +75,7 @@ def _boundary(facts: Facts) -> Judgement:
     document = have(role.boundary_policy)
     if document is None:
         return unknown("the boundary policy does not exist", boundary=boundary)
-    allowed = allowed_actions(have(role.policies).values())
+    allowed = allowed_actions(have(role.policy_documents).values())
     within = allowed_actions([document])
     if not allowed or any(overlap(one, other) for one in allowed for other in within):
         return ok("the boundary and the policies have actions in common", boundary=boundary)
@@ -111,8 +112,8 @@ def overlap(one: str, other: str) -> bool:
 @check_of("role-without-permissions")
 def _permissions(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
-    if have(role.policies):
-        names = (name.rsplit("/", 1)[-1] for name in sorted(have(role.policies)))
+    if have(role.policy_documents):
+        names = (name.rsplit("/", 1)[-1] for name in sorted(have(role.policy_documents)))
         return ok("the role has policies", policies=subjects.listed(names))
     return unknown("the role has no policies; only resource policies can give it permissions", role=role.arn)
 
@@ -137,7 +138,7 @@ def _organization(facts: Facts) -> Judgement:
 def _wide(facts: Facts) -> Judgement:
     subject, role = facts.named, facts.named.annotated_role()
     # Whom the trust lets in is known without the policies; how much that matters is not.
-    policies = {} if isinstance(role.policies, Unreadable) else role.policies
+    policies = {} if isinstance(role.policy_documents, Unreadable) else role.policy_documents
     much = power(policies, policies, role.boundary)
     wide = wide_trusts(
         role.trust, (subjects.provider_of(facts, subject),), subjects.audience_of(facts, subject), power=much

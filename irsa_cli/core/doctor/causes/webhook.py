@@ -9,8 +9,9 @@ from irsa_cli.core.doctor import commands, subjects
 from irsa_cli.core.doctor.causes.pod_identity import TOO_NEW, UNTIL_KNOWN, serves_pod_identity, was_associated
 from irsa_cli.core.doctor.facts import Facts, there
 from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, suspect, unknown
-from irsa_cli.core.objects.aws import Association, Role
+from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.webhooks import Webhook
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION

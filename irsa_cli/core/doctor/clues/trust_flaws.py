@@ -19,7 +19,7 @@ from irsa_cli.core.doctor.commands import naming
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.subjects import annotations_of, audience_of, identity_of, provider_there
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
-from irsa_cli.core.objects.aws import Role
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import Document, as_list, dump

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject, known
+from irsa_cli.core.doctor.facts import Facts, Subject, known
 from irsa_cli.core.doctor.subjects import TOKEN_VOLUME, has_pod_identity, home_identity, injected, is_bare
 from irsa_cli.core.marks.makers import TABLE
 from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.workloads import owner_of
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -213,7 +214,7 @@ class Seen:
 
     accounts: tuple[ServiceAccount, ...]
     pods: tuple[Pod, ...] | Unreadable
-    roles: tuple[RoleSummary, ...] | Unreadable
+    roles: tuple[Role, ...] | Unreadable
     provider: str
     associated: frozenset[Names] = frozenset()
 
@@ -296,8 +297,8 @@ def _was_given(pod: Pod) -> bool:
 
 
 def gone_names(
-    accounts: tuple[ServiceAccount, ...], roles: tuple[RoleSummary, ...], provider: str, wanted: Names
-) -> tuple[tuple[RoleSummary, str], ...]:
+    accounts: tuple[ServiceAccount, ...], roles: tuple[Role, ...], provider: str, wanted: Names
+) -> tuple[tuple[Role, str], ...]:
     """Roles that trust a ServiceAccount of the namespace that is gone, of nearly this name, with its name."""
     there = {(item.namespace, item.name) for item in accounts}
     return tuple(
