@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 from irsa_cli.aws.gone import recognize
 from irsa_cli.core.binding.current import is_made
@@ -21,13 +22,15 @@ from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.values.errors import IrsaError, Unreadable
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.kube.client import Json
-from irsa_cli.transaction.story import Story
+from irsa_cli.transaction.reading import is_interrupted, unfinished_runs
+from irsa_cli.transaction.story import About, Story
 from irsa_cli.usecases.command.caller import naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import begin
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, in_turn, result_of, run_all
 from irsa_cli.usecases.command.settings import Note, RunGroup, Settings, stoppable
 from irsa_cli.usecases.files import targets
+from irsa_cli.usecases.files.batches import Batches
 from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, unreached
 from irsa_cli.usecases.locks.ahead import when_needed
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
@@ -147,26 +150,50 @@ class Deletions:
         tell: targets.Tell,
     ) -> None:
         """Delete stage by stage, those of one stage at the same time."""
-        group = self.settings.group
-        stopped = lambda: group is not None and group.number != 0  # noqa: E731 - asked in two places
+        unfinished = unfinished_runs(self.settings.state_dir)
         for stage in stages:
-            works = [lambda request=request: self._one(request) for request in stage]
-            begun = set()
             start = len(done.items)
-            for number, item in run_all(works, pace, parallel, stopped):
-                begun.add(number)
-                done.items.append(item)
-                tell(item)
+            begun = set()
+            with Batches(self.connection, self.settings, self.locks, stage) as batches:
+                works = [
+                    partial(self._one, request, batches, number, unfinished)
+                    for number, request in enumerate(stage)
+                ]
+                for number, item in run_all(works, pace, parallel, self._is_stopped):
+                    begun.add(number)
+                    done.items.append(item)
+                    tell(item)
             done.order(start, [request.title for request in stage])
-            pending = [item.title for number, item in enumerate(stage) if number not in begun]
+            pending = [request.title for number, request in enumerate(stage) if number not in begun]
             done.pending += [NotBegun(self.connection.cluster, title, self.name) for title in pending]
 
-    def _one(self, request: delete_sa.Request) -> Item:
+    def _is_stopped(self) -> bool:
+        return self.settings.group is not None and self.settings.group.number != 0
+
+    def _one(
+        self,
+        request: delete_sa.Request,
+        batches: Batches,
+        number: int,
+        unfinished: Sequence[tuple[Path, About | None]],
+    ) -> Item:
         settings = replace(self.settings, started=time.monotonic())
-        wanted = replace(request, force=self.force)
-        lock = binding_lock(request.namespace, request.name)
-        delete = partial(delete_sa.delete_binding, self.connection, wanted)
-        result = result_of(lambda: when_needed(self.locks, settings, lock, delete))
+        request = replace(request, force=self.force)
+
+        def delete() -> Result:
+            about = delete_sa.about(self.connection, request)
+            earlier = [path for path, other in unfinished if other == about and is_interrupted(path)]
+            batch = batches.of(number)
+            lock = binding_lock(request.namespace, request.name)
+            return when_needed(
+                self.locks,
+                settings,
+                lock,
+                lambda held: delete_sa.delete_binding(self.connection, request, held, earlier, batch.lists),
+                batch.ahead,
+            )
+
+        result = result_of(delete)
         cluster = self.connection.cluster
         error = with_caller(result.error, self.connection.caller)
         result.error = targets.in_terms_of_files(
