@@ -35,9 +35,10 @@ from irsa_cli.usecases.command.parallel import Pace, result_of, run_all
 from irsa_cli.usecases.command.parallel import ended as ended_item
 from irsa_cli.usecases.command.retry import with_its_locks
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.files.delete_files import Deletions, Pruning, is_prune_candidate
+from irsa_cli.usecases.files.delete_files import Deletions
 from irsa_cli.usecases.files.entries import Entries, SharedTransaction, by_role, by_target
 from irsa_cli.usecases.files.fleet import SharedSessions
+from irsa_cli.usecases.files.pruning import Pruning, is_prune_candidate
 from irsa_cli.usecases.files.targets import Place, Request, Tell, in_terms_of_files, place_name
 from irsa_cli.usecases.locks.ahead import LocksAhead, take_ahead, when_needed
 from irsa_cli.usecases.locks.locks import Locks, WantedLocks, binding_lock
