@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from irsa_cli.core.marks.locks import Lock
-from irsa_cli.core.values.names import default_role_name
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.ahead import LocksAhead, take_ahead
@@ -22,8 +21,6 @@ from irsa_cli.usecases.write import delete_sa
 
 BATCH = 64
 """Deletions whose locks are held, and whose state was read, before they begin."""
-FEW = 4
-"""Fewer bindings are read one by one: that takes fewer calls than lists of the account and the cluster."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class Batches:
 
     def of(self, number: int) -> Batch:
         """The batch of the deletion with this place in the stage."""
-        if len(self.requests) < FEW:
+        if len(self.requests) < delete_sa.FEW:
             return Batch()
         with self._mutex:
             while len(self._batches) <= number // BATCH:
@@ -87,11 +84,7 @@ class Batches:
     def _read(self, start: int) -> BindingLists:
         """Lists for a batch and, to plan the locks of it, for the next one."""
         requests = self.requests[start : start + 2 * BATCH]
-        cluster = self.connection.cluster
-        bindings = {(request.namespace, request.name) for request in requests}
-        names = {default_role_name(cluster.name, cluster.arn, *binding) for binding in bindings}
-        names |= {request.role_name for request in requests if request.role_name}
-        return self._opened.enter_context(BindingLists(self.connection, bindings, names))
+        return self._opened.enter_context(delete_sa.lists_of(self.connection, requests))
 
     def _pause(self, seconds: float) -> None:
         """Wait for a lock: meanwhile this run keeps no lock that it does not use yet."""

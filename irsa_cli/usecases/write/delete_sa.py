@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -23,7 +24,7 @@ from irsa_cli.core.planning import deletion_checks
 from irsa_cli.core.planning.delete import Deletion, deletion
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
-from irsa_cli.core.values.names import Namespaced
+from irsa_cli.core.values.names import Namespaced, default_role_name
 from irsa_cli.transaction.reading import command_of, interrupted_runs, read, supersede
 from irsa_cli.transaction.story import About, Story
 from irsa_cli.usecases.command.caller import naming_caller
@@ -125,11 +126,29 @@ def about(connection: Connection, request: Request) -> About:
     return _context(connection, request).about
 
 
-def planned_deletion(
-    connection: Connection, request: Request, settings: Settings, lists: BindingLists | None = None
-) -> Deletion | None:
-    """Plan a deletion as part of a larger plan; None if there is nothing to delete. Raises as `delete_sa`."""
-    return _Deleting(connection, request, settings, (), lists).planned()[1]
+def planned_deletions(
+    connection: Connection, requests: Sequence[Request], settings: Settings, *, one_by_one: bool
+) -> list[Deletion]:
+    """Plan deletions as part of a larger plan, without those of nothing. Raises as `delete_sa`."""
+    with ExitStack() as opened:
+        lists = None
+        if len(requests) >= FEW and not one_by_one:
+            lists = opened.enter_context(lists_of(connection, requests))
+        planned = [_Deleting(connection, request, settings, (), lists).planned()[1] for request in requests]
+    return [deletion for deletion in planned if deletion is not None]
+
+
+FEW = 4
+"""Fewer bindings are read one by one: that takes fewer calls than lists of the account and the cluster."""
+
+
+def lists_of(connection: Connection, requests: Iterable[Request]) -> BindingLists:
+    """Lists of what the requests are about; for a `with` block."""
+    cluster, requests = connection.cluster, [*requests]
+    bindings = {(request.namespace, request.name) for request in requests}
+    names = {default_role_name(cluster.name, cluster.arn, *binding) for binding in bindings}
+    names |= {request.role_name for request in requests if request.role_name}
+    return BindingLists(connection, bindings, names)
 
 
 def needed_locks(connection: Connection, request: Request, lists: BindingLists) -> frozenset[Lock]:
