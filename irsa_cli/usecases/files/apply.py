@@ -82,8 +82,9 @@ class _Applying:
     @property
     def canary_failed(self) -> bool:
         """Whether anything is not as desired; asked when only the canary has been begun."""
-        wanted = (*GOOD, Ended.PLANNED)
-        return bool(self.request.canary) and any(it.result.ended not in wanted for it in self.done.items)
+        if not self.request.canary:
+            return False
+        return any(item.result.ended not in (*GOOD, Ended.PLANNED) for item in self.done.items)
 
     @property
     def is_over(self) -> bool:
@@ -93,7 +94,8 @@ class _Applying:
     def do(self, stage: Sequence[Place]) -> None:
         """Connect these, and apply what their files ask for; raises the error of the only cluster."""
         if self.is_over or self.canary_failed:
-            self.done.pending += [item for place in stage for item in place.not_begun()]
+            for place in stage:
+                self.done.pending += place.not_begun()
             return
         reached = self.fleet.connected(stage, self._reach, self.done, alone=self.alone)
         for _, cluster_run in reached:

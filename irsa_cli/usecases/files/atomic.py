@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import filterfalse
 from typing import Any
 
 from irsa_cli.core.access.documents import Documents
@@ -46,21 +48,22 @@ def _until_settled(cluster_run: ClusterRun) -> tuple[_Attempt, Result]:
     """Read, plan and act; again if another run came between."""
     attempts = Attempts(cluster_run.settings)
     for number in attempts:
-
-        def attempt(again: bool = number > 1) -> tuple[_Attempt, Result]:
-            planned = _Attempt.read(cluster_run, again=again)
-            return planned, planned.carry_out()
-
-        planned, result = with_its_locks(attempt, cluster_run.settings.hold)
+        once = partial(_read_and_carry_out, cluster_run, again=number > 1)
+        attempt, result = with_its_locks(once, cluster_run.settings.hold)
         met = result.ended is Ended.ROLLED_BACK and came_between(result.error)
         if attempts.is_last or not met:
-            return planned, result
+            return attempt, result
         attempts.look_again(result.error)
     raise AssertionError("the last attempt returns")
 
 
+def _read_and_carry_out(cluster_run: ClusterRun, *, again: bool) -> tuple[_Attempt, Result]:
+    attempt = _Attempt.read(cluster_run, again=again)
+    return attempt, attempt.carry_out()
+
+
 @dataclass(frozen=True)
-class _Entry:
+class _Seen:
     """An entry of the files: what is desired, and what is there."""
 
     desired: DesiredState
@@ -77,7 +80,7 @@ class _Attempt:
 
     cluster_run: ClusterRun
     base: SharedBase
-    entries: Sequence[_Entry]
+    entries: Sequence[_Seen]
     deletions: Sequence[Deletion]
     plan: Plan
 
@@ -91,7 +94,7 @@ class _Attempt:
             base = snapshot.prepare_base(desired_states, associate=cluster_run.place.with_oidc)
             with ThreadPoolExecutor(WORKERS) as pool:
                 current_states = list(pool.map(snapshot.observe, desired_states))
-        entries = list(map(_Entry, desired_states, current_states))
+        entries = list(map(_Seen, desired_states, current_states))
         plans = _plans(cluster_run, entries)
         deletions = _deletions(cluster_run, desired_states, one_by_one=one_by_one)
         plans += [deletion.plan for deletion in deletions]
@@ -181,14 +184,13 @@ def _unless_broken(state: DesiredState | IrsaError) -> DesiredState:
     return state
 
 
-def _plans(cluster_run: ClusterRun, entries: Sequence[_Entry]) -> list[Plan]:
+def _plans(cluster_run: ClusterRun, entries: Sequence[_Seen]) -> list[Plan]:
     """The plan of each entry; raises `Refused` with the reasons of all that are refused."""
     plans: list[Plan] = []
     refusals: list[Refused] = []
     for binding, entry in zip(cluster_run.place.bindings, entries, strict=True):
         try:
-            named = bool(binding.permissions_boundary)
-            plans.append(cluster_run.converge(entry.desired, entry.current, named=named))
+            plans.append(cluster_run.converge(binding, entry.desired, entry.current))
         except Refused as error:
             refusals.append(error)
     if not refusals:
@@ -223,17 +225,19 @@ def side_by_side(first: Plan, plans: Sequence[Plan]) -> Plan:
         for place, stage in enumerate(plan.stages, depth - len(plan.stages)):
             stages[place] += stage
     deletions = [change for stage in stages for change in stage if _is_for_good(change)]
-    kept = [[change for change in stage if not _is_for_good(change)] for stage in stages]
-    found = Plan.of(*_once([*map(list, first.stages), *kept, deletions]))
+    kept = [list(filterfalse(_is_for_good, stage)) for stage in stages]
+    together = Plan.of(*_once([*map(list, first.stages), *kept, deletions]))
     # A gate is before the last stage: it proves what is before it, even if nothing comes after.
-    is_behind = any(plan.stages and not plan.stages[-1] for plan in plans) and not any((kept[-1], deletions))
-    return Plan((*found.stages, ())) if is_behind else found
+    has_gate = any(plan.stages and not plan.stages[-1] for plan in plans)
+    if has_gate and not deletions and not kept[-1]:
+        return Plan((*together.stages, ()))
+    return together
 
 
 def _once(stages: Iterable[list[Change]]) -> list[list[Change]]:
     """Each change at its first place only: two ServiceAccounts may need the same one."""
     seen: set[str] = set()
-    found = []
+    unique = []
     for stage in stages:
         kept = []
         for change in stage:
@@ -241,5 +245,5 @@ def _once(stages: Iterable[list[Change]]) -> list[list[Change]]:
             if key not in seen:
                 kept.append(change)
             seen.add(key)
-        found.append(kept)
-    return found
+        unique.append(kept)
+    return unique

@@ -66,20 +66,24 @@ class Batches:
         locks = self.locks
         if locks is None or locks.taker is None:
             return Batch(self._read(start))
-        before = self._batches[-1].lists if self._batches else None
-        planning = before or self._read(start)
+        planning = self._lists_before() or self._read(start)
         needed: dict[Lock, frozenset[Lock]] = {}
         for request in self.requests[start : start + BATCH]:
             lock = binding_lock(request.namespace, request.name)
-            found = delete_sa.needed_locks(self.connection, request, planning)
-            if found:
-                needed[lock] = found - {lock}
+            every = delete_sa.needed_locks(self.connection, request, planning)
+            if every:
+                needed[lock] = every - {lock}
         if not needed:
             return Batch(planning)
         ahead = take_ahead(locks, self.settings, [*needed], BATCH, also=needed, pause=self._pause)
         self._opened.enter_context(ahead)
         ahead.take_free()
         return Batch(self._read(start), ahead)
+
+    def _lists_before(self) -> BindingLists | None:
+        """The lists of the batch before, if they were read for it, and tell of this one as well."""
+        before = self._batches[-1] if self._batches else Batch()
+        return before.lists if before.ahead is not None else None
 
     def _read(self, start: int) -> BindingLists:
         """Lists for a batch and, to plan the locks of it, for the next one."""

@@ -111,9 +111,10 @@ def _requests(place: targets.Place, *, ignore_maker: bool) -> list[list[delete_s
         )
 
     using = in_turn(
-        (item for item in place.bindings if item.attach_role_arn), lambda item: item.attach_role_arn
+        (binding for binding in place.bindings if binding.attach_role_arn),
+        lambda binding: binding.attach_role_arn,
     )
-    making = [item for item in place.bindings if not item.attach_role_arn]
+    making = [binding for binding in place.bindings if not binding.attach_role_arn]
     return [list(map(request, stage)) for stage in (*using, making)]
 
 

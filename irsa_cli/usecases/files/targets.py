@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -65,8 +65,13 @@ class Place:
         """Those of policies and roles that the selected ones name."""
         return [
             arn
-            for item in self.bindings
-            for arn in (*item.policies, item.permissions_boundary, item.attach_role_arn, item.target_role)
+            for binding in self.bindings
+            for arn in (
+                *binding.policies,
+                binding.permissions_boundary,
+                binding.attach_role_arn,
+                binding.target_role,
+            )
             if arn
         ]
 
@@ -78,34 +83,37 @@ def places(configs: Sequence[Config], target: Target, selection: Selection) -> l
     """
     clusters = _clusters(target, configs)
     documents = [_Document(config, cluster) for config, cluster in zip(configs, clusters, strict=True)]
-    entries: dict[Target, list[Binding]] = {}
-    cluster_of: dict[Target, Target] = {}
-    with_oidc: set[Target] = set()
-    for document in documents:
-        for home, bindings in document.by_home().items():
-            cluster_of.setdefault(home, document.cluster)
-            entries.setdefault(home, []).extend(bindings)
-            if document.config.with_oidc:
-                with_oidc.add(home)
+    parts = [part for document in documents for part in document.parts()]
     every = [binding for config in configs for binding in config.bindings]
     selected = {id(binding) for binding in selection.of(every)}
-    found = [
-        Place(
-            home,
-            tuple(binding for binding in entries[home] if id(binding) in selected),
-            frozenset().union(*(document.names for document in documents if document.may_be_in(home))),
-            home in with_oidc,
-            _accounts(cluster_of, cluster_of[home]),
-        )
-        for home in entries
-    ]
-    return [place for place in found if selection.shard is None or selection.shard.has(*place.key)]
+    homes = dict.fromkeys(part.home for part in parts)
+    every_place = [_place(home, documents, parts, selected) for home in homes]
+    return [place for place in every_place if selection.shard is None or selection.shard.has(*place.key)]
 
 
-def _accounts(cluster_of: Mapping[Target, Target], cluster: Target) -> tuple[str, ...]:
-    """The accounts of roles of a cluster, each once; '' stands for the cluster's own."""
-    homes = [home for home, other in cluster_of.items() if other == cluster]
-    return tuple(dict.fromkeys(home.role_account or "" for home in homes))
+def _place(
+    home: Target, documents: Sequence[_Document], parts: Sequence[_Part], selected: Container[int]
+) -> Place:
+    """The place of a home; `selected` are the ids of the bindings that are selected."""
+    here = [part for part in parts if part.home == home]
+    cluster = here[0].document.cluster
+    accounts = [part.home.role_account or "" for part in parts if part.document.cluster == cluster]
+    return Place(
+        home,
+        tuple(binding for part in here for binding in part.bindings if id(binding) in selected),
+        frozenset().union(*(document.names for document in documents if document.may_be_in(home))),
+        any(part.document.config.with_oidc for part in here),
+        tuple(dict.fromkeys(accounts)),
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The entries of a document whose roles are in one account, which `home` reaches."""
+
+    document: _Document
+    home: Target
+    bindings: Sequence[Binding]
 
 
 @dataclass(frozen=True)
@@ -120,16 +128,16 @@ class _Document:
         """The ServiceAccounts of its entries, as `namespace/name`."""
         return frozenset(map(str, self.config.bindings))
 
-    def by_home(self) -> dict[Target, list[Binding]]:
-        """Its entries by the account of their roles; also the account that only its defaults name."""
-        entries: dict[Target, list[Binding]] = {}
+    def parts(self) -> list[_Part]:
+        """Its entries by the account of their roles; also one for the account that only its defaults name."""
+        bindings: dict[Target, list[Binding]] = {}
         for binding in self.config.bindings:
-            entries.setdefault(_home(self.cluster, binding, binding.where), []).append(binding)
+            bindings.setdefault(_home(self.cluster, binding, binding.where), []).append(binding)
         accounts = self.config.accounts
         defaults = Binding("", "", **{key: accounts[key] for key in OF_PLACES if key in accounts})
-        if not entries or defaults != Binding("", ""):
-            entries.setdefault(_home(self.cluster, defaults, self.config.where), [])
-        return entries
+        if not bindings or defaults != Binding("", ""):
+            bindings.setdefault(_home(self.cluster, defaults, self.config.where), [])
+        return [_Part(self, home, entries) for home, entries in bindings.items()]
 
     def may_be_in(self, place: Target) -> bool:
         """Whether it may be about the same cluster; a document without an account may mean any."""
@@ -159,9 +167,9 @@ def begun(configs: Sequence[Config], selection: Selection) -> AppliedList:
     done = AppliedList(notices=[notice for config in configs for notice in config.notices])
     if shard := selection.shard:
         asked = [
-            f"{item.account}/{item.region}/{item.cluster}/{binding}"
-            for item in configs
-            for binding in item.bindings
+            f"{config.account}/{config.region}/{config.cluster}/{binding}"
+            for config in configs
+            for binding in config.bindings
         ]
         whole = json.dumps([sorted(asked), selection.include, selection.exclude])
         # It tells whether two shards are of the same files.
@@ -210,23 +218,23 @@ def _with_role_account(target: Target, entry: Binding, where: str) -> Target:
 def _target_account(entry: Binding, where: str) -> str | None:
     """The account of the target role of an entry; None if neither it nor the way to it is named."""
     account = _account("", entry.target_assume_role, "targetAssumeRole", where)
-    named = role_arn(entry.target_role).account if entry.target_role else None
-    if account and named and account != named:
+    of_target = role_arn(entry.target_role).account if entry.target_role else None
+    if account and of_target and account != of_target:
         raise InvalidInput(
             f"{where}: targetAssumeRole names a role of account {account}",
-            reason=f"targetRole is in account {named}",
+            reason=f"targetRole is in account {of_target}",
         )
-    return account or named
+    return account or of_target
 
 
-def _account(named: str, role: str, field: str, where: str) -> str:
+def _account(account: str, role: str, field: str, where: str) -> str:
     """The account that a field names, and that the role of another `field` must be in; '' for neither."""
     of_role = role_arn(role).account if role else ""
-    if named and of_role not in ("", named):
+    if account and of_role not in ("", account):
         raise InvalidInput(
-            f"{where}: {field} names a role of account {of_role}", reason=f"roleAccount says {named}"
+            f"{where}: {field} names a role of account {of_role}", reason=f"roleAccount says {account}"
         )
-    return named or of_role
+    return account or of_role
 
 
 def _where(target: Target, config: Config) -> Target:
@@ -292,8 +300,10 @@ class Request:
         if not self.boundary:
             return self
 
-        def bounded(item: Binding) -> Binding:
-            return item if item.attach_role_arn else replace(item, permissions_boundary=self.boundary)
+        def bounded(binding: Binding) -> Binding:
+            if binding.attach_role_arn:
+                return binding
+            return replace(binding, permissions_boundary=self.boundary)
 
         of_all = (replace(config, bindings=tuple(map(bounded, config.bindings))) for config in self.configs)
         return replace(self, configs=tuple(of_all))

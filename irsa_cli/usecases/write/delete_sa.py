@@ -90,21 +90,23 @@ def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     begin(connection, settings)
     lock = binding_lock(request.namespace, request.name)
     with locked(connection, settings, Command.DELETE_SA, WantedLocks(when_needed=[lock])) as held:
-        earlier = interrupted_runs(settings.state_dir, about(connection, request))
-        return delete_binding(connection, request, held, earlier)
+        return delete_binding(connection, request, held)
 
 
 def delete_binding(
     connection: Connection,
     request: Request,
     settings: Settings,
-    earlier: Sequence[Path],
+    earlier: Sequence[Path] | None = None,
     lists: BindingLists | None = None,
 ) -> Result:
     """The same where the cluster is connected already; `settings` have the lock.
 
-    `earlier` are the journals of interrupted deletions of the same. The first look is at the `lists`.
+    `earlier` are the journals of interrupted deletions of the same, if the caller has looked for them. The
+    first look is at the `lists`.
     """
+    if earlier is None:
+        earlier = interrupted_runs(settings.state_dir, about(connection, request))
 
     def gone(_story: Story, change: Change) -> bool:
         """Whether a deletion that has ended well leaves nothing to bring back of what a change is about."""
