@@ -279,10 +279,15 @@ def _journals_since(moment: float, folder: Path, known: Container[str]) -> list[
     A run over hundreds of ServiceAccounts asks before each of them, so that few files are looked at.
     """
     found = []
-    for path in folder.glob("*.jsonl"):
-        with contextlib.suppress(OSError):
-            if path.stem not in known and (at := path.stat().st_mtime) >= moment:
-                found.append((path, at))
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            transaction, _, ending = entry.name.rpartition(".")
+            if ending != "jsonl" or transaction in known:
+                continue
+            with contextlib.suppress(OSError):
+                at = entry.stat().st_mtime
+                if at >= moment:
+                    found.append((folder / entry.name, at))
     return sorted(found)
 
 
