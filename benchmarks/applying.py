@@ -28,7 +28,7 @@ def results(sandbox: Sandbox, env: Mapping[str, str]) -> list[bool]:
     single = min(measure(_create_sa(number), env).seconds for number in range(SINGLE_RUNS))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "many.yaml"
-        path.write_text(json.dumps(_config()), encoding="utf-8")
+        path.write_text(json.dumps(config(ACCOUNTS, "app")), encoding="utf-8")
         command = [irsa(), "apply", "-f", str(path), "-q"]
         first = measure(command, env)
         sandbox.calls.clear()
@@ -55,10 +55,11 @@ def results(sandbox: Sandbox, env: Mapping[str, str]) -> list[bool]:
     ]
 
 
-def _config() -> dict[str, object]:
+def config(size: int, name: str) -> dict[str, object]:
+    """A file with so many ServiceAccounts, each with a role of its own; `name` begins their names."""
     accounts = [
-        {"metadata": {"name": f"app-{number}", "namespace": "default"}, "attachPolicyARNs": [POLICY]}
-        for number in range(ACCOUNTS)
+        {"metadata": {"name": f"{name}-{number}", "namespace": "default"}, "attachPolicyARNs": [POLICY]}
+        for number in range(size)
     ]
     return {
         "apiVersion": "eksctl.io/v1alpha5",

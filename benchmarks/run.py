@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 
-from benchmarks import accounts, applying, associating, diagnosing, importing, preflighting, proof
+from benchmarks import accounts, applying, associating, deleting, diagnosing, importing, preflighting, proof
 from benchmarks.auditing import auditing
 from benchmarks.measuring import LATENCY, irsa, measure, report, sequential
 from benchmarks.reading import reading
@@ -131,6 +131,7 @@ def main() -> int:
         results += diagnosing.results(sandbox, env)
         results += preflighting.results(sandbox, env)
         results += applying.results(sandbox, env)
+        results += deleting.results(sandbox, env)
         results += accounts.results(sandbox, env)
         results += associating.results(sandbox, env)
     results += reading(keep)

@@ -41,8 +41,11 @@ def or_none(read: Callable[[], T]) -> T | None:
 def read_role(iam: IAMClient, name: str) -> Role | None:
     """A role without its policies, None if it doesn't exist. Its tags include irsa's."""
     role = or_none(lambda: call(iam.get_role, RoleName=name)["Role"])
-    if role is None:
-        return None
+    return None if role is None else role_of(role)
+
+
+def role_of(role: RoleTypeDef) -> Role:
+    """A role as GetRole shows it."""
     used = role.get("RoleLastUsed", {})
     return Role(
         role["Arn"],

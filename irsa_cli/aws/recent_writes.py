@@ -14,6 +14,7 @@ import json
 import math
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -50,7 +51,8 @@ class _Written:
 class RecentWrites:
     """The writes and reads through one client. Safe to use from several threads."""
 
-    _written: dict[Key, _Written] = field(default_factory=dict)
+    _written: defaultdict[Key, dict[Key, _Written]] = field(default_factory=lambda: defaultdict(dict))
+    """By object, so that a read of one of hundreds looks at its own parts only."""
     _shown: dict[Key, frozenset[str]] = field(default_factory=dict)
     _gone: dict[Key, int] = field(default_factory=dict)
     _trust: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -68,7 +70,8 @@ class RecentWrites:
         state = _set_by(operation, asked, answer or {})
         with self._lock:
             if operation == "UpdateAssumeRolePolicy":
-                state |= _statements(_object(asked), _parsed(asked["PolicyDocument"]), self._written)
+                place = _object(asked)
+                state |= _statements(place, _parsed(asked["PolicyDocument"]), self._written[place])
             if operation == "UpdateAssumeRolePolicy" and asked["RoleName"] in self._trust:
                 self._overlap[asked["RoleName"]] = time.monotonic() - self._trust[asked["RoleName"]][1]
             if not ago:
@@ -76,19 +79,19 @@ class RecentWrites:
             # A new role shows with the tags that it was created with, or does not show at all.
             is_tagged_later = not operation.startswith("Create")
             for key, value in state.items():
-                before = self._written.get(key)
+                before = self._written[key[:2]].get(key)
                 none = frozenset({ABSENT} if key[2:3] == ("tag",) and is_tagged_later else ())
                 older = self._shown.get(key, none) | _implied(key, value)
                 if before is not None:
                     older |= before.older | {before.value}
-                self._written[key] = _Written(value, time.monotonic() - ago, older - {value})
+                self._written[key[:2]][key] = _Written(value, time.monotonic() - ago, older - {value})
 
     def doubt(self, operation: str, asked: Mapping[str, Any]) -> None:
         """Forget what a write without an answer was about: nobody knows what it is now."""
         with self._lock:
             for key in _set_by(operation, asked, {}):
                 self._trust.pop(key[1], None)
-                written = self._written.pop(key, None)
+                written = self._written[key[:2]].pop(key, None)
                 if written is not None:
                     self._shown[key] = self._shown.get(key, frozenset()) | written.older | {written.value}
 
@@ -96,7 +99,7 @@ class RecentWrites:
         """Note that IAM refused to create what exists already."""
         with self._lock:
             key = _object(asked)
-            self._written.setdefault(key, _Written(_THERE, time.monotonic(), frozenset({ABSENT})))
+            self._written[key].setdefault(key, _Written(_THERE, time.monotonic(), frozenset({ABSENT})))
 
     def gone(self, operation: str, asked: Mapping[str, Any]) -> None:
         """Note that a write found no such object: writes get the newest state."""
@@ -104,14 +107,15 @@ class RecentWrites:
             key = _object(asked)
             with self._lock:
                 older = self._shown.get(key, frozenset()) - {ABSENT}
-                self._written[key] = _Written(ABSENT, time.monotonic(), older)
+                self._written[key][key] = _Written(ABSENT, time.monotonic(), older)
 
     def is_late(self, operation: str, asked: Mapping[str, Any], answer: _Answer) -> bool:
         """Whether a read shows, or misses, an older state than a recent write; the read is noted."""
         _note_age(answer or {})
         place = _object(asked)
         with self._lock:
-            shown = _shown_by(operation, asked, answer, self._written)
+            written = self._written[place]
+            shown = _shown_by(operation, asked, answer, written)
             if (
                 answer is None
                 and self._gone.get(place, 0) < limits.SAME_ANSWERS - 1
@@ -127,7 +131,7 @@ class RecentWrites:
                 self._gone.pop(place, None)
             for key, value in shown.items():
                 self._shown[key] = self._shown.get(key, frozenset()) | {value}
-            known = [(self._written[key], value) for key, value in shown.items() if key in self._written]
+            known = [(written[key], value) for key, value in shown.items() if key in written]
         is_late = any(item.is_recent() and value in item.older for item, value in known)
         with self._lock:
             if is_late:
@@ -159,22 +163,22 @@ class RecentWrites:
     def has_written(self, role: str) -> bool:
         """Whether a recent write was about this role, or a part of it."""
         with self._lock:
-            return any(item.is_recent() for key, item in self._written.items() if key[:2] == ("role", role))
+            return any(part.is_recent() for part in self._written["role", role].values())
 
     def created_role(self, name: str) -> str:
         """The RoleId of a role that was created here, '' for none."""
         with self._lock:
-            written = self._written.get(("role", name))
+            written = self._written["role", name].get(("role", name))
         return written.value if written is not None and written.value not in (ABSENT, _THERE) else ""
 
     def _is_expected(self, place: Key) -> bool:
-        written = self._written.get(place)
+        written = self._written[place].get(place)
         is_deleted = written is not None and written.value == ABSENT
         return place[:1] == ("role",) and time.monotonic() < _expected.get(place[1], 0.0) and not is_deleted
 
     def _was_there(self, place: Key) -> bool:
         """Whether a read has shown an object which no write here has deleted since."""
-        written = self._written.get(place)
+        written = self._written[place].get(place)
         return bool(self._shown.get(place, frozenset()) - {ABSENT}) and (
             written is None or written.value != ABSENT
         )
@@ -184,7 +188,7 @@ class RecentWrites:
         place = _object(asked)
         needed = place and _parts_set_by(operation, asked).keys() if operation in _REMOVALS else {()}
         with self._lock:
-            known = [self._written.get((*place, *part)) for part in needed or ()]
+            known = [self._written[place].get((*place, *part)) for part in needed or ()]
             young = operation not in _REMOVALS and may_be_late() and self._was_there(place)
         return young or any(item and item.value != ABSENT and item.is_recent() for item in known)
 

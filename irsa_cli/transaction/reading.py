@@ -279,10 +279,15 @@ def _journals_since(moment: float, folder: Path, known: Container[str]) -> list[
     A run over hundreds of ServiceAccounts asks before each of them, so that few files are looked at.
     """
     found = []
-    for path in folder.glob("*.jsonl"):
-        with contextlib.suppress(OSError):
-            if path.stem not in known and (at := path.stat().st_mtime) >= moment:
-                found.append((path, at))
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            transaction, _, ending = entry.name.rpartition(".")
+            if ending != "jsonl" or transaction in known:
+                continue
+            with contextlib.suppress(OSError):
+                at = entry.stat().st_mtime
+                if at >= moment:
+                    found.append((folder / entry.name, at))
     return sorted(found)
 
 
@@ -304,7 +309,7 @@ def prune(folder: Path, keep: int = KEEP_FINISHED) -> None:
     found = journals(folder)
     for path in found[: max(0, len(found) - keep)]:
         try:
-            if read(path).finished:
+            if looks_finished(path) or read(path).finished:
                 path.unlink()
         except (JournalError, OSError):
             continue
@@ -312,14 +317,26 @@ def prune(folder: Path, keep: int = KEEP_FINISHED) -> None:
 
 def interrupted_runs(folder: Path, about: About, also: Collection[str] = ()) -> list[Path]:
     """The unfinished transactions for this command (or `also`) and ServiceAccount with a dead process."""
-    found = []
     wanted = [about, *(about._replace(command=command) for command in also)]
+    return [path for path, it in unfinished_runs(folder) if it in wanted and is_interrupted(path)]
+
+
+def unfinished_runs(folder: Path) -> list[tuple[Path, About | None]]:
+    """The unfinished transactions of this machine, and what each is about; some may be under way."""
+    found = []
     for path in journals(folder):
         with contextlib.suppress(JournalError, OSError):
-            if not looks_finished(path) and not (story := read(path)).finished and story.about in wanted:
-                Journal.reopen(path).close()
-                found.append(path)
+            if not looks_finished(path) and not (story := read(path)).finished:
+                found.append((path, story.about))
     return found
+
+
+def is_interrupted(path: Path) -> bool:
+    """Whether the process of an unfinished transaction is dead."""
+    with contextlib.suppress(JournalError, OSError):
+        Journal.reopen(path).close()
+        return True
+    return False
 
 
 Covers = Callable[[Story, Change], bool]

@@ -25,7 +25,8 @@ def take_files(
 
     Without a cluster in files, flags and settings, it is the kubeconfig's.
     """
-    from irsa_cli.usecases.files.targets import places, read_configs
+    from irsa_cli.usecases.files.configs import read_configs
+    from irsa_cli.usecases.files.targets import places
 
     target = take_named(options, yields=tuple(name for name in NAMED if not is_flag(name)))
     include = listed(options.pop("include"))

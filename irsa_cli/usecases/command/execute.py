@@ -98,7 +98,13 @@ def going_on(
     `covers` tells what is left of them after this run.
     """
     found = reading.interrupted_runs(settings.state_dir, context.about, also)
-    for path in found:
+    report_interrupted(found, settings, covers)
+    return found
+
+
+def report_interrupted(paths: Iterable[Path], settings: Settings, covers: reading.Covers) -> None:
+    """Say of each interrupted run whether this one continues from it; see `going_on`."""
+    for path in paths:
         story = reading.read(path)
         if reading.leaves(story, covers):
             settings.note(other_desired_state(path))
@@ -107,7 +113,6 @@ def going_on(
         settings.note(
             f"An earlier run ({path.stem}) was interrupted; this one continues from there.{refused}"
         )
-    return found
 
 
 def supersede_if_well(

@@ -35,9 +35,11 @@ from irsa_cli.usecases.command.parallel import Pace, result_of, run_all
 from irsa_cli.usecases.command.parallel import ended as ended_item
 from irsa_cli.usecases.command.retry import with_its_locks
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.files.delete_files import Deletions, Pruning, is_prune_candidate
-from irsa_cli.usecases.files.entries import Entries, SharedTransaction, by_role, by_target
+from irsa_cli.usecases.files.delete_files import Deletions
+from irsa_cli.usecases.files.entries import Entries, Entry, by_role, by_target
 from irsa_cli.usecases.files.fleet import SharedSessions
+from irsa_cli.usecases.files.pruning import Pruning, is_prune_candidate
+from irsa_cli.usecases.files.shared_parts import SharedTransaction
 from irsa_cli.usecases.files.targets import Place, Request, Tell, in_terms_of_files, place_name
 from irsa_cli.usecases.locks.ahead import LocksAhead, take_ahead, when_needed
 from irsa_cli.usecases.locks.locks import Locks, WantedLocks, binding_lock
@@ -82,21 +84,20 @@ class ClusterRun:
         among: int,
     ) -> ClusterRun:
         """Connect; an ARN of another partition ends the run before the first call."""
-        wanted = place.arns
-        wanted += filter(None, (request.boundaries.default,))
+        arns = [*place.arns, *filter(None, (request.boundaries.default,))]
 
         def check(aws: AwsSession) -> None:
-            check_partitions(wanted, aws)
+            check_partitions(arns, aws)
 
         connection = connect(place.target, kube=True, log=log, check=check, sessions=sessions)
         cluster = connection.cluster
-        found: dict[str, list[Path]] = {}
+        unfinished: dict[str, list[Path]] = {}
         for path, story in stories(settings.state_dir):
             about = (story.context.get("cluster"), story.role_account)
             if not story.finished and about == (cluster.arn, place.target.role_account):
-                found.setdefault(str(story.context.get("serviceAccount")), []).append(path)
+                unfinished.setdefault(str(story.context.get("serviceAccount")), []).append(path)
         name = place_name(cluster, among=among)
-        return cls(place, request, settings, connection, found, name=name)
+        return cls(place, request, settings, connection, unfinished, name=name)
 
     def guarded(self, done: AppliedList, tell: Tell, work: Callable[[], None]) -> None:
         """Do a part; if it can't begin, report what was done before."""
@@ -118,14 +119,14 @@ class ClusterRun:
             with_its_locks(lambda: cluster_run._one_by_one(done, pace, tell), cluster_run.settings.hold)
 
     @contextmanager
-    def holding(self, wanted: Iterable[Lock] = ()) -> Iterator[ClusterRun]:
+    def holding(self, locks: Iterable[Lock] = ()) -> Iterator[ClusterRun]:
         """The same run with these locks and those that its plans need; after a question, not before it."""
         if self.locks is None:
             yield self
             return
         late = self.settings.asks and self.request.prune
-        now, later = ((), wanted) if late else (wanted, ())
-        with self.locks.holding(self.settings, WantedLocks(now, when_needed=later)) as settings:
+        wanted = WantedLocks(when_needed=locks) if late else WantedLocks(locks)
+        with self.locks.holding(self.settings, wanted) as settings:
             yield replace(self, settings=settings)
 
     def _one_by_one(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
@@ -134,63 +135,65 @@ class ClusterRun:
             tell(item)
 
         with Snapshot(self.connection, one_by_one=self.settings.is_rehearsal) as snapshot:
-            desired_states, broken = self._desired_states(snapshot)
-            ground = snapshot.prepare_base(
-                [desired for _, desired in desired_states], associate=self.place.with_oidc
-            )
+            entries, broken = self._desired_states(snapshot)
+            base = snapshot.prepare_base([desired for _, desired in entries], associate=self.place.with_oidc)
             if (hold := self.settings.hold) is not None:
                 self.others.clear()
                 self.others.update(hold.busy())
-                hold.secure(ground.plan, counted_on=ground.there, busy=self.others)
+                hold.secure(base.plan, counted_on=base.there, busy=self.others)
             for item in broken:
                 note(item)
-            is_ready, shared = self._lay(ground, note)
-            if not is_ready:
-                done.pending += self.not_begun(binding for binding, _ in desired_states)
-                return
-            try:
-                self._build(desired_states, shared, snapshot, pace, note)
-            finally:
-                good = {item.name for item in self._here(done) if item.result.ended in GOOD}
-                true = [desired for binding, desired in desired_states if str(binding) in good]
-                if shared is not None:
-                    shared.end(wholly=len(true) == len(desired_states))
-            if true or not desired_states:
-                self.settle([SHARED_PARTS], true)
-            if len(true) == len(desired_states):
-                self.settle([ALL], true, tell=not self.request.prune)
+            is_ready, shared = self._begin_shared_parts(base, note)
+            if is_ready:
+                try:
+                    self._build(entries, shared, snapshot, pace, note)
+                finally:
+                    reached = self._reached(entries, done)
+                    if shared is not None:
+                        shared.end(wholly=len(reached) == len(entries))
+                self._settle_reached(reached, entries)
             begun = {item.name for item in self._here(done)}
-            done.pending += self.not_begun(
-                binding for binding, _ in desired_states if str(binding) not in begun
-            )
+            done.pending += self.not_begun(binding for binding, _ in entries if str(binding) not in begun)
+
+    def _reached(self, entries: Sequence[Entry], done: AppliedList) -> list[DesiredState]:
+        """The desired states of the entries that are as desired now."""
+        good = {item.name for item in self._here(done) if item.result.ended in GOOD}
+        return [desired for binding, desired in entries if str(binding) in good]
+
+    def _settle_reached(self, reached: Sequence[DesiredState], entries: Sequence[Entry]) -> None:
+        """See `settle`, for interrupted runs of the shared parts and of all entries in one transaction."""
+        if reached or not entries:
+            self.settle([SHARED_PARTS], reached)
+        if len(reached) == len(entries):
+            self.settle([ALL], reached, tell=not self.request.prune)
 
     def _build(
         self,
-        desired_states: Sequence[tuple[Binding, DesiredState]],
+        entries: Sequence[Entry],
         shared: SharedTransaction | None,
         snapshot: Snapshot,
         pace: Pace,
         note: Callable[[Item], None],
     ) -> None:
-        """A transaction for each, on the groundwork; what one that is as desired builds on stays."""
-        by_name = {str(binding): desired for binding, desired in desired_states}
+        """A transaction for each, on the shared parts; what one that is as desired builds on stays."""
+        by_name = {str(binding): desired for binding, desired in entries}
 
         def noted(item: Item) -> None:
             if shared is not None and item.result.ended in GOOD:
                 shared.release(by_name[item.name])
             note(item)
 
-        making = [item for item in desired_states if item[1].role is not None]
-        using = [item for item in desired_states if item[1].role is None]
-        for works in (by_target(making), by_role(using)):
-            self._run(works, snapshot, pace, noted)
+        making = [entry for entry in entries if entry[1].role is not None]
+        using = [entry for entry in entries if entry[1].role is None]
+        for groups in (by_target(making), by_role(using)):
+            self._run(groups, snapshot, pace, noted)
 
     def prune(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
         """Delete what no file lists any more, after showing it."""
         stages = self.prune_candidates(self.roles, tell=not self.settings.asks)
         if any(stages):
             if not self._stopped():
-                names = [f"{self.name} {item.title}".strip() for stage in stages for item in stage]
+                names = [f"{self.name} {request.title}".strip() for stage in stages for request in stage]
                 heading = f"Created by irsa and no longer in any file, in {self.connection.cluster.place}:"
                 self.settings.check_confirmed(lambda: self.settings.confirm_names(heading, names))
             deletions = Deletions(self.connection, self.settings, name=self.name, locks=self.locks)
@@ -206,11 +209,11 @@ class ClusterRun:
         if not self.request.prune:
             return []
         pruning = Pruning(self.connection, self.place, self.request.selection, self._note_once)
-        found = pruning.candidates(roles)
-        if any(found) and tell:
-            names = ", ".join(sorted(item.title for stage in found for item in stage))
+        stages = pruning.candidates(roles)
+        if any(stages) and tell:
+            names = ", ".join(sorted(request.title for stage in stages for request in stage))
             self._note_once(f"No file contains these any more; irsa created them: {names}")
-        return found
+        return stages
 
     def _note_once(self, text: str) -> None:
         """Say it once: with its locks it is looked at again."""
@@ -220,24 +223,24 @@ class ClusterRun:
 
     def _run(
         self,
-        works: Sequence[Sequence[tuple[Binding, DesiredState]]],
+        groups: Sequence[Sequence[Entry]],
         snapshot: Snapshot,
         pace: Pace,
         note: Callable[[Item], None],
     ) -> None:
+        """Work on several groups at the same time, and on the entries of one after the other."""
         _ = self.asked  # Before several threads want it, as nothing guards its making.
         most = self.request.parallel
-        with self._ahead([item for items in works for _, item in items], snapshot, most) as ahead:
+        with self._ahead([desired for group in groups for _, desired in group], snapshot, most) as ahead:
 
-            def work(items: Sequence[tuple[Binding, DesiredState]]) -> list[Item]:
+            def work(group: Sequence[Entry]) -> list[Item]:
                 return [
                     self._one(binding, desired, snapshot, ahead)
-                    for binding, desired in items
+                    for binding, desired in group
                     if not self._stopped()
                 ]
 
-            jobs = [lambda items=items: work(items) for items in works]
-            for _, items in run_all(jobs, pace, most, self._stopped):
+            for _, items in run_all([partial(work, group) for group in groups], pace, most, self._stopped):
                 for item in items:
                     note(item)
 
@@ -247,9 +250,9 @@ class ClusterRun:
         """Locks of new ServiceAccounts, taken in parallel with other work."""
         if self.locks is None:
             return nullcontext()
-        new = [item for item in desired_states if snapshot.is_unlisted(item)]
-        wanted = [binding_lock(item.namespace, item.name) for item in new]
-        return take_ahead(self.locks, self.settings, wanted, most)
+        new = [desired for desired in desired_states if snapshot.is_unlisted(desired)]
+        locks = [binding_lock(desired.namespace, desired.name) for desired in new]
+        return take_ahead(self.locks, self.settings, locks, most)
 
     def _stopped(self) -> bool:
         return self.settings.group is not None and self.settings.group.number != 0
@@ -263,15 +266,24 @@ class ClusterRun:
         self, binding: Binding, desired: DesiredState, snapshot: Snapshot, ahead: LocksAhead | None
     ) -> Item:
         settings = replace(self.settings, started=time.monotonic())
-        converge = partial(self.converge, named=bool(binding.permissions_boundary))
+        planner = partial(self.converge, binding)
         lock = binding_lock(desired.namespace, desired.name)
 
         def work(held: Settings) -> Result:
-            of_run = (held, self._context(binding), snapshot.observe, snapshot.observe_again)
-            one = Work(self.connection, desired, converge, *of_run, self.asked, self.others, trust_notes)
-            result = one.until_settled()
+            result = Work(
+                self.connection,
+                desired,
+                planner,
+                held,
+                self._context(binding),
+                look=snapshot.observe,
+                look_again=snapshot.observe_again,
+                asked=self.asked,
+                others=self.others,
+                trust_notes=trust_notes,
+            ).until_settled()
             if result.ended in GOOD:
-                self.settle([str(binding)], [one.desired])
+                self.settle([str(binding)], [desired])
             return result
 
         item = self._item(binding, lambda: when_needed(self.locks, settings, lock, work, ahead))
@@ -279,10 +291,10 @@ class ClusterRun:
             self.roles[str(binding)] = desired.role_arn
         return item
 
-    def converge(self, desired: DesiredState, current: CurrentState, *, named: bool) -> Plan:
-        """The plan for one entry; `named`: who wrote it named the boundary."""
+    def converge(self, binding: Binding, desired: DesiredState, current: CurrentState) -> Plan:
+        """The plan for one entry; raises `Refused` if it has no boundary, and has to have one."""
         plan = converge(desired, current, takes_over=is_abandoned(current))
-        check_boundaries(self.request.boundaries, plan, named=named)
+        check_boundaries(self.request.boundaries, plan, named=bool(binding.permissions_boundary))
         return plan
 
     def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
@@ -306,21 +318,24 @@ class ClusterRun:
     def _context(self, binding: object) -> RunContext:
         return RunContext.of(Command.APPLY, self.connection, str(binding))
 
-    def _lay(self, ground: SharedBase, note: Callable[[Item], None]) -> tuple[bool, SharedTransaction | None]:
-        """Make what all build on, or only show it; whether it is ready, and what this run has begun of it."""
-        if not len(ground.plan):
+    def _begin_shared_parts(
+        self, base: SharedBase, note: Callable[[Item], None]
+    ) -> tuple[bool, SharedTransaction | None]:
+        """Create the shared parts, or only show them; whether they are ready, and what this run has begun."""
+        if not len(base.plan):
             return True, None
         begun: list[SharedTransaction] = []
         settings = replace(self.settings, started=time.monotonic())
 
-        def lay(job: Job, _gate: Gate | None) -> Result:
+        def begin(job: Job, _gate: Gate | None) -> Result:
             begun.append(SharedTransaction.begin(job))
             return begun[0].result
 
-        job = Job(ground.plan, self.connection, settings, self._context(SHARED_PARTS))
-        result = result_of(lambda: perform(job, carry_out=lay))
+        job = Job(base.plan, self.connection, settings, self._context(SHARED_PARTS))
+        result = result_of(lambda: perform(job, carry_out=begin))
         note(self.ended(SHARED_PARTS, result))
-        is_ready, shared = result.ended in (Ended.COMMITTED, Ended.PLANNED), next(iter(begun), None)
+        is_ready = result.ended in (Ended.COMMITTED, Ended.PLANNED)
+        shared = begun[0] if begun else None
         if shared is not None and not is_ready:
             shared.end(wholly=False)
         return is_ready, shared
@@ -339,10 +354,12 @@ class ClusterRun:
         paths = [path for name in names for path in self.unfinished.get(name, [])]
 
         def is_over(story: Story, change: Change) -> bool:
-            gone = pruned and is_prune_candidate(change, story, self.place.names, self.request.selection)
+            if pruned and is_prune_candidate(change, story, self.place.names, self.request.selection):
+                return True
             # The files ask for the provider for the cluster itself.
-            ground = self.place.with_oidc and change.kind is Kind.PROVIDER
-            return gone or ground or any(satisfies(item, change) for item in desired_states)
+            if self.place.with_oidc and change.kind is Kind.PROVIDER:
+                return True
+            return any(satisfies(desired, change) for desired in desired_states)
 
         for path in supersede(paths, is_over):
             if tell:
@@ -363,15 +380,16 @@ class ClusterRun:
         job = Job(plan, self.connection, settings, context, seen, counted_on, documents, guard)
         return perform(job, gate)
 
-    def _desired_states(self, snapshot: Snapshot) -> tuple[list[tuple[Binding, DesiredState]], list[Item]]:
+    def _desired_states(self, snapshot: Snapshot) -> tuple[list[Entry], list[Item]]:
         """The desired state of each entry, and the entries that have none."""
-        desired_states, broken = [], []
-        for binding, found in zip(self.place.bindings, self.desired_states(snapshot), strict=True):
-            if isinstance(found, IrsaError):
-                broken.append(self._item(binding, _raising(found)))
+        entries: list[Entry] = []
+        broken: list[Item] = []
+        for binding, desired in zip(self.place.bindings, self.desired_states(snapshot), strict=True):
+            if isinstance(desired, IrsaError):
+                broken.append(self._item(binding, _raising(desired)))
             else:
-                desired_states.append((binding, found))
-        return desired_states, broken
+                entries.append((binding, desired))
+        return entries, broken
 
     def desired_states(self, snapshot: Snapshot) -> list[DesiredState | IrsaError]:
         return Entries(self.place, self.request, self.connection, snapshot).desired_states()

@@ -88,14 +88,14 @@ class Fleet:
         Raises `InvalidInput`, and `UnexpectedCluster` if a flag says what is expected.
         """
 
-        def one(place: Place) -> T | IrsaError:
+        def attempt(place: Place) -> T | IrsaError:
             try:
                 return connect(place, self._log_of(place))
             except IrsaError as error:
                 return error
 
         with ThreadPoolExecutor(CLUSTERS) as pool:
-            answers = list(pool.map(one, places))
+            answers = list(pool.map(attempt, places))
         both = list(zip(places, answers, strict=True))
         failed = [(place, answer) for place, answer in both if isinstance(answer, IrsaError)]
         for place, error in failed:
@@ -112,24 +112,24 @@ class Fleet:
 
     def each(
         self,
-        found: Sequence[tuple[Place, T]],
+        reached: Sequence[tuple[Place, T]],
         work: Callable[[Place, T, AppliedList], None],
         done: AppliedList,
     ) -> None:
         """Do the work of each cluster, in the order of the files; one cluster's accounts take turns."""
 
-        def one(group: Sequence[tuple[Place, T]]) -> AppliedList:
+        def in_turn(group: Sequence[tuple[Place, T]]) -> AppliedList:
             part = AppliedList()
-            for place, reached in group:
-                work(place, reached, part)
+            for place, cluster in group:
+                work(place, cluster, part)
             return part
 
-        groups = _by_cluster(found)
+        groups = _by_cluster(reached)
         if self.most == 1 or len(groups) == 1:
-            parts = list(map(one, groups))
+            parts = list(map(in_turn, groups))
         else:
             with ThreadPoolExecutor(self.most) as pool:
-                parts = list(pool.map(one, groups))
+                parts = list(pool.map(in_turn, groups))
         for part in parts:
             done.add(part)
 
@@ -138,13 +138,13 @@ def _account(place: Place) -> str:
     return place.home or place.target.expect_account
 
 
-def _by_cluster(found: Sequence[tuple[Place, T]]) -> list[list[tuple[Place, T]]]:
+def _by_cluster(reached: Sequence[tuple[Place, T]]) -> list[list[tuple[Place, T]]]:
     """Those that may be of one cluster together: a document without an account may mean any."""
-    unknown = {place.key[1:] for place, _ in found if not place.key[0]}
+    unknown = {place.key[1:] for place, _ in reached if not place.key[0]}
     groups: dict[tuple[str, ...], list[tuple[Place, T]]] = {}
-    for place, reached in found:
+    for place, cluster in reached:
         key = place.key[1:] if place.key[1:] in unknown else place.key
-        groups.setdefault(key, []).append((place, reached))
+        groups.setdefault(key, []).append((place, cluster))
     return list(groups.values())
 
 
@@ -159,14 +159,14 @@ def canary_first(places: Sequence[Place], canary: str) -> list[list[Place]]:
     if not canary:
         return [[*places]]
     first = [place for place in places if _is_named(place, canary)]
-    named = dict.fromkeys(place.key for place in first)
-    if len(named) != 1:
-        why = f"{len(named)} clusters of the files have this name" if named else "no file has this cluster"
+    keys = dict.fromkeys(place.key for place in first)
+    if len(keys) != 1:
+        why = f"{len(keys)} clusters of the files have this name" if keys else "no file has this cluster"
         raise InvalidInput(
             f"--canary {canary}: {why}",
             reason="expected the name of one cluster, or its ARN if the files name its account and region",
             details=[
-                ", ".join(filter(None, reversed(key))) for key in named or {place.key for place in places}
+                ", ".join(filter(None, reversed(key))) for key in keys or {place.key for place in places}
             ],
         )
     return [first, [place for place in places if place not in first]]

@@ -6,14 +6,12 @@ import hashlib
 import json
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TypeVar
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
-from irsa_cli.core.config.documents import parse
-from irsa_cli.core.config.model import Binding, Config, Selection, distinct
+from irsa_cli.core.config.model import Binding, Config, Selection
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
@@ -22,7 +20,6 @@ from irsa_cli.transaction.reading import prune
 from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace
 from irsa_cli.usecases.command.settings import RunGroup, Settings
-from irsa_cli.usecases.texts import STDIN, files_named, read_text
 
 T = TypeVar("T")
 Tell = Callable[[Item], None]
@@ -68,8 +65,13 @@ class Place:
         """Those of policies and roles that the selected ones name."""
         return [
             arn
-            for item in self.bindings
-            for arn in (*item.policies, item.permissions_boundary, item.attach_role_arn, item.target_role)
+            for binding in self.bindings
+            for arn in (
+                *binding.policies,
+                binding.permissions_boundary,
+                binding.attach_role_arn,
+                binding.target_role,
+            )
             if arn
         ]
 
@@ -79,72 +81,95 @@ def places(configs: Sequence[Config], target: Target, selection: Selection) -> l
 
     Entries with roles in different accounts are in different places of one cluster.
     """
-    everything = [item for config in configs for item in config.bindings]
-    chosen = {id(item) for item in selection.of(everything)}
     clusters = _clusters(target, configs)
-    cluster_of: dict[Target, Target] = {}
-    found: dict[Target, list[Binding]] = {}
-    with_oidc = set()
-    for config, cluster in zip(configs, clusters, strict=True):
-        homes = {_home(cluster, item, item.where): item for item in config.bindings}
-        document = Binding(
-            "", "", **{key: config.accounts[key] for key in OF_PLACES if key in config.accounts}
-        )
-        if not homes or document != Binding("", ""):
-            homes.setdefault(_home(cluster, document, config.where), document)
-        for home in homes:
-            cluster_of.setdefault(home, cluster)
-            found.setdefault(home, [])
-            with_oidc.update([home] if config.with_oidc else [])
-        for item in config.bindings:
-            found[_home(cluster, item, item.where)].append(item)
-    names: dict[tuple[str, str | None], list[tuple[str, Config]]] = {}
-    for config, cluster in zip(configs, clusters, strict=True):
-        names.setdefault((cluster.cluster, cluster.region), []).append((cluster.expect_account, config))
-    homes_of: dict[Target, dict[str, None]] = {}
-    for home, cluster in cluster_of.items():
-        homes_of.setdefault(cluster, {})[home.role_account or ""] = None
-    made = [
-        Place(
-            there,
-            tuple(item for item in items if id(item) in chosen),
-            frozenset(
-                str(item)
-                for account, config in names[there.cluster, there.region]
-                if "" in (account, there.expect_account) or account == there.expect_account
-                for item in config.bindings
-            ),
-            there in with_oidc,
-            tuple(homes_of[cluster_of[there]]),
-        )
-        for there, items in found.items()
-    ]
-    return [place for place in made if selection.shard is None or selection.shard.has(*place.key)]
+    documents = [_Document(config, cluster) for config, cluster in zip(configs, clusters, strict=True)]
+    parts = [part for document in documents for part in document.parts()]
+    every = [binding for config in configs for binding in config.bindings]
+    selected = {id(binding) for binding in selection.of(every)}
+    homes = dict.fromkeys(part.home for part in parts)
+    every_place = [_place(home, documents, parts, selected) for home in homes]
+    return [place for place in every_place if selection.shard is None or selection.shard.has(*place.key)]
+
+
+def _place(
+    home: Target, documents: Sequence[_Document], parts: Sequence[_Part], selected: Container[int]
+) -> Place:
+    """The place of a home; `selected` are the ids of the bindings that are selected."""
+    here = [part for part in parts if part.home == home]
+    cluster = here[0].document.cluster
+    accounts = [part.home.role_account or "" for part in parts if part.document.cluster == cluster]
+    return Place(
+        home,
+        tuple(binding for part in here for binding in part.bindings if id(binding) in selected),
+        frozenset().union(*(document.names for document in documents if document.may_be_in(home))),
+        any(part.document.config.with_oidc for part in here),
+        tuple(dict.fromkeys(accounts)),
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The entries of a document whose roles are in one account, which `home` reaches."""
+
+    document: _Document
+    home: Target
+    bindings: Sequence[Binding]
+
+
+@dataclass(frozen=True)
+class _Document:
+    """A document of the files with the cluster that it is about."""
+
+    config: Config
+    cluster: Target
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The ServiceAccounts of its entries, as `namespace/name`."""
+        return frozenset(map(str, self.config.bindings))
+
+    def parts(self) -> list[_Part]:
+        """Its entries by the account of their roles; also one for the account that only its defaults name."""
+        bindings: dict[Target, list[Binding]] = {}
+        for binding in self.config.bindings:
+            bindings.setdefault(_home(self.cluster, binding, binding.where), []).append(binding)
+        accounts = self.config.accounts
+        defaults = Binding("", "", **{key: accounts[key] for key in OF_PLACES if key in accounts})
+        if not bindings or defaults != Binding("", ""):
+            bindings.setdefault(_home(self.cluster, defaults, self.config.where), [])
+        return [_Part(self, home, entries) for home, entries in bindings.items()]
+
+    def may_be_in(self, place: Target) -> bool:
+        """Whether it may be about the same cluster; a document without an account may mean any."""
+        if (self.cluster.cluster, self.cluster.region) != (place.cluster, place.region):
+            return False
+        accounts = {self.cluster.expect_account, place.expect_account}
+        return "" in accounts or len(accounts) == 1
 
 
 def _clusters(target: Target, configs: Sequence[Config]) -> list[Target]:
     """The cluster of each document, with the account that any document names for it."""
     clusters = [_where(target, config) for config in configs]
-    named: dict[Target, Target] = {}
+    with_account: dict[Target, Target] = {}
     for cluster in clusters:
-        before = named.setdefault(cluster, cluster)
+        before = with_account.setdefault(cluster, cluster)
         if before.expect_account and cluster.expect_account not in ("", before.expect_account):
             raise InvalidInput(
                 f"{cluster.expected_by} says that {cluster.cluster} is in account {cluster.expect_account}",
                 reason=f"{before.expected_by} says {before.expect_account}",
             )
         if cluster.expect_account:
-            named[cluster] = cluster
-    return [named[cluster] for cluster in clusters]
+            with_account[cluster] = cluster
+    return [with_account[cluster] for cluster in clusters]
 
 
 def begun(configs: Sequence[Config], selection: Selection) -> AppliedList:
     done = AppliedList(notices=[notice for config in configs for notice in config.notices])
     if shard := selection.shard:
         asked = [
-            f"{item.account}/{item.region}/{item.cluster}/{binding}"
-            for item in configs
-            for binding in item.bindings
+            f"{config.account}/{config.region}/{config.cluster}/{binding}"
+            for config in configs
+            for binding in config.bindings
         ]
         whole = json.dumps([sorted(asked), selection.include, selection.exclude])
         # It tells whether two shards are of the same files.
@@ -164,66 +189,78 @@ def finished(
     return done
 
 
-def _home(target: Target, said: Binding, where: str) -> Target:
+def _home(target: Target, entry: Binding, where: str) -> Target:
     """The target of an entry (or of a document's defaults); the command line fills in what it doesn't say."""
-    account = _account(said.role_account, said.role_assume_role, "roleAssumeRole", where)
-    chain = _account("", said.target_assume_role, "targetAssumeRole", where)
-    if chain and said.target_role and role_arn(said.target_role).account != chain:
-        raise InvalidInput(
-            f"{where}: targetAssumeRole names a role of account {chain}",
-            reason=f"targetRole is in account {role_arn(said.target_role).account}",
-        )
-    if said.role_profile and not (account or target.role_account):
-        raise InvalidInput(f"{where}: roleProfile needs roleAccount", reason="it has to be of that account")
-    if account and account != target.role_account:
-        target = replace(target, role_account=account, role_assume_role=None, role_profile=None)
-    if said.target_assume_role or said.target_profile:
+    target = _with_role_account(target, entry, where)
+    if entry.target_assume_role or entry.target_profile:
         target = replace(
             target,
-            target_account=chain or (role_arn(said.target_role).account if said.target_role else None),
-            target_assume_role=said.target_assume_role or None,
-            target_profile=said.target_profile or None,
+            target_account=_target_account(entry, where),
+            target_assume_role=entry.target_assume_role or None,
+            target_profile=entry.target_profile or None,
         )
-    if said.role_assume_role or said.role_profile:
-        target = replace(
-            target, role_assume_role=said.role_assume_role or None, role_profile=said.role_profile or None
-        )
+    if entry.role_assume_role or entry.role_profile:
+        role, profile = entry.role_assume_role or None, entry.role_profile or None
+        target = replace(target, role_assume_role=role, role_profile=profile)
     return target
 
 
-def _account(named: str, role: str, field: str, where: str) -> str:
-    of_role = role_arn(role).account if role else ""
-    if named and of_role not in ("", named):
+def _with_role_account(target: Target, entry: Binding, where: str) -> Target:
+    """The target with the account of the entry's role, if it names one."""
+    account = _account(entry.role_account, entry.role_assume_role, "roleAssumeRole", where)
+    if entry.role_profile and not (account or target.role_account):
+        raise InvalidInput(f"{where}: roleProfile needs roleAccount", reason="it has to be of that account")
+    if not account or account == target.role_account:
+        return target
+    return replace(target, role_account=account, role_assume_role=None, role_profile=None)
+
+
+def _target_account(entry: Binding, where: str) -> str | None:
+    """The account of the target role of an entry; None if neither it nor the way to it is named."""
+    account = _account("", entry.target_assume_role, "targetAssumeRole", where)
+    of_target = role_arn(entry.target_role).account if entry.target_role else None
+    if account and of_target and account != of_target:
         raise InvalidInput(
-            f"{where}: {field} names a role of account {of_role}", reason=f"roleAccount says {named}"
+            f"{where}: targetAssumeRole names a role of account {account}",
+            reason=f"targetRole is in account {of_target}",
         )
-    return named or of_role
+    return account or of_target
+
+
+def _account(account: str, role: str, field: str, where: str) -> str:
+    """The account that a field names, and that the role of another `field` must be in; '' for neither."""
+    of_role = role_arn(role).account if role else ""
+    if account and of_role not in ("", account):
+        raise InvalidInput(
+            f"{where}: {field} names a role of account {of_role}", reason=f"roleAccount says {account}"
+        )
+    return account or of_role
 
 
 def _where(target: Target, config: Config) -> Target:
     """The cluster of a document; the command line fills in what it doesn't name."""
-    for flag, given, named in (
+    for flag, option, field_text in (
         ("--cluster", target.cluster, config.cluster),
         ("--region", target.region, config.region),
         ("--assume-role", target.assume_role, config.assume_role),
         ("--account", target.account, config.account),
         (target.expected_by, target.expect_account, config.account),
     ):
-        attribute = flag.strip("-").replace("-", "_")
-        if given and named and given != named and attribute not in target.yields:
-            raise InvalidInput(f"{config.where} is for {named}", reason=f"{flag} says {given}")
+        yields = flag.strip("-").replace("-", "_") in target.yields
+        if option and field_text and option != field_text and not yields:
+            raise InvalidInput(f"{config.where} is for {field_text}", reason=f"{flag} says {option}")
     name = config.cluster or target.cluster
     if not name:
         raise InvalidInput(f"{config.where} names no cluster", reason="neither metadata.name nor --cluster")
-    found = replace(
+    cluster = replace(
         target,
         cluster=name,
         region=config.region or target.region,
         assume_role=config.assume_role or target.assume_role,
     )
     if target.expect_account or not config.account:
-        return found
-    return replace(found, expect_account=config.account, expected_by=config.where)
+        return cluster
+    return replace(cluster, expect_account=config.account, expected_by=config.where)
 
 
 def place_name(cluster: Cluster, *, among: int) -> str:
@@ -263,8 +300,10 @@ class Request:
         if not self.boundary:
             return self
 
-        def bounded(item: Binding) -> Binding:
-            return item if item.attach_role_arn else replace(item, permissions_boundary=self.boundary)
+        def bounded(binding: Binding) -> Binding:
+            if binding.attach_role_arn:
+                return binding
+            return replace(binding, permissions_boundary=self.boundary)
 
         of_all = (replace(config, bindings=tuple(map(bounded, config.bindings))) for config in self.configs)
         return replace(self, configs=tuple(of_all))
@@ -323,49 +362,3 @@ def _step(step: str, cluster: Cluster, full_name: str, forces: bool, deletes: bo
     step = step.replace("keep it: --keep-role", f"keep it: {delete} --keep-role")
     step = step.replace("run this again without --role-only, or with --force", "run this again with --force")
     return step if forces else step.replace("run this again with --force", f"{delete} --force")
-
-
-_ENDINGS = (".yaml", ".yml", ".json")
-
-
-def read_configs(paths: Sequence[str], *, deletes: bool = False) -> list[Config]:
-    """The configurations in these files and folders, in order; `-` is standard input.
-
-    Of a folder: .yaml, .yml and .json, not in subfolders. Raises `InvalidInput` with all problems.
-    `deletes`: as for `parse`.
-    """
-    found: dict[str, list[Config]] = {}
-    problems: list[InvalidInput] = []
-
-    def read(file: str) -> list[Config]:
-        what, folder = ("standard input", Path()) if file == STDIN else (file, Path(file).parent)
-        # A configuration names policy documents, as seen from its folder.
-        return parse(read_text(file), what, lambda name: read_text(folder / name), deletes=deletes)
-
-    for path in dict.fromkeys(paths):
-        before = len(problems)
-        files = _tried(lambda name: files_named(name, _ENDINGS), path, problems)
-        found |= {file: _tried(read, file, problems) for file in files if file not in found}
-        if len(problems) == before and not any(found[file] for file in files):
-            what = "standard input" if path == STDIN else path
-            problems.append(InvalidInput(f"{what} holds no document"))
-    configs = [config for part in found.values() for config in part]
-    try:
-        distinct(configs)
-    except InvalidInput as error:
-        problems.append(error)
-    if len(problems) == 1:
-        raise problems[0]
-    if problems:
-        lines = [line for error in problems for line in error.details or (str(error),)]
-        raise InvalidInput(f"the files have {len(lines)} problems", details=lines)
-    return configs
-
-
-def _tried(read: Callable[[str], list[T]], path: str, problems: list[InvalidInput]) -> list[T]:
-    """The result of a reader, or nothing and one more problem."""
-    try:
-        return read(path)
-    except InvalidInput as error:
-        problems.append(error)
-        return []

@@ -7,13 +7,13 @@ other.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
 from irsa_cli.core.marks.locks import Lock
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.locks.hold import Hold, Pause
+from irsa_cli.usecases.locks.hold import PARALLEL, Hold, Pause
 from irsa_cli.usecases.locks.locks import Locks, T, WantedLocks, pause_of
 
 
@@ -29,7 +29,7 @@ class LocksAhead:
         self._make = make
         self._most = most
         self._pause = pause
-        self._pool = ThreadPoolExecutor(most)
+        self._pool = ThreadPoolExecutor(min(most, PARALLEL))
         self._mutex = threading.Lock()
         self._taken: dict[Lock, tuple[Hold, Future[None]]] = {}
 
@@ -37,7 +37,7 @@ class LocksAhead:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._give_up()
+        self.give_up()
         self._pool.shutdown()
 
     def of(self, lock: Lock) -> Hold | None:
@@ -54,16 +54,24 @@ class LocksAhead:
         taking.result()
         return hold
 
+    def take_free(self) -> None:
+        """Take all that are free now, and return when that is done."""
+        with self._mutex:
+            while self._waiting:
+                self._begin(self._waiting.pop())
+            taking = [future for _, future in self._taken.values()]
+        wait(taking)
+
     def pause(self, seconds: float) -> None:
         """Wait for a lock, as the run does it."""
-        self._give_up()
+        self.give_up()
         self._pause(seconds)
 
     def _begin(self, lock: Lock) -> None:
         hold = self._make(lock)
         self._taken[lock] = hold, self._pool.submit(hold.take_ahead)
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
         """Give back what no work has yet, and take no more."""
         with self._mutex:
             self._waiting.clear()
@@ -98,13 +106,25 @@ def when_needed(
         locks.releasing.submit(hold.release)
 
 
-def take_ahead(locks: Locks, settings: Settings, wanted: Sequence[Lock], most: int) -> LocksAhead:
-    """Take these early, for the work that needs them in this order, of which `most` run at once."""
+def take_ahead(
+    locks: Locks,
+    settings: Settings,
+    wanted: Sequence[Lock],
+    most: int,
+    *,
+    also: Mapping[Lock, Iterable[Lock]] | None = None,
+    pause: Pause | None = None,
+) -> LocksAhead:
+    """Take these early, for the work that needs them in this order, of which `most` run at once.
+
+    `also` are further locks of the work that needs a lock. `pause` waits for a lock that is not free.
+    """
     taker = locks.taker
 
     def make(lock: Lock) -> Hold:
         assert taker is not None
-        return locks.hold(taker, settings, WantedLocks(when_needed=[lock]), found.pause)
+        further = also.get(lock, ()) if also is not None else ()
+        return locks.hold(taker, settings, WantedLocks(when_needed=[lock, *further]), ahead.pause)
 
-    found = LocksAhead(wanted if taker is not None else (), make, most, pause_of(settings))
-    return found
+    ahead = LocksAhead(wanted if taker is not None else (), make, most, pause or pause_of(settings))
+    return ahead

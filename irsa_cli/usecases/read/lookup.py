@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from irsa_cli.aws import bindings, iam
+from irsa_cli.aws import bindings
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.binding.update_request import Pairing
@@ -28,30 +28,36 @@ from irsa_cli.core.trust import owned_statements
 from irsa_cli.core.trust.chain import chain_of_policies
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import provider_arn, role_arn
-from irsa_cli.core.values.errors import InvalidInput, Refused, Unreadable, read, unless_denied
+from irsa_cli.core.values.errors import InvalidInput, Refused, Unreadable, unless_denied
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import observe
+from irsa_cli.usecases.read.binding_reads import PARALLEL, SingleReads
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 if TYPE_CHECKING:
     pass
 
-PARALLEL = 8
-
 
 def find(
-    connection: Connection, namespace: str, name: str, *, candidates: Iterable[str] = (), kube: bool = True
+    connection: Connection,
+    namespace: str,
+    name: str,
+    *,
+    candidates: Iterable[str] = (),
+    kube: bool = True,
+    reads: SingleReads | None = None,
 ) -> Bound:
     """The current state of a ServiceAccount and its roles.
 
     `candidates` are names of roles to look at as well: the user's, or those of a journal. Only where neither
     they, nor the annotation, nor the name that irsa gives tell of a role, all roles of the account are looked
     through. Raises `ServiceError` where the caller may not read. Without `kube` the cluster is not asked.
+    `reads` has lists of many bindings.
     """
-    found = _Finder(connection, namespace, name, tuple(candidates)).find(kube=kube)
-    return _with_chain(connection, found)
+    finder = _Finder(connection, reads or SingleReads(connection), namespace, name, tuple(candidates))
+    return _with_chain(connection, finder.find(kube=kube))
 
 
 @dataclass
@@ -59,6 +65,7 @@ class _Finder:
     """The search for one ServiceAccount's roles; `read` holds those that were looked at."""
 
     connection: Connection
+    reads: SingleReads
     namespace: str
     name: str
     candidates: tuple[str, ...]
@@ -67,13 +74,13 @@ class _Finder:
     def find(self, *, kube: bool) -> Bound:
         cluster = self.connection.cluster
         default = names.default_role_name(cluster.name, cluster.arn, self.namespace, self.name)
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            wanted = dict.fromkeys((*self.candidates, default))
-            roles = {name: pool.submit(self._read, name) for name in wanted}
-            account = pool.submit(_account, self.connection, self.namespace, self.name) if kube else None
-            association = pool.submit(_association, self.connection, self.namespace, self.name)
-        self.read = {name: future.result() for name, future in roles.items()}
-        found, given = account.result() if account else None, association.result()
+        wanted = dict.fromkeys((*self.candidates, default))
+        with self.reads.asking() as ask:
+            roles = {name: ask(self._read, name) for name in wanted}
+            account = ask(self.reads.account, self.namespace, self.name) if kube else None
+            association = ask(self.reads.association, self.namespace, self.name)
+            self.read = {name: future.result() for name, future in roles.items()}
+            found, given = account.result() if account else None, association.result()
         if isinstance(given, Association) and given.role_arn:
             name = given.role_arn.rsplit("/", 1)[-1]
             self.read.setdefault(name, self._read(name))
@@ -81,7 +88,7 @@ class _Finder:
 
     def _read(self, name: str) -> Role | None:
         """A role, with its policies when it is the ServiceAccount's own."""
-        return reading.current_role(self.connection.iam, name, policies=self._is_own)
+        return self.reads.role(name, self._is_own)
 
     def _is_own(self, role: Role) -> bool:
         return role.is_for(self.connection.cluster, f"{self.namespace}/{self.name}")
@@ -114,7 +121,7 @@ class _Finder:
 
     def _searched(self, bound: Bound) -> Bound:
         """With the ServiceAccount's own roles among all of the account, or why they can't be looked for."""
-        listed = unless_denied(lambda: iam.list_roles(self.connection.iam).roles)
+        listed = self.reads.roles()
         if isinstance(listed, Unreadable):
             return replace(bound, unsearched=listed.why)
         # ListRoles shows no tags. irsa's roles have the namespace in their trust policy, or a pattern.
@@ -125,19 +132,6 @@ class _Finder:
         with ThreadPoolExecutor(PARALLEL) as pool:
             read = list(pool.map(self._read, likely))
         return replace(bound, own=tuple(role for role in read if role is not None and self._is_own(role)))
-
-
-def _association(connection: Connection, namespace: str, name: str) -> Association | Unreadable | None:
-    if connection.gone is not None or connection.target.issuer_url is not None:
-        return None  # Pod Identity is EKS's own, and its associations go with the cluster.
-    names = (connection.cluster.name, namespace, name)
-    return read(lambda: bindings.association(connection.aws.client("eks"), *names, whole=True))
-
-
-def _account(connection: Connection, namespace: str, name: str) -> ServiceAccount | None:
-    body = connection.kube.service_account(namespace, name)
-    going = body is not None and "deletionTimestamp" in body["metadata"]
-    return None if body is None or going else with_manifest(body)
 
 
 def _named_role(bound: Bound) -> tuple[str, str]:

@@ -26,6 +26,7 @@ from irsa_cli.core.policies import policy
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.errors import Unreadable, unless_denied
 from irsa_cli.core.values.names import default_role_name, default_role_path
+from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.pod_identity import support_of
@@ -45,7 +46,33 @@ class SharedBase:
     """The existing parts of it, as changes without an effect."""
 
 
-class Snapshot(Background):
+class ClusterLists(Background):
+    """The ServiceAccounts of one cluster at one moment; single ones for a caller who may not list them."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+        if connection.asks_cluster:
+            # Made before several threads ask for it, as nothing guards its making.
+            self._accounts = self._pool.submit(connection.kube.service_accounts)
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], Json] | None:
+        """All ServiceAccounts; None where the caller may only read single ones."""
+        bodies = _unless_denied(self._accounts)
+        if bodies is None:
+            return None
+        return {(body["metadata"]["namespace"], body["metadata"]["name"]): body for body in bodies}
+
+    def account_body(self, namespace: str, name: str, *, needed: bool = True) -> Json | None:
+        """A ServiceAccount, None if there is none; nor one that is not `needed` and may not be read."""
+        if self._by_name is not None:
+            return self._by_name.get((namespace, name))
+        read = self.once((namespace, name), lambda: self._connection.kube.service_account(namespace, name))
+        return read.result() if needed else _unless_denied(read)
+
+
+class Snapshot(ClusterLists):
     """One cluster and its account at one moment.
 
     Where the caller may not list, what is desired is read one by one; so are all roles with `one_by_one`: a
@@ -53,27 +80,15 @@ class Snapshot(Background):
     """
 
     def __init__(self, connection: Connection, *, one_by_one: bool = False) -> None:
-        super().__init__()
-        self._connection = connection
+        super().__init__(connection)
         self._one_by_one = one_by_one
         self._groundwork = SharedBase(Plan(), None, frozenset())
-        _ = connection.kube  # Made before several threads ask for it, as nothing guards its making.
         cluster, iam = connection.cluster, connection.iam
         self._path = default_role_path(cluster.name)
         self._roles = self._pool.submit(reading.list_roles, iam, self._path)
         self._provider_arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
         self._provider = self._pool.submit(reading.provider, iam, self._provider_arn)
-        self._accounts = self._pool.submit(connection.kube.service_accounts)
         self._namespaces = self._pool.submit(connection.kube.namespaces)
-
-    @cached_property
-    def _by_name(self) -> dict[tuple[str, str], ServiceAccount] | None:
-        """All ServiceAccounts; None where the caller may only read single ones."""
-        bodies = _unless_denied(self._accounts)
-        if bodies is None:
-            return None
-        accounts = map(service_account, bodies)
-        return {(account.namespace, account.name): account for account in accounts}
 
     @cached_property
     def _role_names(self) -> frozenset[str] | None:
@@ -192,11 +207,7 @@ class Snapshot(Background):
 
     def account(self, namespace: str, name: str, *, needed: bool = True) -> ServiceAccount | None:
         """A ServiceAccount, None if there is none; nor one that is not `needed` and may not be read."""
-        if self._by_name is not None:
-            return self._by_name.get((namespace, name))
-        # For who may not list them.
-        read = self.once((namespace, name), partial(self._connection.kube.service_account, namespace, name))
-        body = read.result() if needed else _unless_denied(read)
+        body = self.account_body(namespace, name, needed=needed)
         return None if body is None else service_account(body)
 
     def association(self, namespace: str, name: str) -> Association | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,9 +11,7 @@ from irsa_cli.aws.cluster import GoneCluster
 from irsa_cli.aws.gone import without_cluster
 from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope
-from irsa_cli.core.objects import kinds, service_accounts
-from irsa_cli.core.objects.kinds import KINDS
-from irsa_cli.core.objects.workloads import workload
+from irsa_cli.core.objects import service_accounts
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.planning.deletion_checks import Users, admits_others
@@ -22,37 +19,40 @@ from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.results.locks import SeenLock
 from irsa_cli.core.values.errors import ServiceError, Unreadable, unless_denied
 from irsa_cli.core.values.names import MINIMUM_AGE, began
-from irsa_cli.kube.client import Json
 from irsa_cli.transaction.journal import RefusedJournal
 from irsa_cli.transaction.recover import is_running
 from irsa_cli.transaction.story import is_transaction
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.read.reads import parted
+from irsa_cli.usecases.read.binding_reads import NamespaceUsers, SingleReads
 
 
-def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: bool = True) -> Users:
+def users_of(
+    connection: Connection,
+    bound: Bound,
+    deletion: Deletion,
+    *,
+    kube: bool = True,
+    reads: SingleReads | None = None,
+) -> Users:
     """The possible users of the binding, in one round trip; without `kube` the cluster is not asked.
 
     At the same time the deletion of the ServiceAccount is rehearsed (dryRun): raises `ServiceError` when the
-    caller may not delete it.
+    caller may not delete it. `reads` has lists of many bindings.
     """
     if connection.gone is not None:
         return Users(is_nobody=_nobodies(connection, connection.gone, bound, deletion).__contains__)
     if not kube:
         return Users()
-    with ThreadPoolExecutor(3 + len(KINDS)) as pool:
-        rehearsal = pool.submit(_rehearse, connection, bound, deletion)
-        accounts = pool.submit(_accounts, connection, bound, deletion)
-        wanted = ("pods", *KINDS) if deletion.going(bound.name) else ()
-        listed = {kind: pool.submit(_in_namespace, connection, bound.namespace, kind) for kind in wanted}
-    rehearsal.result()
-    there, unread = parted({kind: future.result() for kind, future in listed.items()})
-    hidden = [f"the {kind} of {bound.namespace} can't be listed: {why}" for kind, why in unread.items()]
-    pods = [kinds.pod(body) for body in there.pop("pods", [])]
-    workloads = [workload(KINDS[kind], body) for kind, found in there.items() for body in found]
-    others, more_hidden = accounts.result()
-    return Users(pods, others, [*hidden, *more_hidden], workloads)
+    source = reads or SingleReads(connection)
+    with source.asking() as ask:
+        rehearsal = ask(_rehearse, connection, bound, deletion)
+        accounts = ask(_accounts, source, bound, deletion)
+        users = ask(source.users, bound.namespace) if deletion.going(bound.name) else None
+        rehearsal.result()
+        in_namespace = NamespaceUsers() if users is None else users.result()
+        others, hidden = accounts.result()
+    return Users(in_namespace.pods, others, [*in_namespace.hidden, *hidden], in_namespace.workloads)
 
 
 def _nobodies(connection: Connection, gone: GoneCluster, bound: Bound, deletion: Deletion) -> frozenset[str]:
@@ -60,12 +60,6 @@ def _nobodies(connection: Connection, gone: GoneCluster, bound: Bound, deletion:
     lost = [role for role in bound.own if role.arn in deletion.lost]
     trusted = {provider for role in lost for provider in trusted_providers(role.state.trust)}
     return frozenset(gone.marked) | without_cluster(connection.aws, gone.absent(trusted))
-
-
-def _in_namespace(connection: Connection, namespace: str, kind: str) -> list[Json] | Unreadable:
-    """The pods of a namespace, or what of a kind makes some."""
-    kube = connection.kube
-    return unless_denied(lambda: kube.pods(namespace) if kind == "pods" else kube.workloads(namespace, kind))
 
 
 def _rehearse(connection: Connection, bound: Bound, deletion: Deletion) -> None:
@@ -81,13 +75,13 @@ def _rehearse(connection: Connection, bound: Bound, deletion: Deletion) -> None:
 
 
 def _accounts(
-    connection: Connection, bound: Bound, deletion: Deletion
+    reads: SingleReads, bound: Bound, deletion: Deletion
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """All ServiceAccounts with their roles, where another one may use a role that goes."""
     shared = [role for role in bound.own if role.arn in deletion.lost and admits_others(bound, role)]
     if not shared:
         return [], []
-    bodies = unless_denied(connection.kube.service_accounts)
+    bodies = reads.accounts()
     if isinstance(bodies, Unreadable):
         return [], [f"{shared[0].arn} also trusts others, and ServiceAccounts can't be listed: {bodies.why}"]
     found = [service_accounts.service_account(body) for body in bodies]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -16,6 +17,7 @@ from irsa_cli.core.binding.access_documents import of_bound
 from irsa_cli.core.binding.bound import Bound
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Stage
+from irsa_cli.core.marks.locks import Lock, locks_of
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
@@ -23,15 +25,16 @@ from irsa_cli.core.planning import deletion_checks
 from irsa_cli.core.planning.delete import Deletion, deletion
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
-from irsa_cli.core.values.names import Namespaced
-from irsa_cli.transaction.reading import command_of, read, supersede
-from irsa_cli.transaction.story import Story
+from irsa_cli.core.values.names import Namespaced, default_role_name
+from irsa_cli.transaction.reading import command_of, interrupted_runs, read, supersede
+from irsa_cli.transaction.story import About, Story
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, begin, going_on, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, begin, report_interrupted, supersede_if_well
 from irsa_cli.usecases.command.loop import Draft, Loop
 from irsa_cli.usecases.command.retry import Attempts, came_between, overtaken_by, with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
+from irsa_cli.usecases.read.binding_reads import BindingLists, SingleReads
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import find, read_all_accounts, sharers
 from irsa_cli.usecases.read.users import journals_of, living, users_of
@@ -84,25 +87,100 @@ def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         return delete_binding(connection, request, held)
 
 
-def delete_binding(connection: Connection, request: Request, settings: Settings) -> Result:
-    """The same where the cluster is connected already; `settings` have the lock."""
+def delete_binding(
+    connection: Connection,
+    request: Request,
+    settings: Settings,
+    earlier: Sequence[Path] | None = None,
+    lists: BindingLists | None = None,
+) -> Result:
+    """The same where the cluster is connected already; `settings` have the lock.
+
+    `earlier` are the journals of interrupted deletions of the same, if the caller has looked for them. The
+    first look is at the `lists`.
+    """
+    if earlier is None:
+        earlier = interrupted_runs(settings.state_dir, about(connection, request))
 
     def gone(_story: Story, change: Change) -> bool:
         """Whether a deletion that has ended well leaves nothing to bring back of what a change is about."""
         stays = request.role_only if change.object[0] is Kind.SERVICE_ACCOUNT else request.keep_role
         return not stays
 
-    context = RunContext.of(Command.DELETE_SA, connection, request.full_name)
-    earlier = going_on(settings, context, gone)
-    loop = Loop(connection, settings, context)
-    result = _Deleting(connection, request, settings, earlier).until_settled(loop)
+    report_interrupted(earlier, settings, gone)
+    loop = Loop(connection, settings, _context(connection, request))
+    result = _Deleting(connection, request, settings, earlier, lists).until_settled(loop)
     supersede_if_well(earlier, result, settings, gone)
     return result
 
 
-def planned_deletion(connection: Connection, request: Request, settings: Settings) -> Deletion | None:
-    """Plan a deletion as part of a larger plan; None if there is nothing to delete. Raises as `delete_sa`."""
-    return _Deleting(connection, request, settings, ()).planned()[1]
+def _context(connection: Connection, request: Request) -> RunContext:
+    return RunContext.of(Command.DELETE_SA, connection, request.full_name)
+
+
+def about(connection: Connection, request: Request) -> About:
+    """By what a later run of the same finds this one."""
+    return _context(connection, request).about
+
+
+def planned_deletions(
+    connection: Connection, requests: Sequence[Request], settings: Settings, *, one_by_one: bool
+) -> list[Deletion]:
+    """Plan deletions as part of a larger plan, without those of nothing. Raises as `delete_sa`."""
+    with ExitStack() as opened:
+        lists = None
+        if len(requests) >= FEW and not one_by_one:
+            lists = opened.enter_context(lists_of(connection, requests))
+        planned = [_Deleting(connection, request, settings, (), lists).planned()[1] for request in requests]
+    return [deletion for deletion in planned if deletion is not None]
+
+
+FEW = 4
+"""Fewer bindings are read one by one: that takes fewer calls than lists of the account and the cluster."""
+
+
+def lists_of(connection: Connection, requests: Iterable[Request]) -> BindingLists:
+    """Lists of what the requests are about; for a `with` block."""
+    cluster, requests = connection.cluster, [*requests]
+    bindings = {(request.namespace, request.name) for request in requests}
+    names = {default_role_name(cluster.name, cluster.arn, *binding) for binding in bindings}
+    names |= {request.role_name for request in requests if request.role_name}
+    return BindingLists(connection, bindings, names)
+
+
+def needed_locks(connection: Connection, request: Request, lists: BindingLists) -> frozenset[Lock]:
+    """The locks that a deletion needs by these lists; none if there is nothing to delete.
+
+    The users are not read. What can't be read, the deletion itself reports.
+    """
+    try:
+        bound = _find(connection, request, lists)
+    except IrsaError:
+        return frozenset()
+    if deletion_checks.is_nothing(bound):
+        return frozenset()
+    plan = deletion(bound, keep_account=request.keep_account, keep_role=request.keep_role).plan
+    return locks_of(plan, connection.cluster) | {binding_lock(request.namespace, request.name)}
+
+
+def _find(connection: Connection, request: Request, reads: SingleReads, also: Iterable[str] = ()) -> Bound:
+    """The current state; `also` are names of further roles to look at.
+
+    Raises `Refused` if the role that the request names is not the ServiceAccount's own.
+    """
+    named = (request.role_name,) if request.role_name else ()
+    bound = find(
+        connection,
+        request.namespace,
+        request.name,
+        candidates=(*named, *also),
+        kube=not request.role_only and connection.gone is None,
+        reads=reads,
+    )
+    strange = [role for role in bound.others if role.name in named]
+    if strange:
+        raise _not_made_for(bound, strange[0])
+    return bound
 
 
 @dataclass
@@ -116,6 +194,8 @@ class _Deleting:
     request: Request
     settings: Settings
     earlier: Sequence[Path]
+    lists: BindingLists | None = None
+    """What the first look reads; a later one reads everything by itself."""
     seen: set[str] = field(default_factory=set)
     forced: set[str] = field(default_factory=set)
 
@@ -151,14 +231,15 @@ class _Deleting:
 
         Raises `Refused` if all of it belongs to others: no flag lifts that.
         """
-        bound = self._find()
+        reads, self.lists = self.lists or SingleReads(self.connection), None
+        bound = self._find(reads)
         if deletion_checks.is_nothing(bound):
             if bound.is_theirs:
                 accounts = read_all_accounts(self.connection)
                 deletion_checks.check_ours(bound, sharers(bound.annotation, bound.full_name, accounts))
             return bound, None
         found = deletion(bound, keep_account=self.request.keep_account, keep_role=self.request.keep_role)
-        self._check(bound, found)
+        self._check(bound, found, reads)
         return bound, found
 
     def _draft(self, before: Result | None) -> Draft | Result:
@@ -182,25 +263,13 @@ class _Deleting:
             describe=describe,
         )
 
-    def _find(self) -> Bound:
+    def _find(self, reads: SingleReads) -> Bound:
         """The current state, including roles of earlier reads and earlier runs."""
-        request = self.request
-        records = [item.change for path in self.earlier for item in read(path).records]
+        records = [record.change for path in self.earlier for record in read(path).records]
         names = {change.object[1][0] for change in records if change.object[0] is Kind.ROLE}
-        wanted = (request.role_name,) if request.role_name else ()
-        candidates = (*wanted, *sorted(names | self.seen))
-        bound = find(
-            self.connection,
-            request.namespace,
-            request.name,
-            candidates=candidates,
-            kube=not request.role_only and self.connection.gone is None,
-        )
+        bound = _find(self.connection, self.request, reads, sorted(names | self.seen))
         self.seen |= {role.name for role in (*bound.own, *((bound.used,) if bound.used else ()))}
-        strange = [role for role in bound.others if role.name in wanted]
-        if strange:
-            raise _not_made_for(bound, strange[0])
-        return bound if request.extent is Extent.BINDING else self._narrowed(bound)
+        return bound if self.request.extent is Extent.BINDING else self._narrowed(bound)
 
     def _narrowed(self, bound: Bound) -> Bound:
         """Only the role that is named, where the ServiceAccount has another one."""
@@ -248,11 +317,11 @@ class _Deleting:
             next_steps=error.next_steps or (role,),
         )
 
-    def _check(self, bound: Bound, found: Deletion) -> None:
+    def _check(self, bound: Bound, found: Deletion, reads: SingleReads) -> None:
         """Run all checks before the first write."""
         if not self.request.ignore_maker:
             deletion_checks.check_makers(bound, found)
-        users = users_of(self.connection, bound, found, kube=not self.request.role_only)
+        users = users_of(self.connection, bound, found, kube=not self.request.role_only, reads=reads)
         checks: list[Callable[[], None]] = []
         if self.request.role_only and self.connection.gone is None:
             checks.append(partial(_check_role_only, bound))

@@ -15,7 +15,7 @@ from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases import texts
 from irsa_cli.usecases.audit.files import baseline_of, read_files
 from irsa_cli.usecases.audit.lint import Request, lint
-from irsa_cli.usecases.files.targets import read_configs
+from irsa_cli.usecases.files.configs import read_configs
 from tests.support.documents import doc
 
 OPEN = doc(

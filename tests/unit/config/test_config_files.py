@@ -16,8 +16,8 @@ from irsa_cli.core.config.model import Binding, OtherCluster
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases import texts
+from irsa_cli.usecases.files.configs import read_configs
 from irsa_cli.usecases.files.entries import with_issuers
-from irsa_cli.usecases.files.targets import read_configs
 from tests.support.documents import policy
 
 ALLOW = policy("Allow s3:* on *")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.plan.changes import Plan
-from irsa_cli.usecases.files.apply import side_by_side
+from irsa_cli.usecases.files.atomic import side_by_side
 from tests.unit.plan import strategies as some
 
 PLANS = st.lists(some.plans(), max_size=4)
