@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from irsa_cli.core.trust.rules.power import DATE, ESCALATIONS, SOURCE  # noqa: E402
+from irsa_cli.core.trust.rules.escalations import DATE, ESCALATIONS, SOURCE  # noqa: E402
 from irsa_cli.core.trust.rules.rule import RULES, Area, Rule, after, before  # noqa: E402  # noqa: E402 - the package may not be installed
 
 PAGE = ROOT / "docs" / "reference" / "audit-rules.md"
@@ -57,12 +57,6 @@ one needs all of its actions on all resources of their kind, or on those in the 
 - Functions, instances and projects that a policy lists one by one do not count, because their roles are not
   read.
 """
-TARGETS = {
-    "self": "the role itself",
-    "policy": "a customer managed policy that is attached to the role",
-    "administrator": "a role with (or with a way to) administrator permissions",
-    "same": "the same user or role for all actions",
-}
 
 
 def page() -> str:
@@ -106,7 +100,7 @@ def _power() -> Iterator[str]:
     yield "| actions | privilege escalation by | on | if |\n| --- | --- | --- | --- |"
     for way in ESCALATIONS:
         actions = ", ".join(f"`{action}`" for action in way.actions)
-        yield f"| {actions} | {way.by} | {TARGETS.get(way.target, '')} | {way.needs} |"
+        yield f"| {actions} | {way.by} | {way.target.value} | {way.needs} |"
     yield ""
 
 

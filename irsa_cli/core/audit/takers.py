@@ -18,9 +18,10 @@ from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.statements import Allowed
 from irsa_cli.core.rbac.becoming import ANY_ACCOUNT, AccountTaker, AccountTarget, Act, Becoming
-from irsa_cli.core.rbac.evaluation import ACCOUNT_GROUP, ACTS, ALSO, HOST_PATH, IN_SECRET, RUNS, Named
+from irsa_cli.core.rbac.evaluation import ACCOUNT_GROUP
 from irsa_cli.core.rbac.objects import RbacBinding, RbacSubject
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
+from irsa_cli.core.rbac.takeovers import ACTS, ALSO, HOST_PATH, RUNS, STORED, Named
 from irsa_cli.core.trust.rules.rule import ORDER, RULES, Risk, risk, some
 from irsa_cli.core.values.errors import Unreadable
 
@@ -140,7 +141,7 @@ class Takers:
         if act.id == "annotate" or any(text.startswith(ALSO) for text in conditions):
             return None  # The role's trust policy decides that.
         runs = not isinstance(pods, Unreadable) and (RUNS in conditions or HOST_PATH in conditions)
-        goals = self.within(space, acting=ACTS in conditions or IN_SECRET in conditions, runs=runs)
+        goals = self.within(space, acting=ACTS in conditions or STORED in conditions, runs=runs)
         if act.names:
             goals = [goal for goal in goals if goal.account.partition("/")[2] in act.names]
         left = tuple(text for text in conditions if text != ACTS and not (runs and text == RUNS))

@@ -7,22 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from irsa_cli.core.rbac.evaluation import (
-    ACTS,
     ALL,
-    ALSO,
-    AWS_AUTH_READ,
-    HOST_PATH,
     MASTERS,
-    OTHER_NAMESPACE,
-    RUNS,
     SUPERUSERS,
-    TAKEOVERS,
     Grant,
     KubeRequest,
-    Named,
     RbacIndex,
-    Right,
-    Takeover,
     account_requester,
     has,
     has_resource,
@@ -30,6 +20,18 @@ from irsa_cli.core.rbac.evaluation import (
 )
 from irsa_cli.core.rbac.objects import RbacBinding, RbacObjects, RbacRule, RbacSubject, RoleRef
 from irsa_cli.core.rbac.principals import AWS_AUTH, ClusterAccess, Principal
+from irsa_cli.core.rbac.takeovers import (
+    ACTS,
+    ALSO,
+    AWS_AUTH_READ,
+    HOST_PATH,
+    OTHER_NAMESPACE,
+    RUNS,
+    TAKEOVERS,
+    Named,
+    Right,
+    Takeover,
+)
 from irsa_cli.core.values.errors import Unreadable
 
 _ANYTHING = Right((ALL,), ALL, ALL)
@@ -182,7 +184,7 @@ class AccountTarget:
                 anywhere = way.condition == HOST_PATH
                 if not any(self._has(subject, right, anywhere=anywhere) for right in rights):
                     conditions.append(f"{ALSO}{rights[0]}")
-            right = Right(opening.verbs, way.right.group, way.right.resource)
+            right = replace(way.right, verbs=opening.verbs)
             names = opening.names if way.named is Named.ACCOUNT else ()
             yield Act(way.id, right, opening.rule, tuple(conditions), names)
 
@@ -206,7 +208,7 @@ class AccountTarget:
         if way.named is Named.AWS_AUTH:
             return [] if AWS_AUTH in names else None
         if way.named is Named.NEW:
-            patch = Right(("patch",), way.right.group, way.right.resource)
+            patch = replace(way.right, verbs=("patch",))
             return [] if self._has(subject, patch, names) else None
         if way.named is Named.GROUP:
             masters = way.id == "impersonate-group" and MASTERS.name in names

@@ -1,19 +1,16 @@
 """How powerful a role's policies are: administrator, privilege escalation, access to all data. Pure.
 
 Denies, the permissions boundary and conditions count as far as they are known; an unknown condition leads to
-"might". The ways to escalate are in `escalations.json`, after https://pathfinding.cloud and
-https://rhinosecuritylabs.com/aws/aws-privilege-escalation-methods-mitigation/
+"might". The ways to escalate are in `escalations.py`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any
 
 from irsa_cli.core.policies.operators import first_failing, like
@@ -21,6 +18,14 @@ from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import Statement, conditions_of, covers, statements
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context, PresentKey
 from irsa_cli.core.trust.assuming import context_of_session
+from irsa_cli.core.trust.rules.escalations import (
+    ESCALATIONS,
+    KINDS,
+    PASSES_ROLE,
+    READING,
+    Escalation,
+    EscalationTarget,
+)
 from irsa_cli.core.values.errors import Refused
 
 
@@ -34,36 +39,10 @@ class PowerLevel(IntEnum):
     ADMINISTRATOR = 4
 
 
-@dataclass(frozen=True)
-class Escalation:
-    """A way to escalate that needs all of these actions; `by` describes it.
-
-    `target` is the resource that must be allowed ('' for every one): the role itself (`self`), its own
-    `policy`, an `administrator`, the `same` user or role for all actions. `needs` must exist; `passed` has
-    the services that get the role.
-    """
-
-    id: str
-    actions: tuple[str, ...]
-    by: str
-    target: str = ""
-    needs: str = ""
-    passed: tuple[str, ...] = ()
-
-
-_TABLE = json.loads((files(__package__) / "escalations.json").read_text(encoding="utf-8"))
-SOURCE: str = _TABLE["source"]
-DATE: str = _TABLE["date"]
-ESCALATIONS = tuple(
-    Escalation(**{**item, "actions": tuple(item["actions"]), "passed": tuple(item.get("passed", ()))})
-    for item in _TABLE["paths"]
-)
-DATA: dict[str, tuple[str, ...]] = {item["what"]: tuple(item["actions"]) for item in _TABLE["data"]}
-"""The actions that read each kind of data; one of them is enough."""
-_KINDS = {action: kind for kind, actions in _TABLE["kinds"].items() for action in actions}
+_KINDS = {action: kind for kind, actions in KINDS.items() for action in actions}
 """The kind of IAM resource of each action."""
-ACTIONS = frozenset(action for way in ESCALATIONS for action in way.actions).union(*DATA.values())
-_PASS, ASSUME = "iam:PassRole", "sts:AssumeRole"
+ACTIONS = frozenset(action for way in ESCALATIONS for action in way.actions).union(*READING.values())
+ASSUME = "sts:AssumeRole"
 _ALL = {"*", "*:*", "iam:*"}
 _CORE = ("iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:CreatePolicyVersion")
 """Actions of an IAM administrator; each one is enough to get the rest."""
@@ -318,27 +297,27 @@ class RolePower:
         """The resource of an action in a way, and the services that a role is passed to."""
         kind = _KINDS.get(action, "")
         if not kind:
-            return (ANY if _PASS in way.actions else EVERY), ()
+            return (ANY if PASSES_ROLE in way.actions else EVERY), ()
         is_its = target == EVERY or f":{kind}/" in target
-        return (target if is_its else ANY), way.passed if action == _PASS else ()
+        return (target if is_its else ANY), way.passed if action == PASSES_ROLE else ()
 
     def _targets(self, way: Escalation) -> Iterator[str]:
         yield EVERY
-        if way.target in ("self", "policy"):
-            own = (self.arn,) if way.target == "self" else self.attached
+        if way.target in (EscalationTarget.SELF, EscalationTarget.POLICY):
+            own = (self.arn,) if way.target is EscalationTarget.SELF else self.attached
             # Its boundary limits the permissions that it adds to itself.
             yield from (arn for arn in own if arn and ":iam::aws:" not in arn and self.limit is None)
-        elif way.target == "administrator":
+        elif way.target is EscalationTarget.ADMINISTRATOR:
             for arn, services in self.administrators().items():
                 if arn != self.arn and (not way.passed or not services.isdisjoint(way.passed)):
                     yield arn
-        elif way.target == "same":
+        elif way.target is EscalationTarget.SAME:
             grants = (grant for grant in self._grants if way.actions[-1] in grant.actions)
             named = dict.fromkeys(text for grant in grants for text in grant.resources if "*" not in text)
             yield from (text for text in named if f":{_KINDS[way.actions[-1]]}/" in text)
 
     def _data(self, held: frozenset[str]) -> Iterator[str]:
-        for what, actions in DATA.items():
+        for what, actions in READING.items():
             answers = [self.can(action, EVERY) for action in actions if action in held]
             known = [item for item in answers if item is not None]
             if known:
