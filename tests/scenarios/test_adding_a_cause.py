@@ -18,22 +18,21 @@ PROGRAM = Path(irsa_cli.__file__).parent
 CONTRIBUTING = PROGRAM.parent / "CONTRIBUTING.md"
 TABLE = "core/doctor/data/causes.json"
 FILE = "core/doctor/causes/attempts.py"
-ROW = json.loads("""{"id": "pod-no-retries", "group": "pods", "weight": 41,
-    "title": "The container's SDK tries each call once only.",
+ROW = json.loads("""{"title": "The container's SDK tries each call once only.",
     "symptom": "Now and then: Throttling, or a connection that was reset, at the first call",
     "looks_at": "AWS_MAX_ATTEMPTS of the pods' containers",
     "remedy": "Take AWS_MAX_ATTEMPTS=1 out of the pod's template.",
     "source": "https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"}""")
 CAUSE = '''"""A cause in settings of a container: its SDK may try a call once only."""
 
-from irsa_cli.core.doctor.finding import check_of, ok, problem
+from irsa_cli.core.doctor.finding import Group, check_of, ok, problem
 from irsa_cli.core.doctor.subjects import injected_users, where
 from irsa_cli.core.objects.kinds import variable
 
 _ATTEMPTS = variable("AWS_MAX_ATTEMPTS")
 
 
-@check_of("pod-no-retries")
+@check_of("pod-no-retries", Group.PODS, weight=41)
 def _attempts(facts):
     found = [(pod, item) for pod, item in injected_users(facts.named) if item.env.get(_ATTEMPTS) == "1"]
     if not found:
@@ -61,7 +60,7 @@ def copied(to: Path, cause: str = "") -> Path:
         (to / "irsa_cli" / FILE).write_text(cause)
         (to / "irsa_cli" / TABLE).unlink()
         rows = json.loads((PROGRAM / TABLE).read_text(encoding="utf-8"))
-        (to / "irsa_cli" / TABLE).write_text(json.dumps([*rows, ROW]))
+        (to / "irsa_cli" / TABLE).write_text(json.dumps({**rows, "pod-no-retries": ROW}))
     return to
 
 

@@ -11,7 +11,7 @@ from irsa_cli.core.doctor.causes.own_token import own_tokens
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account, of_account, restart
 from irsa_cli.core.doctor.facts import Facts, Subject, there
-from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import Group, Judgement, check_of, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.reported import EXPECTED, WRONG
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Pod, variable
@@ -32,7 +32,7 @@ _SEE_REFUSED = "the error of STS may have this cause; see sts-refused"
 _NO_TOKEN, _NO_PROVIDER = "jwt", "provider found"
 
 
-@check_of("session-duration")
+@check_of("session-duration", Group.STS, weight=80)
 def _duration(facts: Facts) -> Judgement:
     role, event = facts.named.annotated_role(), subjects.newest(facts)
     if not event.error or event.seconds is None:
@@ -51,7 +51,7 @@ def _duration(facts: Facts) -> Judgement:
     )
 
 
-@check_of("sts-region")
+@check_of("sts-region", Group.STS, weight=78)
 def _region(facts: Facts) -> Judgement:
     event, region = subjects.newest(facts), facts.cluster.region
     if _is_unexplained(facts, event):
@@ -66,7 +66,7 @@ def _region(facts: Facts) -> Judgement:
     return problem(_FOR_THAT, fix=fix, error=subjects.in_words(event), region=region)
 
 
-@check_of("token-expired")
+@check_of("token-expired", Group.STS, weight=77)
 def _expired(facts: Facts) -> Judgement:
     event = subjects.newest(facts)
     if event.error not in _EXPIRED:
@@ -75,7 +75,7 @@ def _expired(facts: Facts) -> Judgement:
     return problem("the newest call sent an expired token", fix=fix, error=subjects.in_words(event))
 
 
-@check_of("token-malformed")
+@check_of("token-malformed", Group.STS, weight=12)
 def _malformed(facts: Facts) -> Judgement:
     facts.named.users()
     last = subjects.newest(facts)
@@ -86,7 +86,7 @@ def _malformed(facts: Facts) -> Judgement:
     return unknown(_SEE_REFUSED)
 
 
-@check_of("sts-refused")
+@check_of("sts-refused", Group.STS, weight=76)
 def _refused(facts: Facts) -> Judgement:
     pods = {pod.name: pod for pod, _ in subjects.injected_users(facts.named)}
     last = subjects.newest(facts)
@@ -158,7 +158,7 @@ def _is_unexplained(facts: Facts, event: TrailEvent) -> bool:
     return False
 
 
-@check_of("sts-throttled")
+@check_of("sts-throttled", Group.STS, weight=50)
 def _throttled(facts: Facts) -> Judgement:
     last = subjects.newest(facts)
     found = [event for event in subjects.calls(facts) if event.error.startswith(_THROTTLED)]
@@ -168,7 +168,7 @@ def _throttled(facts: Facts) -> Judgement:
     return problem(_FOR_THAT, fix=fix, errors=f"{len(found)}, the newest {subjects.in_words(last)}")
 
 
-@check_of("sts-never-asked")
+@check_of("sts-never-asked", Group.STS, weight=40)
 def _never(facts: Facts) -> Judgement:
     subject, hidden = facts.named, facts.named.events
     if not own_tokens(subject):
@@ -217,7 +217,7 @@ def expected_role(subject: Subject) -> str:
     return ""
 
 
-@check_of(INSIDE)
+@check_of(INSIDE, Group.PODS, weight=26)
 def _inside(facts: Facts) -> Judgement:
     answer, expected = facts.named.inside, expected_role(facts.named)
     if answer is None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from irsa_cli.core.doctor import subjects
 from irsa_cli.core.doctor.commands import in_account, proposed
 from irsa_cli.core.doctor.facts import Facts, known, there
-from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, unknown
+from irsa_cli.core.doctor.finding import Group, Judgement, check_of, hint, ok, problem, some, unknown
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.webhooks import selects
@@ -22,7 +22,7 @@ from irsa_cli.core.values.errors import CannotTell, Unreadable, have
 from irsa_cli.core.values.shown import shown, unspaced
 
 
-@check_of("cluster-unsupported")
+@check_of("cluster-unsupported", Group.CLUSTER, weight=99, of_cluster=True)
 def _unsupported(facts: Facts) -> Judgement:
     cluster = facts.cluster
     if not have(facts.eks).on_outposts:
@@ -32,7 +32,7 @@ def _unsupported(facts: Facts) -> Judgement:
     return problem("local clusters on AWS Outposts do not support IRSA", fix=fix, cluster=cluster.arn)
 
 
-@check_of("issuer-documents")
+@check_of("issuer-documents", Group.CLUSTER, weight=71, of_cluster=True)
 def _documents(facts: Facts) -> Judgement:
     published, issuer = facts.published_keys, facts.cluster.issuer
     if not isinstance(published, Unreadable):
@@ -46,7 +46,7 @@ def _documents(facts: Facts) -> Judgement:
     return problem("STS needs them to verify tokens and gets the same answer", fix=fix, answer=published.why)
 
 
-@check_of("issuer-keys")
+@check_of("issuer-keys", Group.CLUSTER, weight=70, of_cluster=True)
 def _keys(facts: Facts) -> Judgement:
     published, own = have(facts.published_keys), have(facts.cluster_keys)
     if own <= published:
@@ -60,7 +60,7 @@ def _keys(facts: Facts) -> Judgement:
     )
 
 
-@check_of("sts-endpoint-policy")
+@check_of("sts-endpoint-policy", Group.CLUSTER, weight=55, of_cluster=True)
 def _endpoint_policy(facts: Facts) -> Judgement:
     endpoints = some(have(facts.sts_endpoints), "the VPC has no STS endpoint")
     verdicts = [(endpoint.id, _lets_through(endpoint.policy)) for endpoint in endpoints]
@@ -94,13 +94,13 @@ _PROXIES = frozenset({"istio-proxy", "linkerd-proxy", "envoy"})
 _HOLDS = re.compile(r"holdApplicationUntilProxyStarts[\"']?\s*:\s*[\"']?true")
 
 
-@check_of("pod-host-network")
+@check_of("pod-host-network", Group.PODS, weight=15)
 def _host_network(facts: Facts) -> Judgement:
     found = some([pod for pod in facts.named.users() if pod.host_network], "no pod uses hostNetwork")
     return unknown("pods with hostNetwork can use the node's credentials", pods=subjects.pod_names(found))
 
 
-@check_of("node-hop-limit")
+@check_of("node-hop-limit", Group.PODS, weight=14)
 def _hop_limit(facts: Facts) -> Judgement:
     names = some(node_names(facts.named.users()), "no pod runs on an EC2 instance")
     nodes = have(facts.named.nodes)
@@ -120,7 +120,7 @@ def node_names(pods: Iterable[Pod]) -> list[str]:
     return sorted({pod.node for pod in pods if pod.node and not pod.node.startswith("fargate-")})
 
 
-@check_of("pod-mesh")
+@check_of("pod-mesh", Group.PODS, weight=25)
 def _mesh(facts: Facts) -> Judgement:
     users = facts.named.users()
     meshed = [pod for pod in users if any(item.name in _PROXIES for item in pod.containers)]
@@ -139,7 +139,7 @@ def _waits(pod: Pod) -> bool:
     return linkerd == "enabled" or bool(_HOLDS.search(settings))
 
 
-@check_of("pod-network-policy")
+@check_of("pod-network-policy", Group.PODS, weight=26)
 def _network_policy(facts: Facts) -> Judgement:
     pods = facts.named.users()
     policies = have(facts.named.network_policies)
@@ -203,7 +203,7 @@ def _is_needed(facts: Facts) -> bool:
     return needed or have(subject.association) is None
 
 
-@check_of("provider-missing")
+@check_of("provider-missing", Group.CLUSTER, weight=96, of_cluster=True)
 def _missing(facts: Facts) -> Judgement:
     issuer = facts.cluster.issuer
     if _found_at_home(facts):
@@ -221,7 +221,7 @@ def _missing(facts: Facts) -> Judgement:
     return problem(text, fix=fix, issuer=issuer, expected=expected, existing_providers=others)
 
 
-@check_of("provider-account")
+@check_of("provider-account", Group.CLUSTER, weight=96)
 def _other_account(facts: Facts) -> Judgement:
     arn, home = facts.named.role_arn(), facts.cluster.home
     if arn.account == home:
@@ -236,7 +236,7 @@ def _other_account(facts: Facts) -> Judgement:
     return problem(text, fix=fix, role=f"account {arn.account}", cluster=f"account {home}")
 
 
-@check_of("provider-url")
+@check_of("provider-url", Group.CLUSTER, weight=95, of_cluster=True)
 def _url(facts: Facts) -> Judgement:
     if _found_at_home(facts):
         return ok("a provider has exactly this URL")
@@ -248,7 +248,7 @@ def _url(facts: Facts) -> Judgement:
     return problem(text, fix=fix, issuer=facts.cluster.issuer, provider=subjects.listed(found))
 
 
-@check_of("provider-audience")
+@check_of("provider-audience", Group.CLUSTER, weight=93, of_cluster=True)
 def _audience(facts: Facts) -> Judgement:
     if not _is_needed(facts):
         return ok(_UNNEEDED)
@@ -286,7 +286,7 @@ def _add_audience(facts: Facts, audience: str, *, annotated: bool) -> str:
     return proposed(why, audience, line)
 
 
-@check_of("provider-quota")
+@check_of("provider-quota", Group.CLUSTER, weight=60, of_cluster=True)
 def _quota(facts: Facts) -> Judgement:
     if _found_at_home(facts):
         return ok("the provider exists")
@@ -300,7 +300,7 @@ def _quota(facts: Facts) -> Judgement:
     return problem(text, fix=facts.reach.aws("iam list-open-id-connect-providers"), **said)
 
 
-@check_of("provider-thumbprint")
+@check_of("provider-thumbprint", Group.CLUSTER, weight=20, of_cluster=True)
 def _thumbprint(facts: Facts) -> Judgement:
     found = _provider(facts)
     if host_path(facts.cluster.issuer).startswith("oidc.eks."):

@@ -9,7 +9,7 @@ from irsa_cli.core.binding.pod_identity_support import cli_version
 from irsa_cli.core.doctor.causes.own_token import own_volume, stands_before_region
 from irsa_cli.core.doctor.commands import annotate, by_template, edit, restart
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, suspect, unknown
+from irsa_cli.core.doctor.finding import Group, Judgement, check_of, hint, ok, problem, some, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
@@ -32,7 +32,7 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import Unreadable, have
 
 
-@check_of("pod-role-differs")
+@check_of("pod-role-differs", Group.PODS, weight=90)
 def _role(facts: Facts) -> Judgement:
     wanted = facts.named.annotation()
     others = [
@@ -64,7 +64,7 @@ def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
     return stands_before_region(container, ROLE_ENV)
 
 
-@check_of("pod-audience-differs")
+@check_of("pod-audience-differs", Group.PODS, weight=89)
 def _audience(facts: Facts) -> Judgement:
     wanted = audience_of(facts, facts.named)
     pods = {pod.name: pod for pod, _ in injected_users(facts.named)}
@@ -110,7 +110,7 @@ def _token_volumes(pod: Pod) -> set[str]:
     } | {TOKEN_VOLUME}
 
 
-@check_of("pod-env-partial")
+@check_of("pod-env-partial", Group.PODS, weight=89)
 def _partial(facts: Facts) -> Judgement:
     one_only = users_with(facts.named, lambda item: (ROLE_ENV in item.env) != (TOKEN_ENV in item.env))
     wrong = [
@@ -127,7 +127,7 @@ def _partial(facts: Facts) -> Judgement:
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
-@check_of("pod-static-credentials")
+@check_of("pod-static-credentials", Group.PODS, weight=87)
 def _static(facts: Facts) -> Judgement:
     subject, pods = facts.named, facts.named.users()
     found = users_with(subject, lambda item: _has_keys(subject, item))
@@ -173,7 +173,7 @@ def _has_keys(subject: Subject, container: Container) -> bool:
 _ASSUME = re.compile(r"assume", re.IGNORECASE)
 
 
-@check_of("pod-role-twice")
+@check_of("pod-role-twice", Group.PODS, weight=40)
 def _twice(facts: Facts) -> Judgement:
     subject = facts.named
     arn = str(subject.role_arn())
@@ -219,7 +219,7 @@ _READABLE_SINCE = (1, 19)
 _REGIONAL_CLI = (1, 18)
 
 
-@check_of("pod-region")
+@check_of("pod-region", Group.PODS, weight=45)
 def _region(facts: Facts) -> Judgement:
     found = some(_without_region(facts), "all containers have a region")
     if is_admitted(facts, [pod for pod, _ in found]):
@@ -232,7 +232,7 @@ def _without_region(facts: Facts) -> list[tuple[Pod, Container]]:
     return [(pod, item) for pod, item in found if not any(name in item.env for name in _REGIONS)]
 
 
-@check_of("pod-china-region")
+@check_of("pod-china-region", Group.PODS, weight=60)
 def _china(facts: Facts) -> Judgement:
     if facts.cluster.partition != "aws-cn":
         return ok("the cluster is not in China")
@@ -241,7 +241,7 @@ def _china(facts: Facts) -> Judgement:
     return by_template(facts, found, text, expected=f"AWS_DEFAULT_REGION={facts.cluster.region}")
 
 
-@check_of("pod-sts-endpoint")
+@check_of("pod-sts-endpoint", Group.PODS, weight=55)
 def _endpoint(facts: Facts) -> Judgement:
     regional = [pair for pair in injected_users(facts.named) if pair[1].env.get(_WHICH_STS) == "regional"]
     address = "https://sts.amazonaws.com"
@@ -252,7 +252,7 @@ def _endpoint(facts: Facts) -> Judgement:
     return by_template(facts, found, text, endpoint=said, conflict="AWS_STS_REGIONAL_ENDPOINTS=regional")
 
 
-@check_of("sts-global-endpoint")
+@check_of("sts-global-endpoint", Group.PODS, weight=35)
 def _global_endpoint(facts: Facts) -> Judgement:
     annotated = facts.named.existing().annotations.get(STS_REGIONAL_ANNOTATION, "true")
     if annotated != "false":
@@ -286,7 +286,7 @@ def _by_old_sdk(facts: Facts) -> Judgement:
     )
 
 
-@check_of("pod-windows")
+@check_of("pod-windows", Group.PODS, weight=75)
 def _windows(facts: Facts) -> Judgement:
     on_windows = [
         (pod, item)
@@ -301,7 +301,7 @@ def _windows(facts: Facts) -> Judgement:
     return by_template(facts, found, text, file=file, expected=expected)
 
 
-@check_of("pod-token-unreadable")
+@check_of("pod-token-unreadable", Group.PODS, weight=70)
 def _unreadable(facts: Facts) -> Judgement:
     version = re.match(r"(\d+)\.(\d+)", have(facts.eks).version)
     if not version:
@@ -325,7 +325,7 @@ def _unreadable(facts: Facts) -> Judgement:
     )
 
 
-@check_of("sdk-too-old")
+@check_of("sdk-too-old", Group.PODS, weight=65)
 def _sdk(facts: Facts) -> Judgement:
     found = injected_users(facts.named)
     versions = {item.image: cli_version(item) for _, item in found}

@@ -99,7 +99,7 @@ def stands_before_region(container: Container, variable: str) -> bool:
     return any(names.index(name) > names.index(variable) for name in added)
 
 
-@finding.check_of("pod-own-token")
+@finding.check_of("pod-own-token", finding.Group.PODS, weight=88)
 def _own_token(facts: Facts) -> finding.Judgement:
     have(facts.named.pods)
     if hidden := hidden_tokens(facts):
@@ -165,7 +165,7 @@ def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
     return commands.rewrite_trust(facts, role, document, why)
 
 
-@finding.check_of("pod-token-volume")
+@finding.check_of("pod-token-volume", finding.Group.PODS, weight=88)
 def _volume(facts: Facts) -> finding.Judgement:
     lacking = [(pod, item) for pod, item in subjects.injected_users(facts.named) if not _has_token(pod, item)]
     found = finding.some(lacking, "the token file is mounted")
@@ -182,7 +182,7 @@ def _has_token(pod: Pod, container: Container) -> bool:
     return file is None or token_at(pod, container, file) is not None
 
 
-@finding.check_of("pod-token-kept")
+@finding.check_of("pod-token-kept", finding.Group.PODS, weight=76)
 def _kept(facts: Facts) -> finding.Judgement:
     kept = [(pod, item) for pod, item in subjects.injected_users(facts.named) if _is_kept(pod, item)]
     found = finding.some(kept, "no token file is mounted by subPath")
@@ -234,7 +234,7 @@ def _refused(said: tuple[Said, ...], fine: str, chain: Chain) -> str:
     return reasons
 
 
-@finding.check_of("chain-permission")
+@finding.check_of("chain-permission", finding.Group.SERVICE_ACCOUNT, weight=80)
 def _permission(facts: Facts) -> finding.Judgement:
     chain = _chain(facts)
     role = have(facts.named.role)
@@ -248,7 +248,7 @@ def _permission(facts: Facts) -> finding.Judgement:
     return finding.problem(text, fix=fix, target=chain.target_arn, why=why)
 
 
-@finding.check_of("chain-external-id")
+@finding.check_of("chain-external-id", finding.Group.SERVICE_ACCOUNT, weight=79)
 def _external_id(facts: Facts) -> finding.Judgement:
     chain = _chain(facts)
     target = have(facts.named.chain_target)
@@ -275,7 +275,7 @@ def _fitting(chain: Chain, target: Role) -> Iterator[str]:
                 yield value
 
 
-@finding.check_of("chain-trust")
+@finding.check_of("chain-trust", finding.Group.SERVICE_ACCOUNT, weight=78)
 def _trust(facts: Facts) -> finding.Judgement:
     chain = _chain(facts)
     target = have(facts.named.chain_target)
@@ -293,7 +293,7 @@ def _trust(facts: Facts) -> finding.Judgement:
     return finding.problem(text, fix=fix, target=chain.target_arn, why=why)
 
 
-@finding.check_of("chain-session")
+@finding.check_of("chain-session", finding.Group.PODS, weight=45)
 def _session(facts: Facts) -> finding.Judgement:
     chain = _chain(facts)
     text = have(facts.named.aws_config)
@@ -323,7 +323,7 @@ def _update(facts: Facts, flags: str, chain: Chain) -> str:
     return commands.of_account(facts, "update-sa", facts.named, flags + way)
 
 
-@finding.check_of("chain-pod")
+@finding.check_of("chain-pod", finding.Group.PODS, weight=46)
 def _pods(facts: Facts) -> finding.Judgement:
     have(facts.named.account)
     name = finding.some(subjects.config_map_of(facts.named), "irsa did not write an AWS configuration for it")

@@ -12,7 +12,17 @@ from irsa_cli.core.binding.pod_identity_support import runs_without
 from irsa_cli.core.doctor import commands, subjects
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation, known, there
-from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, ok, problem, some, suspect, unknown
+from irsa_cli.core.doctor.finding import (
+    Decided,
+    Group,
+    Judgement,
+    check_of,
+    ok,
+    problem,
+    some,
+    suspect,
+    unknown,
+)
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import AGENT, Pod
 from irsa_cli.core.policies.policy import Document
@@ -46,7 +56,7 @@ def association_of(facts: Facts) -> Association:
     return association
 
 
-@check_of("pod-identity-trust")
+@check_of("pod-identity-trust", Group.WEBHOOK, weight=60)
 def _trust(facts: Facts) -> Judgement:
     association = association_of(facts)
     role = have(facts.named.association_role)
@@ -90,7 +100,7 @@ def _judged(facts: Facts, role: Role, said: tuple[Said, ...], wanted: Document) 
     return ok("its trust policy allows the required actions", role=role.arn)
 
 
-@check_of("pod-identity-target")
+@check_of("pod-identity-target", Group.WEBHOOK, weight=58)
 def _target(facts: Facts) -> Judgement:
     association = association_of(facts)
     arn = some(association.target_role_arn, "the association has no target role")
@@ -109,7 +119,7 @@ def _target(facts: Facts) -> Judgement:
     return _judged(facts, role, said_to_role(role.trust, *of, tagged=tagged), wanted)
 
 
-@check_of("pod-identity-agent")
+@check_of("pod-identity-agent", Group.WEBHOOK, weight=59)
 def _agent(facts: Facts) -> Judgement:
     association_of(facts)
     if have(facts.named.agent):
@@ -121,7 +131,7 @@ def _agent(facts: Facts) -> Judgement:
     )
 
 
-@check_of("pod-identity-endpoint")
+@check_of("pod-identity-endpoint", Group.WEBHOOK, weight=24)
 def _endpoint(facts: Facts) -> Judgement:
     association_of(facts)
     if have(facts.named.auth_endpoints):
@@ -131,7 +141,7 @@ def _endpoint(facts: Facts) -> Judgement:
     return unknown("the VPC has an endpoint for STS but none for eks-auth; it may have internet access")
 
 
-@check_of("pod-identity-platform")
+@check_of("pod-identity-platform", Group.PODS, weight=61)
 def _platform(facts: Facts) -> Judgement:
     association = association_of(facts)
     users = facts.named.users()
@@ -151,7 +161,7 @@ def _platform(facts: Facts) -> Judgement:
     )
 
 
-@check_of("pod-older-than-association")
+@check_of("pod-older-than-association", Group.PODS, weight=62)
 def _older(facts: Facts) -> Judgement:
     made = _created(association_of(facts))
     users = [pod for pod in facts.named.users() if has_nothing(pod) and not subjects.opted_out(pod)]
@@ -167,7 +177,7 @@ def _created(association: Association) -> datetime:
     return there(association.created, "EKS did not return when the association was created")
 
 
-@check_of("pod-identity-gone")
+@check_of("pod-identity-gone", Group.PODS, weight=92)
 def _gone(facts: Facts) -> Judgement:
     if have(facts.named.association) is not None:
         return ok("its association exists")
@@ -204,7 +214,7 @@ def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
     )
 
 
-@check_of("pod-identity-other-name")
+@check_of("pod-identity-other-name", Group.SERVICE_ACCOUNT, weight=98)
 def _other_name(facts: Facts) -> Judgement:
     subject = facts.named
     account = subject.existing()
@@ -251,7 +261,7 @@ UNTIL_KNOWN = timedelta(minutes=2)
 TOO_NEW = "the association is new, and the webhook may not know of it yet"
 
 
-@check_of("pod-identity-agent-down")
+@check_of("pod-identity-agent-down", Group.WEBHOOK, weight=63)
 def _agent_down(facts: Facts) -> Judgement:
     subject = facts.named
     association_of(facts)
@@ -296,7 +306,7 @@ def _states(agents: Iterable[Pod]) -> str:
     return subjects.listed(f"{pod.name}: {state(pod)}" for pod in agents)
 
 
-@check_of("pod-identity-missed")
+@check_of("pod-identity-missed", Group.PODS, weight=61)
 def _missed_association(facts: Facts) -> Judgement:
     association = association_of(facts)
     made = _created(association)

@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from irsa_cli.core.doctor import commands, subjects
 from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, Flaw, flaws_of, other_roles, require_admitted
 from irsa_cli.core.doctor.facts import Facts, known
-from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem, some, unknown
+from irsa_cli.core.doctor.finding import Group, Judgement, check_of, ok, problem, some, unknown
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Role
@@ -34,7 +34,7 @@ _SPREADING = timedelta(seconds=60)
 """For how long IAM may still be spreading what is new; public reports measure 2 to 60 seconds."""
 
 
-@check_of("role-new")
+@check_of("role-new", Group.ROLE, weight=30)
 def _new(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     if role.created is None:
@@ -45,7 +45,7 @@ def _new(facts: Facts) -> Judgement:
     return ok("the role is old enough", created=role.created.isoformat())
 
 
-@check_of("role-incomplete")
+@check_of("role-incomplete", Group.ROLE, weight=99)
 def _incomplete(facts: Facts) -> Judgement:
     role, life = _under_way(facts)
     if life.is_over:
@@ -67,7 +67,7 @@ def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
     return role, lifecycle.of(role.tags, named=True, recorded=ended)
 
 
-@check_of("permissions-boundary")
+@check_of("permissions-boundary", Group.ROLE, weight=50)
 def _boundary(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     boundary = some(role.boundary, "the role has no permissions boundary")
@@ -108,7 +108,7 @@ def overlap(one: str, other: str) -> bool:
     return (one[0] == other[0] or "?" in (one[0], other[0])) and overlap(one[1:], other[1:])
 
 
-@check_of("role-without-permissions")
+@check_of("role-without-permissions", Group.ROLE, weight=10)
 def _permissions(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     if have(role.policies):
@@ -117,7 +117,7 @@ def _permissions(facts: Facts) -> Judgement:
     return unknown("the role has no policies; only resource policies can give it permissions", role=role.arn)
 
 
-@check_of("organization-policy")
+@check_of("organization-policy", Group.ROLE, weight=35)
 def _organization(facts: Facts) -> Judgement:
     subject, role = facts.named, facts.named.annotated_role()
     require_admitted(facts)
@@ -133,7 +133,7 @@ def _organization(facts: Facts) -> Judgement:
     return unknown(text, last=denied[0])
 
 
-@check_of("role-wide-trust")
+@check_of("role-wide-trust", Group.ROLE, weight=5)
 def _wide(facts: Facts) -> Judgement:
     subject, role = facts.named, facts.named.annotated_role()
     # Whom the trust lets in is known without the policies; how much that matters is not.
@@ -151,23 +151,23 @@ def _wide(facts: Facts) -> Judgement:
     )
 
 
-TRUST_CAUSES = (
-    "trust-principal",
-    "trust-old-cluster",
-    "trust-other-cluster",
-    "trust-provider-arn",
-    "trust-action",
-    "trust-key-https",
-    "trust-key",
-    "trust-wildcard",
-    "trust-whitespace",
-    "trust-generated-name",
-    "trust-subject",
-    "trust-audience",
-    "trust-condition",
-    "trust-deny",
-)
-"""Each is a flaw in `clues.trust_flaws`."""
+TRUST_CAUSES = {
+    "trust-principal": 89,
+    "trust-old-cluster": 89,
+    "trust-other-cluster": 88,
+    "trust-provider-arn": 88,
+    "trust-action": 88,
+    "trust-key-https": 88,
+    "trust-key": 87,
+    "trust-wildcard": 87,
+    "trust-whitespace": 87,
+    "trust-generated-name": 86,
+    "trust-subject": 86,
+    "trust-audience": 86,
+    "trust-condition": 85,
+    "trust-deny": 89,
+}
+"""The weight of each flaw in `clues.trust_flaws`, each of which is a cause."""
 
 
 def _check(identifier: str, facts: Facts) -> Judgement:
@@ -239,11 +239,11 @@ def _look(facts: Facts, role: Role) -> str:
     return commands.in_account(facts, role.account, command)
 
 
-for _identifier in TRUST_CAUSES:
-    check_of(_identifier)(partial(_check, _identifier))
+for _identifier, _weight in TRUST_CAUSES.items():
+    check_of(_identifier, Group.ROLE, _weight)(partial(_check, _identifier))
 
 
-@check_of("trust-quota")
+@check_of("trust-quota", Group.ROLE, weight=40)
 def _quota(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     limit = trust_limit(facts)

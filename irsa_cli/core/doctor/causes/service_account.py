@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from importlib.resources import files
 
 from irsa_cli.core.doctor import finding
+from irsa_cli.core.doctor.clues.refusals import CALLING, REFUSALS
 from irsa_cli.core.doctor.clues.usage import (
     has_role,
     idle,
@@ -47,7 +46,7 @@ from irsa_cli.core.values.cluster import Reach
 from irsa_cli.core.values.errors import CannotTell, Unreadable, have
 
 
-@finding.check_of("service-account-missing")
+@finding.check_of("service-account-missing", finding.Group.SERVICE_ACCOUNT, weight=98)
 def _missing(facts: Facts) -> finding.Judgement:
     subject = facts.named
     if have(subject.account) is not None:
@@ -73,7 +72,7 @@ def _elsewhere(accounts: tuple[ServiceAccount, ...], subject: Subject) -> list[S
     return [item for item in found if ROLE_ARN_ANNOTATION in item.annotations]
 
 
-@finding.check_of("service-account-namespace")
+@finding.check_of("service-account-namespace", finding.Group.SERVICE_ACCOUNT, weight=98)
 def _namespace(facts: Facts) -> finding.Judgement:
     subject = facts.named
     if have(subject.account) is not None:
@@ -88,7 +87,7 @@ def _namespace(facts: Facts) -> finding.Judgement:
     )
 
 
-@finding.check_of("service-account-renamed")
+@finding.check_of("service-account-renamed", finding.Group.SERVICE_ACCOUNT, weight=97)
 def _renamed(facts: Facts) -> finding.Judgement:
     subject = facts.named
     subject.existing()
@@ -108,7 +107,7 @@ def _renamed(facts: Facts) -> finding.Judgement:
     )
 
 
-@finding.check_of("pod-service-account")
+@finding.check_of("pod-service-account", finding.Group.PODS, weight=93)
 def _service_account(facts: Facts) -> finding.Judgement:
     subject = facts.named
     with_role = has_role(subject.existing())
@@ -184,7 +183,7 @@ def _set_account(facts: Facts, namespace: str, kind: str, name: str, *, certain:
     return command if certain else question(f"{kind} {name} needs the role of {facts.named.name}", command)
 
 
-@finding.check_of("run-at-work")
+@finding.check_of("run-at-work", finding.Group.SERVICE_ACCOUNT, weight=25)
 def _at_work(facts: Facts) -> finding.Judgement:
     seen = have(facts.named.lock)
     if seen is None or not seen.state.holder:
@@ -204,13 +203,6 @@ _MISSING = re.compile(
     r"service account \S+: serviceaccount \"([a-z0-9.-]+)\" not found"
     r"|service account [a-z0-9.-]+/([a-z0-9.-]+) was not found"
 )
-_REASONS: Mapping[str, Mapping[str, str]] = json.loads(
-    (files("irsa_cli.core.doctor") / "data" / "refusals.json").read_text(encoding="utf-8")
-)
-"""The API server's words, their meaning, and the command of kubectl that shows it; without one, irsa proposes
-to edit the template. `sidecar`: it has taken the template, so somebody dropped restartPolicy after that.
-`constraint` is OpenShift's, `policy` that of Kubernetes before 1.25."""
-_CALLING = re.compile(_REASONS["calling"]["words"])
 
 
 def can_decide(facts: Facts) -> bool:
@@ -223,7 +215,7 @@ def can_decide(facts: Facts) -> bool:
     return not any(pod.phase == "Running" and has_identity(pod) for pod in subject.known_users())
 
 
-@finding.check_of("pod-not-created")
+@finding.check_of("pod-not-created", finding.Group.PODS, weight=95)
 def _uncreated(facts: Facts) -> finding.Judgement:
     subject = facts.named
     subject.existing()
@@ -279,7 +271,7 @@ def _is_of_name(item: RefusedPod, name: str) -> bool:
 
 def _leave_to_others(facts: Facts, item: RefusedPod) -> None:
     """Raises `CannotTell` where the webhook of the identities itself fails, which is a cause of its own."""
-    calling, probe, account = _CALLING.search(item.why), facts.named.probe, facts.named.account
+    calling, probe, account = CALLING.search(item.why), facts.named.probe, facts.named.account
     if not calling or not isinstance(probe, Unreadable) or calling[0] not in probe.why:
         return
     ours = any(webhook.name == calling[1] for webhook in known(facts.webhooks))
@@ -302,11 +294,10 @@ def _reason(facts: Facts, item: RefusedPod) -> tuple[str, str]:
         again = f"rollout restart {kind.lower()}/{shlex.quote(name)}"
         fix = reach.kubectl(again, item.namespace) if kind in ROLLED else _events(reach, item)
         return "the ServiceAccount did not exist at that time; it exists now", fix
-    for row in _REASONS.values():
-        if found := re.search(row["words"], why):
-            names, namespace = map(shlex.quote, found.groups()), shlex.quote(item.namespace)
-            shown = reach.kubectl(row.get("command", "").format(*names, namespace=namespace))
-            return row["text"].format(*found.groups()), shown if "command" in row else change
+    for refusal in REFUSALS:
+        if message := refusal.words.search(why):
+            command = refusal.command(message, item.namespace)
+            return refusal.meaning.format(*message.groups()), reach.kubectl(command) if command else change
     return "see the API server's message", _events(reach, item)
 
 
@@ -330,7 +321,7 @@ def _events(reach: Reach, item: RefusedPod) -> str:
 NO_RUNNING_POD = "pod-unseen"
 
 
-@finding.check_of(NO_RUNNING_POD)
+@finding.check_of(NO_RUNNING_POD, finding.Group.PODS, weight=34)
 def _seen(facts: Facts) -> finding.Judgement:
     facts.named.existing()
     try:

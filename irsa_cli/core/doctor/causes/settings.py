@@ -20,7 +20,7 @@ from irsa_cli.core.binding.pod_identity_support import (
 from irsa_cli.core.doctor import subjects
 from irsa_cli.core.doctor.commands import by_template, edit
 from irsa_cli.core.doctor.facts import Facts, there
-from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, suspect, unknown
+from irsa_cli.core.doctor.finding import Group, Judgement, check_of, hint, ok, problem, some, suspect, unknown
 from irsa_cli.core.objects.kinds import HIDDEN, Container, Pod, variable
 from irsa_cli.core.values.errors import have
 from irsa_cli.core.values.shown import shown
@@ -47,7 +47,7 @@ def given(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Co
     )
 
 
-@check_of("pod-profile")
+@check_of("pod-profile", Group.PODS, weight=44)
 def _profile(facts: Facts) -> Judgement:
     named = given(facts, lambda item: any(map(item.env.is_set, _PROFILES)))
     fine = "containers use the profile that irsa wrote" if named else "no container selects a profile"
@@ -59,7 +59,7 @@ def _profile(facts: Facts) -> Judgement:
     )
 
 
-@check_of("pod-credentials-file")
+@check_of("pod-credentials-file", Group.PODS, weight=43)
 def _credentials_file(facts: Facts) -> Judgement:
     if found := given(facts, lambda item: item.env.get(_FILE, "") not in ("", _NOTHING)):
         say = unless_admitted(facts, found)
@@ -92,7 +92,7 @@ def unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callabl
     return unknown if subjects.is_admitted(facts, [pod for pod, _ in found]) else suspect
 
 
-@check_of("pod-endpoint")
+@check_of("pod-endpoint", Group.PODS, weight=56)
 def _endpoint(facts: Facts) -> Judgement:
     found = given(facts, lambda item: _leads(item) == _AWAY)
     if found:
@@ -146,7 +146,7 @@ def _host(address: str) -> str:
         return ""
 
 
-@check_of("pod-old-annotation")
+@check_of("pod-old-annotation", Group.PODS, weight=42)
 def _kube2iam(facts: Facts) -> Judgement:
     bare = [pod for pod in facts.named.users() if _KUBE2IAM in pod.annotations and subjects.is_bare(pod)]
     found = some(bare, "no pod without an identity has another role annotation")
@@ -161,7 +161,7 @@ def _of_pod_identity(facts: Facts) -> list[tuple[Pod, Container]]:
     return there(found, "none of its containers has EKS Pod Identity credentials")
 
 
-@check_of("pod-identity-proxy")
+@check_of("pod-identity-proxy", Group.PODS, weight=60)
 def _proxy(facts: Facts) -> Judgement:
     proxied = [(pod, item) for pod, item in _of_pod_identity(facts) if is_proxied(item) is not False]
     found = some(proxied, "no container calls the EKS Pod Identity agent through a proxy")
@@ -172,7 +172,7 @@ def _proxy(facts: Facts) -> Judgement:
     return by_template(facts, sure, text, no_proxy=no_proxy(sure[0][1]) or "none")
 
 
-@check_of("pod-identity-sdk")
+@check_of("pod-identity-sdk", Group.PODS, weight=59)
 def _sdk(facts: Facts) -> Judgement:
     found = _of_pod_identity(facts)
     old = [(pod, item) for pod, item in found if has_old_cli(item)]
@@ -212,7 +212,7 @@ def _region(container: Container) -> str:
     return _text(container, _REGION) or _text(container, _DEFAULT)
 
 
-@check_of("pod-setting")
+@check_of("pod-setting", Group.PODS, weight=57)
 def _setting(facts: Facts) -> Judgement:
     found = given(facts, lambda item: any(_flaws(facts, item)) or any(map(item.env.is_set, _OPAQUE)))
     found = [(pod, item) for pod, item in found if not subjects.is_admitted(facts, [pod])]
@@ -261,7 +261,7 @@ def _flaws(facts: Facts, container: Container) -> Iterator[tuple[bool, str, str]
         yield sure, text, f"{_FIPS}={fips or '(not read)'} in {region or 'an unknown region'}"
 
 
-@check_of("pod-sts-proxy")
+@check_of("pod-sts-proxy", Group.PODS, weight=41)
 def _sts_proxy(facts: Facts) -> Judgement:
     proxied = given(facts, lambda item: subjects.injected(item) and _is_proxied(facts, item))
     found = some(proxied, "no container calls STS through a proxy")

@@ -8,7 +8,7 @@ from functools import partial
 from irsa_cli.core.doctor import commands, subjects
 from irsa_cli.core.doctor.causes.pod_identity import TOO_NEW, UNTIL_KNOWN, serves_pod_identity, was_associated
 from irsa_cli.core.doctor.facts import Facts, there
-from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, suspect, unknown
+from irsa_cli.core.doctor.finding import Group, Judgement, check_of, hint, ok, problem, some, suspect, unknown
 from irsa_cli.core.objects.aws import Association, Role
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
@@ -19,7 +19,7 @@ from irsa_cli.core.values.errors import CannotTell, Unreadable, have
 from irsa_cli.core.values.shown import shown
 
 
-@check_of("webhook-missing")
+@check_of("webhook-missing", Group.WEBHOOK, weight=92, of_cluster=True)
 def _missing(facts: Facts) -> Judgement:
     subject = facts.subject
     if subject is not None and isinstance(subject.probe, Pod) and subjects.is_injected(subject.probe):
@@ -34,7 +34,7 @@ def _missing(facts: Facts) -> Judgement:
     return problem(text, fix=fix, expected="pod-identity-webhook", found="none")
 
 
-@check_of("webhook-namespace")
+@check_of("webhook-namespace", Group.WEBHOOK, weight=91)
 def _namespace(facts: Facts) -> Judgement:
     configuration, wanted = subjects.excluding(facts, facts.named)
     some(configuration, "the webhook handles pods in this namespace")
@@ -47,7 +47,7 @@ def _namespace(facts: Facts) -> Judgement:
     )
 
 
-@check_of("webhook-failing")
+@check_of("webhook-failing", Group.WEBHOOK, weight=90)
 def _failing(facts: Facts) -> Judgement:
     subject = facts.named
     if isinstance(subject.probe, Pod) and (
@@ -90,7 +90,7 @@ def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
     return problem(text, fix=commands.webhook_shown(facts, item.configuration), **said)
 
 
-@check_of("webhook-prefix")
+@check_of("webhook-prefix", Group.WEBHOOK, weight=91)
 def _prefix(facts: Facts) -> Judgement:
     value = facts.named.effective_annotation()
     key = f"{subjects.foreign_prefix(facts)}/role-arn"
@@ -101,7 +101,7 @@ def _prefix(facts: Facts) -> Judgement:
     return problem(text, fix=fix, annotation=ROLE_ARN_ANNOTATION, expected=key)
 
 
-@check_of("pod-identity-association")
+@check_of("pod-identity-association", Group.WEBHOOK, weight=90)
 def _association(facts: Facts) -> Judgement:
     subject, found = facts.named, facts.named.association
     if isinstance(found, Unreadable):
@@ -150,7 +150,7 @@ def _keep_one(facts: Facts, association: Association) -> str:
     return "\n".join((*first, f"# or, for {shown(said)}:", commands.commented(other)))
 
 
-@check_of("webhook-objects")
+@check_of("webhook-objects", Group.WEBHOOK, weight=90)
 def _objects(facts: Facts) -> Judgement:
     pods = some(subjects.bare(facts, "webhook-objects"), "the webhook's objectSelector matches all pods")
     item = subjects.webhooks_of(facts)[0]
@@ -163,27 +163,26 @@ def _objects(facts: Facts) -> Judgement:
 
 
 _GIVEN_LATER = {
-    "pod-older-than-annotation": "they have no web identity; new pods would get one",
-    "pod-older-than-webhook": "they have no web identity and are older than the webhook",
-    "pod-missed": "they were created after the annotation; new pods would get a web identity",
+    "pod-older-than-annotation": (90, "they have no web identity; new pods would get one"),
+    "pod-older-than-webhook": (89, "they have no web identity and are older than the webhook"),
+    "pod-missed": (88, "they were created after the annotation; new pods would get a web identity"),
 }
+"""Causes that a restart corrects: the weight, and what is said of the pods."""
 
 
-def _bare(identifier: str, facts: Facts) -> Judgement:
+def _bare(identifier: str, reason: str, facts: Facts) -> Judgement:
     pods = some(subjects.bare(facts, identifier), "no pod is without a web identity for this reason")
     annotated, expected = facts.named.existing().annotated, "AWS_ROLE_ARN in their environment"
     if annotated and identifier == "pod-older-than-annotation":
         expected = f"created after {annotated.isoformat()}"
-    return commands.by_restart(
-        facts, pods, _GIVEN_LATER[identifier], started=subjects.starts(pods), expected=expected
-    )
+    return commands.by_restart(facts, pods, reason, started=subjects.starts(pods), expected=expected)
 
 
-for _identifier in _GIVEN_LATER:
-    check_of(_identifier)(partial(_bare, _identifier))
+for _identifier, (_weight, _reason) in _GIVEN_LATER.items():
+    check_of(_identifier, Group.PODS, _weight)(partial(_bare, _identifier, _reason))
 
 
-@check_of("pod-opted-out")
+@check_of("pod-opted-out", Group.PODS, weight=91)
 def _opt_out(facts: Facts) -> Judgement:
     subject = facts.named
     subject.annotation()
@@ -210,7 +209,7 @@ _MESHES = (
 """Containers of service meshes, which don't call AWS with the pod's role."""
 
 
-@check_of("pod-container-missed")
+@check_of("pod-container-missed", Group.PODS, weight=27)
 def _left_out(facts: Facts) -> Judgement:
     subject = facts.named
     with_identity = [pod for pod in subject.users() if subjects.has_identity(pod)]
