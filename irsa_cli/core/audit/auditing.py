@@ -18,6 +18,7 @@ from irsa_cli.core.rbac.becoming import Becoming, InKubernetes, becoming_of, in_
 from irsa_cli.core.rbac.evaluation import MASTERS
 from irsa_cli.core.rbac.objects import BROAD, RbacSubject, is_control_plane
 from irsa_cli.core.rbac.principals import Principal
+from irsa_cli.core.trust.rules.accounts import OpenBinding, open_to_everybody
 from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.rule import ORDER, RULES, SHOWN, Area, Risk, risk, some
 from irsa_cli.core.values.errors import Unreadable
@@ -90,12 +91,15 @@ class InCluster:
                 if found:
                     best = min(found, key=lambda it: it.place)
                     names = sorted(goal.account for goal in best.goals)
-                    reason = (
-                        f"allows {' and '.join(str(step.taker.subject) for step in found)} to act as"
-                        f" {some(names)} ({best.act.right})"
+                    subject = OpenBinding(
+                        str(binding),
+                        [str(step.taker.subject) for step in found],
+                        some(names),
+                        str(best.act.right),
+                        (f"{binding.role}", *(f"{name} can be used" for name in names[:SHOWN])),
+                        takers.cluster.name,
                     )
-                    evidence = (f"{binding.role}", *(f"{name} can be used" for name in names[:SHOWN]))
-                    yield self._risk(takers, "everybody-may-become", str(binding), reason, evidence, best)
+                    yield open_to_everybody(subject).behind(self.trusts.worst([best.goals[0].role]))
 
     def _others(self, takers: Takers) -> Iterator[Risk]:
         best: dict[RbacSubject, TakerStep] = {}
@@ -141,15 +145,9 @@ class InCluster:
             found = () if subject.kind == "IAM" else self._behind(takers, each)[0]
             named.append(f"{subject} ({some([it.arn for it in found])})" if found else str(subject))
             evidence += [f"{subject} is {it.arn} ({it.by})" for it in found]
-        item = self._risk(takers, "powerful-service-account", some(named), reason, tuple(evidence), step)
-        return less_sure(item, step.depends_on)
-
-    def _risk(
-        self, takers: Takers, rule: str, who: str, reason: str, evidence: tuple[str, ...], step: TakerStep
-    ) -> Risk:
-        arn, name = step.goals[0].role, takers.cluster.name
-        item = risk(RULES[rule], f"{who} of cluster {name}", reason, cluster=name, evidence=evidence)
-        return item.behind(self.trusts.worst([arn]))
+        rule, name = RULES["powerful-service-account"], takers.cluster.name
+        item = risk(rule, f"{some(named)} of cluster {name}", reason, cluster=name, evidence=tuple(evidence))
+        return less_sure(item.behind(self.trusts.worst([step.goals[0].role])), step.depends_on)
 
 
 def _is_everybody(step: TakerStep) -> bool:

@@ -8,24 +8,29 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 
-from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate
+from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, AuditedCluster, Estate
 from irsa_cli.core.audit.reach import DEPTH, Reachable, size_of
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import By, Hop, policies_of
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
-from irsa_cli.core.policies.statements import allowing, does, name_of, place_of, principals, trusted_providers
-from irsa_cli.core.trust.assuming import SERVICE, actions
+from irsa_cli.core.policies.statements import allowing, name_of, place_of, principals, trusted_providers
 from irsa_cli.core.trust.owned_statements import for_service
+from irsa_cli.core.trust.rules.accounts import (
+    OF_CLUSTERS,
+    DeclaredAccount,
+    DeclaredAssociation,
+    association_refused,
+)
 from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods
 from irsa_cli.core.trust.rules.power import ASSUME, Power, PowerLevel
-from irsa_cli.core.trust.rules.rule import RULES, Risk, Rule, Severity, risk, some
+from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk, some
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
 from irsa_cli.core.trust.trust_policy import read_statement
-from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, check_role, issuer_of
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, Arn, is_role, issuer_of
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput, Unreadable
+from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.shown import plural
 
 Chain = tuple[Hop, ...]
@@ -171,23 +176,49 @@ class Declared:
         if isinstance(cluster.accounts, Unreadable):
             return
         associations = () if isinstance(cluster.associations, Unreadable) else cluster.associations
-        taken = {item.full_name: item for item in associations}
+        by_account = {association.full_name: association for association in associations}
         admitted = self._admitted(cluster)
         for account in cluster.annotated:
-            yield from self._annotated(cluster, account, admitted)
-            if (over := taken.get(account.full_name)) is not None and over.role_arn != account.role_arn:
-                other = over.role_arn or "another role, which was not read"
-                reason = f"is annotated with {account.role_arn}, but its association uses {other}"
-                found = self._risk(RULES["shadowed-by-pod-identity"], cluster, account, reason)
-                yield replace(found, evidence=(f"association {over.id}",))
-        for item in associations:
-            role = self.estate.roles_by_arn.get(item.role_arn)
-            if role is not None and (action := refused(role.trust, tagged=False)):
-                reason = f"has association {item.id}, but {role.arn} does not allow EKS {action}"
-                named = AuditedAccount(item.namespace, item.name, item.role_arn)
-                yield self._risk(RULES["association-refused"], cluster, named, reason)
+            subject = self._declared(cluster, account, admitted, by_account.get(account.full_name))
+            for check in OF_CLUSTERS:
+                yield from check(subject)
+        for association in associations:
+            yield from association_refused(self._association(cluster, association))
         if cluster.accounts and not isinstance(cluster.associations, Unreadable):
-            yield from self._without(cluster, {*taken})
+            yield from self._without(cluster, {*by_account})
+
+    def _association(self, cluster: AuditedCluster, association: AuditedAssociation) -> DeclaredAssociation:
+        """An association of a cluster as the subject of rules."""
+        role = self.estate.roles_by_arn.get(association.role_arn)
+        return DeclaredAssociation(
+            association.namespace,
+            association.name,
+            association.role_arn,
+            association.id,
+            cluster.name,
+            trust=None if role is None else role.trust,
+        )
+
+    def _declared(
+        self,
+        cluster: AuditedCluster,
+        account: AuditedAccount,
+        admitted: Mapping[tuple[str, str], frozenset[str]],
+        association: AuditedAssociation | None,
+    ) -> DeclaredAccount:
+        """A ServiceAccount of a cluster as the subject of rules; roles of other accounts are unknown."""
+        subject = DeclaredAccount(account.namespace, account.name, account.role_arn, cluster.name)
+        if association is not None and association.role_arn != account.role_arn:
+            subject = replace(subject, association=self._association(cluster, association))
+        if not is_role(account.role_arn) or Arn.parse(account.role_arn).account not in self.estate.accounts:
+            return subject
+        role = self.estate.roles_by_arn.get(account.role_arn)
+        if role is None:
+            return replace(subject, exists=False)
+        if not cluster.issuer or size_of(role) > LARGEST:
+            return replace(subject, exists=True)
+        audiences = admitted.get((account.full_name, account.role_arn), frozenset())
+        return replace(subject, exists=True, trusted=account.audience in audiences)
 
     def _admitted(self, cluster: AuditedCluster) -> dict[tuple[str, str], frozenset[str]]:
         """The audiences with which a ServiceAccount can assume a role, by ServiceAccount and role."""
@@ -199,32 +230,6 @@ class Declared:
                     for name in way.accounts & annotated:
                         found[name, arn] = found.get((name, arn), frozenset()) | {*way.audiences}
         return found
-
-    def _annotated(
-        self,
-        cluster: AuditedCluster,
-        account: AuditedAccount,
-        admitted: dict[tuple[str, str], frozenset[str]],
-    ) -> Iterator[Risk]:
-        try:
-            check_role(account.role_arn)
-        except InvalidInput as error:
-            reason = f"has a wrong annotation: {error.message}"
-            yield replace(self._risk(RULES["annotation-no-role"], cluster, account, reason), role="")
-            return
-        parts = account.role_arn.split(":")
-        if len(parts) < 6 or parts[4] not in self.estate.accounts:
-            return
-        role = self.estate.roles_by_arn.get(account.role_arn)
-        if role is None:
-            reason = f"is annotated with {account.role_arn}, which does not exist"
-            yield self._risk(RULES["role-gone"], cluster, account, reason)
-            return
-        if not cluster.issuer or size_of(role) > LARGEST:
-            return
-        if account.audience not in admitted.get((account.full_name, account.role_arn), ()):
-            reason = f"is annotated with {account.role_arn}, which does not trust it"
-            yield self._risk(RULES["annotated-refused"], cluster, account, reason)
 
     def _without(self, cluster: AuditedCluster, associated: set[str]) -> Iterator[Risk]:
         """One risk for all ServiceAccounts whose pods have only the node's role."""
@@ -240,11 +245,6 @@ class Declared:
             pods = plural(sum(cluster.pods[name] for name in bare), "pod")
             reason = f"runs {pods} without an IAM role, of {some(bare)}"
             yield risk(RULES["node-role-fallback"], f"cluster {cluster.name}", reason, cluster=cluster.name)
-
-    def _risk(self, rule: Rule, cluster: AuditedCluster, account: AuditedAccount, reason: str) -> Risk:
-        name, about = account.full_name, {"cluster": cluster.name, "account": account.full_name}
-        who = f"ServiceAccount {name} of cluster {cluster.name}"
-        return risk(rule, who, reason, role=account.role_arn, **about)
 
     def _gone(self, role: BoundRole) -> Iterator[Risk]:
         """The risks of a role's subjects that are not existing ServiceAccounts."""
@@ -331,14 +331,3 @@ class Declared:
             return
         last = f"last used on {role.last_used:%Y-%m-%d}" if role.last_used else "not used in 400 days"
         yield risk(RULES["unused-role"], "the role", f"was {last}, but pods can assume it", role=role.arn)
-
-
-def refused(document: object, *, tagged: bool) -> str:
-    """The action that no statement allows EKS, whatever its conditions; '' for none.
-
-    `tagged`: the association's sessions have tags.
-    """
-    known = document if isinstance(document, dict) else {}
-    items = [item for _, item in allowing(known) if SERVICE in principals(item, "Service")]
-    needed = actions(tagged=tagged)
-    return next((action for action in needed if not any(does(item, action) for item in items)), "")

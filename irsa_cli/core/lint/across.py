@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from irsa_cli.core.audit.declared import refused
 from irsa_cli.core.lint.found import (
     Found,
     LintedAccount,
@@ -19,7 +18,7 @@ from irsa_cli.core.lint.found import (
     is_gap,
     is_known,
 )
-from irsa_cli.core.lint.judging import refuses
+from irsa_cli.core.lint.judging import declared, refuses
 from irsa_cli.core.objects.kinds import KINDS
 from irsa_cli.core.objects.workloads import workload
 from irsa_cli.core.rbac.becoming import AccountTarget, Becoming
@@ -35,6 +34,13 @@ from irsa_cli.core.rbac.objects import (
     role_of,
 )
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
+from irsa_cli.core.trust.rules.accounts import (
+    DeclaredAssociation,
+    OpenBinding,
+    association_refused,
+    not_trusted,
+    open_to_everybody,
+)
 from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk, some
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
 from irsa_cli.core.values.placeholders import placeholder
@@ -68,25 +74,29 @@ def across(found: Sequence[Found], *, whole: bool) -> Iterator[Risk | Unjudged]:
 
 
 def _refused(account: LintedAccount, trusts: Sequence[LintedTrust]) -> Iterator[Risk]:
-    role, of_it = _role_of(account, trusts)
+    role, policies = _role_of(account, trusts)
     known = account.namespace and account.name and not placeholder(account.namespace + account.name)
-    subject = f"{SERVICE_ACCOUNT}{account.namespace}:{account.name}"
-    if role and known and len(of_it) == 1 and refuses(of_it[0], subject):
-        name = f"{account.namespace}/{account.name}"
-        place = of_it[0].placed.place()
-        reason = f"is annotated with {role}, whose trust policy ({place}) does not allow it"
-        place = account.placed.place(account.path)
-        yield risk(RULES["annotated-refused"], f"ServiceAccount {name}", reason, account=name, place=place)
-
-
-def _untrusted(item: LintedAssociation, trusts: Sequence[LintedTrust]) -> Iterator[Risk]:
-    role, of_it = _role_of(item, trusts)
-    if len(of_it) != 1 or not is_known(of_it[0].document):
+    if not role or not known or len(policies) != 1:
         return
-    if action := refused(of_it[0].document, tagged=item.tagged):
-        name, place = f"{item.namespace}/{item.name}", item.placed.place(item.path)
-        reason = f"uses {role}, whose trust policy ({of_it[0].placed.place()}) does not allow EKS {action}"
-        yield risk(RULES["association-refused"], f"association of {name}", reason, account=name, place=place)
+    subject = f"{SERVICE_ACCOUNT}{account.namespace}:{account.name}"
+    place, trusted = policies[0].placed.place(), not refuses(policies[0], subject)
+    yield from not_trusted(replace(declared(account), role=role, trusted=trusted, trust_place=place))
+
+
+def _untrusted(association: LintedAssociation, trusts: Sequence[LintedTrust]) -> Iterator[Risk]:
+    role, policies = _role_of(association, trusts)
+    if len(policies) != 1 or not is_known(policies[0].document):
+        return
+    subject = DeclaredAssociation(
+        association.namespace,
+        association.name,
+        role,
+        trust=policies[0].document or {},
+        tagged=association.tagged,
+        place=association.placed.place(association.path),
+        trust_place=policies[0].placed.place(),
+    )
+    yield from association_refused(subject)
 
 
 def _role_of(
@@ -152,14 +162,16 @@ def _open(
         text = f"{item} binds everyone to {role}, which is in no file"
         yield Unjudged(place, text, Severity.HIGH)
     space = binding.namespace or "any"
-    named = {name for opening in becoming.openings(binding.role).openings for name in opening.names}
+    names = {name for opening in becoming.openings(binding.role).openings for name in opening.names}
     # Assume that some pod is running.
-    targets = (AccountTarget(becoming, space, name, 1) for name in ("any", *named))
+    targets = (AccountTarget(becoming, space, name, 1) for name in ("any", *names))
     takers = [taker for target in targets for taker in target.by(binding)]
-    sure = [each for each in takers if each.subject.name in BROAD and each.is_sure]
+    sure = [taker for taker in takers if taker.subject.name in BROAD and taker.is_sure]
     if sure:
-        acts = dict.fromkeys(str(act.right) for each in sure for act in each.acts if not act.conditions)
+        rights = dict.fromkeys(str(act.right) for taker in sure for act in taker.acts if not act.conditions)
         where = f"namespace {space}" if binding.namespace else "every namespace"
-        subjects = " and ".join(dict.fromkeys(str(each.subject) for each in sure))
-        reason = f"allows {subjects} to act as ServiceAccounts of {where} ({some(list(acts))})"
-        yield risk(RULES["everybody-may-become"], str(item), reason, place=place, evidence=(str(role),))
+        subjects = list(dict.fromkeys(str(taker.subject) for taker in sure))
+        accounts = f"ServiceAccounts of {where}"
+        evidence = (str(role),)
+        subject = OpenBinding(str(item), subjects, accounts, some(list(rights)), evidence, place=place)
+        yield open_to_everybody(subject)

@@ -35,13 +35,19 @@ from irsa_cli.core.policies.statements import (
 )
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.correction import Meant, corrected
+from irsa_cli.core.trust.rules.accounts import (
+    DeclaredAccount,
+    placeholder_left,
+    shared_name,
+    wrong_annotation,
+)
 from irsa_cli.core.trust.rules.judge import LARGEST, judge
 from irsa_cli.core.trust.rules.providers import AccountContext, cluster_providers
 from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
-from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, check_role
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.placeholders import UNFILLED, placeholder
+from irsa_cli.core.values.placeholders import placeholder
 
 _LATER = "is known only after deployment"
 _ARN = re.compile(r"arn:[^:]*:iam::[^:]*:oidc-provider/")
@@ -265,29 +271,32 @@ def _written(found: LintedTrust, path: Sequence[str | int]) -> tuple[str | int, 
     return tuple(found.gaps.shown(step) if isinstance(step, str) else step for step in path)
 
 
-def _of_account(found: LintedAccount) -> Iterator[Risk | Unjudged]:
-    name = f"{found.namespace}/{found.name}" if found.namespace else found.name
-    about = f"ServiceAccount {name}"
-    place = found.placed.place(found.path)
-    text = found.role if isinstance(found.role, str) else ""
-    if is_gap(text) and _ROLE.match(found.gaps.name(text)):
+def declared(account: LintedAccount) -> DeclaredAccount:
+    """A ServiceAccount of a file as the subject of rules."""
+    return DeclaredAccount(
+        account.namespace,
+        account.name,
+        account.role if isinstance(account.role, str) else "",
+        place=account.placed.place(account.path),
+        name_place=account.placed.place(account.name_path),
+    )
+
+
+def _of_account(account: LintedAccount) -> Iterator[Risk | Unjudged]:
+    subject = declared(account)
+    text = subject.role
+    left = list(placeholder_left(subject))
+    if is_gap(text) and _ROLE.match(account.gaps.name(text)):
         pass  # A reference to a role's ARN is valid.
-    elif (left := placeholder(text)) and left[0] not in "${":
-        reason = f"has an annotation in which '{left}' {UNFILLED}"
-        yield risk(RULES["annotation-placeholder"], about, reason, account=name, place=place)
-    elif has_gap(text) or left:
-        yield Unjudged(place, f"the role of {about} {_LATER}: {found.gaps.shown(text)}", Severity.MEDIUM)
+    elif left:
+        yield from left
+    elif has_gap(text) or placeholder(text):
+        about = f"the role of ServiceAccount {subject.full_name}"
+        shown = f"{about} {_LATER}: {account.gaps.shown(text)}"
+        yield Unjudged(account.placed.place(account.path), shown, Severity.MEDIUM)
     else:
-        try:
-            check_role(text)
-        except InvalidInput as error:
-            wrong = f"has an annotation that is not a role ARN: {error.message}"
-            reason = wrong if text else "has an empty role annotation"
-            yield risk(RULES["annotation-no-role"], about, reason, account=name, place=place)
-    if found.name == "default":
-        reason = "has a role, and every pod of its namespace that sets no other ServiceAccount uses it"
-        where = found.placed.place(found.name_path)
-        yield risk(RULES["default-service-account"], about, reason, account=name, place=where)
+        yield from wrong_annotation(subject)
+    yield from shared_name(subject)
 
 
 _TEMPLATES = ((), ("spec", "template"), ("spec", "jobTemplate", "spec", "template"))
