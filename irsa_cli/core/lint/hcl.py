@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -18,6 +19,7 @@ from yaml import MappingNode, Mark, Node, ScalarNode, SequenceNode
 from irsa_cli.core.config.service_accounts import ReadFile
 from irsa_cli.core.lint.budget import Budget, TooMuch
 from irsa_cli.core.lint.found import Gaps, is_gap
+from irsa_cli.core.lint.hcl_functions import Call
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 
@@ -95,7 +97,6 @@ _LETTERS = 100
 """So many characters of a text cost as much as a value."""
 _PIECES = re.compile(r'"(?:\\.|[^"\\])*"|[{}]')
 _ESCAPES = {"\\n": "\n", "\\t": "\t", '\\"': '"', "\\\\": "\\"}
-_SAME = re.compile("json(en|de)code|to(string|set|list|map)|compact|distinct|sort|trimspace|chomp|one")
 
 
 @dataclass
@@ -266,35 +267,10 @@ class Module:
         return [self.value(source, parts[0], {**names, **each}) for each in own]
 
     def _call(self, source: Source, tree: Tree, names: Names) -> Any:
-        """The result of a function, None if unknown."""
         word, *rest = _parts(tree)
-        name, given = _word(word), self._list(source, rest[0], names) if len(rest) == 1 else [None]
-        first, texts = given[0], [item for item in given if isinstance(item, str)]
-        if _SAME.fullmatch(name):
-            return first
-        if name in ("concat", "flatten"):
-            parts = [part for each in given for item in as_list(each) for part in as_list(item)]
-            self.budget.spend(len(parts))
-            return parts
-        if name == "merge":
-            maps = [each for each in given if isinstance(each, dict)]
-            known = len(maps) == len(given)
-            self.budget.spend(sum(map(len, maps)))
-            return {key: item for each in maps for key, item in each.items()} if known else None
-        if name in ("try", "coalesce"):
-            return None if is_gap(first) or first == "" else first
-        if name == "join":
-            items = as_list(given[-1])
-            known = all(isinstance(item, str) for item in items)
-            return items[0] if len(items) == 1 else self._joined([str(first).join(items)]) if known else None
-        if name in ("file", "templatefile") and texts:
-            return self._file(source, texts[0], given[-1] if isinstance(given[-1], dict) else {})
-        if name == "format" and len(texts) == len(given) == texts[0].count("%") + 1:
-            values = iter(texts[1:])
-            return re.sub("%s", lambda _: next(values), texts[0])
-        # An unknown issuer stays unknown without its prefix.
-        is_issuer = name in ("replace", "trimprefix") and texts[1:2] == ["https://"]
-        return texts[0].replace("https://", "") if is_issuer else None
+        arguments = self._list(source, rest[0], names) if len(rest) == 1 else [None]
+        template = partial(self._file, source)
+        return Call(_word(word), arguments, self.budget, self._joined, template).result
 
     def _file(self, source: Source, name: str, names: Names) -> str | None:
         head, _, rest = name.partition("/")

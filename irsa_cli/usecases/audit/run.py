@@ -104,26 +104,31 @@ def _organization(session: AwsSession, name: str, own: str) -> tuple[list[str], 
     return roles, gaps
 
 
-def _joined(found: Mapping[str, Estate], gaps: list[str]) -> Estate:
+def _joined(accounts: Mapping[str, Estate], gaps: list[str]) -> Estate:
     """One estate. A region is known as a whole if it is in all accounts: issuers do not name theirs."""
-    estates = list(found.values())
-    names = Counter(cluster.name for one in estates for cluster in one.clusters)
-    providers = [one.providers for one in estates]
-    known = [item for item in providers if item is not None]
-    unread = [f"account {account}: {line}" for account, one in found.items() for line in one.unread]
+    estates = list(accounts.values())
+    names = Counter(cluster.name for estate in estates for cluster in estate.clusters)
+    policies: dict[str, Document] = {}
+    providers: dict[str, tuple[str, ...] | None] = {}
+    clusters: list[AuditedCluster] = []
+    unread = list(gaps)
+    for account_id, estate in accounts.items():
+        policies.update(estate.policies)
+        providers.update(estate.providers or {})
+        for cluster in estate.clusters:
+            is_unique = names[cluster.name] == 1
+            clusters.append(cluster if is_unique else replace(cluster, name=f"{account_id}/{cluster.name}"))
+        unread += [f"account {account_id}: {line}" for line in estate.unread]
+    all_read = all(estate.providers is not None for estate in estates)
     return replace(
         estates[0],
-        roles=tuple(role for one in estates for role in one.roles),
-        policies={arn: document for one in estates for arn, document in one.policies.items()},
-        providers={arn: it for one in known for arn, it in one.items()} if known == providers else None,
-        clusters=tuple(
-            replace(cluster, name=f"{account}/{cluster.name}") if names[cluster.name] > 1 else cluster
-            for account, one in found.items()
-            for cluster in one.clusters
-        ),
-        accounts=frozenset().union(*(one.accounts for one in estates)),
-        regions=frozenset() if gaps else frozenset.intersection(*(one.regions for one in estates)),
-        unread=(*gaps, *unread),
+        roles=tuple(role for estate in estates for role in estate.roles),
+        policies=policies,
+        providers=providers if all_read else None,
+        clusters=tuple(clusters),
+        accounts=frozenset().union(*(estate.accounts for estate in estates)),
+        regions=frozenset() if gaps else frozenset.intersection(*(estate.regions for estate in estates)),
+        unread=tuple(unread),
     )
 
 

@@ -12,7 +12,7 @@ from irsa_cli.core.doctor.causes.cluster import node_names
 from irsa_cli.core.doctor.clues.usage import Names, Seen, namesakes
 from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge, undecided
-from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject
+from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject, known
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.doctor.subjects import home_provider, listed
 from irsa_cli.core.objects.aws import Association, Role
@@ -81,6 +81,11 @@ def diagnose(request: Request, log: WireLog) -> Diagnosis:
 
 def _of_namespace(pods: Pods, namespace: str) -> Pods:
     return pods if isinstance(pods, Unreadable) else tuple(pod for pod in pods if pod.namespace == namespace)
+
+
+def _unread(answers: Mapping[str, object]) -> dict[str, str]:
+    """Why each answer that is missing could not be read."""
+    return {what: answer.why for what, answer in answers.items() if isinstance(answer, Unreadable)}
 
 
 def _begin(reads: DoctorReads, namespace: str, name: str) -> dict[str, Future[Any]]:
@@ -172,42 +177,40 @@ class _Doctor:
         associated = associations.result()
         names = frozenset(associated) if isinstance(associated, dict) else frozenset()
         seen = Seen(facts.accounts, pods.result(), roles.result(), home_provider(facts), names)
-        lost = (*seen.lost(), *seen.allowed(facts))
         wanted = [
-            item
-            for item in facts.accounts
-            # Charts write an empty annotation where no role is set.
-            if (item.annotations.get(ROLE_ARN_ANNOTATION) or item in lost or seen.has_association(item))
-            and namespace in ("", item.namespace)
-            and (chosen is None or (item.namespace, item.name) in chosen)
+            account
+            for account in seen.with_role(facts)
+            if namespace in ("", account.namespace)
+            and (chosen is None or (account.namespace, account.name) in chosen)
         ]
-        waited_for = absent(self.reads, seen, namespace)
-        gone = {*seen.orphaned(), *(waited_for if isinstance(waited_for, tuple) else ())}
+        waiting = absent(self.reads, seen, namespace)
         subjects = self._subjects(wanted, pods.result(), associated)
         if chosen is None:  # A missing ServiceAccount has no labels.
+            gone = {*seen.orphaned(), *known(waiting)}
             subjects += self._gone(sorted(gone), pods.result(), associated)
-        known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
+        reported = {finding.cause.id for finding in having(findings, Verdict.PROBLEM)}
         with ThreadPoolExecutor(WORKERS) as pool:
-            accounts = tuple(pool.map(lambda subject: self._examine(facts, subject, known), subjects))
-        read: dict[str, object] = {
-            BY_ASSOCIATION: associated,
-            "the list of IAM roles": seen.roles,
-            "the list of pods": seen.pods,
-            "the list of pods that wait for a missing ServiceAccount": waited_for,
-            "the history of STS calls": NOT_ASKED if len(wanted) > ASKED else (),
-        }
-        hidden = {what: item.why for what, item in read.items() if isinstance(item, Unreadable)}
-        unknown = (f"{what} is not known: {why}" for what, why in hidden.items())
+            accounts = tuple(pool.map(lambda subject: self._examine(facts, subject, reported), subjects))
+        unread = _unread(
+            {
+                BY_ASSOCIATION: associated,
+                "the list of IAM roles": seen.roles,
+                "the list of pods": seen.pods,
+                "the list of pods that wait for a missing ServiceAccount": waiting,
+                "the history of STS calls": NOT_ASKED if len(wanted) > ASKED else (),
+            }
+        )
+        unknown = (f"{what} is not known: {why}" for what, why in unread.items())
         verify = self.reach.for_irsa(f"verify --all -n {namespace}" if namespace else "verify -A")
-        unread = self._other_accounts(zip(subjects, accounts, strict=True), verify)
-        return replace(whole, accounts=accounts, unread=tuple(hidden), notes=(*unknown, *unread))
+        others = self._other_accounts(zip(subjects, accounts, strict=True), verify)
+        return replace(whole, accounts=accounts, unread=tuple(unread), notes=(*unknown, *others))
 
-    def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
-        """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
+    def _examine(self, facts: Facts, subject: Subject, reported: set[str]) -> Examined:
+        """One of many: what is wrong with the cluster as a whole (`reported`) is not said again."""
         facts = with_iam(self.reads, self._with_elsewhere(replace(facts, subject=subject)))
         facts, findings = judged(self.reads, with_refusals(self.reads, facts))
         deciding = {item.cause.id for item in undecided(facts, findings)}
-        deciding |= {item.cause.id for item in having(findings, Verdict.PROBLEM)} - known
+        deciding |= {item.cause.id for item in having(findings, Verdict.PROBLEM)} - reported
         # Results that are right or wait for others are only for a named ServiceAccount.
         untold = having(findings, Verdict.UNKNOWN)
         deciding |= {it.cause.id for it in untold if not (it.judgement.follows or it.cause.of_cluster)}

@@ -38,8 +38,7 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
     """The facts with what has to be read of IAM by what is there: other providers, other roles."""
     subject, home = facts.named, facts.cluster.home
     provider = account_named(subject)
-    sources = {name for pod in subject.known_users() for item in pod.containers for name in item.sources}
-    maps = {source.partition(" ")[0] for source in sources if source.startswith("configmap/")}
+    maps = _config_maps(subject)
     trusted = trusted_providers(subject.role.trust) if isinstance(subject.role, Role) else ()
     others = [arn for arn in trusted if arn != home_provider(facts) and f"::{home}:" in arn]
     candidates = _candidates(reads, facts)
@@ -54,25 +53,43 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
         renamed=_renamed(reads, facts) if candidates == () else (),
     )
     subject = _with_chain(reads, subject)
-    association = subject.association
-    if not isinstance(association, Association):
+    if isinstance(subject.association, Association):
+        subject = _with_pod_identity(reads, facts, subject, subject.association)
+    else:
         subject = replace(subject, other_associations=_other_associations(reads, subject))
-        return replace(facts, subject=subject)
+    return replace(facts, subject=subject)
+
+
+def _with_pod_identity(
+    reads: DoctorReads, facts: Facts, subject: Subject, association: Association
+) -> Subject:
+    """The subject with the roles of its association, and with all that answers its pods' requests."""
     agent, endpoints = reads.agent(), reads.vpc_endpoints("eks-auth")
     # Nodes of Auto Mode have the agent built in: that no pod of it is there tells nothing.
     built_in = isinstance(facts.eks, EksFacts) and facts.eks.auto_mode
     agents = None if built_in else reads.agents()
-    targets = [reads.role(arn) for arn in (association.target_role_arn,) if arn]
-    role = Unreadable("EKS did not return the association's role")
-    subject = replace(
+    target = reads.role(association.target_role_arn) if association.target_role_arn else None
+    unread = Unreadable("EKS did not return the association's role")
+    return replace(
         subject,
-        association_role=reads.role(association.role_arn).result() if association.role_arn else role,
+        association_role=reads.role(association.role_arn).result() if association.role_arn else unread,
         agent=agent.result(),
         agents=None if agents is None else agents.result(),
         auth_endpoints=endpoints.result(),
-        target_role=targets[0].result() if targets else subject.target_role,
+        target_role=subject.target_role if target is None else target.result(),
     )
-    return replace(facts, subject=subject)
+
+
+def _config_maps(subject: Subject) -> set[str]:
+    """The ConfigMaps from which containers of its pods take variables."""
+    maps: set[str] = set()
+    for pod in subject.known_users():
+        for container in pod.containers:
+            for source in container.sources:
+                name, _, _ = source.partition(" ")
+                if name.startswith("configmap/"):
+                    maps.add(name)
+    return maps
 
 
 def _with_chain(reads: DoctorReads, subject: Subject) -> Subject:

@@ -1,4 +1,13 @@
-"""The causes of a broken IRSA setup: each module here has checks, `data/causes.json` has their texts."""
+"""The causes of a broken setup: one module for each place where it breaks, with one check for each cause.
+
+A check is registered by `@check_of` with its cause's group and weight; `data/causes.json` has its texts.
+Modules are found by their names, so a new cause is a row and a function: there is no list to forget. The
+order of causes depends on groups and weights only.
+
+Facts that several causes need belong in `irsa_cli.core.doctor.clues`, quoting and commands in
+`irsa_cli.core.doctor.commands`. A cause asks no other cause: it reports that it can't tell, and names the
+other.
+"""
 
 import json
 import pkgutil

@@ -275,24 +275,34 @@ def _agent_down(facts: Facts) -> Judgement:
     if not agents:
         text = "the agent is installed, but kube-system has no pods of it"
         return suspect(text, pods=subjects.pod_names(placed)) if placed else unknown(text)
-    served = {pod.node for pod in agents if _is_up(pod)}
-    bad = [pod for pod in agents if not _is_up(pod)]
-    alone = [pod for pod in placed if pod.node not in served]
-    if alone or (users and not served):
-        pods = alone or users
-        nodes = sorted({pod.node for pod in pods if pod.node})
-        there = [pod for pod in bad if not nodes or pod.node in nodes]
-        return problem(
-            "nothing answers credential requests on these nodes",
-            fix=facts.reach.kubectl(_AGENTS, "kube-system"),
-            pods=subjects.pod_names(pods),
-            **({"nodes": subjects.listed(nodes)} if nodes else {}),
-            agent=_states(there) if there else "not on these nodes",
-        )
-    if bad and len(placed) < len(users):
+    down = [pod for pod in agents if not _is_up(pod)]
+    unserved = _unserved(agents, users)
+    if unserved:
+        return _nothing_answers(facts, unserved, down)
+    if down and len(placed) < len(users):
         text = "some pods of the agent do not run, and some pods are not scheduled yet"
-        return unknown(text, agent=_states(bad))
+        return unknown(text, agent=_states(down))
     return ok("the agent runs on the pods' nodes")
+
+
+def _unserved(agents: Iterable[Pod], users: list[Pod]) -> list[Pod]:
+    """The pods on nodes without a running agent; all pods if no agent runs and none has a node yet."""
+    served = {pod.node for pod in agents if _is_up(pod)}
+    alone = [pod for pod in users if pod.node and pod.node not in served]
+    return alone if alone or served else users
+
+
+def _nothing_answers(facts: Facts, pods: list[Pod], down: Iterable[Pod]) -> Judgement:
+    nodes = sorted({pod.node for pod in pods if pod.node})
+    evidence = {"nodes": subjects.listed(nodes)} if nodes else {}
+    agents = [pod for pod in down if not nodes or pod.node in nodes]
+    return problem(
+        "nothing answers credential requests on these nodes",
+        fix=facts.reach.kubectl(_AGENTS, "kube-system"),
+        pods=subjects.pod_names(pods),
+        **evidence,
+        agent=_states(agents) if agents else "not on these nodes",
+    )
 
 
 def _is_up(pod: Pod) -> bool:

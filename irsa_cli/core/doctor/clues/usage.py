@@ -248,6 +248,18 @@ class Seen:
         without = ((item, users.get((item.namespace, item.name), ())) for item in self._without_role())
         return tuple(item for item, pods in without if any(map(has_nothing, pods)) and is_allowed(item))
 
+    def with_role(self, facts: Facts) -> list[ServiceAccount]:
+        """The ServiceAccounts that have a role, or that were probably to have one."""
+        meant = (*self.lost(), *self.allowed(facts))
+        # Charts write an empty annotation where no role is set.
+        return [
+            account
+            for account in self.accounts
+            if account.annotations.get(ROLE_ARN_ANNOTATION)
+            or account in meant
+            or self.has_association(account)
+        ]
+
     def gone(self) -> frozenset[Names]:
         """The ServiceAccounts that are not there, and that a role trusts by name or an association is for."""
         return (self._trusted() | self.associated) - self._there
