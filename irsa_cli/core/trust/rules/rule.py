@@ -52,6 +52,8 @@ class Rule:
     area: Area
     broken: bool = False
     """Whether pods get no credentials because of it, however dangerous it is."""
+    by_hand: bool = False
+    """Of a trust policy: whether a person has to decide, so that no corrected policy is proposed."""
 
 
 SHOWN = 3
