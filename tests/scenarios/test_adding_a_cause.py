@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,6 +15,7 @@ import irsa_cli
 from tests.scenarios.alone import stage_alone as stage_alone
 from tests.scenarios.breaking import Binding
 from tests.scenarios.doctoring import of
+from tests.support.edited_program import put
 
 PROGRAM = Path(irsa_cli.__file__).parent
 CONTRIBUTING = PROGRAM.parent / "CONTRIBUTING.md"
@@ -83,6 +86,41 @@ def test_a_cause_is_added_by_the_files_that_are_listed_and_no_other(binding: Bin
     for number, problems in (("1", ["pod-no-retries"]), ("5", [])):
         items = json.loads(doctored(binding, program, number).stdout)["items"]
         assert [one["id"] for one in items[0]["findings"] if one["verdict"] == "problem"] == problems
+
+
+COPIED = ("tests", "docs", "tools/docs", "pyproject.toml", "CONTRIBUTING.md")
+WAY = """WAYS: dict[str, list[Change]] = {
+    "pod-no-retries": [with_env("AWS_MAX_ATTEMPTS=1")],
+"""
+CONCERNED = (
+    "tests/unit/doctor/test_table_of_causes.py",
+    "tests/unit/doctor/test_diagnosis.py",
+    "tests/unit/doctor/test_diagnosis_causes.py",
+    "tests/docs/test_pages.py::test_what_is_generated_is_fresh[causes]",
+)
+
+
+def test_whoever_follows_the_list_has_green_tests(tmp_path: Path) -> None:
+    project = copied(tmp_path / "project", CAUSE)
+    for name in COPIED:
+        if (PROGRAM.parent / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(PROGRAM.parent / name, project / name, ignore=ignored)
+        else:
+            shutil.copy(PROGRAM.parent / name, project / name)
+    cases, breaks = project / "tests/unit/doctor/diagnosis_cases.py", project / "tests/scenarios/breaks.py"
+    cases.write_text(put(cases.read_text(), "WAYS: dict[str, list[Change]] = {\n", WAY))
+    breaks.write_text(put(breaks.read_text(), "ELSEWHERE = (\n", 'ELSEWHERE = (\n    "pod-no-retries",\n'))
+    for words in (["tools/docs/causes.py"], ["-m", "pytest", "-q", "-p", "no:cacheprovider", *CONCERNED]):
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=project,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(project)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_cause_that_declares_no_variable_does_not_wait_for_it_in_silence(
