@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -24,8 +24,9 @@ from irsa_cli.core.trust.rules.accounts import (
     association_refused,
 )
 from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods
+from irsa_cli.core.trust.rules.permissions import OF_ROLES, AssumedRoles, escalation_through
 from irsa_cli.core.trust.rules.power import ASSUME, Power, PowerLevel
-from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk, some
+from irsa_cli.core.trust.rules.rule import RULES, Risk, risk, some
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
 from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, Arn, is_role, issuer_of
@@ -58,35 +59,19 @@ class Powerful:
     def risks(self) -> Iterator[Risk]:
         for role in self.roles:
             power = self.trusts.powers(role)
-            if power.level is PowerLevel.ADMINISTRATOR:
-                reason = f"is an administrator: {power.words}"
-                yield risk(RULES["administrator-role"], "the role", reason, role=role.arn)
-                continue
-            yield from self._by_its_policies(role, power)
-            if role.arn in self._chains:
-                yield self._by_roles(role, *self._chains[role.arn])
+            for check in OF_ROLES:
+                yield from check(role.arn, power)
+            if power.level is not PowerLevel.ADMINISTRATOR and role.arn in self._chains:
+                yield from escalation_through(role.arn, self._assumed_by(role.arn))
 
-    def _by_its_policies(self, role: BoundRole, power: Power) -> Iterator[Risk]:
-        if power.level:
-            sure = power.level is PowerLevel.ESCALATION
-            reason = f"{'can' if sure else 'might'} gain administrator permissions: {power.words}"
-            found = risk(RULES["can-become-administrator"], "the role", reason, role=role.arn)
-            yield found if sure else replace(found, severity=Severity.MEDIUM)
-        if power.data:
-            reason = f"can read {' and '.join(power.data)}"
-            found = risk(RULES["reads-all-data"], "the role", reason, role=role.arn)
-            sure = any(", if " not in text for text in power.data)
-            yield found if sure else replace(found, severity=Severity.LOW)
-
-    def _by_roles(self, role: BoundRole, chain: Chain, power: Power) -> Risk:
-        unknown = [text for hop in chain for text in hop.conditions]
-        through = " -> ".join(hop.target for hop in chain)
-        verb, more = ("might", f", if {'; '.join(unknown)}") if unknown else ("can", "")
-        who, reason = f"the role, by assuming {through},", f"{verb} gain administrator permissions"
-        seen = tuple(f"{it.source} -> {it.target}: {it.allowed_by}; {it.admitted_by}" for it in chain)
-        reason = f"{reason}: {power.words}{more}"
-        found = risk(RULES["can-become-administrator"], who, reason, role=role.arn, evidence=seen)
-        return replace(found, severity=Severity.MEDIUM) if unknown else found
+    def _assumed_by(self, arn: str) -> AssumedRoles:
+        chain, power = self._chains[arn]
+        return AssumedRoles(
+            [hop.target for hop in chain],
+            power,
+            [condition for hop in chain for condition in hop.conditions],
+            tuple(f"{hop.source} -> {hop.target}: {hop.allowed_by}; {hop.admitted_by}" for hop in chain),
+        )
 
     @cached_property
     def _chains(self) -> Mapping[str, tuple[Chain, Power]]:
@@ -113,16 +98,23 @@ class Powerful:
             seen |= further
             arns += sorted(further)
         roles = [self.estate.roles_by_arn[arn] for arn in arns]
+        for name, pairs in sorted(self._foreign(roles).items()):
+            yield f"roles of {name} that pods can assume were not read: {some(pairs)}"
+        if unread := [role.arn for role in roles if None in policies_of(self.estate, role).values()]:
+            yield f"some policies of these pod roles were not read: {some(unread)}"
+
+    def _foreign(self, roles: Iterable[BoundRole]) -> dict[str, list[str]]:
+        """Who can assume roles of accounts that were not read, with the role, by account."""
+        pairs = [*self._named()]
+        for role in roles:
+            pairs += self._assumed(role)
         foreign: dict[str, list[str]] = {}
-        for who, arn in (*self._named(), *(pair for role in roles for pair in self._assumed(role))):
+        for who, arn in pairs:
             account = [*arn.split(":"), *"....."][4]
             if (account.isdecimal() and account not in self.estate.accounts) or "*" in account:
                 name = f"account {account}" if account.isdecimal() else "other accounts"
                 foreign.setdefault(name, []).append(f"{who} -> {arn}")
-        for name, pairs in sorted(foreign.items()):
-            yield f"roles of {name} that pods can assume were not read: {some(pairs)}"
-        if unread := [role.arn for role in roles if None in policies_of(self.estate, role).values()]:
-            yield f"some policies of these pod roles were not read: {some(unread)}"
+        return foreign
 
     def _named(self) -> Iterator[tuple[str, str]]:
         """The ServiceAccounts with the roles of their annotations and associations."""

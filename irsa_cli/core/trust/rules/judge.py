@@ -28,7 +28,7 @@ from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.assuming import SERVICE as POD_IDENTITY
 from irsa_cli.core.trust.restrictions import ALWAYS, demands
 from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk, worst_first
-from irsa_cli.core.trust.rules.width import ANYBODY, NO_AUDIENCE, SERVICE_ACCOUNT, Look, of_subjects
+from irsa_cli.core.trust.rules.width import NO_AUDIENCE, SERVICE_ACCOUNT, Look, of_subjects
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, issuer_of
 
 _FOR_AWS = frozenset((DEFAULT_AUDIENCE, "openshift"))
@@ -42,23 +42,24 @@ def of_claims(
     loose = {index for index, _ in wide}
     bare = {index for index, item in wide if item.rule is RULES["no-condition"]}
     for index, item in allowing(look.document):
-        named = list(look.exact(index))
-        subjects = [ANYBODY] if index in look.anybody else named
-        subjects = subjects or [
-            found for _, pair in look.patterns for found in pair.witnesses if index in look.allowing(found)
-        ]
-        if not subjects:
+        subject = look.example(index)
+        if not subject:
             continue
         if index not in bare:
-            yield from _audience(look, index, item, subjects[0], accepted)
-        for account in dict.fromkeys(text.removeprefix(SERVICE_ACCOUNT) for text in named):
-            namespace, _, name = account.partition(":")
-            if index not in loose and name == "default":
-                reason = f"allows ServiceAccount default of namespace {namespace}, used by every pod"
-                reason, place = f"{reason} that sets no other", place_of(index, "Condition")
-                yield risk(RULES["default-service-account"], name_of(index, item), reason, path=place)
+            yield from _audience(look, index, item, subject, accepted)
+        if index not in loose:
+            yield from _default_account(look, index, item)
         yield from _operators(look, index, item)
         yield from _ineffective(look, index, item, loose)
+
+
+def _default_account(look: Look, index: int, item: Statement) -> Iterator[Risk]:
+    for subject in dict.fromkeys(look.exact(index)):
+        namespace, _, name = subject.removeprefix(SERVICE_ACCOUNT).partition(":")
+        if name == "default":
+            reason = f"allows ServiceAccount default of namespace {namespace}, used by every pod"
+            reason, place = f"{reason} that sets no other", place_of(index, "Condition")
+            yield risk(RULES["default-service-account"], name_of(index, item), reason, path=place)
 
 
 def _audience(
@@ -129,20 +130,21 @@ def of_everybody(document: Mapping[str, Any]) -> Iterator[Risk]:
         ways = [action for action in WAYS_IN if does(item, action)]
         if not ways or not names_everybody(item):
             continue
-        tests = [(operator, key) for operator, key, _ in tests_of(item)]
-        narrowed = any(is_positive(operator) for operator, _ in tests)
-        if ACTION not in ways and any(
-            is_positive(operator) and key.lower().startswith(_WHO) for operator, key in tests
-        ):
+        tests = list(tests_of(item))
+        required = [key.lower() for operator, key, _ in tests if is_positive(operator)]
+        if ACTION not in ways and any(key.startswith(_WHO) for key in required):
             continue
-        means = "everyone except a few" if "NotPrincipal" in item else "everyone"
         limit = "no condition limits it"
-        if tests:
-            limit = "only its conditions limit it" if narrowed else "its conditions only exclude some"
-        path = place_of(index, "NotPrincipal" if "NotPrincipal" in item else "Principal")
-        reason = f"has {means} as its principal, and {limit}"
-        found = risk(RULES["everybody"], name_of(index, item), reason, path=path)
-        yield replace(found, severity=Severity.MEDIUM) if narrowed else found
+        if required:
+            limit = "only its conditions limit it"
+        elif tests:
+            limit = "its conditions only exclude some"
+        key, principal = "Principal", "everyone"
+        if "NotPrincipal" in item:
+            key, principal = "NotPrincipal", "everyone except a few"
+        reason = f"has {principal} as its principal, and {limit}"
+        found = risk(RULES["everybody"], name_of(index, item), reason, path=place_of(index, key))
+        yield replace(found, severity=Severity.MEDIUM) if required else found
 
 
 def is_for_pods(item: Statement, providers: Collection[str]) -> bool:

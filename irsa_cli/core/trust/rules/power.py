@@ -246,24 +246,29 @@ class RolePower:
         return {**known, **tags, **service, "iam:policyarn": policies}
 
     def _administrator(self) -> tuple[PowerLevel, str]:
-        asked = {
-            match[1] if (match := _MANAGED.fullmatch(name)) else f"{text} in policy {name}": grant
-            for name, found in sorted(self.policies.items())
-            for grant in found
-            for text in grant.much
-            if not grant.denies and grant.is_about(EVERY, "role", self._account)
-        }
-        known = {text: grant.condition(self._context(())) for text, grant in asked.items()}
-        much = [text for text, condition in known.items() if condition == ""]
+        everything = self._named_grants()
+        conditions = {name: grant.condition(self._context(())) for name, grant in everything.items()}
+        much = [name for name, condition in conditions.items() if condition == ""]
         answers = [answer for action in _CORE if (answer := self.can(action, EVERY)) is not None]
         unknown = min(answers, key=len, default=())
         if not much and unknown:
-            much = [text for text, condition in known.items() if condition]
+            much = [name for name, condition in conditions.items() if condition]
         if not much or not answers:
             return PowerLevel.NONE, ""
         # All actions under a condition still count as powerful.
         level = PowerLevel.DEPENDING if unknown else PowerLevel.ADMINISTRATOR
         return level, " and ".join(much) + _if(unknown)
+
+    def _named_grants(self) -> dict[str, PowerGrant]:
+        """The grants of all actions, or all of IAM, on everything, named by their policy."""
+        named: dict[str, PowerGrant] = {}
+        for policy, grants in sorted(self.policies.items()):
+            of_aws = _MANAGED.fullmatch(policy)
+            for grant in grants:
+                if not grant.denies and grant.is_about(EVERY, "role", self._account):
+                    for pattern in grant.much:
+                        named[of_aws[1] if of_aws else f"{pattern} in policy {policy}"] = grant
+        return named
 
     def _escalation(self, held: frozenset[str]) -> tuple[PowerLevel, str]:
         """The ways to escalate that the policies allow; the surest ones are listed."""
@@ -302,19 +307,31 @@ class RolePower:
         return (target if is_its else ANY), way.passed if action == PASSES_ROLE else ()
 
     def _targets(self, way: Escalation) -> Iterator[str]:
+        """The resources of which each one is enough, the surest first."""
         yield EVERY
-        if way.target in (EscalationTarget.SELF, EscalationTarget.POLICY):
-            own = (self.arn,) if way.target is EscalationTarget.SELF else self.attached
-            # Its boundary limits the permissions that it adds to itself.
-            yield from (arn for arn in own if arn and ":iam::aws:" not in arn and self.limit is None)
+        if way.target is EscalationTarget.SELF:
+            yield from self._changeable((self.arn,))
+        elif way.target is EscalationTarget.POLICY:
+            yield from self._changeable(self.attached)
         elif way.target is EscalationTarget.ADMINISTRATOR:
             for arn, services in self.administrators().items():
                 if arn != self.arn and (not way.passed or not services.isdisjoint(way.passed)):
                     yield arn
         elif way.target is EscalationTarget.SAME:
-            grants = (grant for grant in self._grants if way.actions[-1] in grant.actions)
-            named = dict.fromkeys(text for grant in grants for text in grant.resources if "*" not in text)
-            yield from (text for text in named if f":{_KINDS[way.actions[-1]]}/" in text)
+            yield from self._listed(way.actions[-1])
+
+    def _changeable(self, arns: Iterable[str]) -> Iterator[str]:
+        """Those of its own that it can give itself permissions by; a boundary limits them."""
+        return (arn for arn in arns if arn and ":iam::aws:" not in arn and self.limit is None)
+
+    def _listed(self, action: str) -> Iterator[str]:
+        """The resources of an action's kind that its policies list one by one."""
+        arns: dict[str, None] = {}
+        for grant in self._grants:
+            if action in grant.actions:
+                arns.update(dict.fromkeys(grant.resources))
+        kind = f":{_KINDS[action]}/"
+        return (arn for arn in arns if kind in arn and "*" not in arn)
 
     def _data(self, held: frozenset[str]) -> Iterator[str]:
         for what, actions in READING.items():

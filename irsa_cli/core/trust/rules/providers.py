@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,10 +94,15 @@ class AccountContext(TrustContext):
                 if self.clusters is not None and arn not in self.clusters and can_be_had(issuer):
                     reason = f"trusts {issuer}, which is of no known cluster: its owner can sign tokens"
                     yield risk(RULES["issuer-can-be-had"], name, reason, path=path)
+        yield from self._of_stages(named)
+
+    def _of_stages(self, providers: Iterable[str]) -> Iterator[Risk]:
+        """One risk if the providers belong to clusters of several stages."""
         stages: dict[str, str] = {}
-        known = self.clusters or {}
-        for cluster in (known[arn] for arn in named if arn in known and known[arn].stage):
-            stages.setdefault(cluster.stage, cluster.name)
+        for arn in providers:
+            cluster = (self.clusters or {}).get(arn)
+            if cluster is not None and cluster.stage:
+                stages.setdefault(cluster.stage, cluster.name)
         if len(stages) > 1:
             clusters = " and ".join(f"{name} ({stage})" for stage, name in sorted(stages.items()))
             reason = f"allows ServiceAccounts of {clusters}"

@@ -199,6 +199,18 @@ class Look:
             named = (value for value in values if _SUBJECT.fullmatch(value))
             yield from (value for value in named if index in self.allowing(value))
 
+    def example(self, index: int) -> str:
+        """A subject that the statement allows: any, one of its list, or one of a pattern; '' for none."""
+        if index in self.anybody:
+            return ANYBODY
+        for subject in self.exact(index):
+            return subject
+        for _, pair in self.patterns:
+            for subject in pair.witnesses:
+                if index in self.allowing(subject):
+                    return subject
+        return ""
+
     @cached_property
     def patterns(self) -> tuple[tuple[str, Pair], ...]:
         """Each subject pattern in the policy with its namespaces and names, Denies included."""
