@@ -102,11 +102,7 @@ class InCluster:
                     yield open_to_everybody(subject).behind(self.trusts.worst([best.goals[0].role]))
 
     def _others(self, takers: Takers) -> Iterator[Risk]:
-        best: dict[RbacSubject, TakerStep] = {}
-        for step in (it for binding in takers.becoming.index.bindings for it in takers.steps(binding)):
-            subject = step.taker.subject
-            if step.goals[0].weight and (step.conditions or not _is_everybody(step)):
-                best[subject] = min(best.get(subject, step), step, key=lambda it: it.place)
+        best = _best_steps(takers)
         ways: dict[tuple[str, ...], list[TakerStep]] = {}
         parts = 0
         for subject, step in sorted(best.items()):
@@ -148,6 +144,17 @@ class InCluster:
         rule, name = RULES["powerful-service-account"], takers.cluster.name
         item = risk(rule, f"{some(named)} of cluster {name}", reason, cluster=name, evidence=tuple(evidence))
         return less_sure(item.behind(self.trusts.worst([step.goals[0].role])), step.depends_on)
+
+
+def _best_steps(takers: Takers) -> dict[RbacSubject, TakerStep]:
+    """The best step of each subject to a powerful role, except for what is open to nearly everyone."""
+    best: dict[RbacSubject, TakerStep] = {}
+    for binding in takers.becoming.index.bindings:
+        for step in takers.steps(binding):
+            subject = step.taker.subject
+            if step.goals[0].weight and (step.conditions or not _is_everybody(step)):
+                best[subject] = min(best.get(subject, step), step, key=lambda known: known.place)
+    return best
 
 
 def _is_everybody(step: TakerStep) -> bool:

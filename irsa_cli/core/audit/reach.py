@@ -59,22 +59,24 @@ class SubjectIndex:
 
     def classes(self, document: Mapping[str, Any], issuer: str) -> Iterator[tuple[str, frozenset[str]]]:
         """The classes of subjects that the policy treats alike, each with an example subject."""
-        values = {
-            value for _, found in tests_of_key(statements(document), f"{issuer}:sub") for value in found
-        }
+        values: set[str] = set()
+        for _, tested in tests_of_key(statements(document), f"{issuer}:sub"):
+            values.update(tested)
         if any("${" in value for value in values):
             yield from ((subject, frozenset((subject,))) for subject in self._sorted)
             return
+        patterns = sorted(value for value in values if any(sign in value for sign in _WILD))
         # Subjects are lower case, so lower() is right also for operators that ignore case.
-        named = {value.lower() for value in values if not any(sign in value for sign in _WILD)}
-        exact = {value for value in named if value in self.accounts}
+        named = {value.lower() for value in values.difference(patterns)}
+        exact = named.intersection(self.accounts)
         yield from ((subject, frozenset((subject,))) for subject in sorted(exact))
-        rest = [self._everybody - exact if exact else self._everybody]
-        for value in sorted(values):
-            if any(sign in value for sign in _WILD):
-                matched = self.matching(value)
-                rest = [part for item in rest for part in (item & matched, item - matched) if part]
-        yield from ((min(part), part) for part in rest if part)
+        # The same set object for most policies: its hash is known.
+        parts = [self._everybody - exact if exact else self._everybody]
+        for pattern in patterns:
+            matching = self.matching(pattern)
+            halves = [half for part in parts for half in (part & matching, part - matching)]
+            parts = [half for half in halves if half]
+        yield from ((min(part), part) for part in parts if part)
 
 
 DEPTH = 4

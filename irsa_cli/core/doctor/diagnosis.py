@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -119,28 +119,31 @@ class Diagnosis:
         if self.error is not None or self.signal:
             return unanswered(question, self.error)
         accounts = self.accounts if self.account is None else (self.account,)
-        found = [*self.findings, *(item for each in self.accounts for item in each.findings)]
-        unknown = (it for it in having(self.findings, Verdict.UNKNOWN) if not it.judgement.follows)
-        deciding = (*self.undecided, *(item for each in accounts for item in each.undecided))
-        lines = dict.fromkeys((f"{it.cause.id}: {it.judgement.text}" for it in unknown), False)
-        lines |= dict.fromkeys(
-            (f"{it.cause.id}: {it.judgement.text}" for it in deciding), not self.is_complete
-        )
-        if not (self.is_complete or self.unread or any(lines.values())):
-            lines["the list of ServiceAccounts"] = True
-        checks = len(found) - len(having(found, Verdict.UNKNOWN))
+        findings = [*self.findings]
+        for account in self.accounts:
+            findings += account.findings
+        checks = len(findings) - len(having(findings, Verdict.UNKNOWN))
         counts = {"ServiceAccount": len(accounts), "check": checks}
-        if any(item.cause.id == INSIDE and item.judgement.evidence for item in found):
+        if any(finding.cause.id == INSIDE and finding.judgement.evidence for finding in findings):
             counts["pod seen from inside"] = 1
-        return AnswerScope(
-            question,
-            counts,
-            (
-                *not_read(self.unread),
-                *(NotExamined(text, matters=matters) for text, matters in lines.items()),
-                *by_design("files in containers", "organization policies (SCPs, RCPs)"),
-            ),
-        )
+        left_out = by_design("files in containers", "organization policies (SCPs, RCPs)")
+        unknown = self._unknown(accounts)
+        return AnswerScope(question, counts, (*not_read(self.unread), *unknown, *left_out))
+
+    def _unknown(self, accounts: Iterable[Examined]) -> Iterator[NotExamined]:
+        """What no check could tell; it matters if the diagnosis depends on it."""
+        deciding = [*self.undecided]
+        for account in accounts:
+            deciding += account.undecided
+        matters: dict[str, bool] = {}
+        for finding in having(self.findings, Verdict.UNKNOWN):
+            if not finding.judgement.follows:
+                matters[f"{finding.cause.id}: {finding.judgement.text}"] = False
+        for finding in deciding:
+            matters[f"{finding.cause.id}: {finding.judgement.text}"] = not self.is_complete
+        if not (self.is_complete or self.unread or any(matters.values())):
+            matters["the list of ServiceAccounts"] = True
+        return (NotExamined(text, matters=matter) for text, matter in matters.items())
 
     @property
     def exit_code(self) -> int:

@@ -230,18 +230,23 @@ def why_bare(facts: Facts, pod: Pod) -> str:
         return "pod-identity-association"
     if opted_out(pod):
         return "pod-opted-out"
-    if isinstance(facts.webhooks, tuple):
-        if not facts.webhooks and not (isinstance(subject.probe, Pod) and is_injected(subject.probe)):
-            return "webhook-missing"
-        if facts.webhooks and not is_shown(facts, pod):
-            return "webhook-objects"
-        if facts.webhooks and excluding(facts, subject)[0]:
-            return "webhook-namespace"
+    probe = subject.probe if isinstance(subject.probe, Pod) else None
+    if isinstance(facts.webhooks, tuple) and (cause := _by_webhooks(facts, pod, probe)):
+        return cause
     if foreign_prefix(facts):
         return "webhook-prefix"
-    if isinstance(subject.probe, Pod) and not is_injected(subject.probe) and is_shown(facts, subject.probe):
+    if probe is not None and not is_injected(probe) and is_shown(facts, probe):
         return "webhook-failing"
     return _by_time(facts, pod)
+
+
+def _by_webhooks(facts: Facts, pod: Pod, probe: Pod | None) -> str:
+    """The cause in the selectors of the webhooks, or in their absence; '' if they are right."""
+    if not known(facts.webhooks):
+        return "" if probe is not None and is_injected(probe) else "webhook-missing"
+    if not is_shown(facts, pod):
+        return "webhook-objects"
+    return "webhook-namespace" if excluding(facts, facts.named)[0] else ""
 
 
 def _by_time(facts: Facts, pod: Pod) -> str:

@@ -21,7 +21,7 @@ from irsa_cli.core.lint.found import (
 from irsa_cli.core.lint.judging import declared, refuses
 from irsa_cli.core.objects.kinds import KINDS
 from irsa_cli.core.objects.workloads import workload
-from irsa_cli.core.rbac.becoming import AccountTarget, Becoming
+from irsa_cli.core.rbac.becoming import AccountTaker, AccountTarget, Becoming
 from irsa_cli.core.rbac.evaluation import RbacIndex
 from irsa_cli.core.rbac.objects import (
     BROAD,
@@ -60,17 +60,19 @@ def across(found: Sequence[Found], *, whole: bool) -> Iterator[Risk | Unjudged]:
     """The risks across objects; `whole`: all files were read."""
     objects = [item for item in found if isinstance(item, LintedObject)]
     trusts = [item for item in found if isinstance(item, LintedTrust)]
+    accounts = {(item.namespace, item.name) for item in objects if item.kind == "ServiceAccount"}
     for item in found:
         if isinstance(item, LintedAccount):
+            accounts.add((item.namespace, item.name))
             yield from _refused(item, trusts)
         elif isinstance(item, LintedAssociation):
             yield from _untrusted(item, trusts)
+        elif isinstance(item, LintedTrust) and item.account:
+            namespace, _, name = item.account.partition("/")
+            accounts.add((namespace, name))
     yield from _everybody(objects)
     if whole and not any(item.kind in _RENDERED for item in objects):
-        there = {(it.namespace, it.name) for it in objects if it.kind == "ServiceAccount"}
-        there |= {(it.namespace, it.name) for it in found if isinstance(it, LintedAccount)}
-        there |= {(it.account.partition("/")[0], it.account.partition("/")[2]) for it in trusts if it.account}
-        yield from _missing(objects, there)
+        yield from _missing(objects, accounts)
 
 
 def _refused(account: LintedAccount, trusts: Sequence[LintedTrust]) -> Iterator[Risk]:
@@ -161,17 +163,27 @@ def _open(
     elif role not in known and role.name not in _HARMLESS:
         text = f"{item} binds everyone to {role}, which is in no file"
         yield Unjudged(place, text, Severity.HIGH)
-    space = binding.namespace or "any"
-    names = {name for opening in becoming.openings(binding.role).openings for name in opening.names}
-    # Assume that some pod is running.
-    targets = (AccountTarget(becoming, space, name, 1) for name in ("any", *names))
-    takers = [taker for target in targets for taker in target.by(binding)]
-    sure = [taker for taker in takers if taker.subject.name in BROAD and taker.is_sure]
+    sure = _sure_takers(becoming, binding)
     if sure:
-        rights = dict.fromkeys(str(act.right) for taker in sure for act in taker.acts if not act.conditions)
-        where = f"namespace {space}" if binding.namespace else "every namespace"
-        subjects = list(dict.fromkeys(str(taker.subject) for taker in sure))
-        accounts = f"ServiceAccounts of {where}"
-        evidence = (str(role),)
-        subject = OpenBinding(str(item), subjects, accounts, some(list(rights)), evidence, place=place)
+        rights: dict[str, None] = {}
+        for taker in sure:
+            rights.update({str(act.right): None for act in taker.acts if not act.conditions})
+        where = f"namespace {binding.namespace}" if binding.namespace else "every namespace"
+        subject = OpenBinding(
+            str(item),
+            list(dict.fromkeys(str(taker.subject) for taker in sure)),
+            f"ServiceAccounts of {where}",
+            some(list(rights)),
+            (str(role),),
+            place=place,
+        )
         yield open_to_everybody(subject)
+
+
+def _sure_takers(becoming: Becoming, binding: RbacBinding) -> list[AccountTaker]:
+    """Everyone who can surely act as a ServiceAccount where the binding holds, if some pod is running."""
+    named = {name for opening in becoming.openings(binding.role).openings for name in opening.names}
+    takers: list[AccountTaker] = []
+    for name in ("any", *named):
+        takers += AccountTarget(becoming, binding.namespace or "any", name, 1).by(binding)
+    return [taker for taker in takers if taker.subject.name in BROAD and taker.is_sure]

@@ -43,30 +43,12 @@ def of_bindings(placed: Placed, read: ReadFile) -> Iterator[LintedTrust | Linted
         for part in ("serviceAccounts", "podIdentityAssociations")
         for index, _ in enumerate(listed(parts.get(part)))
     ]
-    for path, item in zip(places, config.bindings, strict=True):
-        entry = placed.at(*path, subject=f"ServiceAccount {item}")
-        gaps = Gaps()
-        others = [host_path(each.issuer) if each.issuer else gaps.gap(each.name) for each in item.clusters]
-        own = gaps.gap("issuer")
-        providers = [PROVIDER_HEAD + issuer for issuer in (own, *others)]
-        providers = providers if item.web_identity else []
-        subjects = (names.subject(item.namespace, item.subject_pattern or item.name), *item.subjects)
-        document = trust_policy.policy_of(providers, item.audience, subjects, item.conditions)
-        if item.pod_identity:
-            document["Statement"].append(_statement(gaps, config, item))
-        named = zip(providers, (config.cluster, *(each.name for each in item.clusters)), strict=False)
-        clusters = {provider: KnownCluster(name) for provider, name in named}
-        much = power(item.policies, item.inline, item.permissions_boundary)
-        where = _Entry(entry, item)
-        known_as = (_created(item),) if item.pod_identity else ()
-        trust = LintedTrust(entry, document, gaps, much, str(item), clusters, where.refined, known_as)
-        if not item.attach_role_arn:
-            yield trust
-        if item.pod_identity:
-            role, at = item.attach_role_arn or _created(item), ("roleARN",) if head else ("attachRoleARN",)
-            tagged = not item.disable_session_tags
-            there = replace(entry, subject="")
-            yield LintedAssociation(there, item.namespace, item.name, role, path=at, tagged=tagged)
+    for path, binding in zip(places, config.bindings, strict=True):
+        entry = _Entry(placed.at(*path, subject=f"ServiceAccount {binding}"), binding)
+        if not binding.attach_role_arn:
+            yield entry.trust(config)
+        if binding.pod_identity:
+            yield entry.association("roleARN" if head else "attachRoleARN")
 
 
 def _created(item: Binding) -> str:
@@ -92,6 +74,44 @@ class _Entry:
 
     placed: Placed
     binding: Binding
+
+    def trust(self, config: Config) -> LintedTrust:
+        """The trust policy of the role that irsa creates for it."""
+        binding, gaps = self.binding, Gaps()
+        others = [
+            host_path(cluster.issuer) if cluster.issuer else gaps.gap(cluster.name)
+            for cluster in binding.clusters
+        ]
+        issuers = [gaps.gap("issuer"), *others] if binding.web_identity else []
+        providers = [PROVIDER_HEAD + issuer for issuer in issuers]
+        cluster_names = (config.cluster, *(cluster.name for cluster in binding.clusters))
+        pattern = names.subject(binding.namespace, binding.subject_pattern or binding.name)
+        subjects = (pattern, *binding.subjects)
+        document = trust_policy.policy_of(providers, binding.audience, subjects, binding.conditions)
+        if binding.pod_identity:
+            document["Statement"].append(_statement(gaps, config, binding))
+        return LintedTrust(
+            self.placed,
+            document,
+            gaps,
+            power(binding.policies, binding.inline, binding.permissions_boundary),
+            str(binding),
+            {arn: KnownCluster(name) for arn, name in zip(providers, cluster_names, strict=False)},
+            self.refined,
+            (_created(binding),) if binding.pod_identity else (),
+        )
+
+    def association(self, field: str) -> LintedAssociation:
+        """Its EKS Pod Identity association; the field is the one of an existing role."""
+        binding = self.binding
+        return LintedAssociation(
+            replace(self.placed, subject=""),
+            binding.namespace,
+            binding.name,
+            binding.attach_role_arn or _created(binding),
+            path=(field,),
+            tagged=not binding.disable_session_tags,
+        )
 
     def refined(self, risk: Risk) -> Risk:
         """The risk at its field, with the fix for such a file."""

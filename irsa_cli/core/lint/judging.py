@@ -219,16 +219,18 @@ def _with_provider(item: Statement, gaps: Gaps) -> Statement:
     if len(principals(item, "Federated")) == 1 and len(tested) > 1 and all(map(has_gap, tested)):
         return _with_provider(_of_one_issuer(item, tested), gaps)
     only = tested.pop() if len(tested) == 1 else ""
-    named = []
-    for arn in principals(item, "Federated"):
-        issuer = _ARN.sub("", arn) if _ARN.match(arn) else ("" if has_gap(arn) else None)
-        if issuer is None or not has_gap(arn):
-            named.append(arn)
-        elif only and (not issuer or has_gap(issuer) or has_gap(only)):
-            named.append(PROVIDER_HEAD + only)
-        else:
-            named.append(PROVIDER_HEAD + (issuer or gaps.gap(f"{gaps.name(arn)} issuer")))
-    return {**item, "Principal": {**item["Principal"], "Federated": named}}
+    arns = [_with_issuer(arn, only, gaps) for arn in principals(item, "Federated")]
+    return {**item, "Principal": {**item["Principal"], "Federated": arns}}
+
+
+def _with_issuer(arn: str, tested: str, gaps: Gaps) -> str:
+    """A provider's ARN; instead of an unknown issuer, the one that is `tested` ('' for several)."""
+    if not has_gap(arn):
+        return arn
+    issuer = _ARN.sub("", arn) if _ARN.match(arn) else ""
+    if tested and (not issuer or has_gap(issuer) or has_gap(tested)):
+        return PROVIDER_HEAD + tested
+    return PROVIDER_HEAD + (issuer or gaps.gap(f"{gaps.name(arn)} issuer"))
 
 
 def _of_one_issuer(item: Statement, tested: Collection[str]) -> Statement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.lint.across import across
-from irsa_cli.core.lint.found import Unjudged
+from irsa_cli.core.lint.found import Found, Unjudged
 from irsa_cli.core.lint.hcl import Module
 from irsa_cli.core.lint.judging import judged
 from irsa_cli.core.lint.report import LintedFile, LintReport, not_judged, read_file, read_module
@@ -48,33 +48,38 @@ def lint(request: Request) -> LintReport:
     reading.take_modules()
     if reading.others:
         reading.skipped.append(f"skipped {plural(reading.others, 'file')} of unknown kind")
-    unread = reading.unread
-    found: list[Risk | Unjudged] = [*reading.unjudged]
-    for each in (each for file in reading.files for each in file.found):
-        try:
-            for item in judged(each, with_fixes=request.with_fixes):
-                if isinstance(item, InvalidInput):
-                    unread.append(item)
-                else:
-                    found.append(item)
-        except Exception as error:
-            place = each.place if isinstance(each, Unjudged) else each.placed.place()
-            unread.append(not_judged(error, place))
-    linted = [each for file in reading.files for each in file.found]
-    found += across(linted, whole=not unread and len(found) == sum(isinstance(it, Risk) for it in found))
+    objects = [item for file in reading.files for item in file.found]
+    found = [*reading.unjudged, *_judged(objects, reading.unread, with_fixes=request.with_fixes)]
+    unjudged = [item for item in found if isinstance(item, Unjudged)]
+    found += across(objects, whole=not reading.unread and not unjudged)
     risks = sorted((item for item in found if isinstance(item, Risk)), key=_place)
-    unjudged = tuple(item for item in found if isinstance(item, Unjudged))
     return LintReport(
         tuple(reading.files),
-        unjudged,
+        tuple(item for item in found if isinstance(item, Unjudged)),
         tuple(reading.skipped),
-        unread=tuple(unread),
+        unread=tuple(reading.unread),
         selection=choose(risks, today=datetime.now(timezone.utc).date()),
         fail_on=request.fail_on,
         fail_on_broken=request.fail_on_broken,
         # A hook gets all changed files, and most have nothing to check.
         allow=replace(request.allow, empty=request.allow.empty or request.skip_unknown),
     )
+
+
+def _judged(
+    objects: Iterable[Found], unread: list[IrsaError], *, with_fixes: bool
+) -> Iterator[Risk | Unjudged]:
+    """The risks and unknown parts of each object alone; errors are added to `unread`."""
+    for found in objects:
+        try:
+            for item in judged(found, with_fixes=with_fixes):
+                if isinstance(item, InvalidInput):
+                    unread.append(item)
+                else:
+                    yield item
+        except Exception as error:
+            place = found.place if isinstance(found, Unjudged) else found.placed.place()
+            unread.append(not_judged(error, place))
 
 
 def _place(item: Risk) -> tuple[int, str, int, int, str]:

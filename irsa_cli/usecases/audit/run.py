@@ -6,7 +6,7 @@ Of several accounts, each is read at its own pace. A part that can't be read bec
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -247,24 +247,28 @@ def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -
         return replace(found, associations=associations.result(), access=access.result())
 
 
-def _with_clusters(found: Estate, regions: Iterable[_Region]) -> Estate:
-    every = list(regions)
-    for name, error in every[0].missing.items():
-        if all(name in region.missing for region in every):
+def _with_clusters(estate: Estate, regions: Sequence[_Region]) -> Estate:
+    for name, error in regions[0].missing.items():
+        if all(name in region.missing for region in regions):
             raise error.but(next_steps=("check --cluster, --region and --profile",))
-    clusters = [cluster for region in every for cluster in region.clusters]
-    if not clusters and not any(region.unread or region.whole for region in every):
+    clusters = [cluster for region in regions for cluster in region.clusters]
+    if not clusters and not any(region.unread or region.whole for region in regions):
         raise IrsaError("no EKS cluster was found", next_steps=("check --cluster and --region",))
-    named = Counter(cluster.name for cluster in clusters)
-    unique = [
-        replace(item, name=f"{item.region}/{item.name}") if named[item.name] > 1 else item
-        for item in clusters
-    ]
     return replace(
-        found,
-        clusters=tuple(unique),
-        regions=frozenset(region.name for region in every if region.whole),
-        unread=(*found.unread, *(line for region in every for line in region.unread)),
+        estate,
+        clusters=_with_own_names(clusters),
+        regions=frozenset(region.name for region in regions if region.whole),
+        unread=(*estate.unread, *(line for region in regions for line in region.unread)),
+    )
+
+
+def _with_own_names(clusters: Iterable[AuditedCluster]) -> tuple[AuditedCluster, ...]:
+    """The clusters, each with a name of its own: with the region if another one is called the same."""
+    found = list(clusters)
+    count = Counter(cluster.name for cluster in found)
+    return tuple(
+        cluster if count[cluster.name] == 1 else replace(cluster, name=f"{cluster.region}/{cluster.name}")
+        for cluster in found
     )
 
 

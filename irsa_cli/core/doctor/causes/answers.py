@@ -94,26 +94,31 @@ def _refused(facts: Facts) -> Judgement:
     if (_NO_TOKEN in said or _NO_PROVIDER in said) and _is_unexplained(facts, last):
         raise CannotTell("see sts-region and token-malformed")
     # The roles that its pods are to ask for: the annotation's, and those that containers name themselves.
-    named = subjects.annotations_of(facts.named).get(ROLE_ARN_ANNOTATION, "")
-    wanted = [named, *(item.role for item in own_tokens(facts.named))]
-    found = subjects.newest_by_role(facts, pods.values())
-    refused = [event for role, event in found.items() if event.error and not _is_others(facts, event)]
+    annotated = subjects.annotations_of(facts.named).get(ROLE_ARN_ANNOTATION, "")
+    set_by_containers = [token.role for token in own_tokens(facts.named)]
+    wanted = [annotated, *set_by_containers]
+    newest = subjects.newest_by_role(facts, pods.values())
+    refused = [event for event in newest.values() if event.error and not _is_others(facts, event)]
     own = [event for event in refused if event.role_arn in ("", *wanted)]
     if own:
-        if own[0].role_arn not in wanted[1:]:  # pod-own-token judges the roles that containers set.
+        if own[0].role_arn not in set_by_containers:  # pod-own-token judges those.
             _require_in_order(facts)
         return _undecided(facts, own[0], found_by=pods.values())
     if refused:
-        text = "STS rejected the token for another role than the ServiceAccount's"
-        return suspect(
-            f"{text}: {subjects.in_words(refused[0])}",
-            requested=subjects.listed(event.role_arn for event in refused),
-            role=subjects.listed(filter(None, wanted)) or "none",
-        )
-    if last.error and last not in found.values():
+        return _for_another_role(refused, wanted)
+    if last.error and last not in newest.values():
         text = "STS rejected the newest exchange before the current pods were created"
         return hint(text, answer=subjects.in_words(last))
     return ok("STS rejected no exchange for an unknown reason", last=last.time.isoformat())
+
+
+def _for_another_role(refused: list[TrailEvent], wanted: list[str]) -> Judgement:
+    text = "STS rejected the token for another role than the ServiceAccount's"
+    return suspect(
+        f"{text}: {subjects.in_words(refused[0])}",
+        requested=subjects.listed(event.role_arn for event in refused),
+        role=subjects.listed(filter(None, wanted)) or "none",
+    )
 
 
 def _undecided(facts: Facts, event: TrailEvent, found_by: Iterable[Pod]) -> Judgement:

@@ -81,13 +81,21 @@ def _endpoint_policy(facts: Facts) -> Judgement:
 
 
 def _lets_through(document: Document) -> bool | None:
-    about = [item for item in statements(document) if does(item, ACTION)]
-    fitting = [it for it in about if it.get("Principal", "*") == "*" or "*" in principals(it, "AWS")]
-    denying = [item for item in fitting if item.get("Effect") == "Deny"]
-    allowing = [item for item in fitting if item.get("Effect") == "Allow"]
-    if any(not item.get("Condition") for item in denying) or not allowing:
+    """Whether an endpoint's policy allows the unsigned call; None if conditions decide."""
+    denying, allowing = [], []
+    for statement in statements(document):
+        is_everybody = statement.get("Principal", "*") == "*" or "*" in principals(statement, "AWS")
+        if not is_everybody or not does(statement, ACTION):
+            continue
+        if statement.get("Effect") == "Deny":
+            denying.append(statement)
+        elif statement.get("Effect") == "Allow":
+            allowing.append(statement)
+    if not allowing or any(not statement.get("Condition") for statement in denying):
         return False
-    return None if denying or all(item.get("Condition") for item in allowing) else True
+    if denying or all(statement.get("Condition") for statement in allowing):
+        return None
+    return True
 
 
 _PROXIES = frozenset({"istio-proxy", "linkerd-proxy", "envoy"})

@@ -111,25 +111,22 @@ def _renamed(facts: Facts) -> finding.Judgement:
 def _service_account(facts: Facts) -> finding.Judgement:
     subject = facts.named
     with_role = has_role(subject.existing())
-    if with_role and (found := strays(facts)):
-        return _stray(facts, found)
-    if with_role and (mates := released(facts)):
-        return finding.suspect(
-            "no pod uses it, and the pods of its release use a ServiceAccount without a role",
-            pods=pod_names(mates),
-            pods_use=listed(sorted({pod.service_account for pod in mates})),
-            to_change_it=_use(facts, mates[0]),
-        )
-    if not with_role and (idles := idle(facts)):
-        pods = [pod for pod in subject.users() if is_bare(pod)]
-        other = replace(facts, subject=replace(subject, name=idles[0].name, account=idles[0]))
-        text = "it has no role, and no pod uses its release's ServiceAccount with a role"
-        fix, names = commented(_use(other, pods[0]).splitlines()), listed(item.name for item in idles)
-        return finding.problem(text, fix=fix, pods=pod_names(pods), pods_use=subject.name, with_role=names)
+    if with_role:
+        if stray := strays(facts):
+            return _stray(facts, stray)
+        if mates := released(facts):
+            return finding.suspect(
+                "no pod uses it, and the pods of its release use a ServiceAccount without a role",
+                pods=pod_names(mates),
+                pods_use=listed(sorted({pod.service_account for pod in mates})),
+                to_change_it=_use(facts, mates[0]),
+            )
+    elif idles := idle(facts):
+        return _idle(facts, idles)
     pods = [pod for pod in have(subject.pods) if pod.is_alive]
     if any(pod.service_account == subject.name for pod in pods):
         # Pods use the ServiceAccount; others that they have made may be missing it.
-        made, jobs = made_by_it(facts) if has_role(subject.existing()) else ((), ())
+        made, jobs = made_by_it(facts) if with_role else ((), ())
         found = finding.some(made or jobs, "pods use the ServiceAccount")
         text = "pods of the same application use the ServiceAccount default, which has no role"
         say = finding.suspect if made else finding.hint
@@ -138,6 +135,19 @@ def _service_account(facts: Facts) -> finding.Judgement:
     if near := neighbours(facts):
         evidence["similar_pods"] = f"{pod_names(near)}, with their own ServiceAccount"
     return finding.unknown(f"no pod uses ServiceAccount {subject.full_name}", **evidence)
+
+
+def _idle(facts: Facts, idles: tuple[ServiceAccount, ...]) -> finding.Judgement:
+    subject = facts.named
+    pods = [pod for pod in subject.users() if is_bare(pod)]
+    other = replace(facts, subject=replace(subject, name=idles[0].name, account=idles[0]))
+    return finding.problem(
+        "it has no role, and no pod uses its release's ServiceAccount with a role",
+        fix=commented(_use(other, pods[0]).splitlines()),
+        pods=pod_names(pods),
+        pods_use=subject.name,
+        with_role=listed(account.name for account in idles),
+    )
 
 
 def _stray(facts: Facts, found: tuple[Pod, ...]) -> finding.Judgement:
@@ -221,23 +231,30 @@ def _uncreated(facts: Facts) -> finding.Judgement:
     subject.existing()
     if subject.refused is None:
         return finding.ok("pods with this identity run; irsa did not read the events")
-    current = [item for item in have(subject.refused) if not _is_past(facts, item)]
-    mine = [item for item in current if _account_wanted(item) == subject.name]
-    strays = [] if mine else [item for item in current if _was_meant(facts, item)]
-    if mine or strays:
-        found = mine or strays
-        item = found[0]
-        _leave_to_others(facts, item)
-        text, fix = _reason(facts, item)
-        evidence = {"expected": facts.named.name} if _account_wanted(item) != facts.named.name else {}
-        return finding.problem(text, fix=fix, workloads=_makers(found), **_said(found), **evidence)
-    hidden = [item for item in current if item.service_account is None]
+    current = [pod for pod in have(subject.refused) if not _is_past(facts, pod)]
+    mine = [pod for pod in current if _account_wanted(pod) == subject.name]
+    if not mine:
+        mine = [pod for pod in current if _was_meant(facts, pod)]
+    if mine:
+        return _refused(facts, mine)
+    hidden = [pod for pod in current if pod.service_account is None]
     if not hidden:
         return finding.ok("no workload that uses it is missing pods")
-    evidence = {"workloads": _makers(hidden), "unreadable": hidden[0].hidden}
+    evidence = {"workloads": _makers(hidden), "unreadable": hidden[0].hidden, **_said(hidden)}
     text = "pods are not created, and irsa cannot read which ServiceAccount they use"
-    near = any(_is_of_name(item, subject.name) for item in hidden)
-    return finding.suspect(text, **evidence, **_said(hidden)) if near else finding.unknown(text, **evidence)
+    if any(_is_of_name(pod, subject.name) for pod in hidden):
+        return finding.suspect(text, **evidence)
+    return finding.unknown(text, **evidence)
+
+
+def _refused(facts: Facts, pods: list[RefusedPod]) -> finding.Judgement:
+    first, name = pods[0], facts.named.name
+    _leave_to_others(facts, first)
+    text, fix = _reason(facts, first)
+    evidence = _said(pods)
+    if _account_wanted(first) != name:
+        evidence["expected"] = name
+    return finding.problem(text, fix=fix, workloads=_makers(pods), **evidence)
 
 
 def _is_past(facts: Facts, item: RefusedPod) -> bool:

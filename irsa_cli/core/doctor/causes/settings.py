@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from irsa_cli.core.doctor import subjects
 from irsa_cli.core.doctor.commands import by_template, edit
 from irsa_cli.core.doctor.facts import Facts, there
 from irsa_cli.core.doctor.finding import Group, Judgement, check_of, hint, ok, problem, some, suspect, unknown
-from irsa_cli.core.objects.kinds import HIDDEN, Container, Pod, variable
+from irsa_cli.core.objects.kinds import HIDDEN, Container, Pod, Variable, variable
 from irsa_cli.core.values.errors import have
 from irsa_cli.core.values.shown import shown
 
@@ -212,20 +213,31 @@ def _region(container: Container) -> str:
     return _text(container, _REGION) or _text(container, _DEFAULT)
 
 
+@dataclass(frozen=True, order=True)
+class _Flaw:
+    """A value that STS or an SDK rejects: whether that is sure, what is wrong, and the variable with it."""
+
+    is_sure: bool
+    text: str
+    variable: str
+
+
 @check_of("pod-setting", Group.PODS, weight=57)
 def _setting(facts: Facts) -> Judgement:
     found = given(facts, lambda item: any(_flaws(facts, item)) or any(map(item.env.is_set, _OPAQUE)))
     found = [(pod, item) for pod, item in found if not subjects.is_admitted(facts, [pod])]
     flaws = sorted((flaw for _, item in found for flaw in _flaws(facts, item)), reverse=True)
     if flaws:
-        sure, text, value = flaws[0]
-        found = [pair for pair in found if flaws[0] in _flaws(facts, pair[1])]
+        worst = flaws[0]
+        found = [(pod, container) for pod, container in found if worst in _flaws(facts, container)]
         said = {
             "containers": subjects.where(found),
-            "variable": value,
+            "variable": worst.variable,
             "region_of_the_cluster": facts.cluster.region,
         }
-        return problem(text, fix=edit(facts, found[0][0]), **said) if sure else suspect(text, **said)
+        if worst.is_sure:
+            return problem(worst.text, fix=edit(facts, found[0][0]), **said)
+        return suspect(worst.text, **said)
     if not found:
         return ok("no container has a value that STS or an SDK rejects")
     names = dict.fromkeys(name for _, item in found for name in _OPAQUE if item.env.is_set(name))
@@ -234,31 +246,46 @@ def _setting(facts: Facts) -> Judgement:
     return say(text, containers=subjects.where(found), variables=subjects.listed(names))
 
 
-def _flaws(facts: Facts, container: Container) -> Iterator[tuple[bool, str, str]]:
-    """Whether it is sure, what is wrong with a value, and the variable with it."""
+def _flaws(facts: Facts, container: Container) -> Iterator[_Flaw]:
     for name in (_REGION, _DEFAULT):
-        value, partition = _text(container, name), facts.cluster.partition
-        is_one = value in ("", facts.cluster.region) or _NO_REGION.fullmatch(value)
-        if not is_one and _PARTITIONS.get(value) != partition:
-            text = f"not a region of the partition {partition} (as of {DATE})"
-            # Some SDKs read the one variable only, and some the other.
-            sure = value in _PARTITIONS or not _FORM.fullmatch(value)
-            yield sure and value == _region(container), text, f"{name}={shown(value)}"
+        yield from _region_flaw(facts, container, name)
     for name, form in _VALUES.items():
         value = _text(container, name)
         if value and not re.fullmatch(form, value, re.IGNORECASE):
-            yield False, "some SDKs reject this value and do not start", f"{name}={shown(value)}"
-    session, region = _text(container, _SESSION), _region(container)
-    if subjects.injected(container) and session and not _SESSION_NAME.fullmatch(session):
+            text = "some SDKs reject this value and do not start"
+            yield _Flaw(False, text, f"{name}={shown(value)}")
+    if subjects.injected(container):
+        yield from _session_flaw(container)
+        yield from _fips_flaw(container)
+
+
+def _region_flaw(facts: Facts, container: Container, name: Variable) -> Iterator[_Flaw]:
+    value, partition = _text(container, name), facts.cluster.partition
+    if value in ("", facts.cluster.region) or _NO_REGION.fullmatch(value):
+        return
+    if _PARTITIONS.get(value) != partition:
+        text = f"not a region of the partition {partition} (as of {DATE})"
+        # Some SDKs read the one variable only, and some the other.
+        is_sure = value in _PARTITIONS or not _FORM.fullmatch(value)
+        yield _Flaw(is_sure and value == _region(container), text, f"{name}={shown(value)}")
+
+
+def _session_flaw(container: Container) -> Iterator[_Flaw]:
+    session = _text(container, _SESSION)
+    if session and not _SESSION_NAME.fullmatch(session):
         text = "a session name has 2 to 64 letters, digits or +=,.@-_"
-        yield True, text, f"{_SESSION}={shown(session)}"
-    fips = container.env.get(_FIPS, "") if subjects.injected(container) else ""
-    asked = (fips is None or fips.lower() == "true") and not container.env.is_set("AWS_ENDPOINT_URL_STS")
-    if asked and region not in _DATA["fips"]:
-        # Those of other partitions are in no public list.
-        sure = fips is not None and _PARTITIONS.get(region) in ("aws", "aws-cn", "aws-us-gov")
-        text = f"STS has FIPS endpoints only in {', '.join(_DATA['fips'])}"
-        yield sure, text, f"{_FIPS}={fips or '(not read)'} in {region or 'an unknown region'}"
+        yield _Flaw(True, text, f"{_SESSION}={shown(session)}")
+
+
+def _fips_flaw(container: Container) -> Iterator[_Flaw]:
+    fips, region = container.env.get(_FIPS, ""), _region(container)
+    is_asked = fips is None or fips.lower() == "true"
+    if not is_asked or container.env.is_set("AWS_ENDPOINT_URL_STS") or region in _DATA["fips"]:
+        return
+    # Those of other partitions are in no public list.
+    is_sure = fips is not None and _PARTITIONS.get(region) in ("aws", "aws-cn", "aws-us-gov")
+    text = f"STS has FIPS endpoints only in {', '.join(_DATA['fips'])}"
+    yield _Flaw(is_sure, text, f"{_FIPS}={fips or '(not read)'} in {region or 'an unknown region'}")
 
 
 @check_of("pod-sts-proxy", Group.PODS, weight=41)

@@ -109,15 +109,20 @@ def strays(facts: Facts) -> tuple[Pod, ...]:
     have(subject.pods)
     own, name = subject.known_users(), subject.name
     others = [pod for pod in subject.living() if pod.service_account != name and not is_neighbour(facts, pod)]
-    if own:  # Those that they have created, as Spark's driver creates its executors.
-        sparks = {item.labels.get(_SPARK_LABEL, "") for item in own} - {""}
-        owners = {f"Pod/{item.name}" for item in own}
-        parts = [it for it in others if it.owner in owners or it.labels.get(_SPARK_LABEL) in sparks]
-        return tuple(pod for pod in parts if pod.service_account == "default")
+    if own:
+        created = _created_by(own, others)
+        return tuple(pod for pod in created if pod.service_account == "default")
     found = [pod for pod in others if is_of_app(pod, name) or is_near(pod.service_account, name)]
     found.sort(key=lambda pod: not _is_same_app(pod, name))
     elsewhere = (pod for pod in known(subject.elsewhere) if pod.is_alive and not is_neighbour(facts, pod))
     return (*found, *elsewhere)
+
+
+def _created_by(creators: Iterable[Pod], pods: Iterable[Pod]) -> Iterator[Pod]:
+    """Pods that others of them have created, as Spark's driver creates its executors."""
+    owners = {f"Pod/{pod.name}" for pod in creators}
+    sparks = {pod.labels.get(_SPARK_LABEL, "") for pod in creators} - {""}
+    return (pod for pod in pods if pod.owner in owners or pod.labels.get(_SPARK_LABEL) in sparks)
 
 
 def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
@@ -126,21 +131,28 @@ def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
     It creates pods without a controller, and Jobs. Those of the same release without a controller, and those
     named after one of its pods (a worker's), are most probably its own; a Job may be the chart's.
     """
-    own, found = facts.named.known_users(), strays(facts)
-    others = [
-        pod
-        for pod in facts.named.living()
-        if pod.service_account == "default"
-        and pod.owner.partition("/")[0] in ("", "Job")
-        and pod not in found
-        and _HOOK not in pod.annotations
-        and not is_neighbour(facts, pod)
-    ]
-    releases = {item.labels[_RELEASE] for item in own if item.labels.get(_RELEASE)}
-    named = [pod for pod in others if any(pod.name.startswith(f"{item.name}-") for item in own)]
-    released = [pod for pod in others if pod not in named and pod.labels.get(_RELEASE) in releases]
-    alone = [pod for pod in released if not pod.owner]
-    return (*named, *alone), tuple(pod for pod in released if pod.owner)
+    own, known_strays = facts.named.known_users(), strays(facts)
+    others = [pod for pod in facts.named.living() if _is_loose(pod) and not is_neighbour(facts, pod)]
+    releases = {pod.labels[_RELEASE] for pod in own if pod.labels.get(_RELEASE)}
+    surely: list[Pod] = []
+    perhaps: list[Pod] = []
+    released: list[Pod] = []
+    for pod in others:
+        if pod in known_strays:
+            continue
+        if any(pod.name.startswith(f"{creator.name}-") for creator in own):
+            surely.append(pod)
+        elif pod.labels.get(_RELEASE) in releases and pod.owner:
+            perhaps.append(pod)
+        elif pod.labels.get(_RELEASE) in releases:
+            released.append(pod)
+    return (*surely, *released), tuple(perhaps)
+
+
+def _is_loose(pod: Pod) -> bool:
+    """Whether it uses `default` and has no controller but perhaps a Job; Helm's hooks are charts'."""
+    owner, _, _ = pod.owner.partition("/")
+    return pod.service_account == "default" and owner in ("", "Job") and _HOOK not in pod.annotations
 
 
 def neighbours(facts: Facts) -> tuple[Pod, ...]:
