@@ -54,7 +54,7 @@ class Powerful:
         if role.arn in self.reach.ways or size_of(role) > LARGEST:
             return role.arn in self.reach.ways
         providers = self.trusts.context(role).providers
-        return any(is_for_pods(item, providers) for _, item in allowing(role.trust))
+        return any(is_for_pods(statement, providers) for _, statement in allowing(role.trust))
 
     def risks(self) -> Iterator[Risk]:
         for role in self.roles:
@@ -76,7 +76,7 @@ class Powerful:
     @cached_property
     def _chains(self) -> Mapping[str, tuple[Chain, Power]]:
         """The hops of each role to the most powerful role with administrator permissions, sure ones first."""
-        found: dict[str, tuple[Chain, Power]] = {}
+        chains: dict[str, tuple[Chain, Power]] = {}
         ranks: dict[str, tuple[bool, Power, int]] = {}
         for target in self.estate.roles:
             power = self.trusts.powers(target)
@@ -86,8 +86,8 @@ class Powerful:
                 rank = (not any(hop.conditions for hop in chain), power, -len(chain))
                 source = chain[0].source
                 if source not in ranks or rank > ranks[source]:
-                    ranks[source], found[source] = rank, (chain, power)
-        return found
+                    ranks[source], chains[source] = rank, (chain, power)
+        return chains
 
     def unread(self) -> Iterator[str]:
         """The roles and policies that were not read and might add permissions to a pod role."""
@@ -119,14 +119,14 @@ class Powerful:
     def _named(self) -> Iterator[tuple[str, str]]:
         """The ServiceAccounts with the roles of their annotations and associations."""
         for cluster in self.estate.clusters:
-            for found in (cluster.accounts, cluster.associations):
-                for item in () if isinstance(found, Unreadable) else found:
-                    yield f"{item.full_name} of {cluster.name}", item.role_arn
+            for answer in (cluster.accounts, cluster.associations):
+                for account in () if isinstance(answer, Unreadable) else answer:
+                    yield f"{account.full_name} of {cluster.name}", account.role_arn
 
     def _assumed(self, role: BoundRole) -> Iterator[tuple[str, str]]:
         """A role with each role that its policies list and allow it to assume."""
         holder = self.trusts.holder(role)
-        for grant in (grant for found in holder.policies.values() for grant in found):
+        for grant in (grant for grants in holder.policies.values() for grant in grants):
             if ASSUME in grant.actions and not grant.denies and "NotResource" not in grant.item:
                 yield from ((role.arn, arn) for arn in grant.resources if holder.can(ASSUME, arn) is not None)
 
@@ -214,20 +214,20 @@ class Declared:
 
     def _admitted(self, cluster: AuditedCluster) -> dict[tuple[str, str], frozenset[str]]:
         """The audiences with which a ServiceAccount can assume a role, by ServiceAccount and role."""
-        found: dict[tuple[str, str], frozenset[str]] = {}
-        annotated = {item.full_name for item in cluster.annotated}
+        admitted: dict[tuple[str, str], frozenset[str]] = {}
+        annotated = {account.full_name for account in cluster.annotated}
         for arn, ways in self.reach.ways.items():
             for way in ways:
                 if way.cluster == cluster.name and way.by is By.WEB_IDENTITY:
                     for name in way.accounts & annotated:
-                        found[name, arn] = found.get((name, arn), frozenset()) | {*way.audiences}
-        return found
+                        admitted[name, arn] = admitted.get((name, arn), frozenset()) | {*way.audiences}
+        return admitted
 
     def _without(self, cluster: AuditedCluster, associated: set[str]) -> Iterator[Risk]:
         """One risk for all ServiceAccounts whose pods have only the node's role."""
         if isinstance(cluster.pods, Unreadable) or isinstance(cluster.accounts, Unreadable):
             return
-        own = {item.full_name for item in cluster.annotated} | associated
+        own = {account.full_name for account in cluster.annotated} | associated
         bare = sorted(
             name
             for name, count in cluster.pods.items()
@@ -246,21 +246,23 @@ class Declared:
                 continue
             if self.estate.providers is not None and provider not in self.estate.providers:
                 continue
-            there = self.reach.index(cluster).accounts
+            existing = self.reach.index(cluster).accounts
             look = Look(role.trust, provider, DEFAULT_AUDIENCE)
-            for index, item in allowing(role.trust):
+            for index, statement in allowing(role.trust):
                 for subject in dict.fromkeys(look.exact(index)):
-                    if subject not in there:
+                    if subject not in existing:
                         name = subject.removeprefix(SERVICE_ACCOUNT).replace(":", "/", 1)
                         reason = f"allows ServiceAccount {name}, missing in cluster {cluster.name}"
                         about = {"role": role.arn, "cluster": cluster.name, "account": name}
                         path = place_of(index, "Condition")
-                        yield risk(RULES["subject-gone"], name_of(index, item), reason, path=path, **about)
+                        yield risk(
+                            RULES["subject-gone"], name_of(index, statement), reason, path=path, **about
+                        )
 
     def _undeclared(self) -> Iterator[Risk]:
         """The risks of ServiceAccounts that a role lists but that are not annotated with it."""
-        each = ((cluster.name, item) for cluster in self.estate.clusters for item in cluster.annotated)
-        declared = {(cluster, item.full_name, item.role_arn) for cluster, item in each}
+        each = ((cluster.name, account) for cluster in self.estate.clusters for account in cluster.annotated)
+        declared = {(cluster, account.full_name, account.role_arn) for cluster, account in each}
         for arn, ways in self.reach.ways.items():
             for way in ways:
                 if way.by is not By.WEB_IDENTITY or not way.named:
@@ -285,10 +287,10 @@ class Declared:
     def _dead(self, role: BoundRole) -> Iterator[Risk]:
         for provider in sorted(trusted_providers(role.trust)):
             if provider in (self.estate.providers or ()) and self._is_orphan(provider):
-                for index, item in allowing(role.trust):
-                    if provider in principals(item, "Federated"):
+                for index, statement in allowing(role.trust):
+                    if provider in principals(statement, "Federated"):
                         reason = f"trusts {issuer_of(provider)}, which belongs to no cluster in {self._where}"
-                        name, path = name_of(index, item), place_of(index, "Principal")
+                        name, path = name_of(index, statement), place_of(index, "Principal")
                         yield risk(RULES["dead-issuer"], name, reason, role=role.arn, path=path)
 
     def _changed(self, role: BoundRole) -> Iterator[Risk]:
@@ -302,17 +304,19 @@ class Declared:
         _, partition, _, region, account, *_ = [*arn.split(":"), *"....."]
         cluster = Cluster(arn.rpartition("/")[2], arn, region, partition, account, "")
         namespace, _, name = role.tags[SERVICE_ACCOUNT_TAG].partition("/")
-        given = for_service(role.trust, cluster, namespace, name)
-        for index, item in allowing(role.trust):
-            if not trusted_providers({"Statement": [item]}) or set(item["Principal"]) != {"Federated"}:
+        written = for_service(role.trust, cluster, namespace, name)
+        for index, statement in allowing(role.trust):
+            if not trusted_providers({"Statement": [statement]}) or set(statement["Principal"]) != {
+                "Federated"
+            }:
                 reason = "was changed since irsa wrote it: it allows principals other than ServiceAccounts"
-            elif read_statement(item) is None and not item.get("Condition"):
+            elif read_statement(statement) is None and not statement.get("Condition"):
                 reason = "no longer has its condition"
             else:
                 continue
-            if item not in given:
+            if statement not in written:
                 rule, where = RULES["changed-since-irsa"], place_of(index)
-                yield risk(rule, name_of(index, item), reason, role=role.arn, path=where)
+                yield risk(rule, name_of(index, statement), reason, role=role.arn, path=where)
 
     def _unused(self, role: BoundRole) -> Iterator[Risk]:
         now = self.estate.now

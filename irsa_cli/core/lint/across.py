@@ -58,9 +58,9 @@ _RENDERED = ("Kustomization", "HelmRelease", "HelmChart", "Application", "Applic
 
 def across(found: Sequence[Found], *, whole: bool) -> Iterator[Risk | Unjudged]:
     """The risks across objects; `whole`: all files were read."""
-    objects = [item for item in found if isinstance(item, LintedObject)]
-    trusts = [item for item in found if isinstance(item, LintedTrust)]
-    accounts = {(item.namespace, item.name) for item in objects if item.kind == "ServiceAccount"}
+    objects = [each for each in found if isinstance(each, LintedObject)]
+    trusts = [each for each in found if isinstance(each, LintedTrust)]
+    accounts = {(each.namespace, each.name) for each in objects if each.kind == "ServiceAccount"}
     for item in found:
         if isinstance(item, LintedAccount):
             accounts.add((item.namespace, item.name))
@@ -71,7 +71,7 @@ def across(found: Sequence[Found], *, whole: bool) -> Iterator[Risk | Unjudged]:
             namespace, _, name = item.account.partition("/")
             accounts.add((namespace, name))
     yield from _everybody(objects)
-    if whole and not any(item.kind in _RENDERED for item in objects):
+    if whole and not any(each.kind in _RENDERED for each in objects):
         yield from _missing(objects, accounts)
 
 
@@ -102,12 +102,14 @@ def _untrusted(association: LintedAssociation, trusts: Sequence[LintedTrust]) ->
 
 
 def _role_of(
-    item: LintedAccount | LintedAssociation, trusts: Sequence[LintedTrust]
+    subject: LintedAccount | LintedAssociation, trusts: Sequence[LintedTrust]
 ) -> tuple[str, list[LintedTrust]]:
     """Its role, as it is written, and the trust policies of that role."""
-    role = str(item.role)
-    gap = item.gaps.name(role) if is_gap(role) else ""
-    return gap or role, [it for it in trusts if _is_of(it, role) and (not gap or it.gaps is item.gaps)]
+    role = str(subject.role)
+    gap = subject.gaps.name(role) if is_gap(role) else ""
+    return gap or role, [
+        trust for trust in trusts if _is_of(trust, role) and (not gap or trust.gaps is subject.gaps)
+    ]
 
 
 def _is_of(trust: LintedTrust, role: str) -> bool:
@@ -116,52 +118,52 @@ def _is_of(trust: LintedTrust, role: str) -> bool:
     return role in (arns or trust.known_as) or (not arns and role.rpartition("/")[2] in trust.known_as)
 
 
-def _missing(objects: Sequence[LintedObject], there: set[tuple[str, str]]) -> Iterator[Risk]:
+def _missing(objects: Sequence[LintedObject], accounts: set[tuple[str, str]]) -> Iterator[Risk]:
     """Pods with a missing ServiceAccount in a namespace that has others."""
-    spaces = {namespace for namespace, _ in there}
-    for item in objects:
-        if item.kind not in ("Pod", *KINDS.values()) or item.namespace not in spaces:
+    spaces = {namespace for namespace, _ in accounts}
+    for maker in objects:
+        if maker.kind not in ("Pod", *KINDS.values()) or maker.namespace not in spaces:
             continue
-        body = {"metadata": item.value.get("metadata"), "spec": item.value.get("spec")}
+        body = {"metadata": maker.value.get("metadata"), "spec": maker.value.get("spec")}
         try:
-            pods = workload(item.kind, {**body, "spec": {"template": body}} if item.kind == "Pod" else body)
+            pods = workload(maker.kind, {**body, "spec": {"template": body}} if maker.kind == "Pod" else body)
         except (KeyError, TypeError, AttributeError):
             continue
         name = str(pods.service_account)
-        if name != "default" and not placeholder(name) and (item.namespace, name) not in there:
+        if name != "default" and not placeholder(name) and (maker.namespace, name) not in accounts:
             reason = f"uses ServiceAccount {name}, but the files have only others in its namespace"
             path = ("spec", "template", "spec", "serviceAccountName")
-            yield risk(RULES["service-account-missing"], str(item), reason, place=item.placed.place(path))
+            yield risk(RULES["service-account-missing"], str(maker), reason, place=maker.placed.place(path))
 
 
 def _everybody(objects: Sequence[LintedObject]) -> Iterator[Risk | Unjudged]:
     roles: list[RbacRole] = []
     bindings: list[tuple[LintedObject, RbacBinding]] = []
-    for item in objects:
-        namespace = item.namespace or "default"
-        body = {**item.value, "metadata": {"name": item.name, "namespace": namespace}}
+    for written in objects:
+        namespace = written.namespace or "default"
+        body = {**written.value, "metadata": {"name": written.name, "namespace": namespace}}
         try:
-            if item.kind in ("Role", "ClusterRole"):
-                roles.append(role_of(body, item.kind))
-            elif item.kind in RBAC_KINDS:
-                bindings.append((item, binding_of(body, item.kind)))
+            if written.kind in ("Role", "ClusterRole"):
+                roles.append(role_of(body, written.kind))
+            elif written.kind in RBAC_KINDS:
+                bindings.append((written, binding_of(body, written.kind)))
         except (KeyError, TypeError, ValueError, AttributeError):
-            text = f"{item} is not valid, so it was not checked"
-            yield Unjudged(item.placed.place(), text, Severity.HIGH)
+            text = f"{written} is not valid, so it was not checked"
+            yield Unjudged(written.placed.place(), text, Severity.HIGH)
     becoming = Becoming(RbacIndex(RbacObjects(cluster_roles=tuple(roles))))
-    for item, binding in bindings:
+    for written, binding in bindings:
         if any(who.name in BROAD for who in binding.subjects):
-            yield from _open(becoming, item, binding, {role.ref for role in roles})
+            yield from _open(becoming, written, binding, {role.ref for role in roles})
 
 
 def _open(
-    becoming: Becoming, item: LintedObject, binding: RbacBinding, known: set[RoleRef]
+    becoming: Becoming, written: LintedObject, binding: RbacBinding, known: set[RoleRef]
 ) -> Iterator[Risk | Unjudged]:
-    place, role = item.placed.place(("subjects",)), binding.role
+    place, role = written.placed.place(("subjects",)), binding.role
     if role not in known and role.name in _BUILT_IN:
         binding = replace(binding, role=RoleRef(ACCESS_POLICY, _BUILT_IN[role.name]))
     elif role not in known and role.name not in _HARMLESS:
-        text = f"{item} binds everyone to {role}, which is in no file"
+        text = f"{written} binds everyone to {role}, which is in no file"
         yield Unjudged(place, text, Severity.HIGH)
     sure = _sure_takers(becoming, binding)
     if sure:
@@ -170,7 +172,7 @@ def _open(
             rights.update({str(act.right): None for act in taker.acts if not act.conditions})
         where = f"namespace {binding.namespace}" if binding.namespace else "every namespace"
         subject = OpenBinding(
-            str(item),
+            str(written),
             list(dict.fromkeys(str(taker.subject) for taker in sure)),
             f"ServiceAccounts of {where}",
             some(list(rights)),
@@ -182,8 +184,8 @@ def _open(
 
 def _sure_takers(becoming: Becoming, binding: RbacBinding) -> list[AccountTaker]:
     """Everyone who can surely act as a ServiceAccount where the binding holds, if some pod is running."""
-    named = {name for opening in becoming.openings(binding.role).openings for name in opening.names}
+    names = {name for opening in becoming.openings(binding.role).openings for name in opening.names}
     takers: list[AccountTaker] = []
-    for name in ("any", *named):
+    for name in ("any", *names):
         takers += AccountTarget(becoming, binding.namespace or "any", name, 1).by(binding)
     return [taker for taker in takers if taker.subject.name in BROAD and taker.is_sure]

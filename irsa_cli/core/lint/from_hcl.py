@@ -124,33 +124,35 @@ _MORE = re.compile(r"trust_policy|enable_(github|bitbucket|saml)|provider_trust"
 
 def _of_module(module: Module, block: Block) -> list[dict[str, Any]] | None:
     """The roles that a module creates from its arguments; None if unknown."""
-    found = _IAM_MODULE.search(str(module.get(block, "source")))
-    if found is None:
+    source = _IAM_MODULE.search(str(module.get(block, "source")))
+    if source is None:
         return None
-    roles = [_of_arguments(module, found[1], given) for given in _instances(module, block)]
+    roles = [_of_arguments(module, source[1], arguments) for arguments in _instances(module, block)]
     known = [role for role in roles if role is not None]
     return [role for role in known if role] if len(known) == len(roles) else None
 
 
-def _of_arguments(module: Module, kind: str, given: dict[str, Any]) -> dict[str, Any] | None:
+def _of_arguments(module: Module, kind: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
     """The role, empty if none is created; None if unknown."""
-    if any(given.get(name) is False for name in ("create", "create_role", "enable_oidc")):
+    if any(arguments.get(name) is False for name in ("create", "create_role", "enable_oidc")):
         return {}
     statements: list[dict[str, Any]] = []
     if kind.startswith("iam-role-for-service-accounts"):
-        statements += _of_providers(module, given)
+        statements += _of_providers(module, arguments)
     elif kind in ("iam-assumable-role-with-oidc", "iam-role"):
-        statements += _of_urls(given)
-    if not statements or any(_MORE.search(name) and given[name] is not False for name in given):
+        statements += _of_urls(arguments)
+    if not statements or any(_MORE.search(name) and arguments[name] is not False for name in arguments):
         return None
-    policies = given.get("role_policy_arns") or given.get("policies") or []
+    policies = arguments.get("role_policy_arns") or arguments.get("policies") or []
     arns = [*policies.values()] if isinstance(policies, dict) else as_list(policies)
     return {"assume_role_policy": {"statement": statements}, "managed_policy_arns": arns}
 
 
-def _of_providers(module: Module, given: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    test = given.get("assume_role_condition_test") or given.get("trust_condition_test") or "StringEquals"
-    providers = given.get("oidc_providers")
+def _of_providers(module: Module, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    test = (
+        arguments.get("assume_role_condition_test") or arguments.get("trust_condition_test") or "StringEquals"
+    )
+    providers = arguments.get("oidc_providers")
     for each in providers.values() if isinstance(providers, dict) else ():
         provider = each if isinstance(each, dict) else {}
         arn = str(provider.get("provider_arn") or module.gaps.gap("provider_arn"))
@@ -160,10 +162,10 @@ def _of_providers(module: Module, given: dict[str, Any]) -> Iterator[dict[str, A
         yield _statement(arn, issuer, [(test, "sub", subjects), (test, "aud", [DEFAULT_AUDIENCE])])
 
 
-def _of_urls(given: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    tests = [(*how, as_list(given[name])) for name, how in _TESTS.items() if given.get(name)]
+def _of_urls(arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    tests = [(*how, as_list(arguments[name])) for name, how in _TESTS.items() if arguments.get(name)]
     for name in ("provider_url", "provider_urls", "oidc_provider_urls"):
-        for url in as_list(given.get(name) or []):
+        for url in as_list(arguments.get(name) or []):
             issuer = str(url).removeprefix("https://")
             yield _statement(PROVIDER_HEAD + issuer, issuer, tests)
 
@@ -174,6 +176,6 @@ def _statement(arn: str, issuer: str, tests: list[tuple[str, str, list[Any]]]) -
         "actions": ["sts:AssumeRoleWithWebIdentity"],
         "principals": [{"type": "Federated", "identifiers": [arn]}],
         "condition": [
-            {"test": test, "variable": f"{issuer}:{claim}", "values": it} for test, claim, it in tests
+            {"test": test, "variable": f"{issuer}:{claim}", "values": values} for test, claim, values in tests
         ],
     }

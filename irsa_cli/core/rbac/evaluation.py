@@ -117,23 +117,23 @@ class RbacIndex:
     def bindings(self) -> tuple[RbacBinding, ...]:
         """All bindings, those for the whole cluster first."""
         read = (self.objects.cluster_role_bindings, self.objects.role_bindings)
-        found, named = (() if isinstance(each, Unreadable) else each for each in read)
-        everywhere = [item for item in self.policies if not item.namespace]
-        limited = [item for item in self.policies if item.namespace]
-        return (*found, *everywhere, SUPERUSERS, *limited, *named)
+        cluster_wide, namespaced = (() if isinstance(each, Unreadable) else each for each in read)
+        everywhere = [policy for policy in self.policies if not policy.namespace]
+        limited = [policy for policy in self.policies if policy.namespace]
+        return (*cluster_wide, *everywhere, SUPERUSERS, *limited, *namespaced)
 
     @cached_property
     def by_subject(self) -> Mapping[RbacSubject, tuple[RbacBinding, ...]]:
-        found: dict[RbacSubject, list[RbacBinding]] = {}
+        bindings: dict[RbacSubject, list[RbacBinding]] = {}
         for binding in self.bindings:
             for subject in dict.fromkeys(binding.subjects):
-                found.setdefault(subject, []).append(binding)
-        return {subject: tuple(each) for subject, each in found.items()}
+                bindings.setdefault(subject, []).append(binding)
+        return {subject: tuple(each) for subject, each in bindings.items()}
 
     @cached_property
     def _roles(self) -> Mapping[RoleRef, RbacRole]:
         read = (self.objects.roles, self.objects.cluster_roles)
-        return {role.ref: role for found in read if not isinstance(found, Unreadable) for role in found}
+        return {role.ref: role for roles in read if not isinstance(roles, Unreadable) for role in roles}
 
     @staticmethod
     def holds_in(binding: RbacBinding, namespace: str) -> bool:
@@ -164,6 +164,6 @@ class RbacIndex:
                     yield Grant(subject, binding, self.rules_of(binding.role))
 
     def allows(self, who: Requester, request: KubeRequest) -> bool:
-        here = (item for item in self.grants_of(who) if self.holds_in(item.binding, request.namespace))
-        known = (item.rules for item in here if not isinstance(item.rules, Unreadable))
+        here = (grant for grant in self.grants_of(who) if self.holds_in(grant.binding, request.namespace))
+        known = (grant.rules for grant in here if not isinstance(grant.rules, Unreadable))
         return any(matches(rule, request) for rules in known for rule in rules or ())

@@ -49,7 +49,9 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
         candidates=candidates,
         similar_roles=_similar_roles(reads, facts),
         config_keys=_results({name: reads.config_keys(subject.namespace, name) for name in maps}),
-        own_roles=_results({it.role: reads.role(it.role) for it in own_tokens(subject) if is_role(it.role)}),
+        own_roles=_results(
+            {token.role: reads.role(token.role) for token in own_tokens(subject) if is_role(token.role)}
+        ),
         renamed=_renamed(reads, facts) if candidates == () else (),
     )
     subject = _with_chain(reads, subject)
@@ -102,18 +104,18 @@ def _with_chain(reads: DoctorReads, subject: Subject) -> Subject:
     if not target:
         return subject
     config = reads.aws_config(subject.namespace, name) if name else None
-    found = reads.role(target).result()
-    return replace(subject, chain_target=found, aws_config=None if config is None else config.result())
+    role = reads.role(target).result()
+    return replace(subject, chain_target=role, aws_config=None if config is None else config.result())
 
 
 def _other_associations(reads: DoctorReads, subject: Subject) -> tuple[OtherAssociation, ...] | Unreadable:
     if not _lacks_role(subject) or own_tokens(subject):
         return ()
-    found = reads.associations().result()
-    if isinstance(found, Unreadable):
-        return found
+    associations = reads.associations().result()
+    if isinstance(associations, Unreadable):
+        return associations
     mine = (subject.namespace, subject.name)
-    near = sorted(names for names in found if is_similar(names, mine))[:_SHOWN]
+    near = sorted(names for names in associations if is_similar(names, mine))[:_SHOWN]
     others = []
     for names, whole in _results({names: reads.association(*names) for names in near}).items():
         other = OtherAssociation(*names, whole)
@@ -150,10 +152,12 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | U
     roles = reads.roles().result()
     if isinstance(roles, Unreadable):
         return roles
-    found = tuple(item for item in roles if explain(item.trust, identity, now=facts.now).admitted)
-    named = [item.arn for item in found if names_exactly(item.trust, identity, facts.now)][:_SHOWN]
-    whole = _results({arn: reads.role(arn) for arn in named})
-    return tuple(replace(item, role=whole.get(item.arn)) for item in found)
+    trusting = tuple(summary for summary in roles if explain(summary.trust, identity, now=facts.now).admitted)
+    exact = [summary.arn for summary in trusting if names_exactly(summary.trust, identity, facts.now)][
+        :_SHOWN
+    ]
+    whole = _results({arn: reads.role(arn) for arn in exact})
+    return tuple(replace(summary, role=whole.get(summary.arn)) for summary in trusting)
 
 
 def _similar_roles(reads: DoctorReads, facts: Facts) -> tuple[str, ...]:
@@ -161,7 +165,11 @@ def _similar_roles(reads: DoctorReads, facts: Facts) -> tuple[str, ...]:
     if subject.role is not None or account_named(subject) != facts.cluster.home:
         return ()
     roles = reads.roles().result()
-    arns = {} if isinstance(roles, Unreadable) else {Arn.parse(item.arn).name: item.arn for item in roles}
+    arns = (
+        {}
+        if isinstance(roles, Unreadable)
+        else {Arn.parse(summary.arn).name: summary.arn for summary in roles}
+    )
     return tuple(arns[name] for name in near(subject.role_arn().name, arns))
 
 
@@ -185,8 +193,8 @@ def with_refusals(reads: DoctorReads, facts: Facts) -> Facts:
     if not facts.within and not can_decide(facts):
         return facts
     place = facts.named.namespace
-    found = _refused(reads, place, place if facts.within is None else facts.within or None)
-    return replace(facts, subject=replace(facts.named, refused=found))
+    refused = _refused(reads, place, place if facts.within is None else facts.within or None)
+    return replace(facts, subject=replace(facts.named, refused=refused))
 
 
 def judged(reads: DoctorReads, facts: Facts) -> tuple[Facts, tuple[Finding, ...]]:
@@ -205,19 +213,19 @@ def absent(reads: DoctorReads, seen: Seen, namespace: str) -> tuple[Names, ...] 
     failed = reads.failures(namespace or None).result() if gone else ()
     if isinstance(failed, Unreadable):
         return failed
-    wanted = {(item.namespace, missing_account(item.why)) for item in failed}
-    found = []
-    for place, name in sorted(gone & wanted):
+    missing = {(failure.namespace, missing_account(failure.why)) for failure in failed}
+    absent_accounts = []
+    for place, name in sorted(gone & missing):
         # Whether something lacks its pods to this day for want of it.
         refused = known(_refused(reads, place, namespace or None))
-        found += [(place, name)] if any(missing_account(item.why) == name for item in refused) else []
-    return tuple(found)
+        absent_accounts += [(place, name)] if any(missing_account(pod.why) == name for pod in refused) else []
+    return tuple(absent_accounts)
 
 
 def _refused(reads: DoctorReads, place: str, namespace: str | None) -> tuple[RefusedPod, ...] | Unreadable:
     failed = reads.failures(namespace).result()
     if isinstance(failed, Unreadable):
         return failed
-    here = [item for item in failed if item.namespace == place]
-    kinds = {item.kind for item in here if item.kind in reported.RESOURCES}
+    here = [failure for failure in failed if failure.namespace == place]
+    kinds = {failure.kind for failure in here if failure.kind in reported.RESOURCES}
     return reported.refused(here, _results({kind: reads.makers(place, kind) for kind in sorted(kinds)}))

@@ -59,8 +59,8 @@ EDITS: dict[str, Callable[[str], str]] = {
     ),
     "irsa_cli/core/trust/rules/judge.py": lambda text: put(
         put(text, "\nLARGEST = 8192\n", CHECK),
-        "    found = [*of_everybody(document)]\n",
-        "    found = [*of_everybody(document), *of_names(document)]\n",
+        "    risks = [*of_everybody(document)]\n",
+        "    risks = [*of_everybody(document), *of_names(document)]\n",
     ),
     "tests/support/estates.py": lambda text: put(
         put(text, "\n\n\nBESIDE = (\n", PLANTED), 'DECLARED = ("w11", ', 'DECLARED = ("w34", "w11", '

@@ -29,8 +29,8 @@ def causes_of(texts: Mapping[str, Mapping[str, str]], checks: Mapping[str, Cause
     if odd := set(texts) ^ set(checks):
         raise ValueError(f"not one row and one check for each of these causes: {odd}")
     causes = [
-        Cause(name, item.group, item.weight, item.check, item.of_cluster, **texts[name])
-        for name, item in checks.items()
+        Cause(name, check.group, check.weight, check.check, check.of_cluster, **texts[name])
+        for name, check in checks.items()
     ]
     causes.sort(key=lambda cause: (_GROUPS.index(cause.group), -cause.weight, cause.id))
     return {cause.id: cause for cause in causes}

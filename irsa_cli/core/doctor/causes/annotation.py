@@ -225,13 +225,13 @@ def _guess(facts: Facts, text: str) -> str:
     """The ARN that the text probably stands for, '' if unclear; a role that trusts it comes first."""
     session, role = _SESSION.fullmatch(text), _ROLE.fullmatch(text)
     name = session["name"] if session else role["name"] if role else ""
-    found = [item.arn for item in commands.naming(facts)]
-    near = [arn for arn in found if name and arn.endswith(f"/{name}")]
-    if len(near) == 1 or len(found) == 1:
-        return near[0] if len(near) == 1 else found[0]
+    arns = [role.arn for role in commands.naming(facts)]
+    near = [arn for arn in arns if name and arn.endswith(f"/{name}")]
+    if len(near) == 1 or len(arns) == 1:
+        return near[0] if len(near) == 1 else arns[0]
     arn = f"arn:{facts.cluster.partition}:iam::{facts.cluster.home}:role/{name}"
     # A session's role has a path that its ARN does not tell.
-    return arn if not found and not session and is_role(arn) else ""
+    return arn if not arns and not session and is_role(arn) else ""
 
 
 @check_of("annotation-partition", Group.SERVICE_ACCOUNT, weight=94)
@@ -241,8 +241,8 @@ def _partition(facts: Facts) -> Judgement:
     if arn.partition == partition:
         return ok("the role is in the cluster's partition", partition=arn.partition)
     role = str(Arn(partition, "iam", "", arn.account, arn.resource))
-    if len(found := commands.naming(facts)) == 1:
-        role = found[0].arn
+    if len(trusting := commands.naming(facts)) == 1:
+        role = trusting[0].arn
     elif isinstance(subject.role, Role):
         role = subject.role.arn
     text = "credentials never work across partitions"

@@ -125,8 +125,8 @@ def _undecided(facts: Facts, event: TrailEvent, found_by: Iterable[Pod]) -> Judg
     """A refusal that nothing explains; what irsa tried after it tells whether it would happen again."""
     said = f"STS rejected the newest exchange: {subjects.in_words(event)}"
     evidence = {"role": event.role_arn, "pods": subjects.pod_names(found_by)}
-    for item in have(facts.named.events):
-        if item.own and item.time > event.time and not item.error and item.role_arn == event.role_arn:
+    for later in have(facts.named.events):
+        if later.own and later.time > event.time and not later.error and later.role_arn == event.role_arn:
             return hint(f"{said}; a later exchange by irsa succeeded", **evidence)
     return suspect(
         f"{said}; trust policy and provider allow the token",
@@ -166,11 +166,11 @@ def _is_unexplained(facts: Facts, event: TrailEvent) -> bool:
 @check_of("sts-throttled", Group.STS, weight=50)
 def _throttled(facts: Facts) -> Judgement:
     last = subjects.newest(facts)
-    found = [event for event in subjects.calls(facts) if event.error.startswith(_THROTTLED)]
-    if last not in found:
+    throttled = [event for event in subjects.calls(facts) if event.error.startswith(_THROTTLED)]
+    if last not in throttled:
         return ok("STS did not throttle the newest call", last=last.time.isoformat())
     fix = facts.reach.kubectl("get pods # check how many start at once", facts.named.namespace)
-    return problem(_FOR_THAT, fix=fix, errors=f"{len(found)}, the newest {subjects.in_words(last)}")
+    return problem(_FOR_THAT, fix=fix, errors=f"{len(throttled)}, the newest {subjects.in_words(last)}")
 
 
 @check_of("sts-never-asked", Group.STS, weight=40)
@@ -185,7 +185,7 @@ def _never(facts: Facts) -> Judgement:
     if events:
         return ok("pods have called STS", last=max(event.time for event in events).isoformat())
     global_one = subject.existing().annotations.get(STS_REGIONAL_ANNOTATION) == "false"
-    if global_one or any(_asks_elsewhere(facts, item) for _, item in users):
+    if global_one or any(_asks_elsewhere(facts, container) for _, container in users):
         return hint("CloudTrail of this region has no call; the pods may call STS in another region")
     long_enough = subjects.run_long_enough(facts, {pod.name: pod for pod, _ in users}.values())
     if not long_enough:

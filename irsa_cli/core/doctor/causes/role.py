@@ -58,10 +58,10 @@ def _incomplete(facts: Facts) -> Judgement:
 
 def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
     subject, annotations = facts.named, subjects.annotations_of(facts.named)
-    for item in () if annotations.get(ROLE_ARN_ANNOTATION) else known(subject.candidates):
-        if isinstance(item.role, Role) and commands.is_made_for(facts, subject, item.role):
-            marked = lifecycle.was_bound(annotations, item.role.arn)
-            return item.role, lifecycle.of(item.role.tags, named=False, marked=marked)
+    for summary in () if annotations.get(ROLE_ARN_ANNOTATION) else known(subject.candidates):
+        if isinstance(summary.role, Role) and commands.is_made_for(facts, subject, summary.role):
+            marked = lifecycle.was_bound(annotations, summary.role.arn)
+            return summary.role, lifecycle.of(summary.role.tags, named=False, marked=marked)
     role = subject.annotated_role()
     ended = not commands.is_made_for(facts, subject, role) or wrote(annotations, ROLE_ARN_ANNOTATION)
     return role, lifecycle.of(role.tags, named=True, recorded=ended)
@@ -91,8 +91,8 @@ def allowed_actions(documents: Iterable[Document]) -> frozenset[str]:
     return frozenset(
         action.lower()
         for document in documents
-        for _, item in allowing(document)
-        for action in (("*",) if "NotAction" in item else actions_of(item))
+        for _, statement in allowing(document)
+        for action in (("*",) if "NotAction" in statement else actions_of(statement))
     )
 
 
@@ -142,12 +142,12 @@ def _wide(facts: Facts) -> Judgement:
     wide = wide_trusts(
         role.trust, (subjects.provider_of(facts, subject),), subjects.audience_of(facts, subject), power=much
     )
-    found = some(wide, "the trust policy allows only the ServiceAccounts that it names")
+    risks = some(wide, "the trust policy allows only the ServiceAccounts that it names")
     return unknown(
-        f"nothing is broken, but the trust policy is broad: {in_one_line(found)}",
+        f"nothing is broken, but the trust policy is broad: {in_one_line(risks)}",
         role=role.arn,
-        tighter="; ".join(dict.fromkeys(item.suggestion for item in found)),
-        explained="; ".join(dict.fromkeys(item.explained_by for item in found)),
+        tighter="; ".join(dict.fromkeys(risk.suggestion for risk in risks)),
+        explained="; ".join(dict.fromkeys(risk.explained_by for risk in risks)),
     )
 
 
@@ -174,14 +174,14 @@ def _check(identifier: str, facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     if other_roles(facts):
         return ok("another role fits better; see annotation-other-role")
-    found = flaws_of(facts)
-    if not found:
+    flaws = flaws_of(facts)
+    if not flaws:
         return ok(
             "; ".join(explain(role.trust, subjects.identity_of(facts, facts.named), now=facts.now).text)
         )
-    flaw = next((flaw for flaw in found if flaw.cause == identifier), None)
+    flaw = next((flaw for flaw in flaws if flaw.cause == identifier), None)
     if flaw is None:
-        others = ", ".join(dict.fromkeys(flaw.cause for flaw in found))
+        others = ", ".join(dict.fromkeys(flaw.cause for flaw in flaws))
         return ok(f"the trust policy has another problem; see {others}")
     evidence = {"statement": flaw.statement or "none", "policy": flaw.found, "token": flaw.expected}
     if flaw.unknown:
@@ -194,8 +194,8 @@ def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
     identity = subjects.identity_of(facts, facts.named)
     if flaw.cause == "trust-deny":
         # The policy whose Denies leave this subject out; they hold for everybody else as before.
-        found = copy.deepcopy(role.trust)
-        statements = policy.as_list(found.get("Statement", []))
+        changed = copy.deepcopy(role.trust)
+        statements = policy.as_list(changed.get("Statement", []))
         for index in explain(role.trust, identity, now=facts.now).denied_by:
             block = statements[index].setdefault("Condition", {})
             operator = next((name for name in block if name.lower() == "stringnotequals"), "StringNotEquals")
@@ -205,7 +205,7 @@ def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
             keys[key] = [*policy.as_list(keys.get(key, [])), identity.subject]
             if len(keys[key]) == 1:
                 keys[key] = identity.subject
-        document = {**found, "Statement": statements}
+        document = {**changed, "Statement": statements}
         outlook = explain(document, identity, now=facts.now)
         # Whoever wrote a Deny meant somebody by it: that it is not this one, a person has to say.
         why = "its trust policy seems to deny it on purpose"
@@ -220,8 +220,8 @@ def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
         # A pattern for a name that is generated with each release. It allows no more than the policy: it ends
         # where the generated part begins. Other names come with it, in releases that nobody has seen.
         pattern = subject_claim(facts.named.namespace, f"{match['stem']}-*")
-        wanted = trust_policy.statement(replace(identity, subject=pattern), pattern=True)
-        return _write(facts, role, trust_policy.with_statement(role.trust, wanted), why)
+        statement = trust_policy.statement(replace(identity, subject=pattern), pattern=True)
+        return _write(facts, role, trust_policy.with_statement(role.trust, statement), why)
     document = trust_policy.with_statement(role.trust, trust_policy.statement(identity))
     if Arn.parse(role.arn).account != facts.cluster.home or policy.size(document) > trust_limit(facts):
         return _write(facts, role, document, why)
@@ -248,8 +248,8 @@ def _quota(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     limit = trust_limit(facts)
     size = policy.size(role.trust)
-    wanted = trust_policy.statement(subjects.identity_of(facts, facts.named))
-    needed = policy.size(trust_policy.with_statement(role.trust, wanted))
+    statement = trust_policy.statement(subjects.identity_of(facts, facts.named))
+    needed = policy.size(trust_policy.with_statement(role.trust, statement))
     if not flaws_of(facts) or needed <= limit:
         return ok("the trust policy fits", size=str(size), quota=str(limit))
     return problem(

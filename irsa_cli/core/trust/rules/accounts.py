@@ -160,9 +160,9 @@ def refused_action(document: object, *, tagged: bool) -> str:
     `tagged`: the association's sessions have tags.
     """
     known = document if isinstance(document, dict) else {}
-    items = [item for _, item in allowing(known) if SERVICE in principals(item, "Service")]
+    items = [statement for _, statement in allowing(known) if SERVICE in principals(statement, "Service")]
     for action in actions(tagged=tagged):
-        if not any(does(item, action) for item in items):
+        if not any(does(statement, action) for statement in items):
             return action
     return ""
 

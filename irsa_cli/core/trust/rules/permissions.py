@@ -22,17 +22,17 @@ def escalation(role: str, power: Power) -> Iterator[Risk]:
         return
     is_sure = power.level is PowerLevel.ESCALATION
     reason = f"{'can' if is_sure else 'might'} gain administrator permissions: {power.words}"
-    found = risk(RULES["can-become-administrator"], "the role", reason, role=role)
-    yield found if is_sure else replace(found, severity=Severity.MEDIUM)
+    violation = risk(RULES["can-become-administrator"], "the role", reason, role=role)
+    yield violation if is_sure else replace(violation, severity=Severity.MEDIUM)
 
 
 def all_data(role: str, power: Power) -> Iterator[Risk]:
     """It can read all data of a kind; of an administrator that goes without saying."""
     if power.level is PowerLevel.ADMINISTRATOR or not power.data:
         return
-    found = risk(RULES["reads-all-data"], "the role", f"can read {' and '.join(power.data)}", role=role)
+    violation = risk(RULES["reads-all-data"], "the role", f"can read {' and '.join(power.data)}", role=role)
     is_sure = any(", if " not in kind for kind in power.data)
-    yield found if is_sure else replace(found, severity=Severity.LOW)
+    yield violation if is_sure else replace(violation, severity=Severity.LOW)
 
 
 RoleRule = Callable[[str, Power], Iterator[Risk]]
@@ -59,7 +59,7 @@ def escalation_through(role: str, assumed: AssumedRoles) -> Iterator[Risk]:
     rule = RULES["can-become-administrator"]
     if assumed.conditions:
         reason = f"might {gain}, if {'; '.join(assumed.conditions)}"
-        found = risk(rule, statement, reason, role=role, evidence=assumed.evidence)
-        yield replace(found, severity=Severity.MEDIUM)
+        violation = risk(rule, statement, reason, role=role, evidence=assumed.evidence)
+        yield replace(violation, severity=Severity.MEDIUM)
     else:
         yield risk(rule, statement, f"can {gain}", role=role, evidence=assumed.evidence)

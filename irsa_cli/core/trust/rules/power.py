@@ -98,8 +98,8 @@ class PowerGrant:
     @property
     def resources(self) -> tuple[str, ...]:
         """Its Resource or NotResource."""
-        found = self.item.get("NotResource", self.item.get("Resource", []))
-        return tuple(map(str, as_list(found)))
+        patterns = self.item.get("NotResource", self.item.get("Resource", []))
+        return tuple(map(str, as_list(patterns)))
 
     def is_about(self, target: str, kind: str, account: str) -> bool:
         """Whether it covers a target; a Deny must surely do."""
@@ -119,8 +119,8 @@ class PowerGrant:
         tested = first_failing(self.item["Condition"], {**unknown, **context}, variables=True)
         if tested is None or tested.truth is False:
             return None if tested else ""
-        wanted = f"{tested.operator} {tested.key} {' or '.join(tested.wanted[:3])}"
-        return wanted.strip() or "its condition matches"
+        needed = f"{tested.operator} {tested.key} {' or '.join(tested.wanted[:3])}"
+        return needed.strip() or "its condition matches"
 
 
 Granted = tuple[PowerGrant, ...]
@@ -128,18 +128,20 @@ Granted = tuple[PowerGrant, ...]
 
 def granted(document: Any) -> Granted:
     """The grants of a policy; nothing for an invalid document."""
-    found = []
-    for item in statements(document):
-        if item.get("Effect") not in ("Allow", "Deny"):
+    grants = []
+    for statement in statements(document):
+        if statement.get("Effect") not in ("Allow", "Deny"):
             continue
-        patterns = tuple(map(str, as_list(item.get("Action", []))))
+        patterns = tuple(map(str, as_list(statement.get("Action", []))))
         actions = frozenset().union(*map(_listed, patterns))
-        if "NotAction" in item:
-            spared = map(_listed, map(str, as_list(item["NotAction"])))
+        if "NotAction" in statement:
+            spared = map(_listed, map(str, as_list(statement["NotAction"])))
             actions = ACTIONS.difference(*spared)
         if actions:
-            found.append(PowerGrant(item, actions, tuple(text for text in patterns if text.lower() in _ALL)))
-    return tuple(found)
+            grants.append(
+                PowerGrant(statement, actions, tuple(text for text in patterns if text.lower() in _ALL))
+            )
+    return tuple(grants)
 
 
 @lru_cache(maxsize=16384)
@@ -191,7 +193,7 @@ class RolePower:
         held = frozenset().union(*(grant.actions for grant in self._grants if not grant.denies))
         if not held:
             return Power()
-        level, words = max(self._administrator(), self._escalation(held), key=lambda found: found[0])
+        level, words = max(self._administrator(), self._escalation(held), key=lambda ranked: ranked[0])
         if self.boundary and words:
             words = f"{words} (limited by its permissions boundary)"
             level = min(level, PowerLevel.DEPENDING) if self.limit is None else level
@@ -199,7 +201,7 @@ class RolePower:
 
     @property
     def _grants(self) -> Iterator[PowerGrant]:
-        return (grant for found in self.policies.values() for grant in found)
+        return (grant for grants in self.policies.values() for grant in grants)
 
     @property
     def _account(self) -> str:
@@ -207,11 +209,11 @@ class RolePower:
 
     def can(self, action: str, target: str, passed: tuple[str, ...] = ()) -> tuple[str, ...] | None:
         """The unknown conditions under which the role can do something; None if it can't."""
-        found = self._asked(self._grants, action, target, passed)
-        if found is None or self.limit is None:
-            return found
+        conditions = self._asked(self._grants, action, target, passed)
+        if conditions is None or self.limit is None:
+            return conditions
         limit = self._asked(self.limit, action, target, passed)
-        return None if limit is None else (*found, *limit)
+        return None if limit is None else (*conditions, *limit)
 
     def _asked(
         self, grants: Iterable[PowerGrant], action: str, target: str, passed: tuple[str, ...]
@@ -261,39 +263,39 @@ class RolePower:
 
     def _named_grants(self) -> dict[str, PowerGrant]:
         """The grants of all actions, or all of IAM, on everything, named by their policy."""
-        named: dict[str, PowerGrant] = {}
+        by_name: dict[str, PowerGrant] = {}
         for policy, grants in sorted(self.policies.items()):
             of_aws = _MANAGED.fullmatch(policy)
             for grant in grants:
                 if not grant.denies and grant.is_about(EVERY, "role", self._account):
                     for pattern in grant.much:
-                        named[of_aws[1] if of_aws else f"{pattern} in policy {policy}"] = grant
-        return named
+                        by_name[of_aws[1] if of_aws else f"{pattern} in policy {policy}"] = grant
+        return by_name
 
     def _escalation(self, held: frozenset[str]) -> tuple[PowerLevel, str]:
         """The ways to escalate that the policies allow; the surest ones are listed."""
-        found: dict[str, tuple[PowerLevel, str]] = {}
+        best_ways: dict[str, tuple[PowerLevel, str]] = {}
         for way in ESCALATIONS:
             if held.issuperset(way.actions) and (answer := self._way(way)) is not None:
                 sure = PowerLevel.DEPENDING if way.needs else PowerLevel.ESCALATION
                 level = PowerLevel.CONDITIONAL if answer else sure
                 unknown = _if((*answer, *filter(None, [way.needs])))
                 words = f"{' with '.join(way.actions)} (by {way.by}{unknown})"
-                known = found.get(way.by)
-                found[way.by] = (level, words) if known is None or known[0] <= level else known
-        best = max((level for level, _ in found.values()), default=PowerLevel.NONE)
+                known = best_ways.get(way.by)
+                best_ways[way.by] = (level, words) if known is None or known[0] <= level else known
+        best = max((level for level, _ in best_ways.values()), default=PowerLevel.NONE)
         of_aws = [match[1] for name in sorted(self.policies) if (match := _MANAGED.fullmatch(name))]
-        named = of_aws or [words for level, words in found.values() if level is best]
-        more = [f"{len(named) - SHOWN_WAYS} more ways"] if len(named) > SHOWN_WAYS else []
-        return best, " and ".join([*named[:SHOWN_WAYS], *more]) if best else ""
+        described = of_aws or [words for level, words in best_ways.values() if level is best]
+        more = [f"{len(described) - SHOWN_WAYS} more ways"] if len(described) > SHOWN_WAYS else []
+        return best, " and ".join([*described[:SHOWN_WAYS], *more]) if best else ""
 
     def _way(self, way: Escalation) -> tuple[str, ...] | None:
         answers = []
         for target in self._targets(way):
             each = [self.can(action, *self._on(way, action, target)) for action in way.actions]
-            known = [item for item in each if item is not None]
+            known = [answer for answer in each if answer is not None]
             if len(known) == len(each):
-                answers.append(tuple(text for item in known for text in item))
+                answers.append(tuple(text for answer in known for text in answer))
                 if not answers[-1]:
                     break
         return min(answers, key=len, default=None)
@@ -336,7 +338,7 @@ class RolePower:
     def _data(self, held: frozenset[str]) -> Iterator[str]:
         for what, actions in READING.items():
             answers = [self.can(action, EVERY) for action in actions if action in held]
-            known = [item for item in answers if item is not None]
+            known = [answer for answer in answers if answer is not None]
             if known:
                 yield what + _if(min(known, key=len))
 
@@ -363,9 +365,9 @@ def power(
     `attached` are ARNs of managed policies, `inline` documents by name or ARN, `limit` the document of the
     permissions boundary if it is known.
     """
-    named = tuple(attached)
+    arns = tuple(attached)
     known = None if limit is None else granted(limit)
-    found = {arn: of_managed(arn) for arn in named}
+    grants = {arn: of_managed(arn) for arn in arns}
     # An unread document is empty: for AWS's own policies the ARN is enough.
-    found |= {name: granted(document) for name, document in sorted((inline or {}).items()) if document}
-    return RolePower(found, "", named, boundary, known).power.much
+    grants |= {name: granted(document) for name, document in sorted((inline or {}).items()) if document}
+    return RolePower(grants, "", arns, boundary, known).power.much
