@@ -276,18 +276,32 @@ class RolePower:
         """The ways to escalate that the policies allow; the surest ones are listed."""
         best_ways: dict[str, tuple[PowerLevel, str]] = {}
         for way in ESCALATIONS:
-            if held.issuperset(way.actions) and (answer := self._way(way)) is not None:
-                sure = PowerLevel.DEPENDING if way.needs else PowerLevel.ESCALATION
-                level = PowerLevel.CONDITIONAL if answer else sure
-                unknown = _if((*answer, *filter(None, [way.needs])))
-                words = f"{' with '.join(way.actions)} (by {way.by}{unknown})"
-                known = best_ways.get(way.by)
-                best_ways[way.by] = (level, words) if known is None or known[0] <= level else known
-        best = max((level for level, _ in best_ways.values()), default=PowerLevel.NONE)
-        of_aws = [match[1] for name in sorted(self.policies) if (match := _MANAGED.fullmatch(name))]
-        described = of_aws or [words for level, words in best_ways.values() if level is best]
-        more = [f"{len(described) - SHOWN_WAYS} more ways"] if len(described) > SHOWN_WAYS else []
-        return best, " and ".join([*described[:SHOWN_WAYS], *more]) if best else ""
+            conditions = self._way(way) if held.issuperset(way.actions) else None
+            if conditions is None:
+                continue
+            level = PowerLevel.ESCALATION
+            if conditions:
+                level = PowerLevel.CONDITIONAL
+            elif way.needs:
+                level = PowerLevel.DEPENDING
+            needs = (way.needs,) if way.needs else ()
+            words = f"{' with '.join(way.actions)} (by {way.by}{_if((*conditions, *needs))})"
+            known = best_ways.get(way.by)
+            if known is None or known[0] <= level:
+                best_ways[way.by] = (level, words)
+        if not best_ways:
+            return PowerLevel.NONE, ""
+        best = max(level for level, _ in best_ways.values())
+        return best, self._described([words for level, words in best_ways.values() if level is best])
+
+    def _described(self, ways: list[str]) -> str:
+        """The first ways, and the number of others; AWS's own policies say it in a name instead."""
+        managed = [_MANAGED.fullmatch(name) for name in sorted(self.policies)]
+        described = [match[1] for match in managed if match is not None] or ways
+        shown = described[:SHOWN_WAYS]
+        if len(described) > SHOWN_WAYS:
+            shown.append(f"{len(described) - SHOWN_WAYS} more ways")
+        return " and ".join(shown)
 
     def _way(self, way: Escalation) -> tuple[str, ...] | None:
         answers = []
