@@ -36,12 +36,14 @@ from irsa_cli.core.rbac.objects import (
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
 from irsa_cli.core.trust.rules.accounts import (
     DeclaredAssociation,
+    DeclaredPods,
     OpenBinding,
+    account_missing,
     association_refused,
     not_trusted,
     open_to_everybody,
 )
-from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk, some
+from irsa_cli.core.trust.rules.rule import Risk, Severity, some
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
 from irsa_cli.core.values.placeholders import placeholder
 
@@ -130,10 +132,10 @@ def _missing(objects: Sequence[LintedObject], accounts: set[tuple[str, str]]) ->
         except (KeyError, TypeError, AttributeError):
             continue
         name = str(pods.service_account)
-        if name != "default" and not placeholder(name) and (maker.namespace, name) not in accounts:
-            reason = f"uses ServiceAccount {name}, but the files have only others in its namespace"
-            path = ("spec", "template", "spec", "serviceAccountName")
-            yield risk(RULES["service-account-missing"], str(maker), reason, place=maker.placed.place(path))
+        if name != "default" and not placeholder(name):
+            place = maker.placed.place(("spec", "template", "spec", "serviceAccountName"))
+            exists = (maker.namespace, name) in accounts
+            yield from account_missing(DeclaredPods(str(maker), name, exists, place))
 
 
 def _everybody(objects: Sequence[LintedObject]) -> Iterator[Risk | Unjudged]:

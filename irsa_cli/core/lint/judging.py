@@ -37,13 +37,15 @@ from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.correction import Meant, corrected
 from irsa_cli.core.trust.rules.accounts import (
     DeclaredAccount,
+    DeclaredPods,
+    annotation_on_pods,
     placeholder_left,
     shared_name,
     wrong_annotation,
 )
 from irsa_cli.core.trust.rules.judge import LARGEST, judge
 from irsa_cli.core.trust.rules.providers import AccountContext, cluster_providers
-from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk
+from irsa_cli.core.trust.rules.rule import Risk, Severity
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from irsa_cli.core.values.errors import InvalidInput
@@ -67,9 +69,8 @@ def judged(found: Found, *, with_fixes: bool = False) -> Iterator[Risk | Unjudge
             path = (*template, "metadata", "annotations")
             value = part_of(found.value, path)
             if isinstance(value, dict) and ROLE_ARN_ANNOTATION in value:
-                reason = f"has the annotation {ROLE_ARN_ANNOTATION}, which works only on a ServiceAccount"
                 place = found.placed.place((*path, ROLE_ARN_ANNOTATION))
-                yield risk(RULES["annotation-misplaced"], str(found), reason, place=place)
+                yield from annotation_on_pods(DeclaredPods(str(found), annotated=place))
     elif isinstance(found, LintedTrust):
         yield from _of_trust(found, with_fixes=with_fixes)
 

@@ -10,7 +10,10 @@ from irsa_cli.core.trust.rules.accounts import (
     OF_CLUSTERS,
     DeclaredAccount,
     DeclaredAssociation,
+    DeclaredPods,
     OpenBinding,
+    account_missing,
+    annotation_on_pods,
     association_refused,
     not_trusted,
     open_to_everybody,
@@ -72,6 +75,16 @@ def test_of_a_file_the_name_and_placeholders_count() -> None:
     (risk,) = placeholder_left(replace(IN_FILE, role="arn:aws:iam::<account-id>:role/app"))
     assert risk.rule is RULES["annotation-placeholder"]
     assert [*placeholder_left(replace(IN_FILE, role="${ROLE}"))] == []
+
+
+def test_pods_are_about_their_service_account() -> None:
+    pods = DeclaredPods("Deployment prod/web", "ap", place=PLACE)
+    assert [*account_missing(pods), *account_missing(replace(pods, exists=True))] == []
+    (risk,) = account_missing(replace(pods, exists=False))
+    assert (risk.rule, risk.place) == (RULES["service-account-missing"], PLACE)
+    assert list(annotation_on_pods(pods)) == []
+    (risk,) = annotation_on_pods(replace(pods, annotated=NAME_PLACE))
+    assert (risk.rule, risk.place) == (RULES["annotation-misplaced"], NAME_PLACE)
 
 
 def test_an_association_needs_each_action_of_eks() -> None:

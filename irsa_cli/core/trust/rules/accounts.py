@@ -1,4 +1,4 @@
-"""Rules about ServiceAccounts with roles, their EKS Pod Identity associations, and rights to act as them.
+"""Rules about ServiceAccounts with roles, their pods and associations, and rights to act as them.
 
 Each function is one rule over one subject, which a cluster has or a file declares. A reader fills in what it
 knows of a subject; what is unknown is None and breaks no rule. A subject of a file has its place.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.statements import allowing, does, principals
 from irsa_cli.core.trust.assuming import SERVICE, actions
 from irsa_cli.core.trust.rules.rule import RULES, FilePlace, Risk, risk
@@ -113,6 +114,36 @@ def shadowed(account: DeclaredAccount) -> Iterator[Risk]:
     reason = f"is annotated with {account.role}, but its association uses {other}"
     evidence = (f"association {association.id}",)
     yield account.risk("shadowed-by-pod-identity", reason, role=account.role, evidence=evidence)
+
+
+@dataclass(frozen=True)
+class DeclaredPods:
+    """A pod, or a workload that creates pods, in a file.
+
+    `annotated` is the place of a role annotation on its pods. `exists` tells whether its ServiceAccount does.
+    """
+
+    name: str
+    service_account: str = ""
+    exists: bool | None = None
+    place: FilePlace | None = None
+    annotated: FilePlace | None = None
+
+
+def annotation_on_pods(pods: DeclaredPods) -> Iterator[Risk]:
+    """The webhook ignores the annotation there."""
+    if pods.annotated is not None:
+        reason = f"has the annotation {ROLE_ARN_ANNOTATION}, which works only on a ServiceAccount"
+        yield risk(RULES["annotation-misplaced"], pods.name, reason, place=pods.annotated)
+
+
+def account_missing(pods: DeclaredPods) -> Iterator[Risk]:
+    """Its ServiceAccount does not exist."""
+    if pods.exists is False:
+        reason = (
+            f"uses ServiceAccount {pods.service_account}, but the files have only others in its namespace"
+        )
+        yield risk(RULES["service-account-missing"], pods.name, reason, place=pods.place)
 
 
 @dataclass(frozen=True)
