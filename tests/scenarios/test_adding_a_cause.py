@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,27 +15,27 @@ import irsa_cli
 from tests.scenarios.alone import stage_alone as stage_alone
 from tests.scenarios.breaking import Binding
 from tests.scenarios.doctoring import of
+from tests.support.edited_program import put
 
 PROGRAM = Path(irsa_cli.__file__).parent
 CONTRIBUTING = PROGRAM.parent / "CONTRIBUTING.md"
 TABLE = "core/doctor/data/causes.json"
 FILE = "core/doctor/causes/attempts.py"
-ROW = json.loads("""{"id": "pod-no-retries", "group": "pods", "weight": 41,
-    "title": "The container's SDK tries each call once only.",
+ROW = json.loads("""{"title": "The container's SDK tries each call once only.",
     "symptom": "Now and then: Throttling, or a connection that was reset, at the first call",
     "looks_at": "AWS_MAX_ATTEMPTS of the pods' containers",
     "remedy": "Take AWS_MAX_ATTEMPTS=1 out of the pod's template.",
     "source": "https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"}""")
 CAUSE = '''"""A cause in settings of a container: its SDK may try a call once only."""
 
-from irsa_cli.core.doctor.finding import check_of, ok, problem
+from irsa_cli.core.doctor.finding import Group, check_of, ok, problem
 from irsa_cli.core.doctor.subjects import injected_users, where
 from irsa_cli.core.objects.kinds import variable
 
 _ATTEMPTS = variable("AWS_MAX_ATTEMPTS")
 
 
-@check_of("pod-no-retries")
+@check_of("pod-no-retries", Group.PODS, weight=41)
 def _attempts(facts):
     found = [(pod, item) for pod, item in injected_users(facts.named) if item.env.get(_ATTEMPTS) == "1"]
     if not found:
@@ -61,7 +63,7 @@ def copied(to: Path, cause: str = "") -> Path:
         (to / "irsa_cli" / FILE).write_text(cause)
         (to / "irsa_cli" / TABLE).unlink()
         rows = json.loads((PROGRAM / TABLE).read_text(encoding="utf-8"))
-        (to / "irsa_cli" / TABLE).write_text(json.dumps([*rows, ROW]))
+        (to / "irsa_cli" / TABLE).write_text(json.dumps({**rows, "pod-no-retries": ROW}))
     return to
 
 
@@ -84,6 +86,41 @@ def test_a_cause_is_added_by_the_files_that_are_listed_and_no_other(binding: Bin
     for number, problems in (("1", ["pod-no-retries"]), ("5", [])):
         items = json.loads(doctored(binding, program, number).stdout)["items"]
         assert [one["id"] for one in items[0]["findings"] if one["verdict"] == "problem"] == problems
+
+
+COPIED = ("tests", "docs", "tools/docs", "pyproject.toml", "CONTRIBUTING.md")
+WAY = """WAYS: dict[str, list[Change]] = {
+    "pod-no-retries": [with_env("AWS_MAX_ATTEMPTS=1")],
+"""
+CONCERNED = (
+    "tests/unit/doctor/test_table_of_causes.py",
+    "tests/unit/doctor/test_diagnosis.py",
+    "tests/unit/doctor/test_diagnosis_causes.py",
+    "tests/docs/test_pages.py::test_what_is_generated_is_fresh[causes]",
+)
+
+
+def test_whoever_follows_the_list_has_green_tests(tmp_path: Path) -> None:
+    project = copied(tmp_path / "project", CAUSE)
+    for name in COPIED:
+        if (PROGRAM.parent / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(PROGRAM.parent / name, project / name, ignore=ignored)
+        else:
+            shutil.copy(PROGRAM.parent / name, project / name)
+    cases, breaks = project / "tests/unit/doctor/diagnosis_cases.py", project / "tests/scenarios/breaks.py"
+    cases.write_text(put(cases.read_text(), "WAYS: dict[str, list[Change]] = {\n", WAY))
+    breaks.write_text(put(breaks.read_text(), "ELSEWHERE = (\n", 'ELSEWHERE = (\n    "pod-no-retries",\n'))
+    for words in (["tools/docs/causes.py"], ["-m", "pytest", "-q", "-p", "no:cacheprovider", *CONCERNED]):
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=project,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(project)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_cause_that_declares_no_variable_does_not_wait_for_it_in_silence(

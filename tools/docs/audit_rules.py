@@ -1,4 +1,7 @@
-"""Write docs/reference/audit-rules.md from the rules; with `--check`, fail if it is stale."""
+"""Write what the reference says of the rules; with `--check`, fail if it is stale.
+
+That is docs/reference/audit-rules.md, and the identifiers in docs/reference/output.schema.json.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from irsa_cli.core.trust.rules.power import DATE, ESCALATIONS, SOURCE  # noqa: E402
-from irsa_cli.core.trust.rules.rule import RULES, Area, Rule, after, before  # noqa: E402  # noqa: E402 - the package may not be installed
+from irsa_cli.core.trust.rules.escalations import DATE, ESCALATIONS, SOURCE  # noqa: E402
+from irsa_cli.core.trust.rules.rule import RULES, TRUST_RULES, Area, Rule, after, before  # noqa: E402  # noqa: E402 - the package may not be installed
 
 PAGE = ROOT / "docs" / "reference" / "audit-rules.md"
+SCHEMA = ROOT / "docs" / "reference" / "output.schema.json"
 HEAD = """\
 # Audit rules
 
@@ -57,12 +61,6 @@ one needs all of its actions on all resources of their kind, or on those in the 
 - Functions, instances and projects that a policy lists one by one do not count, because their roles are not
   read.
 """
-TARGETS = {
-    "self": "the role itself",
-    "policy": "a customer managed policy that is attached to the role",
-    "administrator": "a role with (or with a way to) administrator permissions",
-    "same": "the same user or role for all actions",
-}
 
 
 def page() -> str:
@@ -106,7 +104,7 @@ def _power() -> Iterator[str]:
     yield "| actions | privilege escalation by | on | if |\n| --- | --- | --- | --- |"
     for way in ESCALATIONS:
         actions = ", ".join(f"`{action}`" for action in way.actions)
-        yield f"| {actions} | {way.by} | {TARGETS.get(way.target, '')} | {way.needs} |"
+        yield f"| {actions} | {way.by} | {way.target.value} | {way.needs} |"
     yield ""
 
 
@@ -117,18 +115,31 @@ def _text(text: str) -> str:
     return "`".join(parts)
 
 
+def schema(written: str) -> str:
+    """The schema of outputs with the identifiers of the rules that warnings can have."""
+    head, rest = written.split('    "warnings": {', 1)
+    before_list, rest = rest.split('"enum": [\n', 1)
+    _, after_list = rest.split("\n            ]", 1)
+    names = ",\n".join(f'              "{rule.id}"' for rule in TRUST_RULES)
+    return f'{head}    "warnings": {{{before_list}"enum": [\n{names}\n            ]{after_list}'
+
+
 def main(arguments: list[str]) -> int:
-    """Write the page, or compare it; returns the exit code."""
-    desired = page()
+    """Write the files, or compare them; returns the exit code."""
+    written = SCHEMA.read_text(encoding="utf-8")
+    desired = {PAGE: page(), SCHEMA: schema(written)}
     if arguments == ["--check"]:
-        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == desired:
-            return 0
-        print("docs/reference/audit-rules.md is stale: python tools/docs/audit_rules.py", file=sys.stderr)
-        return 1
+        for path, text in desired.items():
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                name = path.relative_to(ROOT)
+                print(f"{name} is stale: python tools/docs/audit_rules.py", file=sys.stderr)
+                return 1
+        return 0
     if arguments:
         print("usage: python tools/docs/audit_rules.py [--check]", file=sys.stderr)
         return 2
-    PAGE.write_text(desired, encoding="utf-8")
+    for path, text in desired.items():
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -18,6 +18,7 @@ from irsa_cli.core.rbac.becoming import Becoming, InKubernetes, becoming_of, in_
 from irsa_cli.core.rbac.evaluation import MASTERS
 from irsa_cli.core.rbac.objects import BROAD, RbacSubject, is_control_plane
 from irsa_cli.core.rbac.principals import Principal
+from irsa_cli.core.trust.rules.accounts import OpenBinding, open_to_everybody
 from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.rule import ORDER, RULES, SHOWN, Area, Risk, risk, some
 from irsa_cli.core.values.errors import Unreadable
@@ -73,36 +74,37 @@ class InCluster:
             for way in ways if role in ("", arn) else ():
                 if way.cluster == cluster.name:
                     sets.setdefault(id(way.accounts), (way.accounts, []))[1].append(way)
-        found: dict[str, Goal] = {}
+        goals: dict[str, Goal] = {}
         for accounts, theirs in sets.values():
             each = ((self.trusts.weight(way.role), not way.conditions, way.role, way) for way in theirs)
-            weight, _, arn, worst = max(each, key=lambda item: item[:3])
+            weight, _, arn, worst = max(each, key=lambda way: way[:3])
             for name in accounts & {account} if account else accounts:
-                known = found.get(name)
+                known = goals.get(name)
                 if known is None or (known.weight, not known.conditions) < (weight, not worst.conditions):
-                    found[name] = Goal(name, arn, weight, None, worst.conditions)
-        return found
+                    goals[name] = Goal(name, arn, weight, None, worst.conditions)
+        return goals
 
     def _everybody(self, takers: Takers) -> Iterator[Risk]:
         for binding in takers.becoming.index.bindings:
             if any(who.name in BROAD for who in binding.subjects):
-                found = [it for it in takers.steps(binding) if _is_everybody(it) and not it.conditions]
-                if found:
-                    best = min(found, key=lambda it: it.place)
+                steps = [
+                    step for step in takers.steps(binding) if _is_everybody(step) and not step.conditions
+                ]
+                if steps:
+                    best = min(steps, key=lambda step: step.place)
                     names = sorted(goal.account for goal in best.goals)
-                    reason = (
-                        f"allows {' and '.join(str(step.taker.subject) for step in found)} to act as"
-                        f" {some(names)} ({best.act.right})"
+                    subject = OpenBinding(
+                        str(binding),
+                        [str(step.taker.subject) for step in steps],
+                        some(names),
+                        str(best.act.right),
+                        (f"{binding.role}", *(f"{name} can be used" for name in names[:SHOWN])),
+                        takers.cluster.name,
                     )
-                    evidence = (f"{binding.role}", *(f"{name} can be used" for name in names[:SHOWN]))
-                    yield self._risk(takers, "everybody-may-become", str(binding), reason, evidence, best)
+                    yield open_to_everybody(subject).behind(self.trusts.worst([best.goals[0].role]))
 
     def _others(self, takers: Takers) -> Iterator[Risk]:
-        best: dict[RbacSubject, TakerStep] = {}
-        for step in (it for binding in takers.becoming.index.bindings for it in takers.steps(binding)):
-            subject = step.taker.subject
-            if step.goals[0].weight and (step.conditions or not _is_everybody(step)):
-                best[subject] = min(best.get(subject, step), step, key=lambda it: it.place)
+        best = _best_steps(takers)
         ways: dict[tuple[str, ...], list[TakerStep]] = {}
         parts = 0
         for subject, step in sorted(best.items()):
@@ -110,10 +112,10 @@ class InCluster:
             if step.taker.is_part or (is_control_plane(subject) and not principals):
                 parts += 1
             elif lesser and (principals or subject != MASTERS):
-                ways.setdefault((str(step), *(str(it.taker.binding) for it in step)), []).append(step)
+                ways.setdefault((str(step), *(str(part.taker.binding) for part in step)), []).append(step)
         if parts:
-            named = f"cluster {takers.cluster.name}: {plural(parts, 'part')} of Kubernetes or EKS"
-            self.notes.append(f"{named} can act as ServiceAccounts with powerful roles")
+            counted = f"cluster {takers.cluster.name}: {plural(parts, 'part')} of Kubernetes or EKS"
+            self.notes.append(f"{counted} can act as ServiceAccounts with powerful roles")
         for steps in ways.values():
             yield self._way(takers, steps)
 
@@ -122,10 +124,12 @@ class InCluster:
         subject, weight = step.taker.subject, step.goals[0].weight
         if subject.account in takers.every:
             return (), takers.every[subject.account].weight < weight
-        found = takers.cluster.access.behind(subject)
-        people = (it for it in found if not is_control_plane(RbacSubject("IAM", it.arn)))
-        lesser = tuple(it for it in people if self.trusts.weight(it.arn) < weight)
-        return lesser, bool(lesser or not found or takers.cluster.access.unread)
+        principals = takers.cluster.access.behind(subject)
+        people = (
+            principal for principal in principals if not is_control_plane(RbacSubject("IAM", principal.arn))
+        )
+        lesser = tuple(principal for principal in people if self.trusts.weight(principal.arn) < weight)
+        return lesser, bool(lesser or not principals or takers.cluster.access.unread)
 
     def _way(self, takers: Takers, steps: list[TakerStep]) -> Risk:
         step = steps[0]
@@ -133,23 +137,34 @@ class InCluster:
         conditions = f", if {'; '.join(step.depends_on)}" if step.depends_on else ""
         more = f" and as {others} more" if others else ""
         reason = f"can act {', then '.join(map(str, step))}{more}{conditions}"
-        bound = [(it.taker.binding, it.act.rule) for it in step]
+        bound = [(part.taker.binding, part.act.rule) for part in step]
         evidence = [f"{binding}: {binding.role} rule {number}" for binding, number in bound]
-        named = []
+        who = []
         for each in steps:
             subject = each.taker.subject
-            found = () if subject.kind == "IAM" else self._behind(takers, each)[0]
-            named.append(f"{subject} ({some([it.arn for it in found])})" if found else str(subject))
-            evidence += [f"{subject} is {it.arn} ({it.by})" for it in found]
-        item = self._risk(takers, "powerful-service-account", some(named), reason, tuple(evidence), step)
-        return less_sure(item, step.depends_on)
+            principals = () if subject.kind == "IAM" else self._behind(takers, each)[0]
+            who.append(
+                f"{subject} ({some([principal.arn for principal in principals])})"
+                if principals
+                else str(subject)
+            )
+            evidence += [f"{subject} is {principal.arn} ({principal.by})" for principal in principals]
+        rule, name = RULES["powerful-service-account"], takers.cluster.name
+        violation = risk(
+            rule, f"{some(who)} of cluster {name}", reason, cluster=name, evidence=tuple(evidence)
+        )
+        return less_sure(violation.behind(self.trusts.worst([step.goals[0].role])), step.depends_on)
 
-    def _risk(
-        self, takers: Takers, rule: str, who: str, reason: str, evidence: tuple[str, ...], step: TakerStep
-    ) -> Risk:
-        arn, name = step.goals[0].role, takers.cluster.name
-        item = risk(RULES[rule], f"{who} of cluster {name}", reason, cluster=name, evidence=evidence)
-        return item.behind(self.trusts.worst([arn]))
+
+def _best_steps(takers: Takers) -> dict[RbacSubject, TakerStep]:
+    """The best step of each subject to a powerful role, except for what is open to nearly everyone."""
+    best: dict[RbacSubject, TakerStep] = {}
+    for binding in takers.becoming.index.bindings:
+        for step in takers.steps(binding):
+            subject = step.taker.subject
+            if step.goals[0].weight and (step.conditions or not _is_everybody(step)):
+                best[subject] = min(best.get(subject, step), step, key=lambda known: known.place)
+    return best
 
 
 def _is_everybody(step: TakerStep) -> bool:
@@ -183,10 +198,18 @@ class Audit:
         """All risks in the scope: by severity, then by rule, role and place."""
         declared = Declared(self.estate, self.reach, self.scope.unused_days)
         everything = chain(self.trusts.risks(), self.powerful.risks(), map(self._behind, declared.risks()))
-        found = [self._whom(item) for item in everything if self._is_asked(item)]
-        found += self.in_cluster.risks(self.scope.account, self.scope.role)
-        found.sort(key=lambda it: (-ORDER.index(it.severity), it.rule.id, it.role, it.cluster, it.sentence))
-        return tuple(found)
+        risks = [self._whom(each) for each in everything if self._is_asked(each)]
+        risks += self.in_cluster.risks(self.scope.account, self.scope.role)
+        risks.sort(
+            key=lambda each: (
+                -ORDER.index(each.severity),
+                each.rule.id,
+                each.role,
+                each.cluster,
+                each.sentence,
+            )
+        )
+        return tuple(risks)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -215,30 +238,30 @@ class Audit:
             if subject in self.reach.index(cluster).accounts
         }
 
-    def _behind(self, item: Risk) -> Risk:
+    def _behind(self, risk: Risk) -> Risk:
         """The risk with the role's permissions, if it lets someone assume the role."""
-        role = self.estate.roles_by_arn.get(item.role) if item.rule.id in _GIVING else None
-        return item.behind(self.trusts.powers(role).much) if role else item
+        role = self.estate.roles_by_arn.get(risk.role) if risk.rule.id in _GIVING else None
+        return risk.behind(self.trusts.powers(role).much) if role else risk
 
-    def _is_asked(self, item: Risk) -> bool:
+    def _is_asked(self, risk: Risk) -> bool:
         scope = self.scope
         if scope.role:
-            return item.role == scope.role
+            return risk.role == scope.role
         if not scope.account:
             return True
-        return item.account == scope.account or (not item.account and item.role in self._roles_of_account)
+        return risk.account == scope.account or (not risk.account and risk.role in self._roles_of_account)
 
     @cached_property
     def _roles_of_account(self) -> frozenset[str]:
         return frozenset(path.role for path in self.reach.all_paths(self.scope.account))
 
-    def _whom(self, item: Risk) -> Risk:
+    def _whom(self, risk: Risk) -> Risk:
         """The risk of a role with the ServiceAccounts that can assume it as evidence."""
-        if item.rule.area not in (Area.TRUST, Area.POWER):
-            return item
-        if item.role not in self._gets:
-            self._gets[item.role] = tuple(map(str, self.reach.ways.get(item.role, ())))
-        return replace(item, evidence=(*item.evidence, *self._gets[item.role]))
+        if risk.rule.area not in (Area.TRUST, Area.POWER):
+            return risk
+        if risk.role not in self._gets:
+            self._gets[risk.role] = tuple(map(str, self.reach.ways.get(risk.role, ())))
+        return replace(risk, evidence=(*risk.evidence, *self._gets[risk.role]))
 
     @cached_property
     def unread(self) -> tuple[str, ...]:
@@ -249,9 +272,17 @@ class Audit:
     def _not_judged(self) -> Iterator[str]:
         """The rights in clusters that were not read, and the trust policies that are too large to check."""
         for cluster in self.estate.clusters:
-            policies = [it for it in cluster.access.bindings if not any(map(is_control_plane, it.subjects))]
+            policies = [
+                policy
+                for policy in cluster.access.bindings
+                if not any(map(is_control_plane, policy.subjects))
+            ]
             rules_of = self.in_cluster.becoming(cluster).index.rules_of
-            lines = [it.why for it in (rules_of(one.role) for one in policies) if isinstance(it, Unreadable)]
+            lines = [
+                rules.why
+                for rules in (rules_of(policy.role) for policy in policies)
+                if isinstance(rules, Unreadable)
+            ]
             if isinstance(cluster.levels, Unreadable):
                 lines.append(f"namespaces, with their Pod Security, were not read: {cluster.levels.why}")
             for line in (*cluster.rbac.unread, *cluster.access.unread, *lines):
@@ -269,14 +300,14 @@ class Audit:
             yield f"roles of ServiceAccounts were not read, so their permissions are not known: {some(lost)}"
         for cluster in self.estate.clusters:
             associations = () if isinstance(cluster.associations, Unreadable) else cluster.associations
-            if lacking := sum(not item.role_arn for item in associations):
+            if lacking := sum(not association.role_arn for association in associations):
                 yield f"cluster {cluster.name}: {plural(lacking, 'association')} without a known role"
             if not cluster.issuer:
                 yield f"the issuer of cluster {cluster.name} is not known, so its roles are not known"
-            for what, found in (
+            for what, answer in (
                 ("ServiceAccounts", cluster.accounts),
                 ("pods", cluster.pods),
                 ("EKS Pod Identity associations", cluster.associations),
             ):
-                if isinstance(found, Unreadable):
-                    yield f"the {what} of cluster {cluster.name} were not read: {found.why}"
+                if isinstance(answer, Unreadable):
+                    yield f"the {what} of cluster {cluster.name} were not read: {answer.why}"

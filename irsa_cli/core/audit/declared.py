@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 
-from irsa_cli.core.audit.estate import AuditedAccount, AuditedCluster, Estate
+from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, AuditedCluster, Estate
 from irsa_cli.core.audit.reach import DEPTH, Reachable, size_of
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import By, Hop, policies_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
-from irsa_cli.core.policies.statements import allowing, does, name_of, place_of, principals, trusted_providers
-from irsa_cli.core.trust.assuming import SERVICE, actions
+from irsa_cli.core.policies.statements import allowing, name_of, place_of, principals, trusted_providers
 from irsa_cli.core.trust.owned_statements import for_service
+from irsa_cli.core.trust.rules.accounts import (
+    OF_CLUSTERS,
+    DeclaredAccount,
+    DeclaredAssociation,
+    association_refused,
+)
 from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods
+from irsa_cli.core.trust.rules.permissions import OF_ROLES, AssumedRoles, escalation_through
 from irsa_cli.core.trust.rules.power import ASSUME, Power, PowerLevel
-from irsa_cli.core.trust.rules.rule import RULES, Risk, Rule, Severity, risk, some
+from irsa_cli.core.trust.rules.rule import RULES, Risk, risk, some
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
 from irsa_cli.core.trust.trust_policy import read_statement
-from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, check_role, issuer_of
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, Arn, is_role, issuer_of
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput, Unreadable
+from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.shown import plural
 
 Chain = tuple[Hop, ...]
@@ -48,45 +54,29 @@ class Powerful:
         if role.arn in self.reach.ways or size_of(role) > LARGEST:
             return role.arn in self.reach.ways
         providers = self.trusts.context(role).providers
-        return any(is_for_pods(item, providers) for _, item in allowing(role.trust))
+        return any(is_for_pods(statement, providers) for _, statement in allowing(role.trust))
 
     def risks(self) -> Iterator[Risk]:
         for role in self.roles:
             power = self.trusts.powers(role)
-            if power.level is PowerLevel.ADMINISTRATOR:
-                reason = f"is an administrator: {power.words}"
-                yield risk(RULES["administrator-role"], "the role", reason, role=role.arn)
-                continue
-            yield from self._by_its_policies(role, power)
-            if role.arn in self._chains:
-                yield self._by_roles(role, *self._chains[role.arn])
+            for check in OF_ROLES:
+                yield from check(role.arn, power)
+            if power.level is not PowerLevel.ADMINISTRATOR and role.arn in self._chains:
+                yield from escalation_through(role.arn, self._assumed_by(role.arn))
 
-    def _by_its_policies(self, role: Role, power: Power) -> Iterator[Risk]:
-        if power.level:
-            sure = power.level is PowerLevel.ESCALATION
-            reason = f"{'can' if sure else 'might'} gain administrator permissions: {power.words}"
-            found = risk(RULES["can-become-administrator"], "the role", reason, role=role.arn)
-            yield found if sure else replace(found, severity=Severity.MEDIUM)
-        if power.data:
-            reason = f"can read {' and '.join(power.data)}"
-            found = risk(RULES["reads-all-data"], "the role", reason, role=role.arn)
-            sure = any(", if " not in text for text in power.data)
-            yield found if sure else replace(found, severity=Severity.LOW)
-
-    def _by_roles(self, role: Role, chain: Chain, power: Power) -> Risk:
-        unknown = [text for hop in chain for text in hop.conditions]
-        through = " -> ".join(hop.target for hop in chain)
-        verb, more = ("might", f", if {'; '.join(unknown)}") if unknown else ("can", "")
-        who, reason = f"the role, by assuming {through},", f"{verb} gain administrator permissions"
-        seen = tuple(f"{it.source} -> {it.target}: {it.allowed_by}; {it.admitted_by}" for it in chain)
-        reason = f"{reason}: {power.words}{more}"
-        found = risk(RULES["can-become-administrator"], who, reason, role=role.arn, evidence=seen)
-        return replace(found, severity=Severity.MEDIUM) if unknown else found
+    def _assumed_by(self, arn: str) -> AssumedRoles:
+        chain, power = self._chains[arn]
+        return AssumedRoles(
+            [hop.target for hop in chain],
+            power,
+            [condition for hop in chain for condition in hop.conditions],
+            tuple(f"{hop.source} -> {hop.target}: {hop.allowed_by}; {hop.admitted_by}" for hop in chain),
+        )
 
     @cached_property
     def _chains(self) -> Mapping[str, tuple[Chain, Power]]:
         """The hops of each role to the most powerful role with administrator permissions, sure ones first."""
-        found: dict[str, tuple[Chain, Power]] = {}
+        chains: dict[str, tuple[Chain, Power]] = {}
         ranks: dict[str, tuple[bool, Power, int]] = {}
         for target in self.estate.roles:
             power = self.trusts.powers(target)
@@ -96,8 +86,8 @@ class Powerful:
                 rank = (not any(hop.conditions for hop in chain), power, -len(chain))
                 source = chain[0].source
                 if source not in ranks or rank > ranks[source]:
-                    ranks[source], found[source] = rank, (chain, power)
-        return found
+                    ranks[source], chains[source] = rank, (chain, power)
+        return chains
 
     def unread(self) -> Iterator[str]:
         """The roles and policies that were not read and might add permissions to a pod role."""
@@ -108,28 +98,35 @@ class Powerful:
             seen |= further
             arns += sorted(further)
         roles = [self.estate.roles_by_arn[arn] for arn in arns]
-        foreign: dict[str, list[str]] = {}
-        for who, arn in (*self._named(), *(pair for role in roles for pair in self._assumed(role))):
-            account = [*arn.split(":"), *"....."][4]
-            if (account.isdecimal() and account not in self.estate.accounts) or "*" in account:
-                name = f"account {account}" if account.isdecimal() else "other accounts"
-                foreign.setdefault(name, []).append(f"{who} -> {arn}")
-        for name, pairs in sorted(foreign.items()):
+        for name, pairs in sorted(self._foreign(roles).items()):
             yield f"roles of {name} that pods can assume were not read: {some(pairs)}"
         if unread := [role.arn for role in roles if None in policies_of(self.estate, role).values()]:
             yield f"some policies of these pod roles were not read: {some(unread)}"
 
+    def _foreign(self, roles: Iterable[Role]) -> dict[str, list[str]]:
+        """Who can assume roles of accounts that were not read, with the role, by account."""
+        pairs = [*self._named()]
+        for role in roles:
+            pairs += self._assumed(role)
+        foreign: dict[str, list[str]] = {}
+        for who, arn in pairs:
+            account = [*arn.split(":"), *"....."][4]
+            if (account.isdecimal() and account not in self.estate.accounts) or "*" in account:
+                name = f"account {account}" if account.isdecimal() else "other accounts"
+                foreign.setdefault(name, []).append(f"{who} -> {arn}")
+        return foreign
+
     def _named(self) -> Iterator[tuple[str, str]]:
         """The ServiceAccounts with the roles of their annotations and associations."""
         for cluster in self.estate.clusters:
-            for found in (cluster.accounts, cluster.associations):
-                for item in () if isinstance(found, Unreadable) else found:
-                    yield f"{item.full_name} of {cluster.name}", item.role_arn
+            for answer in (cluster.accounts, cluster.associations):
+                for account in () if isinstance(answer, Unreadable) else answer:
+                    yield f"{account.full_name} of {cluster.name}", account.role_arn
 
     def _assumed(self, role: Role) -> Iterator[tuple[str, str]]:
         """A role with each role that its policies list and allow it to assume."""
         holder = self.trusts.holder(role)
-        for grant in (grant for found in holder.policies.values() for grant in found):
+        for grant in (grant for grants in holder.policies.values() for grant in grants):
             if ASSUME in grant.actions and not grant.denies and "NotResource" not in grant.item:
                 yield from ((role.arn, arn) for arn in grant.resources if holder.can(ASSUME, arn) is not None)
 
@@ -171,66 +168,66 @@ class Declared:
         if isinstance(cluster.accounts, Unreadable):
             return
         associations = () if isinstance(cluster.associations, Unreadable) else cluster.associations
-        taken = {item.full_name: item for item in associations}
+        by_account = {association.full_name: association for association in associations}
         admitted = self._admitted(cluster)
         for account in cluster.annotated:
-            yield from self._annotated(cluster, account, admitted)
-            if (over := taken.get(account.full_name)) is not None and over.role_arn != account.role_arn:
-                other = over.role_arn or "another role, which was not read"
-                reason = f"is annotated with {account.role_arn}, but its association uses {other}"
-                found = self._risk(RULES["shadowed-by-pod-identity"], cluster, account, reason)
-                yield replace(found, evidence=(f"association {over.id}",))
-        for item in associations:
-            role = self.estate.roles_by_arn.get(item.role_arn)
-            if role is not None and (action := refused(role.trust, tagged=False)):
-                reason = f"has association {item.id}, but {role.arn} does not allow EKS {action}"
-                named = AuditedAccount(item.namespace, item.name, item.role_arn)
-                yield self._risk(RULES["association-refused"], cluster, named, reason)
+            subject = self._declared(cluster, account, admitted, by_account.get(account.full_name))
+            for check in OF_CLUSTERS:
+                yield from check(subject)
+        for association in associations:
+            yield from association_refused(self._association(cluster, association))
         if cluster.accounts and not isinstance(cluster.associations, Unreadable):
-            yield from self._without(cluster, {*taken})
+            yield from self._without(cluster, {*by_account})
+
+    def _association(self, cluster: AuditedCluster, association: AuditedAssociation) -> DeclaredAssociation:
+        """An association of a cluster as the subject of rules."""
+        role = self.estate.roles_by_arn.get(association.role_arn)
+        return DeclaredAssociation(
+            association.namespace,
+            association.name,
+            association.role_arn,
+            association.id,
+            cluster.name,
+            trust=None if role is None else role.trust,
+        )
+
+    def _declared(
+        self,
+        cluster: AuditedCluster,
+        account: AuditedAccount,
+        admitted: Mapping[tuple[str, str], frozenset[str]],
+        association: AuditedAssociation | None,
+    ) -> DeclaredAccount:
+        """A ServiceAccount of a cluster as the subject of rules; roles of other accounts are unknown."""
+        subject = DeclaredAccount(account.namespace, account.name, account.role_arn, cluster.name)
+        if association is not None and association.role_arn != account.role_arn:
+            subject = replace(subject, association=self._association(cluster, association))
+        if not is_role(account.role_arn) or Arn.parse(account.role_arn).account not in self.estate.accounts:
+            return subject
+        role = self.estate.roles_by_arn.get(account.role_arn)
+        if role is None:
+            return replace(subject, exists=False)
+        if not cluster.issuer or size_of(role) > LARGEST:
+            return replace(subject, exists=True)
+        audiences = admitted.get((account.full_name, account.role_arn), frozenset())
+        return replace(subject, exists=True, trusted=account.audience in audiences)
 
     def _admitted(self, cluster: AuditedCluster) -> dict[tuple[str, str], frozenset[str]]:
         """The audiences with which a ServiceAccount can assume a role, by ServiceAccount and role."""
-        found: dict[tuple[str, str], frozenset[str]] = {}
-        annotated = {item.full_name for item in cluster.annotated}
+        admitted: dict[tuple[str, str], frozenset[str]] = {}
+        annotated = {account.full_name for account in cluster.annotated}
         for arn, ways in self.reach.ways.items():
             for way in ways:
                 if way.cluster == cluster.name and way.by is By.WEB_IDENTITY:
                     for name in way.accounts & annotated:
-                        found[name, arn] = found.get((name, arn), frozenset()) | {*way.audiences}
-        return found
-
-    def _annotated(
-        self,
-        cluster: AuditedCluster,
-        account: AuditedAccount,
-        admitted: dict[tuple[str, str], frozenset[str]],
-    ) -> Iterator[Risk]:
-        try:
-            check_role(account.role_arn)
-        except InvalidInput as error:
-            reason = f"has a wrong annotation: {error.message}"
-            yield replace(self._risk(RULES["annotation-no-role"], cluster, account, reason), role="")
-            return
-        parts = account.role_arn.split(":")
-        if len(parts) < 6 or parts[4] not in self.estate.accounts:
-            return
-        role = self.estate.roles_by_arn.get(account.role_arn)
-        if role is None:
-            reason = f"is annotated with {account.role_arn}, which does not exist"
-            yield self._risk(RULES["role-gone"], cluster, account, reason)
-            return
-        if not cluster.issuer or size_of(role) > LARGEST:
-            return
-        if account.audience not in admitted.get((account.full_name, account.role_arn), ()):
-            reason = f"is annotated with {account.role_arn}, which does not trust it"
-            yield self._risk(RULES["annotated-refused"], cluster, account, reason)
+                        admitted[name, arn] = admitted.get((name, arn), frozenset()) | {*way.audiences}
+        return admitted
 
     def _without(self, cluster: AuditedCluster, associated: set[str]) -> Iterator[Risk]:
         """One risk for all ServiceAccounts whose pods have only the node's role."""
         if isinstance(cluster.pods, Unreadable) or isinstance(cluster.accounts, Unreadable):
             return
-        own = {item.full_name for item in cluster.annotated} | associated
+        own = {account.full_name for account in cluster.annotated} | associated
         bare = sorted(
             name
             for name, count in cluster.pods.items()
@@ -241,11 +238,6 @@ class Declared:
             reason = f"runs {pods} without an IAM role, of {some(bare)}"
             yield risk(RULES["node-role-fallback"], f"cluster {cluster.name}", reason, cluster=cluster.name)
 
-    def _risk(self, rule: Rule, cluster: AuditedCluster, account: AuditedAccount, reason: str) -> Risk:
-        name, about = account.full_name, {"cluster": cluster.name, "account": account.full_name}
-        who = f"ServiceAccount {name} of cluster {cluster.name}"
-        return risk(rule, who, reason, role=account.role_arn, **about)
-
     def _gone(self, role: Role) -> Iterator[Risk]:
         """The risks of a role's subjects that are not existing ServiceAccounts."""
         for provider in sorted(trusted_providers(role.trust)):
@@ -254,21 +246,23 @@ class Declared:
                 continue
             if self.estate.providers is not None and provider not in self.estate.providers:
                 continue
-            there = self.reach.index(cluster).accounts
+            existing = self.reach.index(cluster).accounts
             look = Look(role.trust, provider, DEFAULT_AUDIENCE)
-            for index, item in allowing(role.trust):
+            for index, statement in allowing(role.trust):
                 for subject in dict.fromkeys(look.exact(index)):
-                    if subject not in there:
+                    if subject not in existing:
                         name = subject.removeprefix(SERVICE_ACCOUNT).replace(":", "/", 1)
                         reason = f"allows ServiceAccount {name}, missing in cluster {cluster.name}"
                         about = {"role": role.arn, "cluster": cluster.name, "account": name}
                         path = place_of(index, "Condition")
-                        yield risk(RULES["subject-gone"], name_of(index, item), reason, path=path, **about)
+                        yield risk(
+                            RULES["subject-gone"], name_of(index, statement), reason, path=path, **about
+                        )
 
     def _undeclared(self) -> Iterator[Risk]:
         """The risks of ServiceAccounts that a role lists but that are not annotated with it."""
-        each = ((cluster.name, item) for cluster in self.estate.clusters for item in cluster.annotated)
-        declared = {(cluster, item.full_name, item.role_arn) for cluster, item in each}
+        each = ((cluster.name, account) for cluster in self.estate.clusters for account in cluster.annotated)
+        declared = {(cluster, account.full_name, account.role_arn) for cluster, account in each}
         for arn, ways in self.reach.ways.items():
             for way in ways:
                 if way.by is not By.WEB_IDENTITY or not way.named:
@@ -293,10 +287,10 @@ class Declared:
     def _dead(self, role: Role) -> Iterator[Risk]:
         for provider in sorted(trusted_providers(role.trust)):
             if provider in (self.estate.providers or ()) and self._is_orphan(provider):
-                for index, item in allowing(role.trust):
-                    if provider in principals(item, "Federated"):
+                for index, statement in allowing(role.trust):
+                    if provider in principals(statement, "Federated"):
                         reason = f"trusts {issuer_of(provider)}, which belongs to no cluster in {self._where}"
-                        name, path = name_of(index, item), place_of(index, "Principal")
+                        name, path = name_of(index, statement), place_of(index, "Principal")
                         yield risk(RULES["dead-issuer"], name, reason, role=role.arn, path=path)
 
     def _changed(self, role: Role) -> Iterator[Risk]:
@@ -310,17 +304,19 @@ class Declared:
         _, partition, _, region, account, *_ = [*arn.split(":"), *"....."]
         cluster = Cluster(arn.rpartition("/")[2], arn, region, partition, account, "")
         namespace, _, name = role.tags[SERVICE_ACCOUNT_TAG].partition("/")
-        given = for_service(role.trust, cluster, namespace, name)
-        for index, item in allowing(role.trust):
-            if not trusted_providers({"Statement": [item]}) or set(item["Principal"]) != {"Federated"}:
+        written = for_service(role.trust, cluster, namespace, name)
+        for index, statement in allowing(role.trust):
+            if not trusted_providers({"Statement": [statement]}) or set(statement["Principal"]) != {
+                "Federated"
+            }:
                 reason = "was changed since irsa wrote it: it allows principals other than ServiceAccounts"
-            elif read_statement(item) is None and not item.get("Condition"):
+            elif read_statement(statement) is None and not statement.get("Condition"):
                 reason = "no longer has its condition"
             else:
                 continue
-            if item not in given:
+            if statement not in written:
                 rule, where = RULES["changed-since-irsa"], place_of(index)
-                yield risk(rule, name_of(index, item), reason, role=role.arn, path=where)
+                yield risk(rule, name_of(index, statement), reason, role=role.arn, path=where)
 
     def _unused(self, role: Role) -> Iterator[Risk]:
         now = self.estate.now
@@ -331,14 +327,3 @@ class Declared:
             return
         last = f"last used on {role.last_used:%Y-%m-%d}" if role.last_used else "not used in 400 days"
         yield risk(RULES["unused-role"], "the role", f"was {last}, but pods can assume it", role=role.arn)
-
-
-def refused(document: object, *, tagged: bool) -> str:
-    """The action that no statement allows EKS, whatever its conditions; '' for none.
-
-    `tagged`: the association's sessions have tags.
-    """
-    known = document if isinstance(document, dict) else {}
-    items = [item for _, item in allowing(known) if SERVICE in principals(item, "Service")]
-    needed = actions(tagged=tagged)
-    return next((action for action in needed if not any(does(item, action) for item in items)), "")

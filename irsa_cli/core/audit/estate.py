@@ -45,11 +45,11 @@ class AuditedAccount(Namespaced):
     @classmethod
     def read(cls, body: kinds.Json) -> AuditedAccount:
         """Read Kubernetes' JSON; raise TypeError and similar errors for an invalid object."""
-        found = service_accounts.service_account(body)
-        if not all(isinstance(text, str) for text in found.annotations.values()):
+        account = service_accounts.service_account(body)
+        if not all(isinstance(text, str) for text in account.annotations.values()):
             raise TypeError
-        audience = Injection.read(found.annotations).audience
-        return cls(found.namespace, found.name, annotation_of(found) or "", audience)
+        audience = Injection.read(account.annotations).audience
+        return cls(account.namespace, account.name, annotation_of(account) or "", audience)
 
 
 def living_pods(bodies: Iterable[kinds.Json]) -> dict[str, int]:
@@ -106,8 +106,8 @@ class AuditedCluster:
     @property
     def annotated(self) -> tuple[AuditedAccount, ...]:
         """The ServiceAccounts with a role; none if they were not read."""
-        found = () if isinstance(self.accounts, Unreadable) else self.accounts
-        return tuple(item for item in found if item.role_arn)
+        accounts = () if isinstance(self.accounts, Unreadable) else self.accounts
+        return tuple(account for account in accounts if account.role_arn)
 
 
 @dataclass(frozen=True)

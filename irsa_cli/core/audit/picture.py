@@ -67,29 +67,29 @@ class Picture:
     def roles(self) -> tuple[str, ...]:
         """The ARNs of its roles: those that pods can assume, directly or not, and those with risks."""
         known = self.audit.estate.roles_by_arn
-        first = [*self.audit.reach.ways, *(item.role for item in self.risks if item.role in known)]
-        found = dict.fromkeys(first)
-        todo = [*found]
+        first = [*self.audit.reach.ways, *(risk.role for risk in self.risks if risk.role in known)]
+        arns = dict.fromkeys(first)
+        todo = [*arns]
         while todo:
             for hop in self.audit.reach.hops.of(todo.pop()):
-                if hop.target not in found:
-                    found[hop.target] = None
+                if hop.target not in arns:
+                    arns[hop.target] = None
                     todo.append(hop.target)
-        return tuple(sorted(arn for arn in found if self.only is None or arn in self.only))
+        return tuple(sorted(arn for arn in arns if self.only is None or arn in self.only))
 
     def clusters_of(self, arn: str) -> list[str]:
         """The clusters that the role is for, by its trust policy or associations."""
         role = self.audit.estate.roles_by_arn.get(arn)
-        found = {way.cluster for way in self.audit.reach.ways.get(arn, ())}
+        names = {way.cluster for way in self.audit.reach.ways.get(arn, ())}
         if role is not None and size_of(role) <= LARGEST:
-            clusters = (self.audit.estate.cluster_of(item) for item in trusted_providers(role.trust))
-            found |= {cluster.name for cluster in clusters if cluster is not None}
-        return sorted(found)
+            clusters = (self.audit.estate.cluster_of(provider) for provider in trusted_providers(role.trust))
+            names |= {cluster.name for cluster in clusters if cluster is not None}
+        return sorted(names)
 
     def namespaces_of(self, arn: str) -> list[str]:
         if arn not in self._seen:
-            found = [self._namespaces(way) for way in self.audit.reach.ways.get(arn, ())]
-            self._seen[arn] = sorted(frozenset().union(*found))
+            namespaces = [self._namespaces(way) for way in self.audit.reach.ways.get(arn, ())]
+            self._seen[arn] = sorted(frozenset().union(*namespaces))
         return self._seen[arn]
 
     _seen: dict[str, list[str]] = field(default_factory=dict, compare=False, repr=False)
@@ -113,10 +113,10 @@ class Picture:
 
     @cached_property
     def _worst(self) -> Mapping[str, str]:
-        found: dict[str, str] = {}
-        for item in sorted(self.risks, key=lambda item: ORDER.index(item.severity)):
-            found[item.role] = item.severity.value
-        return found
+        worst: dict[str, str] = {}
+        for risk in sorted(self.risks, key=lambda risk: ORDER.index(risk.severity)):
+            worst[risk.role] = risk.severity.value
+        return worst
 
     def _role_json(self, arn: str) -> dict[str, Any]:
         role = self.audit.estate.roles_by_arn.get(arn)
@@ -135,7 +135,8 @@ class Picture:
         role = self.audit.estate.roles_by_arn.get(arn)
         if role is None:
             return ()
-        return (*(("", item) for item in sorted(role.attached)), *((arn, item) for item in role.inline_names))
+        managed = [("", policy) for policy in sorted(role.attached)]
+        return [*managed, *((arn, name) for name in role.inline_names)]
 
     def _policy_json(self, arn: str, name: str) -> dict[str, Any]:
         estate = self.audit.estate
@@ -157,5 +158,5 @@ def picture_of(audit: Audit, risks: Collection[Risk], paths: Iterable[RolePath] 
     scope = audit.scope
     if not (scope.account or scope.role):
         return Picture(audit, risks)
-    named = {arn for path in paths or () for arn in path.roles}
-    return Picture(audit, risks, frozenset({*named, scope.role} - {""}), scope.account)
+    arns = {arn for path in paths or () for arn in path.roles}
+    return Picture(audit, risks, frozenset({*arns, scope.role} - {""}), scope.account)

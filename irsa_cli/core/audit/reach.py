@@ -38,8 +38,8 @@ class SubjectIndex:
 
     @classmethod
     def of(cls, accounts: Iterable[AuditedAccount]) -> SubjectIndex:
-        found = {item.subject: item for item in accounts}
-        return cls(found, tuple(sorted(found)), frozenset(found))
+        by_subject = {account.subject: account for account in accounts}
+        return cls(by_subject, tuple(sorted(by_subject)), frozenset(by_subject))
 
     def matching(self, pattern: str) -> frozenset[str]:
         """The subjects that match a pattern of `*` and `?`."""
@@ -54,27 +54,29 @@ class SubjectIndex:
     def names_of(self, subjects: frozenset[str]) -> frozenset[str]:
         """The full names of the ServiceAccounts; the same set object for the same subjects."""
         if subjects not in self._names:
-            self._names[subjects] = frozenset(self.accounts[item].full_name for item in subjects)
+            self._names[subjects] = frozenset(self.accounts[subject].full_name for subject in subjects)
         return self._names[subjects]
 
     def classes(self, document: Mapping[str, Any], issuer: str) -> Iterator[tuple[str, frozenset[str]]]:
         """The classes of subjects that the policy treats alike, each with an example subject."""
-        values = {
-            value for _, found in tests_of_key(statements(document), f"{issuer}:sub") for value in found
-        }
+        values: set[str] = set()
+        for _, tested in tests_of_key(statements(document), f"{issuer}:sub"):
+            values.update(tested)
         if any("${" in value for value in values):
             yield from ((subject, frozenset((subject,))) for subject in self._sorted)
             return
+        patterns = sorted(value for value in values if any(sign in value for sign in _WILD))
         # Subjects are lower case, so lower() is right also for operators that ignore case.
-        named = {value.lower() for value in values if not any(sign in value for sign in _WILD)}
-        exact = {value for value in named if value in self.accounts}
+        listed = {value.lower() for value in values.difference(patterns)}
+        exact = listed.intersection(self.accounts)
         yield from ((subject, frozenset((subject,))) for subject in sorted(exact))
-        rest = [self._everybody - exact if exact else self._everybody]
-        for value in sorted(values):
-            if any(sign in value for sign in _WILD):
-                matched = self.matching(value)
-                rest = [part for item in rest for part in (item & matched, item - matched) if part]
-        yield from ((min(part), part) for part in rest if part)
+        # The same set object for most policies: its hash is known.
+        parts = [self._everybody - exact if exact else self._everybody]
+        for pattern in patterns:
+            matching = self.matching(pattern)
+            halves = [half for part in parts for half in (part & matching, part - matching)]
+            parts = [half for half in halves if half]
+        yield from ((min(part), part) for part in parts if part)
 
 
 DEPTH = 4
@@ -95,11 +97,11 @@ class Reachable:
 
     def index(self, cluster: AuditedCluster) -> SubjectIndex:
         """The ServiceAccounts of a cluster by subject; none if they were not read."""
-        found = self._indexes.get(cluster.name + cluster.issuer)
-        if found is None:
+        index = self._indexes.get(cluster.name + cluster.issuer)
+        if index is None:
             accounts = () if isinstance(cluster.accounts, Unreadable) else cluster.accounts
-            found = self._indexes[cluster.name + cluster.issuer] = SubjectIndex.of(accounts)
-        return found
+            index = self._indexes[cluster.name + cluster.issuer] = SubjectIndex.of(accounts)
+        return index
 
     @cached_property
     def ways(self) -> Mapping[str, tuple[Way, ...]]:
@@ -110,8 +112,8 @@ class Reachable:
                 for way in self._web(role):
                     found.setdefault(role.arn, []).append(way)
         for cluster in self.estate.clusters:
-            for item in () if isinstance(cluster.associations, Unreadable) else cluster.associations:
-                for way in self._associated(cluster, item) if item.role_arn else ():
+            for association in () if isinstance(cluster.associations, Unreadable) else cluster.associations:
+                for way in self._associated(cluster, association) if association.role_arn else ():
                     found.setdefault(way.role, []).append(way)
         return {arn: tuple(ways) for arn, ways in found.items()}
 
@@ -130,10 +132,12 @@ class Reachable:
 
     def _audiences(self, role: Role, provider: str, issuer: str) -> tuple[str, ...]:
         key = f"{issuer}:aud"
-        named = [value for _, values in tests_of_key(statements(role.trust), key) for value in values]
+        tested = [value for _, values in tests_of_key(statements(role.trust), key) for value in values]
         accepted = None if self.estate.providers is None else self.estate.providers[provider]
-        found = dict.fromkeys((DEFAULT_AUDIENCE, *named, *(accepted or ())))
-        return tuple(item for item in found if accepted is None or item in accepted)[:MOST_AUDIENCES]
+        audiences = dict.fromkeys((DEFAULT_AUDIENCE, *tested, *(accepted or ())))
+        return tuple(audience for audience in audiences if accepted is None or audience in accepted)[
+            :MOST_AUDIENCES
+        ]
 
     def _of_cluster(self, role: Role, provider: str, cluster: AuditedCluster) -> Iterator[Way]:
         index, issuer = self.index(cluster), cluster.host_path
@@ -144,8 +148,10 @@ class Reachable:
         }
         found: dict[tuple[str, tuple[str, ...], tuple[str, ...], bool], frozenset[str]] = {}
         for subject, members in index.classes(role.trust, issuer):
-            identities = (WebIdentity(provider, f"https://{issuer}", subject, item) for item in audiences)
-            answers = (explain(role.trust, item, now=self.estate.now) for item in identities)
+            identities = (
+                WebIdentity(provider, f"https://{issuer}", subject, audience) for audience in audiences
+            )
+            answers = (explain(role.trust, identity, now=self.estate.now) for identity in identities)
             if best := _best(list(zip(audiences, answers, strict=True))):
                 key = (*best, subject in named)
                 names = index.names_of(members)
@@ -154,17 +160,24 @@ class Reachable:
             more = (statement, (*conditions, *unsure), taken, is_named)
             yield Way(role.arn, cluster.name, By.WEB_IDENTITY, names, *more)
 
-    def _associated(self, cluster: AuditedCluster, item: AuditedAssociation) -> Iterator[Way]:
-        role = self.estate.roles_by_arn.get(item.role_arn)
-        who = frozenset((item.full_name,))
-        way = Way(item.role_arn, cluster.name, By.POD_IDENTITY, who, f"association {item.id}", named=True)
+    def _associated(self, cluster: AuditedCluster, association: AuditedAssociation) -> Iterator[Way]:
+        role = self.estate.roles_by_arn.get(association.role_arn)
+        who = frozenset((association.full_name,))
+        way = Way(
+            association.role_arn,
+            cluster.name,
+            By.POD_IDENTITY,
+            who,
+            f"association {association.id}",
+            named=True,
+        )
         if role is None:
-            if self.estate.accounts.isdisjoint(item.role_arn.split(":")[4:5]):
+            if self.estate.accounts.isdisjoint(association.role_arn.split(":")[4:5]):
                 yield replace(way, conditions=("the role, which was not read, trusts EKS Pod Identity",))
             return
         name, region = cluster.arn.rpartition("/")[2] or cluster.name, cluster.region
         named = Cluster(name, cluster.arn, region, "", cluster.account, cluster.issuer)
-        context = context_of_service(named, item)
+        context = context_of_service(named, association)
         unread = {key: PresentKey() for key, value in context.items() if value == ("",)}
         answer = said(role.trust, names_service, {**context, **unread}, ASSUME)
         if answer.answer is Answer.YES:
@@ -198,14 +211,16 @@ class Reachable:
 
 def _best(asked: list[tuple[str, Explanation]]) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
     """The deciding statement, its conditions and the audiences; None if the policy allows no token."""
-    sure = [(audience, item) for audience, item in asked if item.answer is Answer.YES]
-    maybe = [(audience, item) for audience, item in asked if item.answer is Answer.UNKNOWN]
+    sure = [(audience, explanation) for audience, explanation in asked if explanation.answer is Answer.YES]
+    maybe = [
+        (audience, explanation) for audience, explanation in asked if explanation.answer is Answer.UNKNOWN
+    ]
     if not sure and not maybe:
         return None
     chosen = (sure or maybe)[0][1]
     taken = tuple(audience for audience, _ in sure or maybe)
-    allowing = [item for item in chosen.verdicts if item.effect == "Allow" and item.possible]
-    deciding = min(allowing, key=lambda item: not item.applies)
+    allowing = [verdict for verdict in chosen.verdicts if verdict.effect == "Allow" and verdict.possible]
+    deciding = min(allowing, key=lambda verdict: not verdict.applies)
     return deciding.name, chosen.conditions, taken
 
 
@@ -229,11 +244,11 @@ class Can:
 
 def who_can(reach: Reachable, action: str, resource: str = ANY) -> Iterator[Can]:
     """The ServiceAccounts that can perform an action, the sure ones first."""
-    found: list[Can] = []
+    able: list[Can] = []
     for role in reach.estate.roles:
         answer = may(reach.estate, role, action, resource)
         if answer is not None:
-            found += [Can(path, answer) for path in reach.paths(role.arn)]
+            able += [Can(path, answer) for path in reach.paths(role.arn)]
     yield from sorted(
-        found, key=lambda item: (bool(item.conditions), item.path.way.cluster, item.path.role, item.accounts)
+        able, key=lambda can: (bool(can.conditions), can.path.way.cluster, can.path.role, can.accounts)
     )

@@ -39,12 +39,15 @@ class RiskSelection:
     below: int = 0
 
     def count(self, severity: Severity) -> int:
-        return sum(item.severity is severity for item in self.shown)
+        return sum(risk.severity is severity for risk in self.shown)
 
     @property
     def summary(self) -> dict[str, int]:
         """The numbers of shown risks by severity, and of accepted ones."""
-        return {**{it.value: self.count(it) for it in reversed(ORDER)}, "accepted": len(self.accepted)}
+        return {
+            **{severity.value: self.count(severity) for severity in reversed(ORDER)},
+            "accepted": len(self.accepted),
+        }
 
 
 def select(
@@ -60,18 +63,18 @@ def select(
     accepted: list[tuple[Risk, AuditIgnore]] = []
     ended: dict[AuditIgnore, None] = {}
     known = below = 0
-    for item in risks:
-        if ORDER.index(item.severity) < ORDER.index(at_least):
+    for risk in risks:
+        if ORDER.index(risk.severity) < ORDER.index(at_least):
             below += 1
             continue
-        meant = [ignore for ignore in ignores if ignore.matches(item)]
+        meant = [ignore for ignore in ignores if ignore.matches(risk)]
         valid = next((ignore for ignore in meant if ignore.counts(today)), None)
         if valid is not None:
-            accepted.append((item, valid))
-        elif baseline and is_known(item, baseline):
+            accepted.append((risk, valid))
+        elif baseline and is_known(risk, baseline):
             known += 1
         else:
-            shown.append(item)
+            shown.append(risk)
             ended.update(dict.fromkeys(meant))
     notes = []
     for void in ended:
@@ -118,8 +121,10 @@ class RiskReport(Reading):
     def found_code(self) -> int:
         """5 for a risk from `fail_on` on."""
         shown, levels = self.selection.shown, ORDER[ORDER.index(self.fail_on) :] if self.fail_on else ()
-        broken = self.fail_on_broken and any(item.rule.broken for item in shown)
-        return ExitCode.UNVERIFIED if broken or any(it.severity in levels for it in shown) else ExitCode.DONE
+        broken = self.fail_on_broken and any(risk.rule.broken for risk in shown)
+        return (
+            ExitCode.UNVERIFIED if broken or any(risk.severity in levels for risk in shown) else ExitCode.DONE
+        )
 
     @abstractmethod
     def envelope(self) -> Envelope:
@@ -148,19 +153,19 @@ class AuditReport(RiskReport):
         return self.audit.unread if self.audit else ()
 
     def envelope(self) -> Envelope:
-        named = _arns(self.audit)
-        paths = {} if self.paths is None else {"paths": [path_json(path, named) for path in self.paths]}
+        arns = _arns(self.audit)
+        paths = {} if self.paths is None else {"paths": [path_json(path, arns) for path in self.paths]}
         return self.document(
             DocumentKind.RISKS,
-            items=[risk_json(item, named) for item in self.selection.shown],
+            items=[risk_json(risk, arns) for risk in self.selection.shown],
             summary=self.selection.summary,
             notes=self.notes,
             facts={
                 **_source_json(self.audit),
                 "roles": len(self.audit.estate.roles) if self.audit else 0,
-                **hidden_json(self.selection, named),
+                **hidden_json(self.selection, arns),
                 **paths,
-                **self._in_kubernetes(named),
+                **self._in_kubernetes(arns),
             },
         )
 
@@ -170,8 +175,8 @@ class AuditReport(RiskReport):
         account = account_json(self.audit.scope.account)
         return {
             "kubernetes": [
-                {"cluster": _cluster_json(name, arns), "serviceAccount": account, **found.to_json()}
-                for name, found in self.audit.in_kubernetes.items()
+                {"cluster": _cluster_json(name, arns), "serviceAccount": account, **answer.to_json()}
+                for name, answer in self.audit.in_kubernetes.items()
             ]
         }
 
@@ -184,8 +189,10 @@ def scope_of(question: str, report: AuditReport | WhoCanReport, *, gaps_matter: 
     if audit is None:
         return unanswered(question, report.error)
     clusters = audit.estate.clusters
-    accounts = [len(it.accounts) for it in clusters if not isinstance(it.accounts, Unreadable)]
-    associations = [len(it.associations) for it in clusters if not isinstance(it.associations, Unreadable)]
+    accounts = [len(cluster.accounts) for cluster in clusters if not isinstance(cluster.accounts, Unreadable)]
+    associations = [
+        len(cluster.associations) for cluster in clusters if not isinstance(cluster.associations, Unreadable)
+    ]
     counts = {"ServiceAccount": sum(accounts), "EKS Pod Identity association": sum(associations)}
     examined = {"role": len(audit.estate.roles), "cluster": len(clusters), **counts}
     left_out = not_read(audit.unread, matters=gaps_matter)
@@ -211,28 +218,28 @@ def _cluster_json(name: str, arns: Arns) -> dict[str, str | None] | None:
     return {"name": name, "arn": arns.get(name) or None} if name else None
 
 
-def risk_json(item: Risk, arns: Arns) -> dict[str, Any]:
-    place = item.place
+def risk_json(risk: Risk, arns: Arns) -> dict[str, Any]:
+    place = risk.place
     return {
-        **warning_json(item),
-        "fingerprint": fingerprint(item),
-        "title": item.rule.title,
-        "broken": item.rule.broken,
-        "cluster": _cluster_json(item.cluster, arns),
-        "serviceAccount": account_json(item.account),
-        "path": list(item.path),
+        **warning_json(risk),
+        "fingerprint": fingerprint(risk),
+        "title": risk.rule.title,
+        "broken": risk.rule.broken,
+        "cluster": _cluster_json(risk.cluster, arns),
+        "serviceAccount": account_json(risk.account),
+        "path": list(risk.path),
         "place": None if place is None else {**asdict(place), "subject": place.subject or None},
-        "fix": {"command": item.command or None, "document": item.corrected},
-        "source": item.rule.source,
-        "evidence": list(item.evidence),
+        "fix": {"command": risk.command or None, "document": risk.corrected},
+        "source": risk.rule.source,
+        "evidence": list(risk.evidence),
     }
 
 
 def hidden_json(selection: RiskSelection, arns: Arns) -> dict[str, Any]:
     """The risks of a `RiskList` that are not among its items."""
     accepted = [
-        {**risk_json(item, arns), "acceptedBecause": why.reason, "until": str(why.until)}
-        for item, why in selection.accepted
+        {**risk_json(risk, arns), "acceptedBecause": why.reason, "until": str(why.until)}
+        for risk, why in selection.accepted
     ]
     return {"inBaseline": selection.known, "belowMinSeverity": selection.below, "accepted": accepted}
 
@@ -272,18 +279,18 @@ class WhoCanReport(Reading):
         return self.audit.unread if self.audit else ()
 
     def envelope(self) -> Envelope:
-        sure, named = sum(not item.conditions for item in self.found), _arns(self.audit)
+        sure, arns = sum(not can.conditions for can in self.found), _arns(self.audit)
         asked = {"action": self.action, "resource": self.resource or None}
         return self.document(
             DocumentKind.ROLE_PATHS,
             items=[
                 {
-                    **path_json(item.path, named),
-                    "allowedBy": item.allowed.by,
-                    "resources": list(item.allowed.resources),
-                    "if": list(item.conditions),
+                    **path_json(can.path, arns),
+                    "allowedBy": can.allowed.by,
+                    "resources": list(can.allowed.resources),
+                    "if": list(can.conditions),
                 }
-                for item in self.found
+                for can in self.found
             ],
             summary={"sure": sure, "conditional": len(self.found) - sure},
             notes=self.notes,

@@ -18,16 +18,17 @@ from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.statements import Allowed
 from irsa_cli.core.rbac.becoming import ANY_ACCOUNT, AccountTaker, AccountTarget, Act, Becoming
-from irsa_cli.core.rbac.evaluation import ACCOUNT_GROUP, ACTS, ALSO, HOST_PATH, IN_SECRET, RUNS, Named
+from irsa_cli.core.rbac.evaluation import ACCOUNT_GROUP
 from irsa_cli.core.rbac.objects import RbacBinding, RbacSubject
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
+from irsa_cli.core.rbac.takeovers import ACTS, ALSO, HOST_PATH, RUNS, STORED, Named
 from irsa_cli.core.trust.rules.rule import ORDER, RULES, Risk, risk, some
 from irsa_cli.core.values.errors import Unreadable
 
 
-def less_sure(item: Risk, conditions: Sequence[str]) -> Risk:
+def less_sure(risk: Risk, conditions: Sequence[str]) -> Risk:
     """The risk, less severe by one if there are conditions."""
-    return replace(item, severity=ORDER[ORDER.index(item.severity) - bool(conditions)])
+    return replace(risk, severity=ORDER[ORDER.index(risk.severity) - bool(conditions)])
 
 
 @dataclass(frozen=True)
@@ -90,27 +91,29 @@ class Takers:
     def __post_init__(self) -> None:
         """Find the ServiceAccounts that lead to powerful roles, the nearest first."""
         accounts = () if isinstance(self.cluster.accounts, Unreadable) else self.cluster.accounts
-        for item in accounts:
-            self._spaces.setdefault(item.namespace, []).append(item.full_name)
-        bindings = [it for it in self.becoming.index.bindings if any(map(self._members, it.subjects))]
-        while found := self._further(bindings):
-            self._through.update(found)
+        for account in accounts:
+            self._spaces.setdefault(account.namespace, []).append(account.full_name)
+        bindings = [
+            binding for binding in self.becoming.index.bindings if any(map(self._members, binding.subjects))
+        ]
+        while further := self._further(bindings):
+            self._through.update(further)
             self._lists.clear()
 
     def _further(self, bindings: list[RbacBinding]) -> dict[str, Goal]:
-        found: dict[str, Goal] = {}
+        goals: dict[str, Goal] = {}
         for step in (step for binding in bindings for step in self.steps(binding) if not step.depends_on):
             goal = step.goals[0]
             for name in self._members(step.taker.subject) if goal.weight else ():
-                known = found.get(name) or self._through.get(name)
+                known = goals.get(name) or self._through.get(name)
                 if known is None or known.weight < goal.weight:
-                    found[name] = Goal(name, goal.role, goal.weight, step)
-        return found
+                    goals[name] = Goal(name, goal.role, goal.weight, step)
+        return goals
 
     def _members(self, subject: RbacSubject) -> Sequence[str]:
         if subject.account:
-            there = self._spaces.get(subject.account.partition("/")[0], ())
-            return [subject.account] if subject.account in there else ()
+            names = self._spaces.get(subject.account.partition("/")[0], ())
+            return [subject.account] if subject.account in names else ()
         is_all = subject.kind == "Group" and subject.name.startswith(ACCOUNT_GROUP)
         return self._spaces.get(subject.name.removeprefix(ACCOUNT_GROUP), ()) if is_all else ()
 
@@ -132,7 +135,7 @@ class Takers:
         if binding.namespace:
             return ("", binding.namespace)
         openings = self.becoming.openings(binding.role).openings
-        differs = any(it.takeover.also or it.takeover.named is Named.ROLE for it in openings)
+        differs = any(opening.takeover.also or opening.takeover.named is Named.ROLE for opening in openings)
         return ("", *self._spaces) if differs else ("",)
 
     def _step(self, taker: AccountTaker, act: Act, space: str) -> TakerStep | None:
@@ -140,7 +143,7 @@ class Takers:
         if act.id == "annotate" or any(text.startswith(ALSO) for text in conditions):
             return None  # The role's trust policy decides that.
         runs = not isinstance(pods, Unreadable) and (RUNS in conditions or HOST_PATH in conditions)
-        goals = self.within(space, acting=ACTS in conditions or IN_SECRET in conditions, runs=runs)
+        goals = self.within(space, acting=ACTS in conditions or STORED in conditions, runs=runs)
         if act.names:
             goals = [goal for goal in goals if goal.account.partition("/")[2] in act.names]
         left = tuple(text for text in conditions if text != ACTS and not (runs and text == RUNS))
@@ -157,7 +160,7 @@ class Takers:
             pods = self.cluster.pods
             every = [*self._through.values(), *(() if acting else self.goals.values())]
             best: dict[str, Goal] = {}
-            for goal in sorted(every, key=lambda it: it.place):
+            for goal in sorted(every, key=lambda goal: goal.place):
                 if not runs or isinstance(pods, Unreadable) or pods.get(goal.account):
                     best.setdefault(goal.account, goal)
             for goal in best.values():
@@ -189,13 +192,13 @@ Candidates = tuple[tuple[Role, IamWay], ...]
 def candidates(estate: Estate) -> Candidates:
     """The roles that are allowed all actions of a way on some resource."""
     known: dict[tuple[object, ...], list[IamWay]] = {}
-    found = []
+    able = []
     for role in estate.roles:
         shared = (role.attached, role.boundary, role.arn if role.inline_names or role.unread else "")
         if shared not in known:
             known[shared] = [way for way in IAM_WAYS if all(may(estate, role, action) for action, _ in way)]
-        found += [(role, way) for way in known[shared] if ":role/aws-service-role/" not in role.arn]
-    return tuple(found)
+        able += [(role, way) for way in known[shared] if ":role/aws-service-role/" not in role.arn]
+    return tuple(able)
 
 
 def by_iam(takers: Takers, estate: Estate, asked: Candidates, trusts: Trusts) -> Iterator[Risk]:
@@ -207,19 +210,22 @@ def by_iam(takers: Takers, estate: Estate, asked: Candidates, trusts: Trusts) ->
         best = next(iter(takers.within(runs=on_nodes)), None)
         if best is None or role.arn in reported or best.weight <= trusts.weight(role.arn):
             continue
-        if found := _allowed(estate, cluster, role, way):
+        if permissions := _allowed(estate, cluster, role, way):
             reported.add(role.arn)
-            conditions = [*(text for item in found for text in item.conditions), *best.conditions]
+            conditions = [
+                *(text for permission in permissions for text in permission.conditions),
+                *best.conditions,
+            ]
             conditions += [RUNS] if on_nodes and isinstance(cluster.pods, Unreadable) else []
             reason = (
                 f"can act as {best.account} of cluster {cluster.name}"
                 f" with {' and '.join(action for action, _ in way)}{' on its nodes' if on_nodes else ''}"
                 f"{f', if {some(conditions)}' if conditions else ''}"
             )
-            evidence = tuple(f"{item.by} allows it" for item in found)
+            evidence = tuple(f"{permission.by} allows it" for permission in permissions)
             rule, name = RULES["powerful-service-account"], cluster.name
-            item = risk(rule, role.arn, reason, cluster=name, evidence=evidence)
-            yield less_sure(item.behind(trusts.worst([best.role])), conditions)
+            violation = risk(rule, role.arn, reason, cluster=name, evidence=evidence)
+            yield less_sure(violation.behind(trusts.worst([best.role])), conditions)
 
 
 def _allowed(estate: Estate, cluster: AuditedCluster, role: Role, way: IamWay) -> list[Allowed]:
@@ -234,5 +240,5 @@ def _allowed(estate: Estate, cluster: AuditedCluster, role: Role, way: IamWay) -
         way = (*way, _MODE)
     where = {"eks": eks, "name": name, "account": cluster.account, "ec2": eks.replace(":eks:", ":ec2:", 1)}
     answers = [may(estate, role, action, resource.format(**where)) for action, resource in way]
-    found = [item for item in answers if item is not None]
-    return found if len(found) == len(way) else []
+    permissions = [answer for answer in answers if answer is not None]
+    return permissions if len(permissions) == len(way) else []

@@ -32,9 +32,9 @@ class Trusts:
 
     def risks(self) -> Iterator[Risk]:
         for role in self.estate.roles:
-            if size_of(role) <= LARGEST and (found := judge(role.trust, self.context(role))):
+            if size_of(role) <= LARGEST and (risks := judge(role.trust, self.context(role))):
                 much = self.powers(role).much
-                yield from (item.behind(much) for item in found)
+                yield from (risk.behind(much) for risk in risks)
 
     def context(self, role: Role) -> AccountContext:
         providers = cluster_providers(role.trust, self._clusters)
@@ -44,9 +44,9 @@ class Trusts:
 
     @cached_property
     def _clusters(self) -> Mapping[str, KnownCluster]:
-        named = {arn for role in self.estate.roles for arn in trusted_providers(role.trust)}
-        found = {arn: self.estate.cluster_of(arn) for arn in named | set(self.estate.providers or ())}
-        return {arn: KnownCluster(it.name) for arn, it in found.items() if it is not None}
+        providers = {arn for role in self.estate.roles for arn in trusted_providers(role.trust)}
+        clusters = {arn: self.estate.cluster_of(arn) for arn in providers | set(self.estate.providers or ())}
+        return {arn: KnownCluster(cluster.name) for arn, cluster in clusters.items() if cluster is not None}
 
     def powers(self, role: Role) -> Power:
         """How powerful a role is, comparable with others."""
@@ -63,8 +63,8 @@ class Trusts:
     def worst(self, arns: Iterable[str]) -> str:
         """The permissions and ARN of the most powerful of some roles; '' if none is powerful."""
         known = self.estate.roles_by_arn
-        found = ((self.powers(known[arn]), arn) for arn in dict.fromkeys(arns) if arn in known)
-        power, arn = max(found, key=lambda item: item[0], default=(Power(), ""))
+        powers = ((self.powers(known[arn]), arn) for arn in dict.fromkeys(arns) if arn in known)
+        power, arn = max(powers, key=lambda ranked: ranked[0], default=(Power(), ""))
         return f"{power.much} ({arn})" if power.much else ""
 
     @cached_property
@@ -72,7 +72,7 @@ class Trusts:
         """The roles that lead to administrator permissions, each with the services that it trusts."""
         return {
             role.arn: frozenset(
-                name for _, item in allowing(role.trust) for name in principals(item, "Service")
+                name for _, statement in allowing(role.trust) for name in principals(statement, "Service")
             )
             for role in self.estate.roles
             if self.holder(role).power.level >= PowerLevel.ESCALATION
@@ -81,11 +81,11 @@ class Trusts:
     def holder(
         self, role: Role, administrators: Callable[[], Mapping[str, frozenset[str]]] = dict
     ) -> RolePower:
-        found = {name: granted(document) for name, document in sorted(role.inline.items())}
         attached = tuple(sorted(role.attached))
-        found |= {arn: self._of_policy(arn) for arn in attached}
+        grants = {name: granted(document) for name, document in sorted(role.inline.items())}
+        grants |= {arn: self._of_policy(arn) for arn in attached}
         limit = self._of_policy(role.boundary) if role.boundary in self.estate.policies else None
-        return RolePower(found, role.arn, attached, role.boundary, limit, administrators, role.tags)
+        return RolePower(grants, role.arn, attached, role.boundary, limit, administrators, role.tags)
 
     def _of_policy(self, arn: str) -> Granted:
         if arn not in self._granted:
@@ -116,17 +116,17 @@ class Fixes:
 
     def of(self, risks: Iterable[Risk]) -> tuple[Risk, ...]:
         """The risks with their fixes; all risks of a role get the same corrected policy."""
-        found = [replace(item, command=command_of(item)) for item in risks]
+        fixed = [replace(risk, command=command_of(risk)) for risk in risks]
         by_role: dict[str, list[Risk]] = {}
-        for item in found:
-            if item.path:
-                by_role.setdefault(item.role, []).append(item)
+        for risk in fixed:
+            if risk.path:
+                by_role.setdefault(risk.role, []).append(risk)
         documents = {arn: self._corrected(arn, those) for arn, those in by_role.items()}
-        for place, item in enumerate(found):
-            fix = documents.get(item.role) if item.path and item.rule in CORRECTIONS else None
-            if fix is not None and item.rule not in fix[2]:
-                found[place] = replace(item, corrected=fix[0], evidence=(*item.evidence, fix[1]))
-        return tuple(found)
+        for place, risk in enumerate(fixed):
+            fix = documents.get(risk.role) if risk.path and risk.rule in CORRECTIONS else None
+            if fix is not None and risk.rule not in fix[2]:
+                fixed[place] = replace(risk, corrected=fix[0], evidence=(*risk.evidence, fix[1]))
+        return tuple(fixed)
 
     def _corrected(
         self, arn: str, risks: Collection[Risk]
@@ -139,10 +139,10 @@ class Fixes:
         document = corrected_together(role.trust, risks, context, self._meant(role))
         if document is None:
             return None
-        before, after = (self._admitted(role.with_trust(found)) for found in (role.trust, document))
+        before, after = (self._admitted(role.with_trust(trust)) for trust in (role.trust, document))
         lost = sorted(before - after)
         names = f"excludes {some(lost)}" if lost else "excludes nobody who can assume the role today"
-        left = frozenset(item.rule for item in judge(document, context))
+        left = frozenset(risk.rule for risk in judge(document, context))
         return document, f"the corrected trust policy {names}, as far as is known", left
 
     def _admitted(self, role: Role) -> frozenset[str]:
@@ -153,11 +153,11 @@ class Fixes:
 
     @cached_property
     def _annotated(self) -> Mapping[tuple[str, str], list[AuditedAccount]]:
-        found: dict[tuple[str, str], list[AuditedAccount]] = {}
+        accounts: dict[tuple[str, str], list[AuditedAccount]] = {}
         for cluster in self.trusts.estate.clusters:
             for account in cluster.annotated:
-                found.setdefault((cluster.name, account.role_arn), []).append(account)
-        return found
+                accounts.setdefault((cluster.name, account.role_arn), []).append(account)
+        return accounts
 
     def _meant(self, role: Role) -> Meant:
         """The tokens of ServiceAccounts annotated with the role; complete if all clusters are known."""
@@ -168,18 +168,20 @@ class Fixes:
             if cluster is None or isinstance(cluster.accounts, Unreadable):
                 complete = False
                 continue
-            for item in self._annotated.get((cluster.name, role.arn), ()):
-                name = subject(item.namespace, item.name)
-                tokens.append(WebIdentity(provider, cluster.issuer, name, item.audience))
+            for account in self._annotated.get((cluster.name, role.arn), ()):
+                name = subject(account.namespace, account.name)
+                tokens.append(WebIdentity(provider, cluster.issuer, name, account.audience))
         return Meant(tuple(tokens), complete, self._pods(role))
 
     def _pods(self, role: Role) -> tuple[tuple[str, str, str], ...]:
         """The ServiceAccounts that are associated with the role; none if an association is unknown."""
-        found: list[tuple[str, str, str]] = []
+        pods: list[tuple[str, str, str]] = []
         for cluster in self.trusts.estate.clusters:
             associations = cluster.associations
-            if isinstance(associations, Unreadable) or not all(item.role_arn for item in associations):
+            if isinstance(associations, Unreadable) or not all(
+                association.role_arn for association in associations
+            ):
                 return ()
-            mine = (item for item in associations if item.role_arn == role.arn)
-            found += ((cluster.arn, item.namespace, item.name) for item in mine)
-        return tuple(found) if all(arn for arn, _, _ in found) else ()
+            mine = (association for association in associations if association.role_arn == role.arn)
+            pods += ((cluster.arn, association.namespace, association.name) for association in mine)
+        return tuple(pods) if all(arn for arn, _, _ in pods) else ()

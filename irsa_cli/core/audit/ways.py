@@ -106,11 +106,11 @@ EVERYBODY = "*"
 
 def policies_of(estate: Estate, role: Role) -> Policies:
     """All policies of a role by name; None for unknown documents."""
-    found: dict[str, object] = {arn: estate.policies.get(arn) for arn in sorted(role.attached)}
-    found |= {name: role.inline.get(name) for name in role.inline_names}
+    documents: dict[str, object] = {arn: estate.policies.get(arn) for arn in sorted(role.attached)}
+    documents |= {name: role.inline.get(name) for name in role.inline_names}
     if role.unread:
-        found[f"(not read: {role.unread})"] = None
-    return found
+        documents[f"(not read: {role.unread})"] = None
+    return documents
 
 
 def may(estate: Estate, role: Role, action: str, resource: str = ANY) -> Allowed | None:
@@ -130,17 +130,19 @@ class Hops:
     @cached_property
     def _targets(self) -> Mapping[str, tuple[Role, ...]]:
         """The roles by their principals: a role's ARN, an account's id, or everyone."""
-        found: dict[str, dict[str, Role]] = {}
+        targets: dict[str, dict[str, Role]] = {}
         for role in self.estate.roles:
             if len(str(role.trust)) > LARGEST:
                 continue
-            for _, item in allowing(role.trust):
-                if not does(item, ASSUME):
+            for _, statement in allowing(role.trust):
+                if not does(statement, ASSUME):
                     continue
-                names = principals(item, "AWS") or ((EVERYBODY,) if item.get("Principal") == "*" else ())
+                names = principals(statement, "AWS") or (
+                    (EVERYBODY,) if statement.get("Principal") == "*" else ()
+                )
                 for name in names:
-                    found.setdefault(_whom(name), {})[role.arn] = role
-        return {name: tuple(roles.values()) for name, roles in found.items()}
+                    targets.setdefault(_whom(name), {})[role.arn] = role
+        return {name: tuple(roles.values()) for name, roles in targets.items()}
 
     def of(self, arn: str) -> tuple[Hop, ...]:
         if arn not in self._of:
@@ -149,12 +151,12 @@ class Hops:
         return self._of[arn]
 
     def _from(self, role: Role) -> Iterator[Hop]:
-        targets = {item.arn: item for item in self._targets.get(role.arn, ())}
+        targets = {target.arn: target for target in self._targets.get(role.arn, ())}
         policies = policies_of(self.estate, role)
         if allowed(policies, ASSUME) is not None:
             account = role.arn.split(":")[4]
             for name in (account, EVERYBODY):
-                targets |= {item.arn: item for item in self._targets.get(name, ())}
+                targets |= {target.arn: target for target in self._targets.get(name, ())}
         for target in targets.values():
             if target.arn != role.arn:
                 yield from self._hop(role, policies, target)
@@ -173,7 +175,7 @@ class Hops:
         conditions = (f"{target.name}: {answer.why}",) if answer.answer is Answer.UNKNOWN else ()
         by = may(self.estate, role, ASSUME, target.arn)
         same = role.arn.split(":")[4] == target.arn.split(":")[4]
-        named = any(role.arn in principals(item, "AWS") for _, item in allowing(target.trust))
+        named = any(role.arn in principals(statement, "AWS") for _, statement in allowing(target.trust))
         if by is not None:
             yield Hop(role.arn, target.arn, by.by, admitted_by, (*conditions, *by.conditions))
         elif same and named and not _denies(policies, target.arn):
@@ -195,7 +197,7 @@ class Hops:
         for chain in todo:
             for hop in self.into.get(chain[0].source if chain else arn, ()) if len(chain) < depth else ():
                 longer = (hop, *chain)
-                sure = not any(item.conditions for item in longer)
+                sure = not any(hop.conditions for hop in longer)
                 if hop.source != arn and reached.isdisjoint({(hop.source, sure), (hop.source, True)}):
                     reached.add((hop.source, sure))
                     todo.append(longer)
@@ -218,10 +220,10 @@ def _whom(name: str) -> str:
 
 def _statement(role: Role, target: Role) -> str:
     account = role.arn.split(":")[4]
-    for index, item in allowing(target.trust):
-        names = {_whom(name) for name in principals(item, "AWS")}
-        if does(item, ASSUME) and (
-            item.get("Principal") == EVERYBODY or names & {role.arn, account, EVERYBODY}
+    for index, statement in allowing(target.trust):
+        names = {_whom(name) for name in principals(statement, "AWS")}
+        if does(statement, ASSUME) and (
+            statement.get("Principal") == EVERYBODY or names & {role.arn, account, EVERYBODY}
         ):
-            return name_of(index, item)
+            return name_of(index, statement)
     return ""

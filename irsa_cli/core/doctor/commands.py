@@ -48,8 +48,8 @@ _MOST = 5
 
 def makers_of(pods: Iterable[Pod], read: Callable[[str], tuple[Maker, ...] | Unreadable]) -> Makers:
     kinds = sorted({owner_of(pod)[0] for pod in pods} & {*ROLLED, "Job"})
-    found = (item for item in map(read, kinds) if not isinstance(item, Unreadable))
-    return {f"{maker.kind}/{maker.name}": maker for item in found for maker in item}
+    answers = (answer for answer in map(read, kinds) if not isinstance(answer, Unreadable))
+    return {f"{maker.kind}/{maker.name}": maker for makers in answers for maker in makers}
 
 
 def restart(facts: Facts, pods: Iterable[Pod]) -> str:
@@ -59,8 +59,8 @@ def restart(facts: Facts, pods: Iterable[Pod]) -> str:
 
 def restarts(reach: Reach, pods: Iterable[Pod], makers: Makers) -> str:
     """The same by what was read of workloads."""
-    found = dict.fromkeys(_restart(reach, pod, makers) for pod in pods)
-    return "\n".join(list(found)[:_MOST])
+    commands = dict.fromkeys(_restart(reach, pod, makers) for pod in pods)
+    return "\n".join(list(commands)[:_MOST])
 
 
 def _restart(reach: Reach, pod: Pod, makers: Makers) -> str:
@@ -110,10 +110,10 @@ def edit(facts: Facts, pod: Pod) -> str:
 
 
 def by_template(
-    facts: Facts, found: Sequence[tuple[Pod, Container]], text: str, /, **evidence: str
+    facts: Facts, users: Sequence[tuple[Pod, Container]], text: str, /, **evidence: str
 ) -> Judgement:
     """A problem of containers that a change of the first one's template solves."""
-    return problem(text, fix=edit(facts, found[0][0]), containers=subjects.where(found), **evidence)
+    return problem(text, fix=edit(facts, users[0][0]), containers=subjects.where(users), **evidence)
 
 
 def by_restart(facts: Facts, pods: Sequence[Pod], text: str, /, **evidence: str) -> Judgement:
@@ -171,8 +171,9 @@ def question(condition: str, *lines: str) -> str:
 def of_role(facts: Facts, subject: Subject, arn: str, *, audience: str = DEFAULT_AUDIENCE) -> str:
     """Why a role is not proposed for the ServiceAccount, '' if it is. `audience` is the new statement's."""
     own = (subject.role, subject.association_role, *subject.own_roles.values())
-    candidates = (role for role in known(subject.candidates) if role.is_described)
-    role = next((item for item in (*own, *candidates) if isinstance(item, Role) and item.arn == arn), None)
+    candidates = (candidate for candidate in known(subject.candidates) if candidate.is_described)
+    roles = (role for role in (*own, *candidates) if isinstance(role, Role))
+    role = next((role for role in roles if role.arn == arn), None)
     if role is None:
         return "its permissions are unknown"
     marked = lifecycle.was_bound(subjects.annotations_of(subject), role.arn)
@@ -211,17 +212,17 @@ def _is_meant(facts: Facts, subject: Subject, role: Role) -> bool:
     if tags.get(EKSCTL_ACCOUNT_TAG) == subject.full_name:
         return cluster.name in {tags.get(key) for key in EKSCTL_TAGS}
     issuer = host_path(cluster.issuer).lower()
-    wanted = subject_claim(subject.namespace, subject.name)
-    own = wanted.removesuffix(subject.name)
-    items = (item for _, item in allowing(role.trust) if issuer in dump(item).lower())
-    texts = (text for item in items for text in map(unspaced, _texts(item.get("Condition"))))
-    return any(text == wanted or (text.startswith(own) and like(wanted, text)) for text in texts)
+    subject_text = subject_claim(subject.namespace, subject.name)
+    own = subject_text.removesuffix(subject.name)
+    items = (statement for _, statement in allowing(role.trust) if issuer in dump(statement).lower())
+    texts = (text for statement in items for text in map(unspaced, _texts(statement.get("Condition"))))
+    return any(text == subject_text or (text.startswith(own) and like(subject_text, text)) for text in texts)
 
 
 def _texts(value: Any) -> list[str]:
     if isinstance(value, Mapping):
-        return [text for item in value.values() for text in _texts(item)]
-    return [text for item in value for text in _texts(item)] if isinstance(value, list) else [str(value)]
+        return [text for part in value.values() for text in _texts(part)]
+    return [text for part in value for text in _texts(part)] if isinstance(value, list) else [str(value)]
 
 
 def webhook_shown(facts: Facts, configuration: str) -> str:
@@ -253,7 +254,7 @@ def annotate_and_restart(facts: Facts, value: str, key: str = ROLE_ARN_ANNOTATIO
 
 
 def asks_for(pod: Pod, role: str) -> bool:
-    return any(item.env.get(subjects.ROLE_ENV) == role for item in pod.containers)
+    return any(container.env.get(subjects.ROLE_ENV) == role for container in pod.containers)
 
 
 def of_account(facts: Facts, command: str, subject: Subject, more: str = "") -> str:
@@ -317,7 +318,7 @@ _COMPARING = ("stringequals", "stringlike")
 def naming(facts: Facts) -> tuple[Role, ...]:
     """The roles whose trust policy allows the ServiceAccount and names exactly this subject."""
     identity, candidates = subjects.home_identity(facts, facts.named), known(facts.named.candidates)
-    return tuple(item for item in candidates if names_exactly(item.trust, identity, facts.now))
+    return tuple(role for role in candidates if names_exactly(role.trust, identity, facts.now))
 
 
 def names_exactly(document: Mapping[str, Any], identity: WebIdentity, now: datetime | None = None) -> bool:
@@ -341,28 +342,32 @@ def names_exactly(document: Mapping[str, Any], identity: WebIdentity, now: datet
 
 def evidence(facts: Facts) -> dict[str, str]:
     """The roles that trust the ServiceAccount: by name with their policies, and by a pattern."""
-    candidates, named, roles = facts.named.candidates, naming(facts), []
-    for item in named:
-        text = item.arn
-        if item.is_described and not item.unread:
-            names = subjects.listed(name.rsplit("/", 1)[-1] for name in sorted(item.policies))
+    candidates, trusting, roles = facts.named.candidates, naming(facts), []
+    for role in trusting:
+        text = role.arn
+        if role.is_described and not role.unread:
+            names = subjects.listed(name.rsplit("/", 1)[-1] for name in sorted(role.policies))
             text += f" (policies: {names or 'none'})"
         roles.append(text)
     none = "not known" if isinstance(candidates, Unreadable) else "none"
-    others = [item.arn for item in known(candidates) if item not in named]
+    others = [role.arn for role in known(candidates) if role not in trusting]
     found = {"roles_that_trust_it": subjects.listed(roles) or none}
     return found | ({"roles_that_trust_it_by_a_pattern": subjects.listed(others)} if others else {})
 
 
 def choose(facts: Facts, otherwise: str) -> str:
     """The command that annotates with the intended role, `otherwise` without one; several are comments."""
-    found = naming(facts)
-    if len(found) == 1:
-        return annotate_and_restart(facts, found[0].arn)
-    return commented(annotate(facts, item.arn) for item in found[:5]) if found else otherwise
+    trusting = naming(facts)
+    if len(trusting) == 1:
+        return annotate_and_restart(facts, trusting[0].arn)
+    return commented(annotate(facts, role.arn) for role in trusting[:5]) if trusting else otherwise
 
 
 def make_or_attach(facts: Facts) -> str:
     """The command that creates the ServiceAccount with the role that trusts it, else with a new one."""
-    found = [attach(facts, facts.named, item.arn) for item in naming(facts)]
-    return (found[0] if len(found) == 1 else commented(found[:5])) if found else make(facts, facts.named)
+    commands = [attach(facts, facts.named, role.arn) for role in naming(facts)]
+    return (
+        (commands[0] if len(commands) == 1 else commented(commands[:5]))
+        if commands
+        else make(facts, facts.named)
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,18 +35,18 @@ _POD_IDENTITY = frozenset({"pod-identity-trust", "pod-identity-target", "pod-own
 
 def undecided(facts: Facts, findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings that are unknown although the result depends on them."""
-    wanted, subject = OF_CLUSTER, facts.subject
+    deciding, subject = OF_CLUSTER, facts.subject
     if subject is not None:
         # Without the annotation it is a Pod Identity association that gives the role, or a problem anyway.
         account = subject.account
         annotated = not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations
-        wanted = _WEB_IDENTITY if annotated else _POD_IDENTITY
+        deciding = _WEB_IDENTITY if annotated else _POD_IDENTITY
         if not annotated and facts.within is not None and subject.association is None:
-            wanted = (
+            deciding = (
                 frozenset()
             )  # Among many, one without a role is looked at for what may be wrong with that.
     unknown = having(findings, Verdict.UNKNOWN)
-    return tuple(item for item in unknown if item.cause.id in wanted or item.judgement.decides)
+    return tuple(finding for finding in unknown if finding.cause.id in deciding or finding.judgement.decides)
 
 
 _GIVES_IDENTITY = (Group.SERVICE_ACCOUNT, Group.WEBHOOK, Group.PODS)
@@ -97,7 +97,7 @@ class Diagnosis:
     @property
     def problems(self) -> tuple[Finding, ...]:
         """The problems, the cluster's before the ServiceAccounts'."""
-        of_accounts = tuple(item for account in self.accounts for item in account.problems)
+        of_accounts = tuple(finding for account in self.accounts for finding in account.problems)
         return (*having(self.findings, Verdict.PROBLEM), *of_accounts)
 
     @property
@@ -110,7 +110,7 @@ class Diagnosis:
             return False
         if not self.accounts:
             return self.listed and not self.undecided
-        return all(item.verdict is not Verdict.UNKNOWN for item in self.accounts)
+        return all(account.verdict is not Verdict.UNKNOWN for account in self.accounts)
 
     @property
     def scope(self) -> AnswerScope:
@@ -119,28 +119,31 @@ class Diagnosis:
         if self.error is not None or self.signal:
             return unanswered(question, self.error)
         accounts = self.accounts if self.account is None else (self.account,)
-        found = [*self.findings, *(item for each in self.accounts for item in each.findings)]
-        unknown = (it for it in having(self.findings, Verdict.UNKNOWN) if not it.judgement.follows)
-        deciding = (*self.undecided, *(item for each in accounts for item in each.undecided))
-        lines = dict.fromkeys((f"{it.cause.id}: {it.judgement.text}" for it in unknown), False)
-        lines |= dict.fromkeys(
-            (f"{it.cause.id}: {it.judgement.text}" for it in deciding), not self.is_complete
-        )
-        if not (self.is_complete or self.unread or any(lines.values())):
-            lines["the list of ServiceAccounts"] = True
-        checks = len(found) - len(having(found, Verdict.UNKNOWN))
+        findings = [*self.findings]
+        for account in self.accounts:
+            findings += account.findings
+        checks = len(findings) - len(having(findings, Verdict.UNKNOWN))
         counts = {"ServiceAccount": len(accounts), "check": checks}
-        if any(item.cause.id == INSIDE and item.judgement.evidence for item in found):
+        if any(finding.cause.id == INSIDE and finding.judgement.evidence for finding in findings):
             counts["pod seen from inside"] = 1
-        return AnswerScope(
-            question,
-            counts,
-            (
-                *not_read(self.unread),
-                *(NotExamined(text, matters=matters) for text, matters in lines.items()),
-                *by_design("files in containers", "organization policies (SCPs, RCPs)"),
-            ),
-        )
+        left_out = by_design("files in containers", "organization policies (SCPs, RCPs)")
+        unknown = self._unknown(accounts)
+        return AnswerScope(question, counts, (*not_read(self.unread), *unknown, *left_out))
+
+    def _unknown(self, accounts: Iterable[Examined]) -> Iterator[NotExamined]:
+        """What no check could tell; it matters if the diagnosis depends on it."""
+        deciding = [*self.undecided]
+        for account in accounts:
+            deciding += account.undecided
+        matters: dict[str, bool] = {}
+        for finding in having(self.findings, Verdict.UNKNOWN):
+            if not finding.judgement.follows:
+                matters[f"{finding.cause.id}: {finding.judgement.text}"] = False
+        for finding in deciding:
+            matters[f"{finding.cause.id}: {finding.judgement.text}"] = not self.is_complete
+        if not (self.is_complete or self.unread or any(matters.values())):
+            matters["the list of ServiceAccounts"] = True
+        return (NotExamined(text, matters=matter) for text, matter in matters.items())
 
     @property
     def exit_code(self) -> int:
@@ -164,14 +167,14 @@ class Diagnosis:
             items = [{**_account_json(self.account), "findings": [*map(finding_json, self.findings)]}]
         if self.error is not None:
             items = []
-        found = Counter(item["verdict"] for item in items)
+        counts = Counter(item["verdict"] for item in items)
         return Envelope(
             DocumentKind.DIAGNOSES,
             self.verdict,
             self.exit_code,
             self.cluster,
             items,
-            {verdict.value: found[verdict.value] for verdict in _VERDICTS},
+            {verdict.value: counts[verdict.value] for verdict in _VERDICTS},
             self.notes,
             whole(self.error),
             {"scope": self.scope.to_json(), "complete": self.error is None and self.is_complete},
@@ -185,27 +188,27 @@ def _verdict(findings: Iterable[Finding], undecided: tuple[Finding, ...]) -> Ver
 
 
 def having(findings: Iterable[Finding], verdict: Verdict) -> tuple[Finding, ...]:
-    return tuple(item for item in findings if item.verdict is verdict)
+    return tuple(finding for finding in findings if finding.verdict is verdict)
 
 
 def judge(facts: Facts) -> tuple[Finding, ...]:
     """Run every check that these facts allow; problems first, then unknown, then ok, each by weight."""
-    causes = [item for item in CAUSES.values() if item.of_cluster or facts.subject is not None]
+    causes = [cause for cause in CAUSES.values() if cause.of_cluster or facts.subject is not None]
     if facts.subject is not None and facts.subject.inside is None:
         causes.remove(CAUSES[INSIDE])  # It was not asked for.
-    found = [Finding(item, item.judge(facts)) for item in causes]
-    wrong = having(found, Verdict.PROBLEM)
+    findings = [Finding(cause, cause.judge(facts)) for cause in causes]
+    wrong = having(findings, Verdict.PROBLEM)
     judged = []
-    for item in found:
-        follows = item.judgement.follows or _follows(item, wrong, facts)
-        judged.append(replace(item, judgement=replace(item.judgement, follows=follows)))
+    for finding in findings:
+        follows = finding.judgement.follows or _follows(finding, wrong, facts)
+        judged.append(replace(finding, judgement=replace(finding.judgement, follows=follows)))
     return in_order(judged)
 
 
-def _follows(item: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool:
-    if item.verdict is not Verdict.UNKNOWN or not wrong:
+def _follows(finding: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool:
+    if finding.verdict is not Verdict.UNKNOWN or not wrong:
         return False
-    if item.cause.id == NO_RUNNING_POD:
+    if finding.cause.id == NO_RUNNING_POD:
         return any(cause.cause.group in _GIVES_IDENTITY for cause in wrong)
     causes, unread = {cause.cause.id for cause in wrong}, list[object]()
     if "issuer-documents" in causes:
@@ -213,7 +216,7 @@ def _follows(item: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool:
     if "annotation-account" in causes and (subject := facts.subject) is not None:
         # irsa reads nothing in an account that is in the annotation by mistake.
         unread += (subject.role, subject.provider, subject.events)
-    text = item.judgement.text
+    text = finding.judgement.text
     return any(isinstance(value, Unreadable) and text.endswith(value.why) for value in unread)
 
 
@@ -226,13 +229,13 @@ _IN_AWS = re.compile(r"^(?:# )?(?:aws|irsa) ", re.MULTILINE)
 _RESTARTS = re.compile(r"^(?:# )?kubectl .*(?:rollout restart|delete pod|rollouts restart) ", re.MULTILINE)
 
 
-def _place(item: Finding) -> tuple[int, int, int]:
+def _place(finding: Finding) -> tuple[int, int, int]:
     """By verdict, by what is fixed first (AWS, then the ServiceAccount, then pods), by weight."""
-    fix, cause, step = item.judgement.fix, item.cause, 0
+    fix, cause, step = finding.judgement.fix, finding.cause, 0
     in_aws = cause.of_cluster or (_IN_AWS.search(fix) and not _RESTARTS.search(fix))
-    if item.verdict is Verdict.PROBLEM and not in_aws:
+    if finding.verdict is Verdict.PROBLEM and not in_aws:
         step = 2 if cause.group in (Group.PODS, Group.STS) else 1
-    return _VERDICTS.index(item.verdict), step, -cause.weight
+    return _VERDICTS.index(finding.verdict), step, -cause.weight
 
 
 def examined(facts: Facts, findings: tuple[Finding, ...]) -> Examined:
@@ -274,7 +277,7 @@ def _verdict_json(findings: tuple[Finding, ...], undecided: tuple[Finding, ...])
 
 
 def causes_envelope(causes: Iterable[Cause]) -> Envelope:
-    items = [{**_cause_json(item), "symptom": item.symptom} for item in causes]
+    items = [{**_cause_json(cause), "symptom": cause.symptom} for cause in causes]
     return Envelope(DocumentKind.CAUSES, ReadOutcome.OK, items=items)
 
 

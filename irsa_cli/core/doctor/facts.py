@@ -35,10 +35,10 @@ def known(found: tuple[T, ...] | Unreadable | None) -> tuple[T, ...]:
 
 def there(value: T | Unreadable | None, otherwise: str) -> T:
     """The value; raises `CannotTell` if it is unreadable, does not exist, or is an empty list."""
-    found = have(value)
-    if found is None or (isinstance(found, (list, tuple)) and not found):
+    content = have(value)
+    if content is None or (isinstance(content, (list, tuple)) and not content):
         raise CannotTell(otherwise)
-    return found
+    return content
 
 
 @dataclass(frozen=True)

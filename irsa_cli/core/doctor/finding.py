@@ -184,13 +184,13 @@ class Cause:
     id: str
     group: Group
     weight: int
+    check: Check
+    of_cluster: bool
     title: str
     symptom: str
     looks_at: str
     remedy: str
     source: str
-    check: Check
-    of_cluster: bool = False
 
     def judge(self, facts: Facts) -> Judgement:
         """Run the check; an unreadable value is also an answer."""
@@ -214,17 +214,29 @@ class Finding:
         return self.judgement.verdict
 
 
-CHECKS: dict[str, Check] = {}
+@dataclass(frozen=True)
+class CauseCheck:
+    """A check with the group and weight of its cause: all of a `Cause` but its texts."""
+
+    check: Check
+    group: Group
+    weight: int
+    of_cluster: bool = False
+
+
+CHECKS: dict[str, CauseCheck] = {}
 """The checks of all causes by their identifiers; each module of causes adds its own when imported."""
 
 
-def check_of(identifier: str) -> Callable[[Check], Check]:
-    """Register a function as the check of a cause, which `data/causes.json` describes."""
+def check_of(
+    identifier: str, group: Group, weight: int, *, of_cluster: bool = False
+) -> Callable[[Check], Check]:
+    """Register a function as the check of a cause, whose texts are in `data/causes.json`."""
 
     def register(check: Check) -> Check:
         if identifier in CHECKS:
             raise ValueError(f"two checks of the cause {identifier}")
-        CHECKS[identifier] = check
+        CHECKS[identifier] = CauseCheck(check, group, weight, of_cluster)
         return check
 
     return register

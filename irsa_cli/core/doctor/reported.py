@@ -59,11 +59,11 @@ class Maker:
 
 def failures(events: Iterable[Json]) -> tuple[CreationFailure, ...]:
     """The newest failure of each object that the events are about."""
-    found: dict[tuple[str, str, str], CreationFailure] = {}
+    by_object: dict[tuple[str, str, str], CreationFailure] = {}
     for event in events:
         about, series = event.get("involvedObject") or {}, event.get("series") or {}
         times = (event.get("lastTimestamp"), series.get("lastObservedTime"), event.get("eventTime"))
-        item = CreationFailure(
+        failure = CreationFailure(
             namespace=str(event["metadata"].get("namespace") or about.get("namespace") or ""),
             kind=str(about.get("kind") or ""),
             name=str(about.get("name") or ""),
@@ -71,10 +71,10 @@ def failures(events: Iterable[Json]) -> tuple[CreationFailure, ...]:
             uid=str(about.get("uid") or ""),
             last=max((time for time in map(moment, times) if time is not None), default=None),
         )
-        key = (item.namespace, item.kind, item.name)
-        if key not in found or _is_after(item.last, found[key].last):
-            found[key] = item
-    return tuple(found.values())
+        key = (failure.namespace, failure.kind, failure.name)
+        if key not in by_object or _is_after(failure.last, by_object[key].last):
+            by_object[key] = failure
+    return tuple(by_object.values())
 
 
 def _is_after(one: datetime | None, other: datetime | None) -> bool:
@@ -131,15 +131,15 @@ def _counts(kind: str, body: Json) -> tuple[int, int]:
 
 
 def _number(body: Json, key: str, default: int = 0) -> int:
-    found = body.get(key, default)
-    return found if isinstance(found, int) else default
+    number = body.get(key, default)
+    return number if isinstance(number, int) else default
 
 
 def refused(
     failed: Iterable[CreationFailure], makers: Mapping[str, tuple[Maker, ...] | Unreadable]
 ) -> tuple[RefusedPod, ...]:
-    found = (_refused(item, makers.get(item.kind, ())) for item in failed)
-    return tuple(item for item in found if item is not None)
+    pods = (_refused(failure, makers.get(failure.kind, ())) for failure in failed)
+    return tuple(pod for pod in pods if pod is not None)
 
 
 def _refused(failure: CreationFailure, makers: tuple[Maker, ...] | Unreadable) -> RefusedPod | None:
@@ -149,7 +149,7 @@ def _refused(failure: CreationFailure, makers: tuple[Maker, ...] | Unreadable) -
         return replace(refusal, hidden=makers.why)
     if failure.kind not in RESOURCES:
         return replace(refusal, hidden="not a built-in Kubernetes kind")
-    made = next((item for item in makers if item.name == failure.name), None)
+    made = next((each for each in makers if each.name == failure.name), None)
     if made is None or (failure.uid and made.uid and failure.uid != made.uid):
         return None  # It is gone, and what has its name today is another one.
     if made.there >= made.wanted or _is_after(made.since, failure.last):
@@ -209,9 +209,13 @@ def _text(value: Any) -> str:
 def state_of(pod: Mapping[str, Any]) -> tuple[bool | None, str]:
     """Whether the container has ended (None: it never will), and the reason for its state."""
     status = pod.get("status") or {}
-    states = {item["name"]: item.get("state") or {} for item in status.get("containerStatuses") or []}
+    states = {
+        container["name"]: container.get("state") or {} for container in status.get("containerStatuses") or []
+    }
     state = states.get(CONTAINER, {})
-    scheduling = [item for item in status.get("conditions") or [] if item.get("status") == "False"]
+    scheduling = [
+        condition for condition in status.get("conditions") or [] if condition.get("status") == "False"
+    ]
     said = state.get("terminated") or state.get("waiting") or (scheduling or [status])[0]
     why = ": ".join(filter(None, (said.get("reason"), said.get("message")))) or status.get("phase", "new")
     ended: bool | None = "terminated" in state

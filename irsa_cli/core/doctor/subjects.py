@@ -44,7 +44,9 @@ def audience_of(facts: Facts, subject: Subject | None) -> str:
 
 def argument(arguments: Iterable[str], flag: str) -> str:
     """The value of a flag, `--flag value` or `--flag=value`; '' without it."""
-    parted = (item.split("=", 1) if item.startswith(f"{flag}=") else [item] for item in arguments)
+    parted = (
+        argument.split("=", 1) if argument.startswith(f"{flag}=") else [argument] for argument in arguments
+    )
     words = [word for part in parted for word in part]
     return next((value for name, value in pairwise(words) if name == flag), "")
 
@@ -99,20 +101,20 @@ def injected(container: Container) -> bool:
 
 def is_bare(pod: Pod) -> bool:
     """Whether no container of the pod has anything of a web identity."""
-    return not any(ROLE_ENV in item.env or TOKEN_ENV in item.env for item in pod.containers)
+    return not any(ROLE_ENV in container.env or TOKEN_ENV in container.env for container in pod.containers)
 
 
 def users_with(subject: Subject, test: Callable[[Container], bool]) -> list[tuple[Pod, Container]]:
     """The containers of its pods of which the test holds."""
-    return [(pod, item) for pod in subject.users() for item in pod.containers if test(item)]
+    return [(pod, container) for pod in subject.users() for container in pod.containers if test(container)]
 
 
 def injected_users(subject: Subject) -> list[tuple[Pod, Container]]:
     return there(users_with(subject, injected), f"no container of {subject.full_name} has a web identity")
 
 
-def where(found: Iterable[tuple[Pod, Container]]) -> str:
-    return listed(f"{pod.name} (container {container.name})" for pod, container in found)
+def where(users: Iterable[tuple[Pod, Container]]) -> str:
+    return listed(f"{pod.name} (container {container.name})" for pod, container in users)
 
 
 def pod_names(pods: Iterable[Pod]) -> str:
@@ -125,9 +127,9 @@ def starts(pods: Iterable[Pod]) -> str:
 
 def listed(items: Iterable[str], limit: int = 5) -> str:
     """The items, separated by commas; how many more there are than `limit`."""
-    found = list(dict.fromkeys(items))
-    more = f" and {len(found) - limit} more" if len(found) > limit else ""
-    return ", ".join(found[:limit]) + more
+    texts = list(dict.fromkeys(items))
+    more = f" and {len(texts) - limit} more" if len(texts) > limit else ""
+    return ", ".join(texts[:limit]) + more
 
 
 EARLY = "CloudTrail shows no call to STS yet, and can be 15 minutes late"
@@ -151,20 +153,20 @@ def newest(facts: Facts) -> TrailEvent:
 def newest_by_role(facts: Facts, pods: Iterable[Pod]) -> dict[str, TrailEvent]:
     """The newest call for each role since the oldest of these pods was created."""
     since = min((pod.created for pod in pods if pod.created is not None), default=None)
-    found: dict[str, TrailEvent] = {}
+    newest: dict[str, TrailEvent] = {}
     for event in sorted(calls(facts), key=lambda event: event.time, reverse=True):
         if since is None or event.time >= since:
-            found.setdefault(event.role_arn, event)
-    return found
+            newest.setdefault(event.role_arn, event)
+    return newest
 
 
 def is_admitted(facts: Facts, pods: Iterable[Pod]) -> bool:
     """Whether STS accepted the newest call for each role of these pods."""
-    mine, found = tuple(pods), dict[str, TrailEvent]()
-    roles = {item.env.get(ROLE_ENV) for pod in mine for item in pod.containers} - {None}
+    mine, newest = tuple(pods), dict[str, TrailEvent]()
+    roles = {container.env.get(ROLE_ENV) for pod in mine for container in pod.containers} - {None}
     with suppress(CannotTell):
-        found = newest_by_role(facts, mine)
-    asked = [event for role, event in found.items() if role in roles]
+        newest = newest_by_role(facts, mine)
+    asked = [event for role, event in newest.items() if role in roles]
     return bool(asked) and not any(event.error for event in asked)
 
 
@@ -196,7 +198,7 @@ def webhooks_of(facts: Facts) -> tuple[Webhook, ...]:
 
 
 def is_injected(pod: Pod) -> bool:
-    return any(injected(item) for item in pod.containers)
+    return any(injected(container) for container in pod.containers)
 
 
 def has_identity(pod: Pod) -> bool:
@@ -205,14 +207,14 @@ def has_identity(pod: Pod) -> bool:
 
 
 def has_pod_identity(pod: Pod) -> bool:
-    return any(POD_IDENTITY_ENV in item.env for item in pod.containers)
+    return any(POD_IDENTITY_ENV in container.env for container in pod.containers)
 
 
 def excluding(facts: Facts, subject: Subject) -> tuple[str, str]:
     """The selector of all webhooks that leaves the namespace out, and what it says; '' when none does."""
     labels = there(subject.namespace_labels, f"there is no namespace {subject.namespace}")
     webhooks = webhooks_of(facts)
-    if any(selects(item.namespace_selector, labels) for item in webhooks):
+    if any(selects(webhook.namespace_selector, labels) for webhook in webhooks):
         return "", ""
     return webhooks[0].configuration, selector_text(webhooks[0].namespace_selector)
 
@@ -230,18 +232,23 @@ def why_bare(facts: Facts, pod: Pod) -> str:
         return "pod-identity-association"
     if opted_out(pod):
         return "pod-opted-out"
-    if isinstance(facts.webhooks, tuple):
-        if not facts.webhooks and not (isinstance(subject.probe, Pod) and is_injected(subject.probe)):
-            return "webhook-missing"
-        if facts.webhooks and not is_shown(facts, pod):
-            return "webhook-objects"
-        if facts.webhooks and excluding(facts, subject)[0]:
-            return "webhook-namespace"
+    probe = subject.probe if isinstance(subject.probe, Pod) else None
+    if isinstance(facts.webhooks, tuple) and (cause := _by_webhooks(facts, pod, probe)):
+        return cause
     if foreign_prefix(facts):
         return "webhook-prefix"
-    if isinstance(subject.probe, Pod) and not is_injected(subject.probe) and is_shown(facts, subject.probe):
+    if probe is not None and not is_injected(probe) and is_shown(facts, probe):
         return "webhook-failing"
     return _by_time(facts, pod)
+
+
+def _by_webhooks(facts: Facts, pod: Pod, probe: Pod | None) -> str:
+    """The cause in the selectors of the webhooks, or in their absence; '' if they are right."""
+    if not known(facts.webhooks):
+        return "" if probe is not None and is_injected(probe) else "webhook-missing"
+    if not is_shown(facts, pod):
+        return "webhook-objects"
+    return "webhook-namespace" if excluding(facts, facts.named)[0] else ""
 
 
 def _by_time(facts: Facts, pod: Pod) -> str:
@@ -250,7 +257,7 @@ def _by_time(facts: Facts, pod: Pod) -> str:
     annotated = facts.named.existing().annotated
     # Times have whole seconds: of two equal ones nobody knows which came first.
     newer = annotated is not None and pod.created > annotated
-    made = [item.created for item in known(facts.webhooks) if item.created is not None]
+    made = [webhook.created for webhook in known(facts.webhooks) if webhook.created is not None]
     if (newer or annotated is None) and made and pod.created < min(made):
         return "pod-older-than-webhook"
     return "pod-missed" if newer else "pod-older-than-annotation"
@@ -259,7 +266,7 @@ def _by_time(facts: Facts, pod: Pod) -> str:
 def opted_out(pod: Pod) -> bool:
     """Whether the pod, or each of its containers, is marked for the webhook to pass over."""
     names = skipped(pod)
-    return SKIP_LABEL in pod.labels or all(item.name in names for item in pod.containers)
+    return SKIP_LABEL in pod.labels or all(container.name in names for container in pod.containers)
 
 
 def skipped(pod: Pod) -> set[str]:
@@ -269,7 +276,7 @@ def skipped(pod: Pod) -> set[str]:
 
 def is_shown(facts: Facts, pod: Pod) -> bool:
     webhooks = known(facts.webhooks)
-    return not webhooks or any(selects(item.object_selector, pod.labels) for item in webhooks)
+    return not webhooks or any(selects(webhook.object_selector, pod.labels) for webhook in webhooks)
 
 
 def bare(facts: Facts, identifier: str) -> list[Pod]:
@@ -279,7 +286,10 @@ def bare(facts: Facts, identifier: str) -> list[Pod]:
 
 
 def selector_text(requirements: tuple[Requirement, ...]) -> str:
-    return listed(f"{item.key} {item.operator} {','.join(item.values)}".rstrip() for item in requirements)
+    return listed(
+        f"{requirement.key} {requirement.operator} {','.join(requirement.values)}".rstrip()
+        for requirement in requirements
+    )
 
 
 _FILE, _PROFILE = variable("AWS_CONFIG_FILE"), variable("AWS_PROFILE")
@@ -307,7 +317,10 @@ def takes_profile(facts: Facts, pod: Pod, container: Container) -> bool:
 
 def goes_by_profile(facts: Facts, pod: Pod) -> bool:
     """Whether a container of the pod takes the profile in place of the webhook's variables."""
-    return any(leaves_the_token_to_it(item) and takes_profile(facts, pod, item) for item in pod.containers)
+    return any(
+        leaves_the_token_to_it(container) and takes_profile(facts, pod, container)
+        for container in pod.containers
+    )
 
 
 def leaves_the_token_to_it(container: Container) -> bool:

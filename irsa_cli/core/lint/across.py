@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from irsa_cli.core.audit.declared import refused
 from irsa_cli.core.lint.found import (
     Found,
     LintedAccount,
@@ -19,10 +18,10 @@ from irsa_cli.core.lint.found import (
     is_gap,
     is_known,
 )
-from irsa_cli.core.lint.judging import refuses
+from irsa_cli.core.lint.judging import declared, refuses
 from irsa_cli.core.objects.kinds import KINDS
 from irsa_cli.core.objects.workloads import workload
-from irsa_cli.core.rbac.becoming import AccountTarget, Becoming
+from irsa_cli.core.rbac.becoming import AccountTaker, AccountTarget, Becoming
 from irsa_cli.core.rbac.evaluation import RbacIndex
 from irsa_cli.core.rbac.objects import (
     BROAD,
@@ -35,7 +34,16 @@ from irsa_cli.core.rbac.objects import (
     role_of,
 )
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
-from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk, some
+from irsa_cli.core.trust.rules.accounts import (
+    DeclaredAssociation,
+    DeclaredPods,
+    OpenBinding,
+    account_missing,
+    association_refused,
+    not_trusted,
+    open_to_everybody,
+)
+from irsa_cli.core.trust.rules.rule import Risk, Severity, some
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
 from irsa_cli.core.values.placeholders import placeholder
 
@@ -52,50 +60,58 @@ _RENDERED = ("Kustomization", "HelmRelease", "HelmChart", "Application", "Applic
 
 def across(found: Sequence[Found], *, whole: bool) -> Iterator[Risk | Unjudged]:
     """The risks across objects; `whole`: all files were read."""
-    objects = [item for item in found if isinstance(item, LintedObject)]
-    trusts = [item for item in found if isinstance(item, LintedTrust)]
+    objects = [each for each in found if isinstance(each, LintedObject)]
+    trusts = [each for each in found if isinstance(each, LintedTrust)]
+    accounts = {(each.namespace, each.name) for each in objects if each.kind == "ServiceAccount"}
     for item in found:
         if isinstance(item, LintedAccount):
+            accounts.add((item.namespace, item.name))
             yield from _refused(item, trusts)
         elif isinstance(item, LintedAssociation):
             yield from _untrusted(item, trusts)
+        elif isinstance(item, LintedTrust) and item.account:
+            namespace, _, name = item.account.partition("/")
+            accounts.add((namespace, name))
     yield from _everybody(objects)
-    if whole and not any(item.kind in _RENDERED for item in objects):
-        there = {(it.namespace, it.name) for it in objects if it.kind == "ServiceAccount"}
-        there |= {(it.namespace, it.name) for it in found if isinstance(it, LintedAccount)}
-        there |= {(it.account.partition("/")[0], it.account.partition("/")[2]) for it in trusts if it.account}
-        yield from _missing(objects, there)
+    if whole and not any(each.kind in _RENDERED for each in objects):
+        yield from _missing(objects, accounts)
 
 
 def _refused(account: LintedAccount, trusts: Sequence[LintedTrust]) -> Iterator[Risk]:
-    role, of_it = _role_of(account, trusts)
+    role, policies = _role_of(account, trusts)
     known = account.namespace and account.name and not placeholder(account.namespace + account.name)
-    subject = f"{SERVICE_ACCOUNT}{account.namespace}:{account.name}"
-    if role and known and len(of_it) == 1 and refuses(of_it[0], subject):
-        name = f"{account.namespace}/{account.name}"
-        place = of_it[0].placed.place()
-        reason = f"is annotated with {role}, whose trust policy ({place}) does not allow it"
-        place = account.placed.place(account.path)
-        yield risk(RULES["annotated-refused"], f"ServiceAccount {name}", reason, account=name, place=place)
-
-
-def _untrusted(item: LintedAssociation, trusts: Sequence[LintedTrust]) -> Iterator[Risk]:
-    role, of_it = _role_of(item, trusts)
-    if len(of_it) != 1 or not is_known(of_it[0].document):
+    if not role or not known or len(policies) != 1:
         return
-    if action := refused(of_it[0].document, tagged=item.tagged):
-        name, place = f"{item.namespace}/{item.name}", item.placed.place(item.path)
-        reason = f"uses {role}, whose trust policy ({of_it[0].placed.place()}) does not allow EKS {action}"
-        yield risk(RULES["association-refused"], f"association of {name}", reason, account=name, place=place)
+    subject = f"{SERVICE_ACCOUNT}{account.namespace}:{account.name}"
+    place, trusted = policies[0].placed.place(), not refuses(policies[0], subject)
+    yield from not_trusted(replace(declared(account), role=role, trusted=trusted, trust_place=place))
+
+
+def _untrusted(association: LintedAssociation, trusts: Sequence[LintedTrust]) -> Iterator[Risk]:
+    role, policies = _role_of(association, trusts)
+    if len(policies) != 1 or not is_known(policies[0].document):
+        return
+    subject = DeclaredAssociation(
+        association.namespace,
+        association.name,
+        role,
+        trust=policies[0].document or {},
+        tagged=association.tagged,
+        place=association.placed.place(association.path),
+        trust_place=policies[0].placed.place(),
+    )
+    yield from association_refused(subject)
 
 
 def _role_of(
-    item: LintedAccount | LintedAssociation, trusts: Sequence[LintedTrust]
+    subject: LintedAccount | LintedAssociation, trusts: Sequence[LintedTrust]
 ) -> tuple[str, list[LintedTrust]]:
     """Its role, as it is written, and the trust policies of that role."""
-    role = str(item.role)
-    gap = item.gaps.name(role) if is_gap(role) else ""
-    return gap or role, [it for it in trusts if _is_of(it, role) and (not gap or it.gaps is item.gaps)]
+    role = str(subject.role)
+    gap = subject.gaps.name(role) if is_gap(role) else ""
+    return gap or role, [
+        trust for trust in trusts if _is_of(trust, role) and (not gap or trust.gaps is subject.gaps)
+    ]
 
 
 def _is_of(trust: LintedTrust, role: str) -> bool:
@@ -104,62 +120,74 @@ def _is_of(trust: LintedTrust, role: str) -> bool:
     return role in (arns or trust.known_as) or (not arns and role.rpartition("/")[2] in trust.known_as)
 
 
-def _missing(objects: Sequence[LintedObject], there: set[tuple[str, str]]) -> Iterator[Risk]:
+def _missing(objects: Sequence[LintedObject], accounts: set[tuple[str, str]]) -> Iterator[Risk]:
     """Pods with a missing ServiceAccount in a namespace that has others."""
-    spaces = {namespace for namespace, _ in there}
-    for item in objects:
-        if item.kind not in ("Pod", *KINDS.values()) or item.namespace not in spaces:
+    spaces = {namespace for namespace, _ in accounts}
+    for maker in objects:
+        if maker.kind not in ("Pod", *KINDS.values()) or maker.namespace not in spaces:
             continue
-        body = {"metadata": item.value.get("metadata"), "spec": item.value.get("spec")}
+        body = {"metadata": maker.value.get("metadata"), "spec": maker.value.get("spec")}
         try:
-            pods = workload(item.kind, {**body, "spec": {"template": body}} if item.kind == "Pod" else body)
+            pods = workload(maker.kind, {**body, "spec": {"template": body}} if maker.kind == "Pod" else body)
         except (KeyError, TypeError, AttributeError):
             continue
         name = str(pods.service_account)
-        if name != "default" and not placeholder(name) and (item.namespace, name) not in there:
-            reason = f"uses ServiceAccount {name}, but the files have only others in its namespace"
-            path = ("spec", "template", "spec", "serviceAccountName")
-            yield risk(RULES["service-account-missing"], str(item), reason, place=item.placed.place(path))
+        if name != "default" and not placeholder(name):
+            place = maker.placed.place(("spec", "template", "spec", "serviceAccountName"))
+            exists = (maker.namespace, name) in accounts
+            yield from account_missing(DeclaredPods(str(maker), name, exists, place))
 
 
 def _everybody(objects: Sequence[LintedObject]) -> Iterator[Risk | Unjudged]:
     roles: list[RbacRole] = []
     bindings: list[tuple[LintedObject, RbacBinding]] = []
-    for item in objects:
-        namespace = item.namespace or "default"
-        body = {**item.value, "metadata": {"name": item.name, "namespace": namespace}}
+    for written in objects:
+        namespace = written.namespace or "default"
+        body = {**written.value, "metadata": {"name": written.name, "namespace": namespace}}
         try:
-            if item.kind in ("Role", "ClusterRole"):
-                roles.append(role_of(body, item.kind))
-            elif item.kind in RBAC_KINDS:
-                bindings.append((item, binding_of(body, item.kind)))
+            if written.kind in ("Role", "ClusterRole"):
+                roles.append(role_of(body, written.kind))
+            elif written.kind in RBAC_KINDS:
+                bindings.append((written, binding_of(body, written.kind)))
         except (KeyError, TypeError, ValueError, AttributeError):
-            text = f"{item} is not valid, so it was not checked"
-            yield Unjudged(item.placed.place(), text, Severity.HIGH)
+            text = f"{written} is not valid, so it was not checked"
+            yield Unjudged(written.placed.place(), text, Severity.HIGH)
     becoming = Becoming(RbacIndex(RbacObjects(cluster_roles=tuple(roles))))
-    for item, binding in bindings:
+    for written, binding in bindings:
         if any(who.name in BROAD for who in binding.subjects):
-            yield from _open(becoming, item, binding, {role.ref for role in roles})
+            yield from _open(becoming, written, binding, {role.ref for role in roles})
 
 
 def _open(
-    becoming: Becoming, item: LintedObject, binding: RbacBinding, known: set[RoleRef]
+    becoming: Becoming, written: LintedObject, binding: RbacBinding, known: set[RoleRef]
 ) -> Iterator[Risk | Unjudged]:
-    place, role = item.placed.place(("subjects",)), binding.role
+    place, role = written.placed.place(("subjects",)), binding.role
     if role not in known and role.name in _BUILT_IN:
         binding = replace(binding, role=RoleRef(ACCESS_POLICY, _BUILT_IN[role.name]))
     elif role not in known and role.name not in _HARMLESS:
-        text = f"{item} binds everyone to {role}, which is in no file"
+        text = f"{written} binds everyone to {role}, which is in no file"
         yield Unjudged(place, text, Severity.HIGH)
-    space = binding.namespace or "any"
-    named = {name for opening in becoming.openings(binding.role).openings for name in opening.names}
-    # Assume that some pod is running.
-    targets = (AccountTarget(becoming, space, name, 1) for name in ("any", *named))
-    takers = [taker for target in targets for taker in target.by(binding)]
-    sure = [each for each in takers if each.subject.name in BROAD and each.is_sure]
+    sure = _sure_takers(becoming, binding)
     if sure:
-        acts = dict.fromkeys(str(act.right) for each in sure for act in each.acts if not act.conditions)
-        where = f"namespace {space}" if binding.namespace else "every namespace"
-        subjects = " and ".join(dict.fromkeys(str(each.subject) for each in sure))
-        reason = f"allows {subjects} to act as ServiceAccounts of {where} ({some(list(acts))})"
-        yield risk(RULES["everybody-may-become"], str(item), reason, place=place, evidence=(str(role),))
+        rights: dict[str, None] = {}
+        for taker in sure:
+            rights.update({str(act.right): None for act in taker.acts if not act.conditions})
+        where = f"namespace {binding.namespace}" if binding.namespace else "every namespace"
+        subject = OpenBinding(
+            str(written),
+            list(dict.fromkeys(str(taker.subject) for taker in sure)),
+            f"ServiceAccounts of {where}",
+            some(list(rights)),
+            (str(role),),
+            place=place,
+        )
+        yield open_to_everybody(subject)
+
+
+def _sure_takers(becoming: Becoming, binding: RbacBinding) -> list[AccountTaker]:
+    """Everyone who can surely act as a ServiceAccount where the binding holds, if some pod is running."""
+    names = {name for opening in becoming.openings(binding.role).openings for name in opening.names}
+    takers: list[AccountTaker] = []
+    for name in ("any", *names):
+        takers += AccountTarget(becoming, binding.namespace or "any", name, 1).by(binding)
+    return [taker for taker in takers if taker.subject.name in BROAD and taker.is_sure]

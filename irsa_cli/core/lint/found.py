@@ -40,17 +40,17 @@ class Gaps:
 
     def name(self, text: str) -> str:
         """The expression of the first gap in a text, '' for none."""
-        found = _GAP.search(text)
-        return self._names[int(found[1])] if found and int(found[1]) < len(self._names) else ""
+        gap = _GAP.search(text)
+        return self._names[int(gap[1])] if gap and int(gap[1]) < len(self._names) else ""
 
     def shown(self, text: str) -> str:
         """A text with expressions instead of gaps."""
         return _GAP.sub(self._expression, text) if self._names else text
 
-    def _expression(self, found: re.Match[str]) -> str:
-        number = int(found[1])
+    def _expression(self, gap: re.Match[str]) -> str:
+        number = int(gap[1])
         if number >= len(self._names):
-            return found[0]
+            return gap[0]
         name = self._names[number]
         if name[0] in "$<{" or name.isupper():
             return name  # A placeholder in its original form.
@@ -129,28 +129,28 @@ class Nodes:
     def mark(self, node: Node, path: Path) -> Mark:
         where = node
         for step in path:
-            found = self.step(node, step)
-            if found is None:
+            pair = self.step(node, step)
+            if pair is None:
                 break
             # A single element has the mark of its key.
-            where, node = (where if found[0] is node else found[0]), found[1]
+            where, node = (where if pair[0] is node else pair[0]), pair[1]
         return where.start_mark
 
     def value(self, node: Node, known: dict[int, Any]) -> Any:
         if id(node) not in known:
-            found = self._plain(node, known)
+            plain = self._plain(node, known)
             if node.tag.startswith("!"):
-                is_pair = node.tag == "!GetAtt" and isinstance(found, str)
+                is_pair = node.tag == "!GetAtt" and isinstance(plain, str)
                 name = _TAGGED.get(node.tag, f"Fn::{node.tag[1:]}")
-                found = {name: found.split(".", 1) if is_pair else found}
-            known[id(node)] = found
+                plain = {name: plain.split(".", 1) if is_pair else plain}
+            known[id(node)] = plain
         return known[id(node)]
 
     def _plain(self, node: Node, known: dict[int, Any]) -> Any:
         if isinstance(node, MappingNode):
-            return {name: self.value(item, known) for name, (_, item) in self.pairs(node).items()}
+            return {name: self.value(part, known) for name, (_, part) in self.pairs(node).items()}
         if isinstance(node, SequenceNode):
-            return [self.value(item, known) for item in node.value]
+            return [self.value(part, known) for part in node.value]
         if not isinstance(node, ScalarNode) or node.tag == NULL:
             return None
         if node.tag == BOOLEAN and node.value.lower() in ("true", "false"):
@@ -165,16 +165,16 @@ def documents(text: str, source: str) -> tuple[list[Placed], list[IrsaError]]:
         nodes = Nodes(text)
         return [Placed(source, node, nodes) for node in compose(text, source)], []
     except InvalidInput as error:
-        starts = [found.start() for found in _START.finditer(text)]
+        starts = [start.start() for start in _START.finditer(text)]
         if not starts:
             return [], [error]
-    found: list[Placed] = []
+    placed: list[Placed] = []
     problems: list[IrsaError] = []
     for start, end in pairwise([0, *starts, len(text)]):
         try:
             part = Nodes(text[start:end])
             line = text.count("\n", 0, start)
-            found += [Placed(source, node, part, offset=(line, 0)) for node in compose(part.text, source)]
+            placed += [Placed(source, node, part, offset=(line, 0)) for node in compose(part.text, source)]
         except InvalidInput:
             try:  # Leading empty lines correct the error's line.
                 compose("\n" * line + part.text, source)
@@ -182,7 +182,7 @@ def documents(text: str, source: str) -> tuple[list[Placed], list[IrsaError]]:
                 problems.append(error)
         if len(problems) == _MOST_PROBLEMS:
             break
-    return found, problems
+    return placed, problems
 
 
 @dataclass(frozen=True)
@@ -213,10 +213,10 @@ class Placed:
         """The part that a path leads to, or the nearest existing one."""
         node = self.node
         for step in path:
-            found = self.nodes.step(node, step)
-            if found is None:
+            pair = self.nodes.step(node, step)
+            if pair is None:
                 break
-            node = found[1]
+            node = pair[1]
         return replace(self, node=node, subject=subject or self.subject)
 
     def inside(self) -> Placed:
@@ -227,7 +227,7 @@ class Placed:
         if not isinstance(node, ScalarNode) or node.style != "|":
             return self
         try:
-            (found,) = compose(node.value, self.source)
+            (document,) = compose(node.value, self.source)
         except (InvalidInput, ValueError):
             return self
         first = node.start_mark.line + 1
@@ -235,7 +235,7 @@ class Placed:
         indent = len(written[0]) - len(written[0].lstrip(" ")) if written else 0
         name = node.start_mark.name
         return replace(
-            self, node=found, offset=(first, indent), source=self.source if name[:1] == "<" else name
+            self, node=document, offset=(first, indent), source=self.source if name[:1] == "<" else name
         )
 
 

@@ -37,8 +37,8 @@ class Template:
     """A CloudFormation template with resolved values."""
 
     def __init__(self, value: Mapping[str, Any], gaps: Gaps) -> None:
-        found = value.get("Resources")
-        self.resources: Mapping[str, Any] = found if isinstance(found, dict) else {}
+        resources = value.get("Resources")
+        self.resources: Mapping[str, Any] = resources if isinstance(resources, dict) else {}
         self.gaps = gaps
         self._documents: dict[str, Any] = {}
 
@@ -46,22 +46,22 @@ class Template:
     def policies(self) -> Mapping[str, Mapping[str, Any]]:
         """The policies that are separate resources, by their names in the template."""
         names = [name for name in self.resources if self.type_of(name) in _POLICIES]
-        found = {name: self.resolved(self.resources[name].get("Properties")) for name in names}
-        return {name: item for name, item in found.items() if isinstance(item, dict)}
+        properties = {name: self.resolved(self.resources[name].get("Properties")) for name in names}
+        return {name: values for name, values in properties.items() if isinstance(values, dict)}
 
     def type_of(self, name: str) -> str:
         """The type of a resource, '' for none."""
-        item = self.resources.get(name)
-        return str(item.get("Type", "")) if isinstance(item, dict) else ""
+        resource = self.resources.get(name)
+        return str(resource.get("Type", "")) if isinstance(resource, dict) else ""
 
     def resolved(self, value: Any) -> Any:
         """The value without functions, with gaps for unknown values."""
-        found = self._resolved(value)
-        return None if found is _NOTHING else found
+        resolved = self._resolved(value)
+        return None if resolved is _NOTHING else resolved
 
     def _resolved(self, value: Any) -> Any:
         if isinstance(value, list):
-            return [item for item in map(self._resolved, value) if item is not _NOTHING]
+            return [element for element in map(self._resolved, value) if element is not _NOTHING]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
@@ -69,11 +69,11 @@ class Template:
             if name == "Ref" and isinstance(argument, str):
                 return self._ref(argument)
             if name.startswith("Fn::"):
-                found = self._function(name, argument)
+                result = self._function(name, argument)
                 unknown = f"{name} {json.dumps(argument, default=str)[:200]}"
-                return self.gaps.gap(unknown) if found is None else found
-        pairs = {name: self._resolved(item) for name, item in value.items()}
-        return {name: item for name, item in pairs.items() if item is not _NOTHING}
+                return self.gaps.gap(unknown) if result is None else result
+        pairs = {name: self._resolved(part) for name, part in value.items()}
+        return {name: part for name, part in pairs.items() if part is not _NOTHING}
 
     def _function(self, name: str, argument: Any) -> Any:
         """The value of a function, None if unknown."""
@@ -110,23 +110,23 @@ class Template:
         return self.gaps.gap(f"{name}.{attribute}")
 
     def _sub(self, argument: Any) -> str | None:
-        text, given = argument, {}
+        text, variables = argument, {}
         if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[1], dict):
-            text, given = argument
+            text, variables = argument
         if not isinstance(text, str):
             return None
-        own = {name: self._resolved(item) for name, item in given.items()}
+        own = {name: self._resolved(part) for name, part in variables.items()}
         parts, place, length = [], 0, 0
-        for found in _VARIABLE.finditer(text):
-            part = text[place : found.start()] + self._variable(found, own)
-            place, length = found.end(), length + len(part)
+        for variable in _VARIABLE.finditer(text):
+            part = text[place : variable.start()] + self._variable(variable, own)
+            place, length = variable.end(), length + len(part)
             if length > _LONGEST:
                 return None
             parts.append(part)
         return "".join([*parts, text[place:]])
 
-    def _variable(self, found: re.Match[str], own: Mapping[str, Any]) -> str:
-        literal, name = found[1], found[2].strip()
+    def _variable(self, variable: re.Match[str], own: Mapping[str, Any]) -> str:
+        literal, name = variable[1], variable[2].strip()
         if literal:
             return f"${{{name}}}"
         value = own[name] if name in own else self._get_att(name) if "." in name else self._ref(name)
@@ -136,7 +136,7 @@ class Template:
 def _join(sign: Any, items: Any) -> str | None:
     if not isinstance(sign, str) or not isinstance(items, list):
         return None
-    texts = [str(item) for item in items if isinstance(item, str | int)]
+    texts = [str(text) for text in items if isinstance(text, str | int)]
     too_long = sum(map(len, texts)) + len(sign) * len(texts) > _LONGEST
     return None if too_long or len(texts) < len(items) else sign.join(texts)
 
@@ -177,13 +177,13 @@ _LISTS = ("RoleDetailList", "Roles")
 
 def is_policy(value: Any) -> bool:
     """Whether a document is a trust policy: its statements have principals."""
-    return any(item.keys() & {"Principal", "NotPrincipal"} for item in statements(value))
+    return any(statement.keys() & {"Principal", "NotPrincipal"} for statement in statements(value))
 
 
 def is_roles(value: Mapping[str, Any]) -> bool:
     """Whether it is the output of aws iam get-role, list-roles or get-account-authorization-details."""
-    one = value.get("Role")
-    return (isinstance(one, dict) and _DOCUMENT in one) or any(
+    role = value.get("Role")
+    return (isinstance(role, dict) and _DOCUMENT in role) or any(
         isinstance(value.get(name), list) for name in _LISTS
     )
 
@@ -200,14 +200,14 @@ _ISSUER = re.compile(r"(?<=:oidc-provider/)[A-Z0-9_]+$|^[A-Z0-9_]+(?=:(?:sub|aud
 
 def _with_gaps(value: Any, gaps: Gaps) -> Any:
     if isinstance(value, dict):
-        return {_with_gaps(name, gaps): _with_gaps(item, gaps) for name, item in value.items()}
+        return {_with_gaps(name, gaps): _with_gaps(part, gaps) for name, part in value.items()}
     if isinstance(value, list):
-        return [_with_gaps(item, gaps) for item in value]
+        return [_with_gaps(part, gaps) for part in value]
     if not isinstance(value, str):
         return value
     while left := placeholder(value):
         value = value.replace(left, gaps.gap(left))
-    return _ISSUER.sub(lambda found: gaps.gap(found[0]), value)
+    return _ISSUER.sub(lambda issuer: gaps.gap(issuer[0]), value)
 
 
 def of_roles(placed: Placed) -> Iterator[LintedTrust]:
@@ -217,18 +217,20 @@ def of_roles(placed: Placed) -> Iterator[LintedTrust]:
         roles += [((part, index), role) for index, role in enumerate(listed(value.get(part)))]
     for path, role in roles:
         if isinstance(role, dict) and _DOCUMENT in role:
-            found = placed.at(*path, _DOCUMENT, subject=str(role.get("Arn") or role.get("RoleName") or ""))
+            policy = placed.at(*path, _DOCUMENT, subject=str(role.get("Arn") or role.get("RoleName") or ""))
             document = role[_DOCUMENT]
             known = as_json(unquote(document)) if isinstance(document, str) else document
             names = tuple(str(role[name]) for name in ("Arn", "RoleName") if role.get(name))
-            attached = [str(item.get("PolicyArn")) for item in dicts(role.get("AttachedManagedPolicies"))]
+            attached = [
+                str(attachment.get("PolicyArn")) for attachment in dicts(role.get("AttachedManagedPolicies"))
+            ]
             inline = {
-                str(item.get("PolicyName")): item.get("PolicyDocument")
-                for item in dicts(role.get("RolePolicyList"))
+                str(entry.get("PolicyName")): entry.get("PolicyDocument")
+                for entry in dicts(role.get("RolePolicyList"))
             }
             boundary = role.get("PermissionsBoundary")
             limit = str(boundary.get("PermissionsBoundaryArn", "")) if isinstance(boundary, dict) else ""
-            yield LintedTrust(found, known, power=power(attached, inline, limit), known_as=names)
+            yield LintedTrust(policy, known, power=power(attached, inline, limit), known_as=names)
 
 
 def listed(value: Any) -> list[Any]:
@@ -237,7 +239,7 @@ def listed(value: Any) -> list[Any]:
 
 
 def dicts(value: Any) -> list[dict[str, Any]]:
-    return [item for item in listed(value) if isinstance(item, dict)]
+    return [element for element in listed(value) if isinstance(element, dict)]
 
 
 _ROLE, _ASSOCIATION = "AWS::IAM::Role", "AWS::EKS::PodIdentityAssociation"
@@ -249,7 +251,8 @@ def is_template(value: Mapping[str, Any]) -> bool:
     if not isinstance(resources, dict):
         return False
     return "AWSTemplateFormatVersion" in value or any(
-        isinstance(item, dict) and "::" in str(item.get("Type", "")) for item in resources.values()
+        isinstance(resource, dict) and "::" in str(resource.get("Type", ""))
+        for resource in resources.values()
     )
 
 
@@ -257,29 +260,29 @@ def of_template(placed: Placed) -> Iterator[LintedTrust | LintedAssociation]:
     """The trust policies of its roles, and its EKS Pod Identity associations."""
     gaps = Gaps()
     template = Template(placed.value, gaps)
-    for name, item in template.resources.items():
-        properties = item.get("Properties") if isinstance(item, dict) else None
+    for name, resource in template.resources.items():
+        properties = resource.get("Properties") if isinstance(resource, dict) else None
         if template.type_of(name) == _ASSOCIATION and isinstance(properties, dict):
             there = placed.at("Resources", name, "Properties", subject=name)
             yield association_of(there, template.resolved(properties), _ASSOCIATION_KEYS, gaps)
         if template.type_of(name) != _ROLE or not isinstance(properties, dict) or _DOCUMENT not in properties:
             continue
         document = template.resolved(properties[_DOCUMENT])
-        found = placed.at("Resources", name, "Properties", _DOCUMENT, subject=name)
+        policy = placed.at("Resources", name, "Properties", _DOCUMENT, subject=name)
         if (read := as_json(document)) is not None:
-            found, document = found.inside(), read
+            policy, document = policy.inside(), read
         names = [gaps.gap(name), gaps.gap(f"{name}.Arn"), template.resolved(properties.get("RoleName"))]
-        known_as = tuple(item for item in names if isinstance(item, str))
+        known_as = tuple(alias for alias in names if isinstance(alias, str))
         much = _power_of_resource(template, properties, known_as)
-        yield LintedTrust(found, document, gaps, much, known_as=known_as)
+        yield LintedTrust(policy, document, gaps, much, known_as=known_as)
 
 
 def _power_of_resource(template: Template, properties: Mapping[str, Any], names: tuple[str, ...]) -> str:
     attached = template.resolved(properties.get("ManagedPolicyArns"))
-    attached = [item for item in attached if isinstance(item, str)] if isinstance(attached, list) else []
+    attached = [arn for arn in attached if isinstance(arn, str)] if isinstance(attached, list) else []
     inline = {
-        str(item.get("PolicyName")): item.get("PolicyDocument")
-        for item in dicts(template.resolved(properties.get("Policies")))
+        str(entry.get("PolicyName")): entry.get("PolicyDocument")
+        for entry in dicts(template.resolved(properties.get("Policies")))
     }
     for name, policy in template.policies.items():
         roles = (*as_list(policy.get("Roles") or []), policy.get("RoleName"))

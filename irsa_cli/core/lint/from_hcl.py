@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from irsa_cli.core.lint.found import Found, Nodes, Placed, Unjudged
@@ -24,30 +24,52 @@ _IAM_MODULE = re.compile(r"terraform-aws-(?:modules/iam/aws|iam(?:\.git)?)//modu
 
 def of_hcl(module: Module, named: Collection[str]) -> Iterator[Found]:
     """The objects in the given files of a folder, and the parts that only a plan shows."""
-    resources: list[dict[str, Any]] = []
     roles = [block for block in module.blocks if block.labels[:2] == ("resource", "aws_iam_role")]
     used = [module.get(block, "assume_role_policy") for block in roles]
-    changes = []
-    for block in (block for block in module.blocks if block.source.name in named):
-        is_data = block.labels[0] == "data"
-        kind = block.labels[1] if len(block.labels) > 2 else block.labels[0]
-        written = block.source.written(block.tree)
-        if is_data and kind != "aws_iam_policy_document":
+    resources: list[dict[str, Any]] = []
+    documents: list[dict[str, Any]] = []
+    for block in module.blocks:
+        if block.source.name not in named:
             continue
-        if is_data:
-            data = module.document(block)
-            if not any(item is data for item in used) and "sts:AssumeRole" in written:
-                changes.append(_named(module, block, kind, change={"after": data, "after_unknown": {}}))
-        elif kind.startswith("aws_iam_") or kind in (*ACCOUNTS, ASSOCIATION):
-            resources += [_named(module, block, kind, values=each) for each in _instances(module, block)]
-        elif kind == "module" and (created := _of_module(module, block)) is not None:
-            resources += [_named(module, block, "aws_iam_role", values=each) for each in created]
-        elif _SIGNS.search(written) or (kind == "module" and _may_create_roles(module, block, written)):
-            yield from _unknown(block, written)
+        if block.labels[0] == "data":
+            documents += _unused_document(module, block, used)
+            continue
+        created = _created(module, block)
+        if created is None:
+            yield from _unknown(module, block)
+        else:
+            resources += created
     if module.blocks:
-        plan = {"planned_values": {"root_module": {"resources": resources}}, "resource_changes": changes}
+        plan = {"planned_values": {"root_module": {"resources": resources}}, "resource_changes": documents}
         mark = module.blocks[0].source.mark(module.blocks[0].tree)
         yield from of_plan(Placed(mark.name, module.node(plan, mark), Nodes("")), plan, module.gaps)
+
+
+def _kind(block: Block) -> str:
+    """The type of a resource or data source; of other blocks their keyword."""
+    return block.labels[1] if len(block.labels) > 2 else block.labels[0]
+
+
+def _unused_document(module: Module, block: Block, used: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """The document of a data source that lets a role be assumed, and that no role of the files has."""
+    kind = _kind(block)
+    if kind != "aws_iam_policy_document":
+        return
+    document = module.document(block)
+    is_used = any(policy is document for policy in used)
+    if not is_used and "sts:AssumeRole" in block.source.written(block.tree):
+        yield _named(module, block, kind, change={"after": document, "after_unknown": {}})
+
+
+def _created(module: Module, block: Block) -> list[dict[str, Any]] | None:
+    """The resources of a block in the form of a plan; None if only a plan shows them."""
+    kind = _kind(block)
+    if kind.startswith("aws_iam_") or kind in (*ACCOUNTS, ASSOCIATION):
+        return [_named(module, block, kind, values=values) for values in _instances(module, block)]
+    roles = _of_module(module, block) if kind == "module" else None
+    if roles is None:
+        return None
+    return [_named(module, block, "aws_iam_role", values=role) for role in roles]
 
 
 def _named(module: Module, block: Block, kind: str, **more: Any) -> Any:
@@ -73,14 +95,17 @@ def _may_create_roles(module: Module, block: Block, written: str) -> bool:
     return _NO_POD_ROLES.search(source) is None and _MODULE_SIGNS.search(written) is not None
 
 
-def _unknown(block: Block, written: str) -> Iterator[Unjudged]:
+def _unknown(module: Module, block: Block) -> Iterator[Unjudged]:
     """A block that might hide a risk."""
-    if block.labels[0] in ("module", "resource"):
-        mark = block.source.mark(block.tree)
-        is_account = block.labels[0] == "resource" and "AssumeRole" not in written
-        place = FilePlace(mark.name, mark.line + 1, mark.column + 1, ".".join(block.labels))
-        text = "its resources are known only in a plan, so they were not checked"
-        yield Unjudged(place, text, Severity.MEDIUM if is_account else Severity.CRITICAL)
+    written = block.source.written(block.tree)
+    is_module = _kind(block) == "module" and _may_create_roles(module, block, written)
+    if block.labels[0] not in ("module", "resource") or not (is_module or _SIGNS.search(written)):
+        return
+    mark = block.source.mark(block.tree)
+    is_account = block.labels[0] == "resource" and "AssumeRole" not in written
+    place = FilePlace(mark.name, mark.line + 1, mark.column + 1, ".".join(block.labels))
+    text = "its resources are known only in a plan, so they were not checked"
+    yield Unjudged(place, text, Severity.MEDIUM if is_account else Severity.CRITICAL)
 
 
 # The modules of terraform-aws-modules/iam by their arguments, whose names differ between versions.
@@ -99,33 +124,35 @@ _MORE = re.compile(r"trust_policy|enable_(github|bitbucket|saml)|provider_trust"
 
 def _of_module(module: Module, block: Block) -> list[dict[str, Any]] | None:
     """The roles that a module creates from its arguments; None if unknown."""
-    found = _IAM_MODULE.search(str(module.get(block, "source")))
-    if found is None:
+    source = _IAM_MODULE.search(str(module.get(block, "source")))
+    if source is None:
         return None
-    roles = [_of_arguments(module, found[1], given) for given in _instances(module, block)]
+    roles = [_of_arguments(module, source[1], arguments) for arguments in _instances(module, block)]
     known = [role for role in roles if role is not None]
     return [role for role in known if role] if len(known) == len(roles) else None
 
 
-def _of_arguments(module: Module, kind: str, given: dict[str, Any]) -> dict[str, Any] | None:
+def _of_arguments(module: Module, kind: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
     """The role, empty if none is created; None if unknown."""
-    if any(given.get(name) is False for name in ("create", "create_role", "enable_oidc")):
+    if any(arguments.get(name) is False for name in ("create", "create_role", "enable_oidc")):
         return {}
     statements: list[dict[str, Any]] = []
     if kind.startswith("iam-role-for-service-accounts"):
-        statements += _of_providers(module, given)
+        statements += _of_providers(module, arguments)
     elif kind in ("iam-assumable-role-with-oidc", "iam-role"):
-        statements += _of_urls(given)
-    if not statements or any(_MORE.search(name) and given[name] is not False for name in given):
+        statements += _of_urls(arguments)
+    if not statements or any(_MORE.search(name) and arguments[name] is not False for name in arguments):
         return None
-    policies = given.get("role_policy_arns") or given.get("policies") or []
+    policies = arguments.get("role_policy_arns") or arguments.get("policies") or []
     arns = [*policies.values()] if isinstance(policies, dict) else as_list(policies)
     return {"assume_role_policy": {"statement": statements}, "managed_policy_arns": arns}
 
 
-def _of_providers(module: Module, given: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    test = given.get("assume_role_condition_test") or given.get("trust_condition_test") or "StringEquals"
-    providers = given.get("oidc_providers")
+def _of_providers(module: Module, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    test = (
+        arguments.get("assume_role_condition_test") or arguments.get("trust_condition_test") or "StringEquals"
+    )
+    providers = arguments.get("oidc_providers")
     for each in providers.values() if isinstance(providers, dict) else ():
         provider = each if isinstance(each, dict) else {}
         arn = str(provider.get("provider_arn") or module.gaps.gap("provider_arn"))
@@ -135,10 +162,10 @@ def _of_providers(module: Module, given: dict[str, Any]) -> Iterator[dict[str, A
         yield _statement(arn, issuer, [(test, "sub", subjects), (test, "aud", [DEFAULT_AUDIENCE])])
 
 
-def _of_urls(given: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    tests = [(*how, as_list(given[name])) for name, how in _TESTS.items() if given.get(name)]
+def _of_urls(arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    tests = [(*how, as_list(arguments[name])) for name, how in _TESTS.items() if arguments.get(name)]
     for name in ("provider_url", "provider_urls", "oidc_provider_urls"):
-        for url in as_list(given.get(name) or []):
+        for url in as_list(arguments.get(name) or []):
             issuer = str(url).removeprefix("https://")
             yield _statement(PROVIDER_HEAD + issuer, issuer, tests)
 
@@ -149,6 +176,6 @@ def _statement(arn: str, issuer: str, tests: list[tuple[str, str, list[Any]]]) -
         "actions": ["sts:AssumeRoleWithWebIdentity"],
         "principals": [{"type": "Federated", "identifiers": [arn]}],
         "condition": [
-            {"test": test, "variable": f"{issuer}:{claim}", "values": it} for test, claim, it in tests
+            {"test": test, "variable": f"{issuer}:{claim}", "values": values} for test, claim, values in tests
         ],
     }

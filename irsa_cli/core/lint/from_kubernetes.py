@@ -43,44 +43,26 @@ def of_bindings(placed: Placed, read: ReadFile) -> Iterator[LintedTrust | Linted
         for part in ("serviceAccounts", "podIdentityAssociations")
         for index, _ in enumerate(listed(parts.get(part)))
     ]
-    for path, item in zip(places, config.bindings, strict=True):
-        entry = placed.at(*path, subject=f"ServiceAccount {item}")
-        gaps = Gaps()
-        others = [host_path(each.issuer) if each.issuer else gaps.gap(each.name) for each in item.clusters]
-        own = gaps.gap("issuer")
-        providers = [PROVIDER_HEAD + issuer for issuer in (own, *others)]
-        providers = providers if item.web_identity else []
-        subjects = (names.subject(item.namespace, item.subject_pattern or item.name), *item.subjects)
-        document = trust_policy.policy_of(providers, item.audience, subjects, item.conditions)
-        if item.pod_identity:
-            document["Statement"].append(_statement(gaps, config, item))
-        named = zip(providers, (config.cluster, *(each.name for each in item.clusters)), strict=False)
-        clusters = {provider: KnownCluster(name) for provider, name in named}
-        much = power(item.policies, item.inline, item.permissions_boundary)
-        where = _Entry(entry, item)
-        known_as = (_created(item),) if item.pod_identity else ()
-        trust = LintedTrust(entry, document, gaps, much, str(item), clusters, where.refined, known_as)
-        if not item.attach_role_arn:
-            yield trust
-        if item.pod_identity:
-            role, at = item.attach_role_arn or _created(item), ("roleARN",) if head else ("attachRoleARN",)
-            tagged = not item.disable_session_tags
-            there = replace(entry, subject="")
-            yield LintedAssociation(there, item.namespace, item.name, role, path=at, tagged=tagged)
+    for path, binding in zip(places, config.bindings, strict=True):
+        entry = _Entry(placed.at(*path, subject=f"ServiceAccount {binding}"), binding)
+        if not binding.attach_role_arn:
+            yield entry.trust(config)
+        if binding.pod_identity:
+            yield entry.association("roleARN" if head else "attachRoleARN")
 
 
-def _created(item: Binding) -> str:
+def _created(binding: Binding) -> str:
     """A name for the role that irsa creates for an entry, as its ARN is not known yet."""
-    return f"the role of {item}"
+    return f"the role of {binding}"
 
 
-def _statement(gaps: Gaps, config: Config, item: Binding) -> dict[str, Any]:
+def _statement(gaps: Gaps, config: Config, binding: Binding) -> dict[str, Any]:
     """The statement for EKS Pod Identity, in a cluster whose account is not known."""
     account, region = gaps.gap("account"), config.region or gaps.gap("region")
     arn = f"arn:aws:eks:{region}:{account}:cluster/{config.cluster or gaps.gap('cluster')}"
     cluster = Cluster(config.cluster, arn, region, "aws", account, "")
-    tagged = not item.disable_session_tags
-    return assuming.statement(cluster, item.namespace, item.name, tagged=tagged)
+    tagged = not binding.disable_session_tags
+    return assuming.statement(cluster, binding.namespace, binding.name, tagged=tagged)
 
 
 _ADVICE = "list the ServiceAccounts: remove subjectPattern, and add further ones to subjects"
@@ -93,6 +75,44 @@ class _Entry:
     placed: Placed
     binding: Binding
 
+    def trust(self, config: Config) -> LintedTrust:
+        """The trust policy of the role that irsa creates for it."""
+        binding, gaps = self.binding, Gaps()
+        others = [
+            host_path(cluster.issuer) if cluster.issuer else gaps.gap(cluster.name)
+            for cluster in binding.clusters
+        ]
+        issuers = [gaps.gap("issuer"), *others] if binding.web_identity else []
+        providers = [PROVIDER_HEAD + issuer for issuer in issuers]
+        cluster_names = (config.cluster, *(cluster.name for cluster in binding.clusters))
+        pattern = names.subject(binding.namespace, binding.subject_pattern or binding.name)
+        subjects = (pattern, *binding.subjects)
+        document = trust_policy.policy_of(providers, binding.audience, subjects, binding.conditions)
+        if binding.pod_identity:
+            document["Statement"].append(_statement(gaps, config, binding))
+        return LintedTrust(
+            self.placed,
+            document,
+            gaps,
+            power(binding.policies, binding.inline, binding.permissions_boundary),
+            str(binding),
+            {arn: KnownCluster(name) for arn, name in zip(providers, cluster_names, strict=False)},
+            self.refined,
+            (_created(binding),) if binding.pod_identity else (),
+        )
+
+    def association(self, field: str) -> LintedAssociation:
+        """Its EKS Pod Identity association; the field is the one of an existing role."""
+        binding = self.binding
+        return LintedAssociation(
+            replace(self.placed, subject=""),
+            binding.namespace,
+            binding.name,
+            binding.attach_role_arn or _created(binding),
+            path=(field,),
+            tagged=not binding.disable_session_tags,
+        )
+
     def refined(self, risk: Risk) -> Risk:
         """The risk at its field, with the fix for such a file."""
         listed = risk.suggestion.startswith(NAME_THEM.partition("{")[0])
@@ -100,24 +120,26 @@ class _Entry:
         return replace(risk, place=self.placed.place(self._path(risk)), suggestion=advice)
 
     def _path(self, risk: Risk) -> Path:
-        item = self.binding
-        if item.subject_pattern and risk.pattern == names.subject(item.namespace, item.subject_pattern):
+        binding = self.binding
+        if binding.subject_pattern and risk.pattern == names.subject(
+            binding.namespace, binding.subject_pattern
+        ):
             return ("subjectPattern",)
         for index, subject in enumerate(self._subjects()):
             if risk.pattern == subject or f"'{subject}'" in risk.reason:
                 return ("subjects", index)
         if risk.rule is RULES["default-service-account"]:
-            own = item.name == "default" and f"namespace {item.namespace}," in risk.reason
+            own = binding.name == "default" and f"namespace {binding.namespace}," in risk.reason
             return ("metadata", "name") if own else ("subjects",)
         return ("clusters",) if risk.rule is RULES["several-stages"] else ()
 
     def _subjects(self) -> Iterator[str]:
         value = self.placed.value
-        found: Any = value.get("subjects") if isinstance(value, dict) else None
-        for each in found if isinstance(found, list) else ():
-            given = each if isinstance(each, dict) else {}
-            namespace = str(given.get("namespace") or self.binding.namespace)
-            yield names.subject(namespace, str(given.get("name")))
+        subjects: Any = value.get("subjects") if isinstance(value, dict) else None
+        for each in subjects if isinstance(subjects, list) else ():
+            subject = each if isinstance(each, dict) else {}
+            namespace = str(subject.get("namespace") or self.binding.namespace)
+            yield names.subject(namespace, str(subject.get("name")))
 
 
 _RENDERERS = ("kustomize.config.k8s.io", "helm.toolkit.fluxcd.io", "argoproj.io")
@@ -132,20 +154,20 @@ _ROLES = {
 
 def is_manifest(value: Mapping[str, Any]) -> bool:
     """Whether it is a Kubernetes object or a list of them, and not a file of irsa."""
-    named = all(isinstance(value.get(name), str) and value[name] for name in ("apiVersion", "kind"))
-    return named and value["apiVersion"].partition("/")[:2] != OWN[0].partition("/")[:2]
+    is_object = all(isinstance(value.get(name), str) and value[name] for name in ("apiVersion", "kind"))
+    return is_object and value["apiVersion"].partition("/")[:2] != OWN[0].partition("/")[:2]
 
 
 def of_manifest(placed: Placed) -> Iterator[Found]:
     """The objects of a manifest that matter for roles."""
     items = placed.value.get("items")
     if str(placed.value["kind"]).endswith("List") and isinstance(items, list):
-        for index, item in enumerate(items):
-            if isinstance(item, dict):
+        for index, body in enumerate(items):
+            if isinstance(body, dict):
                 # kubectl's lists have a kind for each object, the API's only for the list.
-                kind = item.get("kind") or str(placed.value["kind"]).removesuffix("List")
-                version = item.get("apiVersion") or placed.value["apiVersion"]
-                yield from _of_object(placed.at("items", index), item, str(version), str(kind))
+                kind = body.get("kind") or str(placed.value["kind"]).removesuffix("List")
+                version = body.get("apiVersion") or placed.value["apiVersion"]
+                yield from _of_object(placed.at("items", index), body, str(version), str(kind))
         return
     yield from _of_object(placed, placed.value, str(placed.value["apiVersion"]), str(placed.value["kind"]))
 
@@ -160,9 +182,9 @@ def _of_object(placed: Placed, value: Mapping[str, Any], version: str, kind: str
     if (version, kind) == ("v1", "ServiceAccount"):
         annotations = metadata.get("annotations")
         if isinstance(annotations, dict) and ROLE_ARN_ANNOTATION in annotations:
-            there = replace(placed, subject="")
+            account = replace(placed, subject="")
             role = annotations[ROLE_ARN_ANNOTATION]
-            yield LintedAccount(there, namespace, name, "" if role is None else str(role))
+            yield LintedAccount(account, namespace, name, "" if role is None else str(role))
     path = _ROLES.get(version.partition("/")[0], ()) if kind == "Role" else ()
-    if isinstance(found := part_of(value, path), str):
-        yield from of_policy(placed.at(*path, subject=subject).inside(), as_json(found) or {})
+    if isinstance(document := part_of(value, path), str):
+        yield from of_policy(placed.at(*path, subject=subject).inside(), as_json(document) or {})

@@ -76,16 +76,16 @@ def of_plan(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> Iterator[Fo
     roles = _attached(value, resources, references, gaps)
     # The values of each resource that are known only after apply, by address.
     changes = dicts(value.get("resource_changes"))
-    unknown = {str(it.get("address")): _part(it, "change", "after_unknown") for it in changes}
-    for item in resources:
-        if item.type == "aws_iam_role":
-            yield from _role(placed, item, roles, gaps)
-        elif item.type in ACCOUNTS:
-            yield from _account(placed, item, unknown.get(item.address, {}), gaps)
-        elif item.type == ASSOCIATION:
-            named = {key: value for key, value in item.values.items() if value}
-            values = {**references.get(_INDEX.sub("", item.address), {}), **named}
-            where = placed.at(*item.path, subject=item.address)
+    unknown = {str(change.get("address")): _part(change, "change", "after_unknown") for change in changes}
+    for resource in resources:
+        if resource.type == "aws_iam_role":
+            yield from _role(placed, resource, roles, gaps)
+        elif resource.type in ACCOUNTS:
+            yield from _account(placed, resource, unknown.get(resource.address, {}), gaps)
+        elif resource.type == ASSOCIATION:
+            known = {key: value for key, value in resource.values.items() if value}
+            values = {**references.get(_INDEX.sub("", resource.address), {}), **known}
+            where = placed.at(*resource.path, subject=resource.address)
             yield association_of(where, values, _ASSOCIATION_KEYS, gaps)
     yield from _deferred(placed, value, gaps)
 
@@ -100,13 +100,15 @@ def _resources(value: Mapping[str, Any]) -> Iterator[_Resource]:
         module, path = todo.pop()
         if not isinstance(module, dict):
             continue
-        for index, item in enumerate(listed(module.get("resources"))):
-            values = item.get("values") if isinstance(item, dict) else None
-            if isinstance(values, dict) and item.get("mode", "managed") == "managed":
+        for index, resource in enumerate(listed(module.get("resources"))):
+            values = resource.get("values") if isinstance(resource, dict) else None
+            if isinstance(values, dict) and resource.get("mode", "managed") == "managed":
                 where = (*path, "resources", index, "values")
-                yield _Resource(str(item.get("address", "")), str(item.get("type", "")), values, where)
+                yield _Resource(
+                    str(resource.get("address", "")), str(resource.get("type", "")), values, where
+                )
         below = enumerate(listed(module.get("child_modules")))
-        todo += [(item, (*path, "child_modules", index)) for index, item in below]
+        todo += [(child, (*path, "child_modules", index)) for index, child in below]
 
 
 _INDEX = re.compile(r"\[[^]]*\]")
@@ -116,24 +118,24 @@ _REFERRING = ("role", "policy", "policy_arn", "role_arn")
 def _references(value: Mapping[str, Any], gaps: Gaps) -> dict[str, dict[str, str]]:
     """The references of arguments as gaps, by addresses without indexes."""
     todo = [(_part(value, "configuration", "root_module"), "")]
-    found: dict[str, dict[str, str]] = {}
+    references: dict[str, dict[str, str]] = {}
     while todo:
         module, prefix = todo.pop()
-        for item in dicts(module.get("resources")):
+        for resource in dicts(module.get("resources")):
             for name in _REFERRING:
-                named = _part(item, "expressions", name).get("references")
-                for reference in listed(named)[:1]:
+                targets = _part(resource, "expressions", name).get("references")
+                for reference in listed(targets)[:1]:
                     gap = gaps.gap(prefix + _label(str(reference)))
-                    found.setdefault(f"{prefix}{item.get('address')}", {})[name] = gap
+                    references.setdefault(f"{prefix}{resource.get('address')}", {})[name] = gap
         calls = _part(module, "module_calls")
         todo += [(_part(calls, name, "module"), f"{prefix}module.{name}.") for name in calls]
-    return found
+    return references
 
 
 def _part(value: Any, *path: str) -> Mapping[str, Any]:
     """A part of an object, empty if missing."""
-    found = part_of(value, path)
-    return found if isinstance(found, dict) else {}
+    part = part_of(value, path)
+    return part if isinstance(part, dict) else {}
 
 
 def _label(reference: str) -> str:
@@ -152,20 +154,20 @@ def _attached(
     for change in dicts(value.get("resource_changes")):
         if change.get("type") == "aws_iam_policy_document" and (after := _part(change, "change", "after")):
             roles.policies[gaps.gap(_label(f"{change.get('address')}.json"))] = _document(after, {}, gaps)
-    for item in resources:
-        known = {name: each for name, each in item.values.items() if each is not None}
-        values = {**references.get(_INDEX.sub("", item.address), {}), **known}
+    for resource in resources:
+        known = {name: each for name, each in resource.values.items() if each is not None}
+        values = {**references.get(_INDEX.sub("", resource.address), {}), **known}
         document = _policy(values.get("policy"), gaps)
         document = roles.policies.get(document, document) if isinstance(document, str) else document
-        if item.type == "aws_iam_policy":
-            arn = values.get("arn") or gaps.gap(_label(f"{item.address}.arn"))
+        if resource.type == "aws_iam_policy":
+            arn = values.get("arn") or gaps.gap(_label(f"{resource.address}.arn"))
             roles.policies[str(arn)] = document
-        elif item.type.startswith("aws_iam_"):
+        elif resource.type.startswith("aws_iam_"):
             for name in (values.get("role"), *listed(values.get("roles"))):
                 if isinstance(values.get("policy_arn"), str):
                     roles.attached.setdefault(str(name), []).append(values["policy_arn"])
-                elif item.type == "aws_iam_role_policy":
-                    named = gaps.shown(str(values.get("name") or item.address))
+                elif resource.type == "aws_iam_role_policy":
+                    named = gaps.shown(str(values.get("name") or resource.address))
                     roles.inline.setdefault(str(name), {})[named] = document
     return roles
 
@@ -177,32 +179,34 @@ def _policy(value: Any, gaps: Gaps) -> Any:
     return value if is_gap(value) else as_json(value)
 
 
-def _role(placed: Placed, item: _Resource, roles: _Roles, gaps: Gaps) -> Iterator[Found]:
-    found = placed.at(*item.path, "assume_role_policy", subject=item.address)
-    value = item.values.get("assume_role_policy")
+def _role(placed: Placed, resource: _Resource, roles: _Roles, gaps: Gaps) -> Iterator[Found]:
+    policy = placed.at(*resource.path, "assume_role_policy", subject=resource.address)
+    value = resource.values.get("assume_role_policy")
     if value is None:
-        place = placed.at(*item.path[:-1], subject=item.address).place()
+        place = placed.at(*resource.path[:-1], subject=resource.address).place()
         yield Unjudged(place, f"the trust policy is {_WHOLE}, so it was not checked", Severity.CRITICAL)
         return
-    name = str(item.values.get("name") or gaps.gap(_label(f"{item.address}.name")))
-    arns = [*map(str, listed(item.values.get("managed_policy_arns"))), *roles.attached.get(name, ())]
-    inline = dicts(item.values.get("inline_policy"))
+    name = str(resource.values.get("name") or gaps.gap(_label(f"{resource.address}.name")))
+    arns = [*map(str, listed(resource.values.get("managed_policy_arns"))), *roles.attached.get(name, ())]
+    inline = dicts(resource.values.get("inline_policy"))
     policies = {arn: roles.policies[arn] for arn in arns if arn in roles.policies}
-    policies |= {gaps.shown(str(it.get("name"))): _policy(it.get("policy"), gaps) for it in inline}
+    policies |= {gaps.shown(str(block.get("name"))): _policy(block.get("policy"), gaps) for block in inline}
     policies |= roles.inline.get(name, {})
-    much = power(arns, policies, str(item.values.get("permissions_boundary") or ""))
-    document, inside = _policy(value, gaps), found.inside()
+    much = power(arns, policies, str(resource.values.get("permissions_boundary") or ""))
+    document, inside = _policy(value, gaps), policy.inside()
     if document is None and has_gap(value):
         document = inside.value if isinstance(inside.value, dict) else gaps.gap("the policy")
-    refined = partial(_in_data, found) if isinstance(value, dict) and document is not value else None
-    known_as = tuple(filter(None, (item.values.get("arn"), name, gaps.gap(_label(f"{item.address}.arn")))))
+    refined = partial(_in_data, policy) if isinstance(value, dict) and document is not value else None
+    known_as = tuple(
+        filter(None, (resource.values.get("arn"), name, gaps.gap(_label(f"{resource.address}.arn"))))
+    )
     yield LintedTrust(inside, document, gaps, much, refined=refined, known_as=known_as)
 
 
-def _account(placed: Placed, item: _Resource, later: Mapping[str, Any], gaps: Gaps) -> Iterator[Found]:
-    for index, metadata in enumerate(dicts(item.values.get("metadata"))):
+def _account(placed: Placed, resource: _Resource, later: Mapping[str, Any], gaps: Gaps) -> Iterator[Found]:
+    for index, metadata in enumerate(dicts(resource.values.get("metadata"))):
         annotations = metadata.get("annotations")
-        where = placed.at(*item.path, "metadata", index, subject=item.address)
+        where = placed.at(*resource.path, "metadata", index, subject=resource.address)
         name, namespace = str(metadata.get("name") or ""), str(metadata.get("namespace") or "")
         if isinstance(annotations, dict) and ROLE_ARN_ANNOTATION in annotations:
             role = annotations[ROLE_ARN_ANNOTATION]
@@ -225,8 +229,8 @@ def _deferred(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> Iterator[
             document = _document(after, later, gaps)
             if any("Principal" in statement for statement in dicts(document["Statement"])):
                 path = ("resource_changes", index, "change", "after")
-                there = placed.at(*path, subject=str(item.get("address")))
-                yield LintedTrust(there, document, gaps, refined=partial(_in_data, there))
+                data = placed.at(*path, subject=str(item.get("address")))
+                yield LintedTrust(data, document, gaps, refined=partial(_in_data, data))
 
 
 def _in_data(placed: Placed, risk: Risk) -> Risk:
@@ -241,10 +245,17 @@ _OTHERS = ("source_policy_documents", "override_policy_documents", "source_json"
 
 def _document(after: Mapping[str, Any], later: Mapping[str, Any], gaps: Gaps) -> Document:
     statements = _merged(after.get("statement"), later.get("statement"), gaps, "statement")
-    items = [_statement(item, gaps) if isinstance(item, dict) else item for item in as_list(statements or [])]
+    items = [
+        _statement(statement, gaps) if isinstance(statement, dict) else statement
+        for statement in as_list(statements or [])
+    ]
     for other in (other for name in _OTHERS for other in as_list(after.get(name) or [])):
-        found = _policy(other, gaps)
-        items += as_list(found.get("Statement", [])) if isinstance(found, dict) else [gaps.gap("a statement")]
+        document = _policy(other, gaps)
+        items += (
+            as_list(document.get("Statement", []))
+            if isinstance(document, dict)
+            else [gaps.gap("a statement")]
+        )
     return {"Version": "2012-10-17", "Statement": items}
 
 
@@ -257,7 +268,7 @@ def _merged(value: Any, later: Any, gaps: Gaps, name: str) -> Any:
         return {key: _merged(value.get(key), later.get(key), gaps, key) for key in every}
     if isinstance(value, list) and isinstance(later, list):
         rest = [*later, *[None] * (len(value) - len(later))]
-        return [_merged(item, rest[place], gaps, name) for place, item in enumerate(value)]
+        return [_merged(part, rest[place], gaps, name) for place, part in enumerate(value)]
     return value
 
 
@@ -271,35 +282,35 @@ _PLAIN = {
 
 
 def _statement(item: Mapping[str, Any], gaps: Gaps) -> Document:
-    found: Document = {"Effect": item.get("effect") or "Allow"}
-    found |= {key: item[name] for name, key in _PLAIN.items() if item.get(name)}
+    statement: Document = {"Effect": item.get("effect") or "Allow"}
+    statement |= {key: item[name] for name, key in _PLAIN.items() if item.get(name)}
     for name, key in (("principals", "Principal"), ("not_principals", "NotPrincipal")):
         blocks = item.get(name)
         if not isinstance(blocks, list):
             if blocks or key == "Principal":
-                found[key] = blocks or gaps.gap(f"{name} {_WHOLE}")
+                statement[key] = blocks or gaps.gap(f"{name} {_WHOLE}")
         elif blocks:
-            named: dict[str, list[Any]] = {}
+            principals: dict[str, list[Any]] = {}
             for each in dicts(blocks):
-                named.setdefault(str(each.get("type")), []).extend(as_list(each.get("identifiers")))
-            found[key] = "*" if named.get("*") == ["*"] else named
+                principals.setdefault(str(each.get("type")), []).extend(as_list(each.get("identifiers")))
+            statement[key] = "*" if principals.get("*") == ["*"] else principals
     conditions = item.get("condition")
     if isinstance(conditions, str):
-        found["Condition"] = conditions
+        statement["Condition"] = conditions
     block: dict[str, Any] = {}
     for each in dicts(conditions):
         test, values = str(each.get("test")), each.get("values")
         block.setdefault(test, {})[_key(each.get("variable"), values, gaps)] = values
     if block:
-        found["Condition"] = block
-    return found
+        statement["Condition"] = block
+    return statement
 
 
 def _key(variable: Any, values: Any, gaps: Gaps) -> str:
     """The key of a condition; if its issuer is unknown, the values tell the claim."""
     if not is_gap(variable):
         return str(variable)
-    named = [value for value in as_list(values) if isinstance(value, str)]
-    if any(value.startswith(SERVICE_ACCOUNT) for value in named):
+    texts = [value for value in as_list(values) if isinstance(value, str)]
+    if any(value.startswith(SERVICE_ACCOUNT) for value in texts):
         return gaps.gap(f"issuer {_WHOLE}") + ":sub"
-    return gaps.gap(f"issuer {_WHOLE}") + ":aud" if named == [DEFAULT_AUDIENCE] else str(variable)
+    return gaps.gap(f"issuer {_WHOLE}") + ":aud" if texts == [DEFAULT_AUDIENCE] else str(variable)

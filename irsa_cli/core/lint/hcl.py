@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -18,6 +19,7 @@ from yaml import MappingNode, Mark, Node, ScalarNode, SequenceNode
 from irsa_cli.core.config.service_accounts import ReadFile
 from irsa_cli.core.lint.budget import Budget, TooMuch
 from irsa_cli.core.lint.found import Gaps, is_gap
+from irsa_cli.core.lint.hcl_functions import Call
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 
@@ -77,9 +79,9 @@ def _parse(source: Source) -> Block:
 
 def _body(source: Source, tree: Tree, labels: tuple[str, ...]) -> Block:
     items = _parts(next(part for part in _parts(tree) if part.data == "body"))
-    attributes = {_word(_parts(it)[0]): _parts(it)[-1] for it in items if it.data == "attribute"}
-    named = ((it, tuple(map(_word, _parts(it)[:-1]))) for it in items if it.data == "block")
-    return Block(source, tree, labels, attributes, tuple(_body(source, it, names) for it, names in named))
+    attributes = {_word(_parts(part)[0]): _parts(part)[-1] for part in items if part.data == "attribute"}
+    inner = ((part, tuple(map(_word, _parts(part)[:-1]))) for part in items if part.data == "block")
+    return Block(source, tree, labels, attributes, tuple(_body(source, part, names) for part, names in inner))
 
 
 def _parts(tree: Tree) -> list[Tree]:
@@ -95,7 +97,6 @@ _LETTERS = 100
 """So many characters of a text cost as much as a value."""
 _PIECES = re.compile(r'"(?:\\.|[^"\\])*"|[{}]')
 _ESCAPES = {"\\n": "\n", "\\t": "\t", '\\"': '"', "\\\\": "\\"}
-_SAME = re.compile("json(en|de)code|to(string|set|list|map)|compact|distinct|sort|trimspace|chomp|one")
 
 
 @dataclass
@@ -120,7 +121,7 @@ class Module:
             self._by_labels.setdefault(block.labels, block)
             kind, values = block.labels[0], block.attributes
             if kind == "locals":
-                self._named.update({f"local.{key}": (block.source, it) for key, it in values.items()})
+                self._named.update({f"local.{key}": (block.source, value) for key, value in values.items()})
             elif kind == "variable" and "default" in values:
                 self._named[f"var.{block.labels[-1]}"] = block.source, values["default"]
 
@@ -131,19 +132,19 @@ class Module:
 
     def body(self, block: Block, names: Names | None = None, *, without: Sequence[str] = ()) -> Any:
         """A block in the form of `terraform show -json`, with gaps for dynamic parts."""
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for inner in block.blocks:
             name = inner.labels[-1]
-            content = next((item for item in inner.blocks if item.labels == ("content",)), inner)
+            content = next((part for part in inner.blocks if part.labels == ("content",)), inner)
             gap = self.gaps.gap(f'dynamic "{name}"')
             if inner.labels[0] != "dynamic":
-                found.setdefault(name, []).append(self.body(content, names))
+                values.setdefault(name, []).append(self.body(content, names))
             elif name == "statement":
-                found.setdefault(name, []).append({**self.body(content, names), "condition": gap})
+                values.setdefault(name, []).append({**self.body(content, names), "condition": gap})
             else:
-                found[name] = gap
-        found |= {name: self.get(block, name, names) for name in block.attributes if name not in without}
-        return self.placed(found, block.source.mark(block.tree))
+                values[name] = gap
+        values |= {name: self.get(block, name, names) for name in block.attributes if name not in without}
+        return self.placed(values, block.source.mark(block.tree))
 
     def placed(self, value: Any, mark: Mark) -> Any:
         """Record a value's place; None if it is too large."""
@@ -158,19 +159,21 @@ class Module:
         own = self.marks.get(id(value))
         mark = own[1] if own else mark
         if isinstance(value, dict):
-            pairs = [(self.gaps.shown(key), self.node(item, mark)) for key, item in value.items()]
-            return MappingNode("", [(ScalarNode("", key, it.start_mark), it) for key, it in pairs], mark)
+            pairs = [(self.gaps.shown(key), self.node(part, mark)) for key, part in value.items()]
+            return MappingNode(
+                "", [(ScalarNode("", key, part.start_mark), part) for key, part in pairs], mark
+            )
         if isinstance(value, list):
-            return SequenceNode("", [self.node(item, mark) for item in value], mark)
+            return SequenceNode("", [self.node(part, mark) for part in value], mark)
         return ScalarNode("", value, mark, style="|" if own else "")
 
     def value(self, source: Source, tree: Tree, names: Names) -> Any:
         self.budget.spend(1)
         make = _FORMS.get(tree.data)
-        found = make(self, source, tree, names) if make else None
-        if isinstance(found, dict | list):
-            found = self.placed(found, source.mark(tree))
-        return self._gap(source, tree) if found is None else found
+        value = make(self, source, tree, names) if make else None
+        if isinstance(value, dict | list):
+            value = self.placed(value, source.mark(tree))
+        return self._gap(source, tree) if value is None else value
 
     def _gap(self, source: Source, tree: Tree) -> str:
         written = source.written(tree)
@@ -179,10 +182,10 @@ class Module:
 
     def _joined(self, texts: Iterable[str]) -> str | None:
         """The texts in one; None if it is too long."""
-        found = [*texts]
-        length = sum(map(len, found))
-        self.budget.spend(len(found) + min(length, _LONGEST) // _LETTERS)
-        return "".join(found) if length <= _LONGEST else None
+        parts = [*texts]
+        length = sum(map(len, parts))
+        self.budget.spend(len(parts) + min(length, _LONGEST) // _LETTERS)
+        return "".join(parts) if length <= _LONGEST else None
 
     def _term(self, source: Source, tree: Tree, names: Names) -> Any:
         parts = _parts(tree)
@@ -192,19 +195,19 @@ class Module:
         word = _word(tree)
         if len(word) > _LONGEST_NUMBER:
             raise TooMuch(f"a number has more than {_LONGEST_NUMBER} digits")
-        found = json.loads(word)
-        return "" if found is None else found
+        literal = json.loads(word)
+        return "" if literal is None else literal
 
     def _list(self, source: Source, tree: Tree, names: Names) -> list[Any]:
         return [self.value(source, part, names) for part in _parts(tree)]
 
     def _object(self, source: Source, tree: Tree, names: Names) -> dict[str, Any]:
-        found = {}
+        values = {}
         for key, value in map(_parts, _parts(tree)):
             written = source.written(key)
             name = written if re.fullmatch(r"[\w-]+", written) else self._text(source, _parts(key)[0], names)
-            found[name] = self.value(source, value, names)
-        return found
+            values[name] = self.value(source, value, names)
+        return values
 
     def _text(self, source: Source, tree: Tree, names: Names) -> str:
         value = self.value(source, tree, names)
@@ -213,7 +216,7 @@ class Module:
         return self._gap(source, tree) if isinstance(value, dict | list) else str(value)
 
     def _string(self, source: Source, tree: Tree, names: Names) -> Any:
-        parts = [part for item in _parts(tree) for part in item.children]
+        parts = [part for piece in _parts(tree) for part in piece.children]
         if any(getattr(part, "data", "interpolation") != "interpolation" for part in parts):
             return None
         if len(parts) == 1 and hasattr(parts[0], "data"):
@@ -221,7 +224,7 @@ class Module:
         return self._joined(
             self._text(source, _parts(part)[0], names)
             if hasattr(part, "data")
-            else re.sub(r"\\.", lambda found: _ESCAPES.get(found[0], found[0]), part.replace("$${", "${"))
+            else re.sub(r"\\.", lambda escape: _ESCAPES.get(escape[0], escape[0]), part.replace("$${", "${"))
             for part in parts
         )
 
@@ -233,16 +236,16 @@ class Module:
         """A text with expressions; None if it has directives."""
         place, texts = 0, []
         self.budget.spend(len(source.text) // _LETTERS)
-        for found in _OPENING.finditer(source.text):
-            if found.start() < place:
+        for opening in _OPENING.finditer(source.text):
+            if opening.start() < place:
                 continue  # Inside the previous one.
-            end = _end_of(source.text, found.end())
-            inner = Source(source.name, f"x = {source.text[found.end() : end]}", source.first)
+            end = _end_of(source.text, opening.end())
+            inner = Source(source.name, f"x = {source.text[opening.end() : end]}", source.first)
             try:
                 value = self._text(inner, self._expression(inner), names)
             except (InvalidInput, KeyError):
                 return None
-            texts += [source.text[place : found.start()], value]
+            texts += [source.text[place : opening.start()], value]
             place = end + 1
         text = None if "%{" in source.text else self._joined([*texts, source.text[place:]])
         return text and self.placed(text, Mark(source.name, 0, source.first - 1, 0, None, 0))
@@ -256,45 +259,20 @@ class Module:
     def _for(self, source: Source, tree: Tree, names: Names) -> list[Any] | None:
         intro, *parts = _parts(tree)
         *words, over = _parts(intro)
-        found = self.value(source, over, names)
-        if is_gap(found):  # Use one example element.
-            found = [self.gaps.gap(source.written(words[-1]))]
-        if len(parts) != 1 or not isinstance(found, dict | list):
+        elements = self.value(source, over, names)
+        if is_gap(elements):  # Use one example element.
+            elements = [self.gaps.gap(source.written(words[-1]))]
+        if len(parts) != 1 or not isinstance(elements, dict | list):
             return None
-        pairs = found.items() if isinstance(found, dict) else enumerate(found)
-        own = ({_word(words[0]): key, _word(words[-1]): item} for key, item in pairs)
+        pairs = elements.items() if isinstance(elements, dict) else enumerate(elements)
+        own = ({_word(words[0]): key, _word(words[-1]): element} for key, element in pairs)
         return [self.value(source, parts[0], {**names, **each}) for each in own]
 
     def _call(self, source: Source, tree: Tree, names: Names) -> Any:
-        """The result of a function, None if unknown."""
         word, *rest = _parts(tree)
-        name, given = _word(word), self._list(source, rest[0], names) if len(rest) == 1 else [None]
-        first, texts = given[0], [item for item in given if isinstance(item, str)]
-        if _SAME.fullmatch(name):
-            return first
-        if name in ("concat", "flatten"):
-            parts = [part for each in given for item in as_list(each) for part in as_list(item)]
-            self.budget.spend(len(parts))
-            return parts
-        if name == "merge":
-            maps = [each for each in given if isinstance(each, dict)]
-            known = len(maps) == len(given)
-            self.budget.spend(sum(map(len, maps)))
-            return {key: item for each in maps for key, item in each.items()} if known else None
-        if name in ("try", "coalesce"):
-            return None if is_gap(first) or first == "" else first
-        if name == "join":
-            items = as_list(given[-1])
-            known = all(isinstance(item, str) for item in items)
-            return items[0] if len(items) == 1 else self._joined([str(first).join(items)]) if known else None
-        if name in ("file", "templatefile") and texts:
-            return self._file(source, texts[0], given[-1] if isinstance(given[-1], dict) else {})
-        if name == "format" and len(texts) == len(given) == texts[0].count("%") + 1:
-            values = iter(texts[1:])
-            return re.sub("%s", lambda _: next(values), texts[0])
-        # An unknown issuer stays unknown without its prefix.
-        is_issuer = name in ("replace", "trimprefix") and texts[1:2] == ["https://"]
-        return texts[0].replace("https://", "") if is_issuer else None
+        arguments = self._list(source, rest[0], names) if len(rest) == 1 else [None]
+        template = partial(self._file, source)
+        return Call(_word(word), arguments, self.budget, self._joined, template).result
 
     def _file(self, source: Source, name: str, names: Names) -> str | None:
         head, _, rest = name.partition("/")
@@ -314,10 +292,10 @@ class Module:
             return _inside(names[head], path[1:])
         if head in ("local", "var") and len(labels) > 1:
             name = f"{head}.{labels[1]}"
-            found = self.once(
+            value = self.once(
                 name, lambda: self.value(*self._named[name], {}) if name in self._named else None
             )
-            return None if head == "var" and found in ("", [], {}) else _inside(found, path[2:])
+            return None if head == "var" and value in ("", [], {}) else _inside(value, path[2:])
         return self._attribute(labels if head == "data" else ["resource", *labels])
 
     def _attribute(self, labels: list[str]) -> Any:
@@ -329,17 +307,19 @@ class Module:
             return self.document(block)
         name = "name" if (kind, name) == ("aws_iam_role", "id") else name
         label = f"{kind}.{labels[2]}.{name}"
-        found = self.once(f"{labels[0]} {label}", lambda: self.get(block, name)) or self.gaps.gap(label)
-        return str(found).replace("https://", "") if kind == "aws_iam_openid_connect_provider" else found
+        value = self.once(f"{labels[0]} {label}", lambda: self.get(block, name)) or self.gaps.gap(label)
+        return str(value).replace("https://", "") if kind == "aws_iam_openid_connect_provider" else value
 
     def document(self, block: Block) -> Any:
         """A data source of a policy, the same value for all references."""
 
         def build() -> Any:
-            found = {"statement": [], **self.body(block)}
-            for item in filter(lambda item: isinstance(item, dict), as_list(found["statement"])):
-                item.setdefault("principals", [])
-            return found
+            document = {"statement": [], **self.body(block)}
+            for statement in filter(
+                lambda statement: isinstance(statement, dict), as_list(document["statement"])
+            ):
+                statement.setdefault("principals", [])
+            return document
 
         return self.once(".".join(block.labels), build)
 

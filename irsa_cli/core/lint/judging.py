@@ -35,13 +35,21 @@ from irsa_cli.core.policies.statements import (
 )
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.correction import Meant, corrected
+from irsa_cli.core.trust.rules.accounts import (
+    DeclaredAccount,
+    DeclaredPods,
+    annotation_on_pods,
+    placeholder_left,
+    shared_name,
+    wrong_annotation,
+)
 from irsa_cli.core.trust.rules.judge import LARGEST, judge
 from irsa_cli.core.trust.rules.providers import AccountContext, cluster_providers
-from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk
+from irsa_cli.core.trust.rules.rule import Risk, Severity
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
-from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, check_role
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.values.placeholders import UNFILLED, placeholder
+from irsa_cli.core.values.placeholders import placeholder
 
 _LATER = "is known only after deployment"
 _ARN = re.compile(r"arn:[^:]*:iam::[^:]*:oidc-provider/")
@@ -61,42 +69,41 @@ def judged(found: Found, *, with_fixes: bool = False) -> Iterator[Risk | Unjudge
             path = (*template, "metadata", "annotations")
             value = part_of(found.value, path)
             if isinstance(value, dict) and ROLE_ARN_ANNOTATION in value:
-                reason = f"has the annotation {ROLE_ARN_ANNOTATION}, which works only on a ServiceAccount"
                 place = found.placed.place((*path, ROLE_ARN_ANNOTATION))
-                yield risk(RULES["annotation-misplaced"], str(found), reason, place=place)
+                yield from annotation_on_pods(DeclaredPods(str(found), annotated=place))
     elif isinstance(found, LintedTrust):
         yield from _of_trust(found, with_fixes=with_fixes)
 
 
-def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudged | InvalidInput]:
-    document = found.document
+def _of_trust(trust: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudged | InvalidInput]:
+    document = trust.document
     if is_gap(document):
-        yield _unjudged(found, (), f"the trust policy {_LATER}: {found.gaps.shown(document)}")
+        yield _unjudged(trust, (), f"the trust policy {_LATER}: {trust.gaps.shown(document)}")
         return
     if not isinstance(document, dict) or "Statement" not in document:
-        yield _malformed(found, (), "the trust policy is not a valid policy")
+        yield _malformed(trust, (), "the trust policy is not a valid policy")
         return
     if size(document) > LARGEST:
-        yield _unjudged(found, (), "the trust policy is larger than IAM allows, so it was not checked")
+        yield _unjudged(trust, (), "the trust policy is larger than IAM allows, so it was not checked")
         return
-    yield from _malformed_parts(found, document)
-    yield from _unknown_parts(found, document)
-    known = _readable(document, found.gaps)
+    yield from _malformed_parts(trust, document)
+    yield from _unknown_parts(trust, document)
+    known = _readable(document, trust.gaps)
     if known is None:
         return
-    context = AccountContext(_providers(known), power=found.power, clusters=found.clusters or None)
+    context = AccountContext(_providers(known), power=trust.power, clusters=trust.clusters or None)
     reported: set[tuple[str, str, str]] = set()
     for each in judge(known, context):
-        path = _written(found, each.path)
-        placed = replace(each, account=found.account, path=path, place=found.placed.place(path))
-        item = found.refined(placed) if found.refined else placed
-        if with_fixes and not found.refined and is_known(document):
+        path = _written(trust, each.path)
+        placed = replace(each, account=trust.account, path=path, place=trust.placed.place(path))
+        item = trust.refined(placed) if trust.refined else placed
+        if with_fixes and not trust.refined and is_known(document):
             item = replace(item, corrected=corrected(document, each, context, Meant()))
         once = (item.rule.id, item.reason, str(item.place))
-        if found.refined and once in reported:
+        if trust.refined and once in reported:
             continue  # One entry of a file leads to a statement for each cluster.
         reported.add(once)
-        shown = found.gaps.shown
+        shown = trust.gaps.shown
         seen, statement, suggestion = map(shown, item.evidence), item.statement, item.suggestion
         item = replace(item, statement=shown(statement), reason=shown(item.reason), evidence=tuple(seen))
         yield replace(item, suggestion=shown(suggestion))
@@ -107,63 +114,63 @@ def _readable(document: Mapping[str, Any], gaps: Gaps) -> dict[str, Any] | None:
 
     An Allow with an unknown part is left empty.
     """
-    found: list[Statement] = []
-    for item in as_list(document["Statement"]):
-        if not _unknown_part(item):
-            found.append(_with_provider(item, gaps) if isinstance(item, dict) else {})
-        elif isinstance(item, dict) and item.get("Effect") == "Allow":
-            found.append({})
+    known: list[Statement] = []
+    for statement in as_list(document["Statement"]):
+        if not _unknown_part(statement):
+            known.append(_with_provider(statement, gaps) if isinstance(statement, dict) else {})
+        elif isinstance(statement, dict) and statement.get("Effect") == "Allow":
+            known.append({})
         else:
             return None
-    return {**document, "Statement": found}
+    return {**document, "Statement": known}
 
 
-def refuses(found: LintedTrust, subject: str) -> bool:
+def refuses(trust: LintedTrust, subject: str) -> bool:
     """Whether it surely allows no token of the subject."""
-    document = found.document
+    document = trust.document
     if not isinstance(document, dict) or "Statement" not in document or size(document) > LARGEST:
         return False
     items = as_list(document["Statement"])
-    tests = [test for item in items if isinstance(item, dict) for test in tests_of(item)]
+    tests = [test for statement in items if isinstance(statement, dict) for test in tests_of(statement)]
     if any(map(_unknown_part, items)) or any(has_gap(value) for *_, each in tests for value in each):
         return False
-    known = _readable(document, found.gaps)
+    known = _readable(document, trust.gaps)
     if known is None:
         return False
     looks = (Look(known, provider, DEFAULT_AUDIENCE) for provider in _providers(known))
     return not any(look.allowing(subject) for look in looks)
 
 
-def _malformed_parts(found: LintedTrust, document: Mapping[str, Any]) -> Iterator[InvalidInput]:
-    for index, item in enumerate(as_list(document["Statement"])):
-        path, name = ("Statement", index), name_of(index, item if isinstance(item, dict) else {})
-        if not isinstance(item, dict):
-            if not has_gap(item):
-                yield _malformed(found, path, f"{name} is not an object")
+def _malformed_parts(trust: LintedTrust, document: Mapping[str, Any]) -> Iterator[InvalidInput]:
+    for index, statement in enumerate(as_list(document["Statement"])):
+        path, name = ("Statement", index), name_of(index, statement if isinstance(statement, dict) else {})
+        if not isinstance(statement, dict):
+            if not has_gap(statement):
+                yield _malformed(trust, path, f"{name} is not an object")
             continue
-        if item.get("Effect") not in ("Allow", "Deny") and not has_gap(item.get("Effect")):
-            yield _malformed(found, (*path, "Effect"), f"Effect of {name} is neither Allow nor Deny")
-        block = item.get("Condition", {})
+        if statement.get("Effect") not in ("Allow", "Deny") and not has_gap(statement.get("Effect")):
+            yield _malformed(trust, (*path, "Effect"), f"Effect of {name} is neither Allow nor Deny")
+        block = statement.get("Condition", {})
         if not isinstance(block, dict) and not has_gap(block):
-            yield _malformed(found, (*path, "Condition"), f"Condition of {name} is not an object")
+            yield _malformed(trust, (*path, "Condition"), f"Condition of {name} is not an object")
         for operator, keys in block.items() if isinstance(block, dict) else ():
             if not isinstance(keys, dict) and not has_gap(keys):
                 at = (*path, "Condition", operator)
-                yield _malformed(found, at, f"{operator} of {name} has no condition keys")
+                yield _malformed(trust, at, f"{operator} of {name} has no condition keys")
 
 
-def _malformed(found: LintedTrust, path: tuple[str | int, ...], text: str) -> InvalidInput:
-    return InvalidInput(str(_unjudged(found, path, found.gaps.shown(text))))
+def _malformed(trust: LintedTrust, path: tuple[str | int, ...], text: str) -> InvalidInput:
+    return InvalidInput(str(_unjudged(trust, path, trust.gaps.shown(text))))
 
 
-def _unknown_part(item: Any) -> str:
+def _unknown_part(statement: Any) -> str:
     """The part of a statement that is a gap instead of a structure; '' for none."""
-    if not isinstance(item, dict):
-        return "it" if has_gap(item) else ""
+    if not isinstance(statement, dict):
+        return "it" if has_gap(statement) else ""
     for part in _PARTS:
-        if part not in item:
+        if part not in statement:
             continue
-        value = item[part]
+        value = statement[part]
         if any(map(is_gap, as_list(value))):
             return part
         block = value if part == "Condition" and isinstance(value, dict) else {}
@@ -173,121 +180,128 @@ def _unknown_part(item: Any) -> str:
     return ""
 
 
-def _unknown_parts(found: LintedTrust, document: Mapping[str, Any]) -> Iterator[Unjudged]:
-    for index, item in enumerate(as_list(document["Statement"])):
-        if part := _unknown_part(item):
+def _unknown_parts(trust: LintedTrust, document: Mapping[str, Any]) -> Iterator[Unjudged]:
+    for index, statement in enumerate(as_list(document["Statement"])):
+        if part := _unknown_part(statement):
             what = "" if part == "it" else f"{part} of "
-            name = name_of(index, item if isinstance(item, dict) else {})
-            yield _unjudged(found, ("Statement", index), f"{what}{name} {_LATER}, so it was not checked")
-        elif isinstance(item, dict) and item.get("Effect") == "Allow":
-            yield from _unknown_values(found, index, item)
+            name = name_of(index, statement if isinstance(statement, dict) else {})
+            yield _unjudged(trust, ("Statement", index), f"{what}{name} {_LATER}, so it was not checked")
+        elif isinstance(statement, dict) and statement.get("Effect") == "Allow":
+            yield from _unknown_values(trust, index, statement)
 
 
-def _unknown_values(found: LintedTrust, index: int, item: Statement) -> Iterator[Unjudged]:
+def _unknown_values(trust: LintedTrust, index: int, statement: Statement) -> Iterator[Unjudged]:
     """Subjects and audiences with gaps, with the severity that they can hide."""
-    for operator, key, values in tests_of(item):
+    for operator, key, values in tests_of(statement):
         claim = key.rpartition(":")[2].lower()
         for value in filter(has_gap, values):
             if claim not in ("sub", "aud"):
                 continue
             worst = _worst(operator, value) if claim == "sub" else Severity.LOW
             if worst is not None:
-                said = f"{claim} '{found.gaps.shown(value)}' of {name_of(index, item)} {_LATER}"
-                yield _unjudged(found, ("Statement", index, "Condition", operator, key), said, worst)
+                said = f"{claim} '{trust.gaps.shown(value)}' of {name_of(index, statement)} {_LATER}"
+                yield _unjudged(trust, ("Statement", index, "Condition", operator, key), said, worst)
 
 
 def _worst(operator: str, value: str) -> Severity | None:
     """The severity that an unknown subject can hide; None if it is a single ServiceAccount."""
-    found = comparing(operator)
-    if found is None or found.wild or not is_positive(operator):
+    comparison = comparing(operator)
+    if comparison is None or comparison.wild or not is_positive(operator):
         return Severity.HIGH
     return Severity.MEDIUM if has_gap(value.rpartition(":")[2]) else None
 
 
-def _with_provider(item: Statement, gaps: Gaps) -> Statement:
+def _with_provider(statement: Statement, gaps: Gaps) -> Statement:
     """The statement with complete provider ARNs; an unknown issuer is the one whose keys it tests."""
-    if not does(item, ACTION) or not any(map(has_gap, principals(item, "Federated"))):
-        return item
-    claims = (key for _, key, _ in tests_of(item) if key.lower().endswith((":sub", ":aud")))
+    if not does(statement, ACTION) or not any(map(has_gap, principals(statement, "Federated"))):
+        return statement
+    claims = (key for _, key, _ in tests_of(statement) if key.lower().endswith((":sub", ":aud")))
     tested = {key.rpartition(":")[0] for key in claims}
-    if len(principals(item, "Federated")) == 1 and len(tested) > 1 and all(map(has_gap, tested)):
-        return _with_provider(_of_one_issuer(item, tested), gaps)
+    if len(principals(statement, "Federated")) == 1 and len(tested) > 1 and all(map(has_gap, tested)):
+        return _with_provider(_of_one_issuer(statement, tested), gaps)
     only = tested.pop() if len(tested) == 1 else ""
-    named = []
-    for arn in principals(item, "Federated"):
-        issuer = _ARN.sub("", arn) if _ARN.match(arn) else ("" if has_gap(arn) else None)
-        if issuer is None or not has_gap(arn):
-            named.append(arn)
-        elif only and (not issuer or has_gap(issuer) or has_gap(only)):
-            named.append(PROVIDER_HEAD + only)
-        else:
-            named.append(PROVIDER_HEAD + (issuer or gaps.gap(f"{gaps.name(arn)} issuer")))
-    return {**item, "Principal": {**item["Principal"], "Federated": named}}
+    arns = [_with_issuer(arn, only, gaps) for arn in principals(statement, "Federated")]
+    return {**statement, "Principal": {**statement["Principal"], "Federated": arns}}
 
 
-def _of_one_issuer(item: Statement, tested: Collection[str]) -> Statement:
+def _with_issuer(arn: str, tested: str, gaps: Gaps) -> str:
+    """A provider's ARN; instead of an unknown issuer, the one that is `tested` ('' for several)."""
+    if not has_gap(arn):
+        return arn
+    issuer = _ARN.sub("", arn) if _ARN.match(arn) else ""
+    if tested and (not issuer or has_gap(issuer) or has_gap(tested)):
+        return PROVIDER_HEAD + tested
+    return PROVIDER_HEAD + (issuer or gaps.gap(f"{gaps.name(arn)} issuer"))
+
+
+def _of_one_issuer(statement: Statement, tested: Collection[str]) -> Statement:
     """The statement with the same gap for its only issuer in all keys."""
     block: dict[str, Any] = {}
-    for operator, keys in item["Condition"].items():
+    for operator, keys in statement["Condition"].items():
         block[operator] = {}
         for key, values in keys.items():
             issuer, _, claim = key.rpartition(":")
             block[operator][f"{min(tested)}:{claim}" if issuer in tested else key] = values
-    return {**item, "Condition": block}
+    return {**statement, "Condition": block}
 
 
 def _providers(document: Mapping[str, Any]) -> tuple[str, ...]:
     """The providers that belong, or might belong, to a cluster."""
     gaps = {
         arn: None
-        for item in statements(document)
-        for arn in principals(item, "Federated")
-        if has_gap(arn) and not _is_others(item)
+        for statement in statements(document)
+        for arn in principals(statement, "Federated")
+        if has_gap(arn) and not _is_others(statement)
     }
     return cluster_providers(document, gaps)
 
 
-def _is_others(item: Statement) -> bool:
+def _is_others(statement: Statement) -> bool:
     """Whether its subjects are plainly not ServiceAccounts."""
-    named = [value for _, key, values in tests_of(item) if key.lower().endswith(":sub") for value in values]
-    plain = [value for value in named if not has_gap(value) and value[:1] not in ("*", "?")]
+    subjects = [
+        value for _, key, values in tests_of(statement) if key.lower().endswith(":sub") for value in values
+    ]
+    plain = [value for value in subjects if not has_gap(value) and value[:1] not in ("*", "?")]
     return bool(plain) and not any(value.startswith(SERVICE_ACCOUNT[:7]) for value in plain)
 
 
 def _unjudged(
-    found: LintedTrust, path: tuple[str | int, ...], text: str, at_most: Severity = Severity.CRITICAL
+    trust: LintedTrust, path: tuple[str | int, ...], text: str, at_most: Severity = Severity.CRITICAL
 ) -> Unjudged:
-    return Unjudged(found.placed.place(_written(found, path)), text, at_most)
+    return Unjudged(trust.placed.place(_written(trust, path)), text, at_most)
 
 
-def _written(found: LintedTrust, path: Sequence[str | int]) -> tuple[str | int, ...]:
+def _written(trust: LintedTrust, path: Sequence[str | int]) -> tuple[str | int, ...]:
     """A path with the keys of the file."""
-    return tuple(found.gaps.shown(step) if isinstance(step, str) else step for step in path)
+    return tuple(trust.gaps.shown(step) if isinstance(step, str) else step for step in path)
 
 
-def _of_account(found: LintedAccount) -> Iterator[Risk | Unjudged]:
-    name = f"{found.namespace}/{found.name}" if found.namespace else found.name
-    about = f"ServiceAccount {name}"
-    place = found.placed.place(found.path)
-    text = found.role if isinstance(found.role, str) else ""
-    if is_gap(text) and _ROLE.match(found.gaps.name(text)):
+def declared(account: LintedAccount) -> DeclaredAccount:
+    """A ServiceAccount of a file as the subject of rules."""
+    return DeclaredAccount(
+        account.namespace,
+        account.name,
+        account.role if isinstance(account.role, str) else "",
+        place=account.placed.place(account.path),
+        name_place=account.placed.place(account.name_path),
+    )
+
+
+def _of_account(account: LintedAccount) -> Iterator[Risk | Unjudged]:
+    subject = declared(account)
+    text = subject.role
+    left = list(placeholder_left(subject))
+    if is_gap(text) and _ROLE.match(account.gaps.name(text)):
         pass  # A reference to a role's ARN is valid.
-    elif (left := placeholder(text)) and left[0] not in "${":
-        reason = f"has an annotation in which '{left}' {UNFILLED}"
-        yield risk(RULES["annotation-placeholder"], about, reason, account=name, place=place)
-    elif has_gap(text) or left:
-        yield Unjudged(place, f"the role of {about} {_LATER}: {found.gaps.shown(text)}", Severity.MEDIUM)
+    elif left:
+        yield from left
+    elif has_gap(text) or placeholder(text):
+        about = f"the role of ServiceAccount {subject.full_name}"
+        shown = f"{about} {_LATER}: {account.gaps.shown(text)}"
+        yield Unjudged(account.placed.place(account.path), shown, Severity.MEDIUM)
     else:
-        try:
-            check_role(text)
-        except InvalidInput as error:
-            wrong = f"has an annotation that is not a role ARN: {error.message}"
-            reason = wrong if text else "has an empty role annotation"
-            yield risk(RULES["annotation-no-role"], about, reason, account=name, place=place)
-    if found.name == "default":
-        reason = "has a role, and every pod of its namespace that sets no other ServiceAccount uses it"
-        where = found.placed.place(found.name_path)
-        yield risk(RULES["default-service-account"], about, reason, account=name, place=where)
+        yield from wrong_annotation(subject)
+    yield from shared_name(subject)
 
 
 _TEMPLATES = ((), ("spec", "template"), ("spec", "jobTemplate", "spec", "template"))

@@ -62,25 +62,25 @@ class LintedFile:
 def read_file(text: str, name: str, read: ReadFile) -> LintedFile:
     """Read a file; its problems are invalid YAML or JSON, and documents that `irsa apply` rejects."""
     items, problems = documents(text, name)
-    kinds = tuple(kind_of(item.value) for item in items)
-    found: list[Found] = []
-    for item, kind in zip(items, kinds, strict=True):
+    kinds = tuple(kind_of(document.value) for document in items)
+    objects: list[Found] = []
+    for document, kind in zip(items, kinds, strict=True):
         try:
             if kind is FileKind.BINDINGS:
-                found += of_bindings(item, read)
+                objects += of_bindings(document, read)
             elif kind in _KINDS:
-                found += _KINDS[kind][1](item)
+                objects += _KINDS[kind][1](document)
         except Exception as error:
-            problems.append(not_judged(error, item.place()))
-    return LintedFile(name, kinds, tuple(found), tuple(problems))
+            problems.append(not_judged(error, document.place()))
+    return LintedFile(name, kinds, tuple(objects), tuple(problems))
 
 
 def read_module(module: Module, named: Sequence[str]) -> Iterator[LintedFile]:
     """Read the given files of a folder; the first one gets all objects."""
-    found: list[Found] = []
+    objects: list[Found] = []
     problems: list[IrsaError] = []
     try:
-        found += of_hcl(module, named)
+        objects += of_hcl(module, named)
     except RecursionError:
         problems.append(InvalidInput(f"{named[0]} can't be checked", reason="it is nested too deeply"))
     except TooMuch as error:
@@ -88,7 +88,7 @@ def read_module(module: Module, named: Sequence[str]) -> Iterator[LintedFile]:
         problems.append(InvalidInput(f"{named[0]} can't be checked", reason=str(error), next_steps=_PLAN))
     except Exception as error:
         problems.append(not_judged(error, FilePlace(named[0], 1, 1)))
-    yield LintedFile(named[0], (FileKind.HCL,), tuple(found), tuple(problems))
+    yield LintedFile(named[0], (FileKind.HCL,), tuple(objects), tuple(problems))
     yield from (LintedFile(name, (FileKind.HCL,)) for name in named[1:])
 
 
@@ -134,10 +134,10 @@ class LintReport(RiskReport):
         question = "Which risks would these files create?"
         if self.error is not None:
             return unanswered(question, self.error)
-        found = [each for file in self.files for each in file.found]
+        objects = [each for file in self.files for each in file.found]
         judged = {"trust policy": LintedTrust, "ServiceAccount with a role": LintedAccount}
-        counts = {what: sum(isinstance(each, kind) for each in found) for what, kind in judged.items()}
-        associations = sum(isinstance(each, LintedAssociation) for each in found)
+        counts = {what: sum(isinstance(each, kind) for each in objects) for what, kind in judged.items()}
+        associations = sum(isinstance(each, LintedAssociation) for each in objects)
         counts |= {"EKS Pod Identity association": associations} if associations else {}
         nothing = "" if self.files else "irsa lint recognized none of the files."
         examined = {"file": len(self.files), **counts}
@@ -146,15 +146,15 @@ class LintReport(RiskReport):
     def _not_examined(self) -> Iterator[NotExamined]:
         yield from (NotExamined(line, WhyNot.UNREADABLE) for line in self.problems)
         least = Severity.LOW if self.fail_on_broken else self.fail_on
-        for item in self.unjudged:
-            matters = least is not None and ORDER.index(item.at_most) >= ORDER.index(least)
-            yield NotExamined(str(item), WhyNot.WHEN_DEPLOYED, matters)
+        for part in self.unjudged:
+            matters = least is not None and ORDER.index(part.at_most) >= ORDER.index(least)
+            yield NotExamined(str(part), WhyNot.WHEN_DEPLOYED, matters)
         yield from (NotExamined(line, matters=False) for line in self.skipped)
 
     @property
     def unchecked(self) -> tuple[str, ...]:
         """The parts that were not checked, a line each."""
-        return tuple(item.text for item in self._not_examined() if item.why is not WhyNot.NOT_READ)
+        return tuple(part.text for part in self._not_examined() if part.why is not WhyNot.NOT_READ)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -167,23 +167,26 @@ class LintReport(RiskReport):
     @property
     def exit_code(self) -> int:
         """5 for a risk from `fail_on` on, 2 for an unreadable file, 1 for a gap that can hide a risk."""
-        found = super().exit_code
-        if self.error is not None or self.signal or found == ExitCode.UNVERIFIED or not self.unread:
-            return found
+        code = super().exit_code
+        if self.error is not None or self.signal or code == ExitCode.UNVERIFIED or not self.unread:
+            return code
         return self.unread[0].exit_code
 
     def envelope(self) -> Envelope:
         return self.document(
             DocumentKind.RISKS,
             outcome=ReadOutcome.of(self.error or (self.unread[0] if self.unread else None)),
-            items=[risk_json(item, {}) for item in self.selection.shown],
+            items=[risk_json(risk, {}) for risk in self.selection.shown],
             summary=self.selection.summary,
             notes=self.notes,
             errors=(*whole(self.error), *(ItemError(error) for error in self.unread)),
             facts={
                 "files": [
-                    {"name": it.name, "kinds": [kind.value for kind in dict.fromkeys(it.kinds) if kind.value]}
-                    for it in self.files
+                    {
+                        "name": file.name,
+                        "kinds": [kind.value for kind in dict.fromkeys(file.kinds) if kind.value],
+                    }
+                    for file in self.files
                 ],
                 **hidden_json(self.selection, {}),
             },

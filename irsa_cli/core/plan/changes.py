@@ -14,7 +14,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
-from importlib.resources import files
 from typing import Any
 
 from irsa_cli.core.plan.kinds import Kind as Kind
@@ -141,8 +140,18 @@ def not_again(changes: Iterable[Change]) -> list[str]:
 Seen = Mapping[str, str]
 """A current state: what its parts are called, and a digest of each value. No value can be read of it."""
 
-_TABLES = json.loads((files(__package__) / "parts.json").read_text(encoding="utf-8"))
-PASSED_OVER = frozenset(_TABLES["ignored"])
+PASSED_OVER = frozenset(
+    {
+        "arn",
+        "cluster",
+        "managers",
+        "manifest",
+        "resource_version",
+        "similar_namespaces",
+        "similar_roles",
+        "thumbprints",
+    }
+)
 """Changes without a meaning (IAM fills in thumbprints), or already in the target."""
 NOT_SEEN = {"seen": False}
 """Metadata of a field that no plan depends on."""
@@ -150,7 +159,27 @@ _MAKER = ("provider", "tags", TRANSACTION_TAG)
 """The run that created the provider: for its dependents that may be another part of the same plan."""
 _DOCUMENTS = frozenset({"trust", "document"})
 _SILENT = frozenset({"state", "role", "account"})
-_WORDS: Mapping[str, str] = _TABLES["words"]
+_WORDS: Mapping[str, str] = {
+    "service_account": "ServiceAccount",
+    "provider": "OIDC provider",
+    "attached": "attached policy",
+    "inline": "inline policy",
+    "trust": "trust policy",
+    "tags": "tag",
+    "labels": "label",
+    "annotations": "annotation",
+    "audiences": "audience",
+    "max_session_duration": "maximum session duration",
+    "own": "role",
+    "used": "role",
+    "others": "role",
+    "policies": "policy",
+    "versions": "version",
+    "associations": "EKS Pod Identity association",
+    "uid": "uid (deleted and recreated)",
+    "role_id": "id (deleted and recreated)",
+}
+"""What the fields of states are called."""
 THERE = "is there"
 
 

@@ -7,22 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from irsa_cli.core.rbac.evaluation import (
-    ACTS,
     ALL,
-    ALSO,
-    AWS_AUTH_READ,
-    HOST_PATH,
     MASTERS,
-    OTHER_NAMESPACE,
-    RUNS,
     SUPERUSERS,
-    TAKEOVERS,
     Grant,
     KubeRequest,
-    Named,
     RbacIndex,
-    Right,
-    Takeover,
     account_requester,
     has,
     has_resource,
@@ -30,6 +20,18 @@ from irsa_cli.core.rbac.evaluation import (
 )
 from irsa_cli.core.rbac.objects import RbacBinding, RbacObjects, RbacRule, RbacSubject, RoleRef
 from irsa_cli.core.rbac.principals import AWS_AUTH, ClusterAccess, Principal
+from irsa_cli.core.rbac.takeovers import (
+    ACTS,
+    ALSO,
+    AWS_AUTH_READ,
+    HOST_PATH,
+    OTHER_NAMESPACE,
+    RUNS,
+    TAKEOVERS,
+    Named,
+    Right,
+    Takeover,
+)
 from irsa_cli.core.values.errors import Unreadable
 
 _ANYTHING = Right((ALL,), ALL, ALL)
@@ -91,16 +93,16 @@ class AccountTaker:
 
 def openings_of(rules: Iterable[RbacRule]) -> RoleOpenings:
     """The ways that the rules of a role allow."""
-    found: list[Opening] = []
+    openings: list[Opening] = []
     everything = 0
     for number, rule in enumerate(rules, 1):
         if not rule.names and all(ALL in part for part in (rule.verbs, rule.groups, rule.resources)):
             everything = everything or number
-        for right, takeover in ((item.right, item) for item in TAKEOVERS):
+        for right, takeover in ((takeover.right, takeover) for takeover in TAKEOVERS):
             if has(rule.groups, right.group) and has_resource(rule.resources, right.resource):
                 verbs = tuple(verb for verb in right.verbs if has(rule.verbs, verb))
-                found += [Opening(takeover, number, verbs, rule.names)] if verbs else []
-    return RoleOpenings(tuple(found), everything)
+                openings += [Opening(takeover, number, verbs, rule.names)] if verbs else []
+    return RoleOpenings(tuple(openings), everything)
 
 
 @dataclass(frozen=True)
@@ -118,27 +120,32 @@ class Becoming:
 
     def openings(self, ref: RoleRef) -> RoleOpenings:
         """The ways that a role allows; nothing if it does not exist or was not read."""
-        found = self._openings.get(ref)
-        if found is None:
+        openings = self._openings.get(ref)
+        if openings is None:
             rules = self.index.rules_of(ref)
-            found = openings_of(() if isinstance(rules, Unreadable) else rules or ())
-            self._openings[ref] = found
-        return found
+            openings = openings_of(() if isinstance(rules, Unreadable) else rules or ())
+            self._openings[ref] = openings
+        return openings
 
     def takers(self, namespace: str, name: str, pods: int | None = None) -> tuple[AccountTaker, ...]:
         """The subjects that can act as it: sure ones first, components of Kubernetes last."""
         target = AccountTarget(self, namespace, name, pods)
-        found = [taker for binding in self.index.bindings for taker in target.by(binding)]
-        if any(item.subject == MASTERS and item.is_sure for item in found if item.binding != SUPERUSERS):
+        takers = [taker for binding in self.index.bindings for taker in target.by(binding)]
+        if any(taker.subject == MASTERS and taker.is_sure for taker in takers if taker.binding != SUPERUSERS):
             # Show the explicit binding instead, because people look for it.
-            found = [item for item in found if item.binding != SUPERUSERS]
-        return tuple(sorted(found, key=lambda it: (it.is_part, not it.is_sure, it.subject, str(it.binding))))
+            takers = [taker for taker in takers if taker.binding != SUPERUSERS]
+        return tuple(
+            sorted(
+                takers,
+                key=lambda taker: (taker.is_part, not taker.is_sure, taker.subject, str(taker.binding)),
+            )
+        )
 
     def unread(self, namespace: str) -> tuple[str, ...]:
         """The parts that were not read and might allow someone to act as ServiceAccounts of a namespace."""
-        policies = (item for item in self.index.policies if self.index.holds_in(item, namespace))
-        rules = (self.index.rules_of(item.role) for item in policies)
-        unknown = (item.why for item in rules if isinstance(item, Unreadable))
+        policies = (binding for binding in self.index.policies if self.index.holds_in(binding, namespace))
+        rules = (self.index.rules_of(binding.role) for binding in policies)
+        unknown = (answer.why for answer in rules if isinstance(answer, Unreadable))
         return tuple(dict.fromkeys((*self.index.objects.unread, *unknown)))
 
 
@@ -153,18 +160,18 @@ class AccountTarget:
 
     def by(self, binding: RbacBinding) -> Iterator[AccountTaker]:
         """The subjects, except itself, that can act as it by a binding."""
-        found = self.becoming.openings(binding.role)
-        if not found.openings:
+        opened = self.becoming.openings(binding.role)
+        if not opened.openings:
             return
         own = f"{self.namespace}/{self.name}"
-        everything = found.everything if self.becoming.index.holds_in(binding, self.namespace) else 0
+        everything = opened.everything if self.becoming.index.holds_in(binding, self.namespace) else 0
         for subject in dict.fromkeys(binding.subjects):
             if subject.account == own:
                 continue
             if everything:
                 acts: tuple[Act, ...] = (Act("everything", _ANYTHING, everything),)
             else:
-                acts = tuple(self._acts(binding, subject, found.openings))
+                acts = tuple(self._acts(binding, subject, opened.openings))
             if acts:
                 yield AccountTaker(subject, binding, acts)
 
@@ -182,7 +189,7 @@ class AccountTarget:
                 anywhere = way.condition == HOST_PATH
                 if not any(self._has(subject, right, anywhere=anywhere) for right in rights):
                     conditions.append(f"{ALSO}{rights[0]}")
-            right = Right(opening.verbs, way.right.group, way.right.resource)
+            right = replace(way.right, verbs=opening.verbs)
             names = opening.names if way.named is Named.ACCOUNT else ()
             yield Act(way.id, right, opening.rule, tuple(conditions), names)
 
@@ -206,7 +213,7 @@ class AccountTarget:
         if way.named is Named.AWS_AUTH:
             return [] if AWS_AUTH in names else None
         if way.named is Named.NEW:
-            patch = Right(("patch",), way.right.group, way.right.resource)
+            patch = replace(way.right, verbs=("patch",))
             return [] if self._has(subject, patch, names) else None
         if way.named is Named.GROUP:
             masters = way.id == "impersonate-group" and MASTERS.name in names
@@ -284,7 +291,7 @@ class InKubernetes:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "permissions": [item.to_json() for item in self.permissions],
+            "permissions": [grant.to_json() for grant in self.permissions],
             "whoMayBecome": [taker_json(taker, principals) for taker, principals in self.takers],
             "unseen": list(self.unread),
         }
@@ -297,7 +304,7 @@ def in_kubernetes(
     permissions = tuple(becoming.index.grants_of(account_requester(namespace, name)))
     takers = becoming.takers(namespace, name, pods)
     unread = (*becoming.unread(namespace), *access.unread)
-    return InKubernetes(permissions, tuple((item, access.behind(item.subject)) for item in takers), unread)
+    return InKubernetes(permissions, tuple((taker, access.behind(taker.subject)) for taker in takers), unread)
 
 
 def becoming_of(
@@ -311,7 +318,7 @@ def taker_json(taker: AccountTaker, principals: tuple[Principal, ...]) -> dict[s
     role = taker.binding.role
     return {
         "subject": taker.subject.to_json(),
-        "principals": [item.to_json() for item in principals],
+        "principals": [principal.to_json() for principal in principals],
         "binding": taker.binding.to_json(),
         "role": {"kind": role.kind, "name": role.name},
         "rights": [

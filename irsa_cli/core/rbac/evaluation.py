@@ -1,19 +1,13 @@
-"""Evaluate RBAC as the API server does, by an index of its objects; the ways to act as a ServiceAccount.
+"""Evaluate RBAC as the API server does, by an index of its objects.
 
 https://kubernetes.io/docs/reference/access-authn-authz/rbac/
-The ways are a maintained list, `takeovers.json`. A right there is `VERB,VERB RESOURCE.GROUP`. Constrained
-impersonation exists since Kubernetes 1.35. Certificates are left out (EKS signs none for API users), as are
-custom resources whose operators create pods.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property
-from importlib.resources import files
 from typing import Any
 
 from irsa_cli.core.policies.operators import like
@@ -28,81 +22,6 @@ from irsa_cli.core.rbac.objects import (
 )
 from irsa_cli.core.rbac.principals import ACCESS_POLICY, EVERYTHING, policy_rules
 from irsa_cli.core.values.errors import Unreadable
-
-
-class Named(Enum):
-    """The meaning of a rule's resource names for a way."""
-
-    ACCOUNT = "account"
-    """ServiceAccounts: the one in question must be among them."""
-    OTHER = "other"
-    """Other objects: the way works if one of them is suitable."""
-    NEW = "new"
-    """Objects that do not exist yet: only server-side apply (patch) can create one of that name."""
-    ROLE = "role"
-    """Roles: their rules decide."""
-    GROUP = "group"
-    """Groups or users: the way works if they have the right."""
-    AWS_AUTH = "aws-auth"
-    """ConfigMaps: aws-auth must be among them."""
-
-
-@dataclass(frozen=True)
-class Right:
-    """A right: one of the verbs on a resource."""
-
-    verbs: tuple[str, ...]
-    group: str
-    resource: str
-
-    def __str__(self) -> str:
-        return f"{' or '.join(self.verbs)} {self.resource}"
-
-
-@dataclass(frozen=True)
-class Takeover:
-    """A way to act as a ServiceAccount; `condition` is a requirement that RBAC does not show.
-
-    `everywhere`: it needs the right in the whole cluster. `also`: one right of each tuple is also needed.
-    `place` is the namespace: '' for the ServiceAccount's, `OTHER_NAMESPACE` for any other one.
-    """
-
-    id: str
-    right: Right
-    named: Named = Named.OTHER
-    condition: str = ""
-    everywhere: bool = False
-    also: tuple[tuple[Right, ...], ...] = ()
-    place: str = ""
-
-
-_TABLE = json.loads((files(__package__) / "takeovers.json").read_text(encoding="utf-8"))
-_CONDITIONS: dict[str, str] = _TABLE["conditions"]
-RUNS, ACTS, HOST_PATH, IN_SECRET, AWS_AUTH_READ = (
-    _CONDITIONS[name] for name in ("runs", "acts", "host-path", "in-secret", "aws-auth-read")
-)
-ALSO = "the subject can also "
-OTHER_NAMESPACE = "*"
-
-
-def _right(text: str) -> Right:
-    verbs, _, resource = text.partition(" ")
-    name, _, group = resource.partition(".")
-    return Right(tuple(verbs.split(",")), group, name)
-
-
-def _takeovers() -> Iterator[Takeover]:
-    for row in _TABLE["takeovers"]:
-        condition = _CONDITIONS[row["condition"]] if "condition" in row else ""
-        also = tuple(tuple(map(_right, texts)) for texts in row.get("also", ()))
-        more = {"everywhere": row.get("everywhere", False), "also": also, "place": row.get("place", "")}
-        for right in map(_right, row["rights"]):
-            needed = condition.format(resource=right.resource)
-            yield Takeover(row["id"], right, Named(row.get("named", "other")), needed, **more)
-
-
-TAKEOVERS = tuple(_takeovers())
-
 
 ALL = "*"
 ACCOUNT_GROUP = "system:serviceaccounts:"
@@ -198,23 +117,23 @@ class RbacIndex:
     def bindings(self) -> tuple[RbacBinding, ...]:
         """All bindings, those for the whole cluster first."""
         read = (self.objects.cluster_role_bindings, self.objects.role_bindings)
-        found, named = (() if isinstance(each, Unreadable) else each for each in read)
-        everywhere = [item for item in self.policies if not item.namespace]
-        limited = [item for item in self.policies if item.namespace]
-        return (*found, *everywhere, SUPERUSERS, *limited, *named)
+        cluster_wide, namespaced = (() if isinstance(each, Unreadable) else each for each in read)
+        everywhere = [policy for policy in self.policies if not policy.namespace]
+        limited = [policy for policy in self.policies if policy.namespace]
+        return (*cluster_wide, *everywhere, SUPERUSERS, *limited, *namespaced)
 
     @cached_property
     def by_subject(self) -> Mapping[RbacSubject, tuple[RbacBinding, ...]]:
-        found: dict[RbacSubject, list[RbacBinding]] = {}
+        bindings: dict[RbacSubject, list[RbacBinding]] = {}
         for binding in self.bindings:
             for subject in dict.fromkeys(binding.subjects):
-                found.setdefault(subject, []).append(binding)
-        return {subject: tuple(each) for subject, each in found.items()}
+                bindings.setdefault(subject, []).append(binding)
+        return {subject: tuple(each) for subject, each in bindings.items()}
 
     @cached_property
     def _roles(self) -> Mapping[RoleRef, RbacRole]:
         read = (self.objects.roles, self.objects.cluster_roles)
-        return {role.ref: role for found in read if not isinstance(found, Unreadable) for role in found}
+        return {role.ref: role for roles in read if not isinstance(roles, Unreadable) for role in roles}
 
     @staticmethod
     def holds_in(binding: RbacBinding, namespace: str) -> bool:
@@ -245,6 +164,6 @@ class RbacIndex:
                     yield Grant(subject, binding, self.rules_of(binding.role))
 
     def allows(self, who: Requester, request: KubeRequest) -> bool:
-        here = (item for item in self.grants_of(who) if self.holds_in(item.binding, request.namespace))
-        known = (item.rules for item in here if not isinstance(item.rules, Unreadable))
+        here = (grant for grant in self.grants_of(who) if self.holds_in(grant.binding, request.namespace))
+        known = (grant.rules for grant in here if not isinstance(grant.rules, Unreadable))
         return any(matches(rule, request) for rules in known for rule in rules or ())

@@ -135,28 +135,28 @@ class RbacObjects:
             "ClusterRoleBindings": self.cluster_role_bindings,
         }
         missing: dict[str, list[str]] = {}
-        for name, found in parts.items():
-            if isinstance(found, Unreadable):
-                missing.setdefault(found.why, []).append(name)
+        for name, part in parts.items():
+            if isinstance(part, Unreadable):
+                missing.setdefault(part.why, []).append(name)
         return tuple(f"{', '.join(names)} were not read: {why}" for why, names in missing.items())
 
 
 def role_of(body: Json, kind: str) -> RbacRole:
     metadata = body["metadata"]
     namespace = str(metadata.get("namespace") or "") if kind == "Role" else ""
-    rules = tuple(rule_of(item) for item in body.get("rules") or ())
+    rules = tuple(rule_of(rule) for rule in body.get("rules") or ())
     return RbacRole(RoleRef(kind, str(metadata["name"]), namespace), rules)
 
 
-def rule_of(item: Json) -> RbacRule:
-    return RbacRule(**{name: _texts(item, key) for key, name in _RULE.items()})
+def rule_of(rule: Json) -> RbacRule:
+    return RbacRule(**{name: _texts(rule, key) for key, name in _RULE.items()})
 
 
-def _texts(item: Json, key: str) -> tuple[str, ...]:
-    found = item.get(key) or ()
-    if not isinstance(found, (list, tuple)):
+def _texts(rule: Json, key: str) -> tuple[str, ...]:
+    texts = rule.get(key) or ()
+    if not isinstance(texts, (list, tuple)):
         raise TypeError
-    return tuple(map(str, found))
+    return tuple(map(str, texts))
 
 
 def binding_of(body: Json, kind: str) -> RbacBinding:
@@ -164,18 +164,18 @@ def binding_of(body: Json, kind: str) -> RbacBinding:
     namespace = str(metadata["namespace"]) if kind == "RoleBinding" else ""
     role_kind = str(ref["kind"])
     role = RoleRef(role_kind, str(ref["name"]), namespace if role_kind == "Role" else "")
-    named = (_subject(item, namespace) for item in body.get("subjects") or ())
-    subjects = tuple(item for item in named if item is not None)
+    named = (_subject(subject, namespace) for subject in body.get("subjects") or ())
+    subjects = tuple(subject for subject in named if subject is not None)
     name = str(metadata["name"])
     return RbacBinding(kind, name, role, subjects, namespace, _is_own(metadata, name, subjects))
 
 
-def _subject(item: Json, namespace: str) -> RbacSubject | None:
+def _subject(subject: Json, namespace: str) -> RbacSubject | None:
     """Read a subject; None for a ServiceAccount without a namespace, which matches nobody."""
-    kind, name = str(item["kind"]), str(item["name"])
+    kind, name = str(subject["kind"]), str(subject["name"])
     if kind != "ServiceAccount":
         return RbacSubject(kind, name)
-    space = str(item.get("namespace") or namespace)
+    space = str(subject.get("namespace") or namespace)
     return account_subject(space, name) if space else None
 
 
@@ -187,16 +187,16 @@ def _is_own(metadata: Json, name: str, subjects: Iterable[RbacSubject]) -> bool:
     labelled = (metadata.get("labels") or {}).get(_BOOTSTRAPPING) == "rbac-defaults"
     if not name.startswith(_OWN) or not (labelled or name.startswith("eks:")):
         return False
-    accounts = [item.account for item in subjects if item.account]
-    others = [item.name for item in subjects if not item.account]
+    accounts = [subject.account for subject in subjects if subject.account]
+    others = [subject.name for subject in subjects if not subject.account]
     parts = all(text.startswith(_OWN) and text not in BROAD for text in others)
     return parts and all(text.startswith("kube-system/") for text in accounts)
 
 
-def is_control_plane(item: RbacSubject) -> bool:
+def is_control_plane(subject: RbacSubject) -> bool:
     """Whether it is a user reserved for Kubernetes or EKS."""
-    linked = item.kind == "IAM" and ":role/aws-service-role/" in item.name
-    return linked or (item.kind == "User" and item.name.startswith(("eks:", "system:kube-")))
+    linked = subject.kind == "IAM" and ":role/aws-service-role/" in subject.name
+    return linked or (subject.kind == "User" and subject.name.startswith(("eks:", "system:kube-")))
 
 
 BROAD = ("system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:anonymous")
@@ -209,11 +209,11 @@ def rbac_objects(lists: Mapping[str, Iterable[Json] | Unreadable]) -> RbacObject
     """Read the objects of a cluster by kind; if an object is invalid, its kind is unreadable."""
 
     def read(kind: str, make: Callable[[Json, str], T]) -> tuple[T, ...] | Unreadable:
-        found = lists[kind]
-        if isinstance(found, Unreadable):
-            return found
+        objects = lists[kind]
+        if isinstance(objects, Unreadable):
+            return objects
         try:
-            return tuple(make(body, kind) for body in found)
+            return tuple(make(body, kind) for body in objects)
         except (KeyError, TypeError, ValueError, AttributeError):
             return Unreadable(f"an object is not a valid {kind}")
 

@@ -40,8 +40,8 @@ EVERYTHING = _RULES["AmazonEKSClusterAdminPolicy"]
 
 
 def policy_rules(name: str) -> tuple[RbacRule, ...] | Unreadable:
-    found = _RULES.get(name)
-    return Unreadable(f"irsa does not know the access policy {name}") if found is None else found
+    rules = _RULES.get(name)
+    return Unreadable(f"irsa does not know the access policy {name}") if rules is None else rules
 
 
 AWS_AUTH = "aws-auth"
@@ -57,11 +57,11 @@ class EntryPolicy:
     namespaces: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, item: Any) -> EntryPolicy:
-        scope = item["accessScope"]
+    def read(cls, policy: Any) -> EntryPolicy:
+        scope = policy["accessScope"]
         limited = scope.get("type") == "namespace"
         namespaces = tuple(map(str, as_list(scope.get("namespaces") or []))) if limited else ()
-        return cls(str(item["policyArn"]).rpartition("/")[2], namespaces)
+        return cls(str(policy["policyArn"]).rpartition("/")[2], namespaces)
 
 
 @dataclass(frozen=True)
@@ -111,16 +111,16 @@ class ClusterAccess:
     @cached_property
     def _all(self) -> tuple[AccessEntry, ...]:
         read = (self.entries, self.aws_auth)
-        return tuple(item for found in read if not isinstance(found, Unreadable) for item in found)
+        return tuple(entry for entries in read if not isinstance(entries, Unreadable) for entry in entries)
 
     @cached_property
     def _by_subject(self) -> Mapping[RbacSubject, tuple[Principal, ...]]:
-        found: dict[RbacSubject, dict[Principal, None]] = {}
+        principals: dict[RbacSubject, dict[Principal, None]] = {}
         for entry in self._all:
             names = [RbacSubject("Group", name) for name in entry.groups]
             for subject in (*names, RbacSubject("User", entry.username)):
-                found.setdefault(subject, {})[Principal(entry.arn, entry.by)] = None
-        return {subject: tuple(each) for subject, each in found.items()}
+                principals.setdefault(subject, {})[Principal(entry.arn, entry.by)] = None
+        return {subject: tuple(each) for subject, each in principals.items()}
 
     @cached_property
     def _templates(self) -> tuple[tuple[str, Principal], ...]:
@@ -137,27 +137,29 @@ class ClusterAccess:
             return (Principal(subject.name, "access entry"),)
         if subject.name in BROAD:
             return ()
-        named = self._by_subject.get(subject, ())
+        listed = self._by_subject.get(subject, ())
         if subject.kind != "User":
-            return named
-        matching = (item for form, item in self._templates if like(subject.name, form))
-        return tuple(dict.fromkeys((*named, *matching)))
+            return listed
+        matching = (principals for form, principals in self._templates if like(subject.name, form))
+        return tuple(dict.fromkeys((*listed, *matching)))
 
     @cached_property
     def bindings(self) -> tuple[RbacBinding, ...]:
         """Access policies as bindings of the IAM principals, one for each namespace pattern."""
-        found = []
+        bindings = []
         for entry in () if isinstance(self.entries, Unreadable) else self.entries:
             for policy in entry.policies:
                 role, who = RoleRef(ACCESS_POLICY, policy.name), (RbacSubject("IAM", entry.arn),)
                 spaces = policy.namespaces or ("",)
-                found += [RbacBinding(ACCESS_POLICY, policy.name, role, who, space) for space in spaces]
-        return tuple(found)
+                bindings += [RbacBinding(ACCESS_POLICY, policy.name, role, who, space) for space in spaces]
+        return tuple(bindings)
 
     @property
     def unread(self) -> tuple[str, ...]:
         parts = {"the EKS access entries were": self.entries, f"the ConfigMap {AWS_AUTH} was": self.aws_auth}
-        lines = [f"{name} not read: {it.why}" for name, it in parts.items() if isinstance(it, Unreadable)]
+        lines = [
+            f"{name} not read: {part.why}" for name, part in parts.items() if isinstance(part, Unreadable)
+        ]
         why = dict.fromkeys(entry.hidden for entry in self._all if entry.hidden)
         for text in why:
             count = plural(sum(entry.hidden == text for entry in self._all), "EKS access entry")
@@ -182,12 +184,14 @@ def aws_auth_of(body: Mapping[str, Any]) -> tuple[AccessEntry, ...] | Unreadable
     """
     data = body.get("data") or {}
     try:
-        named = (*_mapped(data, "mapRoles", "rolearn"), *_mapped(data, "mapUsers", "userarn"))
+        mapped = (*_mapped(data, "mapRoles", "rolearn"), *_mapped(data, "mapUsers", "userarn"))
         # Accounts whose principals all have access, as users named by their ARNs.
         form, by = "arn:{{{{partition}}}}:iam::{}:{{{{any}}}}", f"{AWS_AUTH} mapAccounts"
         accounts = map(_text, _items(data, "mapAccounts"))
-        every = (AccessEntry(f"arn:aws:iam::{it}:root", form.format(it), by=by) for it in accounts)
-        return (*named, *every)
+        every = (
+            AccessEntry(f"arn:aws:iam::{account}:root", form.format(account), by=by) for account in accounts
+        )
+        return (*mapped, *every)
     except InvalidInput as error:
         return Unreadable(f"{error}{f': {error.reason}' if error.reason else ''}")
 
@@ -199,9 +203,9 @@ def _mapped(data: Mapping[str, Any], key: str, what: str) -> Iterable[AccessEntr
         # aws-iam-authenticator ignores case in these keys.
         fields = {text_of(name).lower(): value for name, value in item.value if isinstance(name, ScalarNode)}
         groups = fields.get("groups")
-        named = tuple(map(_text, groups.value)) if isinstance(groups, SequenceNode) else ()
+        group_names = tuple(map(_text, groups.value)) if isinstance(groups, SequenceNode) else ()
         arn, username = _text(fields.get(what)), _text(fields.get("username"))
-        yield AccessEntry(arn, username, named, by=f"{AWS_AUTH} {key}")
+        yield AccessEntry(arn, username, group_names, by=f"{AWS_AUTH} {key}")
 
 
 def _items(data: Mapping[str, Any], key: str) -> list[Node]:
@@ -248,12 +252,12 @@ class RbacFiles:
         for kind in _FILE_KINDS:
             if f"{kind}List" in kinds:
                 self.objects.setdefault(kind, [])
-        for item in items:
-            kind = str(item.get("kind", ""))
+        for body in items:
+            kind = str(body.get("kind", ""))
             if kind in _FILE_KINDS:
-                self.objects.setdefault(kind, []).append(item)
+                self.objects.setdefault(kind, []).append(body)
             elif kind == "ConfigMap":
-                self.take_config_map(item)
+                self.take_config_map(body)
 
     def take_config_map(self, document: Json) -> None:
         """Add `aws-auth`; ignore other ConfigMaps."""
@@ -290,11 +294,11 @@ class RbacFiles:
         return ClusterAccess(entries, aws_auth, *reads)
 
     def _entry(self, arn: str) -> AccessEntry:
-        found = self.entries.get(arn)
-        if found is None or arn not in self.policies:
-            missing = "describe-access-entry" if found is None else "list-associated-access-policies"
+        entry = self.entries.get(arn)
+        if entry is None or arn not in self.policies:
+            missing = "describe-access-entry" if entry is None else "list-associated-access-policies"
             return AccessEntry(arn, hidden=f"no file contains the output of aws eks {missing}")
         try:
-            return AccessEntry.read(arn, found, self.policies[arn])
+            return AccessEntry.read(arn, entry, self.policies[arn])
         except (KeyError, TypeError, AttributeError):
             return AccessEntry(arn, hidden="unexpected format")

@@ -39,9 +39,9 @@ def _found(path: Path) -> Iterator[AuditFile]:
         raise problems[0]
     if not inside:
         raise InvalidInput(f"{path} contains no JSON files")
-    for item in inside:
-        folder = "" if item.parent == path else item.relative_to(path).parts[0]
-        yield AuditFile(str(item), folder, read_text(item, LARGEST))
+    for file in inside:
+        folder = "" if file.parent == path else file.relative_to(path).parts[0]
+        yield AuditFile(str(file), folder, read_text(file, LARGEST))
 
 
 def baseline_of(path: Path) -> frozenset[str]:

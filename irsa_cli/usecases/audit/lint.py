@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from irsa_cli.core.config.documents import EKSCTL, OWN
 from irsa_cli.core.lint.across import across
-from irsa_cli.core.lint.found import Unjudged
+from irsa_cli.core.lint.found import Found, Unjudged
 from irsa_cli.core.lint.hcl import Module
 from irsa_cli.core.lint.judging import judged
 from irsa_cli.core.lint.report import LintedFile, LintReport, not_judged, read_file, read_module
@@ -48,27 +48,16 @@ def lint(request: Request) -> LintReport:
     reading.take_modules()
     if reading.others:
         reading.skipped.append(f"skipped {plural(reading.others, 'file')} of unknown kind")
-    unread = reading.unread
-    found: list[Risk | Unjudged] = [*reading.unjudged]
-    for each in (each for file in reading.files for each in file.found):
-        try:
-            for item in judged(each, with_fixes=request.with_fixes):
-                if isinstance(item, InvalidInput):
-                    unread.append(item)
-                else:
-                    found.append(item)
-        except Exception as error:
-            place = each.place if isinstance(each, Unjudged) else each.placed.place()
-            unread.append(not_judged(error, place))
-    linted = [each for file in reading.files for each in file.found]
-    found += across(linted, whole=not unread and len(found) == sum(isinstance(it, Risk) for it in found))
-    risks = sorted((item for item in found if isinstance(item, Risk)), key=_place)
-    unjudged = tuple(item for item in found if isinstance(item, Unjudged))
+    objects = [each for file in reading.files for each in file.found]
+    answers = [*reading.unjudged, *_judged(objects, reading.unread, with_fixes=request.with_fixes)]
+    unjudged = [answer for answer in answers if isinstance(answer, Unjudged)]
+    answers += across(objects, whole=not reading.unread and not unjudged)
+    risks = sorted((answer for answer in answers if isinstance(answer, Risk)), key=_place)
     return LintReport(
         tuple(reading.files),
-        unjudged,
+        tuple(answer for answer in answers if isinstance(answer, Unjudged)),
         tuple(reading.skipped),
-        unread=tuple(unread),
+        unread=tuple(reading.unread),
         selection=choose(risks, today=datetime.now(timezone.utc).date()),
         fail_on=request.fail_on,
         fail_on_broken=request.fail_on_broken,
@@ -77,10 +66,26 @@ def lint(request: Request) -> LintReport:
     )
 
 
-def _place(item: Risk) -> tuple[int, str, int, int, str]:
-    place = item.place
+def _judged(
+    objects: Iterable[Found], unread: list[IrsaError], *, with_fixes: bool
+) -> Iterator[Risk | Unjudged]:
+    """The risks and unknown parts of each object alone; errors are added to `unread`."""
+    for linted in objects:
+        try:
+            for answer in judged(linted, with_fixes=with_fixes):
+                if isinstance(answer, InvalidInput):
+                    unread.append(answer)
+                else:
+                    yield answer
+        except Exception as error:
+            place = linted.place if isinstance(linted, Unjudged) else linted.placed.place()
+            unread.append(not_judged(error, place))
+
+
+def _place(risk: Risk) -> tuple[int, str, int, int, str]:
+    place = risk.place
     where = (place.file, place.line, place.column) if place else ("", 0, 0)
-    return (-ORDER.index(item.severity), *where, item.rule.id)
+    return (-ORDER.index(risk.severity), *where, risk.rule.id)
 
 
 @dataclass
@@ -114,22 +119,22 @@ class _Reading:
         else:
             self._document(read_file(text, what, partial(_sibling, path)), text, named=named)
 
-    def _document(self, found: LintedFile, text: str, *, named: bool) -> None:
-        is_template = found.problems and not named and "{{" in text
-        if self.skip_unknown and found.problems and not any(sign in text for sign in _SIGNS):
-            self.skipped += (f"skipped: {error}" for error in found.problems)
+    def _document(self, file: LintedFile, text: str, *, named: bool) -> None:
+        is_template = file.problems and not named and "{{" in text
+        if self.skip_unknown and file.problems and not any(sign in text for sign in _SIGNS):
+            self.skipped += (f"skipped: {error}" for error in file.problems)
         elif not is_template:
-            self.unread += found.problems
-        if found.is_known:
-            self.files.append(found)
+            self.unread += file.problems
+        if file.is_known:
+            self.files.append(file)
         if is_template:
-            self._other(found.name, text, _SIGNS)
-        elif found.is_known or found.problems:
+            self._other(file.name, text, _SIGNS)
+        elif file.is_known or file.problems:
             return
         elif named and not self.skip_unknown:
-            self.unread.append(InvalidInput(f"irsa lint does not recognize {found.name}", reason=_KNOWN))
+            self.unread.append(InvalidInput(f"irsa lint does not recognize {file.name}", reason=_KNOWN))
         else:
-            self._other(found.name, text, () if named else _CODE_SIGNS)
+            self._other(file.name, text, () if named else _CODE_SIGNS)
 
     def _other(self, what: str, text: str, signs: tuple[str, ...]) -> None:
         """Note a file of unknown kind if it seems to have something to check."""
@@ -182,17 +187,17 @@ def _paths(paths: tuple[str, ...], unread: list[IrsaError]) -> Iterator[tuple[st
     known: set[str] = set()
     for path in paths:
         if path == STDIN or not Path(path).is_dir():
-            found = [(path, True)]
+            files = [(path, True)]
         else:
             before = len(unread)
             inside = files_in(Path(path), _READ, unread, left_out=_SKIPPED)
-            found = [(str(item), False) for item in inside]
-            judged_ones = [name for name, _ in found if name.endswith((*_ENDINGS, *_TERRAFORM))]
+            files = [(str(file), False) for file in inside]
+            judged_ones = [name for name, _ in files if name.endswith((*_ENDINGS, *_TERRAFORM))]
             if not judged_ones and len(unread) == before:
                 unread.append(
                     InvalidInput(f"{path} has no files ending in {', '.join((*_ENDINGS, *_TERRAFORM))}")
                 )
-        for name, named in found:
+        for name, named in files:
             if name not in known:
                 known.add(name)
                 yield name, named

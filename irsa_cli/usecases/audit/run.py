@@ -6,7 +6,7 @@ Of several accounts, each is read at its own pace. A part that can't be read bec
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -77,15 +77,19 @@ def read_accounts(
     if source.organization:
         roles, gaps = _organization(session, source.organization, own)
     each = replace(source, accounts=(), organization="")
-    named = {Arn.parse(role).account: role for role in roles}
-    sources = {own: each} | {key: replace(each, assume_role=role, account=key) for key, role in named.items()}
+    by_account = {Arn.parse(role).account: role for role in roles}
+    sources = {own: each} | {
+        key: replace(each, assume_role=role, account=key) for key, role in by_account.items()
+    }
     with ThreadPoolExecutor(ACCOUNTS) as pool:
-        answers = list(pool.map(lambda one: read(lambda: read_one(one, log)), sources.values()))
-    found, unread = parted(dict(zip(sources, answers, strict=True)))
+        answers = list(
+            pool.map(lambda account_source: read(lambda: read_one(account_source, log)), sources.values())
+        )
+    estates, unread = parted(dict(zip(sources, answers, strict=True)))
     gaps += [f"account {account} was not read: {why}" for account, why in unread.items()]
-    if not found:
+    if not estates:
         raise IrsaError("no account could be read", details=gaps)
-    return _joined(found, gaps)
+    return _joined(estates, gaps)
 
 
 def _organization(session: AwsSession, name: str, own: str) -> tuple[list[str], list[str]]:
@@ -95,8 +99,8 @@ def _organization(session: AwsSession, name: str, own: str) -> tuple[list[str], 
     """
     roles, gaps = [], []
     for page in pages(session.client("organizations").list_accounts, "NextToken"):
-        for item in page["Accounts"]:
-            account, state = check_account(item["Id"]), item.get("State") or item.get("Status")
+        for listed in page["Accounts"]:
+            account, state = check_account(listed["Id"]), listed.get("State") or listed.get("Status")
             if state == "ACTIVE" and account != own:
                 roles.append(f"arn:{session.partition}:iam::{account}:role/{name}")
             elif state != "CLOSED" and account != own:  # Nothing runs in a closed one.
@@ -104,26 +108,31 @@ def _organization(session: AwsSession, name: str, own: str) -> tuple[list[str], 
     return roles, gaps
 
 
-def _joined(found: Mapping[str, Estate], gaps: list[str]) -> Estate:
+def _joined(accounts: Mapping[str, Estate], gaps: list[str]) -> Estate:
     """One estate. A region is known as a whole if it is in all accounts: issuers do not name theirs."""
-    estates = list(found.values())
-    names = Counter(cluster.name for one in estates for cluster in one.clusters)
-    providers = [one.providers for one in estates]
-    known = [item for item in providers if item is not None]
-    unread = [f"account {account}: {line}" for account, one in found.items() for line in one.unread]
+    estates = list(accounts.values())
+    names = Counter(cluster.name for estate in estates for cluster in estate.clusters)
+    policies: dict[str, Document] = {}
+    providers: dict[str, tuple[str, ...] | None] = {}
+    clusters: list[AuditedCluster] = []
+    unread = list(gaps)
+    for account_id, estate in accounts.items():
+        policies.update(estate.policies)
+        providers.update(estate.providers or {})
+        for cluster in estate.clusters:
+            is_unique = names[cluster.name] == 1
+            clusters.append(cluster if is_unique else replace(cluster, name=f"{account_id}/{cluster.name}"))
+        unread += [f"account {account_id}: {line}" for line in estate.unread]
+    all_read = all(estate.providers is not None for estate in estates)
     return replace(
         estates[0],
-        roles=tuple(role for one in estates for role in one.roles),
-        policies={arn: document for one in estates for arn, document in one.policies.items()},
-        providers={arn: it for one in known for arn, it in one.items()} if known == providers else None,
-        clusters=tuple(
-            replace(cluster, name=f"{account}/{cluster.name}") if names[cluster.name] > 1 else cluster
-            for account, one in found.items()
-            for cluster in one.clusters
-        ),
-        accounts=frozenset().union(*(one.accounts for one in estates)),
-        regions=frozenset() if gaps else frozenset.intersection(*(one.regions for one in estates)),
-        unread=(*gaps, *unread),
+        roles=tuple(role for estate in estates for role in estate.roles),
+        policies=policies,
+        providers=providers if all_read else None,
+        clusters=tuple(clusters),
+        accounts=frozenset().union(*(estate.accounts for estate in estates)),
+        regions=frozenset() if gaps else frozenset.intersection(*(estate.regions for estate in estates)),
+        unread=tuple(unread),
     )
 
 
@@ -146,19 +155,19 @@ def read_live(source: LiveSource, log: WireLog) -> Estate:
         providers = pool.submit(read, lambda: account.providers(first.client("iam")))
         caller = pool.submit(first.caller)
         roles, policies = details.read_account(first.client("iam"))
-        found = Estate(tuple(roles), policies, now=datetime.now(timezone.utc), caller=caller.result())
+        estate = Estate(tuple(roles), policies, now=datetime.now(timezone.utc), caller=caller.result())
         if isinstance(answer := providers.result(), Unreadable):
-            found = replace(found, unread=(f"the OIDC providers were not read: {answer.why}",))
+            estate = replace(estate, unread=(f"the OIDC providers were not read: {answer.why}",))
         else:
-            found = replace(found, providers=answer)
-        found = _with_others(found, source, first)
+            estate = replace(estate, providers=answer)
+        estate = _with_others(estate, source, first)
         own = {role.arn.split(":")[4] for role in roles}
         if not own and len(parts := first.caller().split(":")) > 5:
             own = {parts[4]}
-        return _with_clusters(replace(found, accounts=found.accounts | own), clusters.result())
+        return _with_clusters(replace(estate, accounts=estate.accounts | own), clusters.result())
 
 
-def _with_others(found: Estate, source: LiveSource, session: AwsSession) -> Estate:
+def _with_others(estate: Estate, source: LiveSource, session: AwsSession) -> Estate:
     """Add the roles and providers of other accounts."""
     for reader in source.readers:
         number = role_arn(reader).account
@@ -172,17 +181,17 @@ def _with_others(found: Estate, source: LiveSource, session: AwsSession) -> Esta
         answer = read(other)
         if isinstance(answer, Unreadable):
             line = f"account {number} was not read: {answer.why}"
-            found = replace(found, unread=(*found.unread, line))
+            estate = replace(estate, unread=(*estate.unread, line))
             continue
         roles, policies, providers = answer
-        found = replace(
-            found,
-            roles=(*found.roles, *roles),
-            policies={**found.policies, **policies},
-            providers=None if found.providers is None else {**found.providers, **providers},
-            accounts=found.accounts | {number},
+        estate = replace(
+            estate,
+            roles=(*estate.roles, *roles),
+            policies={**estate.policies, **policies},
+            providers=None if estate.providers is None else {**estate.providers, **providers},
+            accounts=estate.accounts | {number},
         )
-    return found
+    return estate
 
 
 @dataclass(frozen=True)
@@ -202,14 +211,16 @@ def _in_region(source: LiveSource, session: AwsSession, log: WireLog) -> _Region
         why = f"the clusters of {session.region} were not read: {names.why}"
         return _Region(session.region, unread=(why,))
     with ThreadPoolExecutor(PARALLEL) as pool:
-        found = list(pool.map(lambda name: read(lambda: _cluster(source, session, name, log)), names))
+        answers = list(pool.map(lambda name: read(lambda: _cluster(source, session, name, log)), names))
     unread = tuple(
-        f"cluster {name} of {session.region} was not read: {item.why}"
-        for name, item in zip(names, found, strict=True)
-        if isinstance(item, Unreadable)
+        f"cluster {name} of {session.region} was not read: {answer.why}"
+        for name, answer in zip(names, answers, strict=True)
+        if isinstance(answer, Unreadable)
     )
-    clusters = tuple(item for item in found if isinstance(item, AuditedCluster))
-    gone = {name: item for name, item in zip(names, found, strict=True) if isinstance(item, NoCluster)}
+    clusters = tuple(answer for answer in answers if isinstance(answer, AuditedCluster))
+    gone = {
+        name: answer for name, answer in zip(names, answers, strict=True) if isinstance(answer, NoCluster)
+    }
     missing = gone if source.clusters else {}
     return _Region(session.region, clusters, not source.clusters and not unread, unread, missing)
 
@@ -223,7 +234,7 @@ def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -
     except NoCluster as error:
         return error
     of = connection.cluster
-    found = AuditedCluster(of.name, of.issuer, of.region, of.account, of.arn)
+    audited = AuditedCluster(of.name, of.issuer, of.region, of.account, of.arn)
     with ThreadPoolExecutor(4) as pool:
         _ = connection.aws.client("eks")
         associations = pool.submit(read, lambda: account.associations(connection.aws.client("eks"), name))
@@ -231,35 +242,39 @@ def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -
         access = pool.submit(read_access, connection)
         if isinstance(kube, Unreadable):
             unread = RbacObjects(kube, kube, kube, kube)
-            found = replace(found, accounts=kube, pods=kube, rbac=unread, levels=kube)
+            audited = replace(audited, accounts=kube, pods=kube, rbac=unread, levels=kube)
         else:
             pods = pool.submit(read, lambda: living_pods(kube.pods()))
             rbac = pool.submit(read_rbac, kube)
             levels = pool.submit(read, lambda: dict(map(pod_security, kube.namespaces())))
             accounts = read(lambda: tuple(map(AuditedAccount.read, kube.service_accounts())))
-            found = replace(found, accounts=accounts, pods=pods.result(), rbac=rbac.result())
-            found = replace(found, levels=levels.result())
-        return replace(found, associations=associations.result(), access=access.result())
+            audited = replace(audited, accounts=accounts, pods=pods.result(), rbac=rbac.result())
+            audited = replace(audited, levels=levels.result())
+        return replace(audited, associations=associations.result(), access=access.result())
 
 
-def _with_clusters(found: Estate, regions: Iterable[_Region]) -> Estate:
-    every = list(regions)
-    for name, error in every[0].missing.items():
-        if all(name in region.missing for region in every):
+def _with_clusters(estate: Estate, regions: Sequence[_Region]) -> Estate:
+    for name, error in regions[0].missing.items():
+        if all(name in region.missing for region in regions):
             raise error.but(next_steps=("check --cluster, --region and --profile",))
-    clusters = [cluster for region in every for cluster in region.clusters]
-    if not clusters and not any(region.unread or region.whole for region in every):
+    clusters = [cluster for region in regions for cluster in region.clusters]
+    if not clusters and not any(region.unread or region.whole for region in regions):
         raise IrsaError("no EKS cluster was found", next_steps=("check --cluster and --region",))
-    named = Counter(cluster.name for cluster in clusters)
-    unique = [
-        replace(item, name=f"{item.region}/{item.name}") if named[item.name] > 1 else item
-        for item in clusters
-    ]
     return replace(
-        found,
-        clusters=tuple(unique),
-        regions=frozenset(region.name for region in every if region.whole),
-        unread=(*found.unread, *(line for region in every for line in region.unread)),
+        estate,
+        clusters=_with_own_names(clusters),
+        regions=frozenset(region.name for region in regions if region.whole),
+        unread=(*estate.unread, *(line for region in regions for line in region.unread)),
+    )
+
+
+def _with_own_names(clusters: Iterable[AuditedCluster]) -> tuple[AuditedCluster, ...]:
+    """The clusters, each with a name of its own: with the region if another one is called the same."""
+    found = list(clusters)
+    count = Counter(cluster.name for cluster in found)
+    return tuple(
+        cluster if count[cluster.name] == 1 else replace(cluster, name=f"{cluster.region}/{cluster.name}")
+        for cluster in found
     )
 
 
@@ -290,19 +305,19 @@ class Request(RiskRequest):
 def audit(request: Request, log: WireLog) -> AuditReport:
     """Audit an account; raise `IrsaError` if nothing can be read."""
     choose = request.chooser()
-    found = Audit(request.source.read(log), request.scope)
-    _check(found)
-    today = (found.estate.now or datetime.now(timezone.utc)).date()
-    selection = choose(found.risks, today=today)
-    selection = replace(selection, notes=(*selection.notes, *found.notes))
+    judged = Audit(request.source.read(log), request.scope)
+    _check(judged)
+    today = (judged.estate.now or datetime.now(timezone.utc)).date()
+    selection = choose(judged.risks, today=today)
+    selection = replace(selection, notes=(*selection.notes, *judged.notes))
     if request.with_fixes:
-        selection = replace(selection, shown=Fixes(found.trusts).of(selection.shown))
-    scope, reach = request.scope, found.reach
+        selection = replace(selection, shown=Fixes(judged.trusts).of(selection.shown))
+    scope, reach = request.scope, judged.reach
     paths = None
     if request.with_paths or scope != AuditScope():
         paths = tuple(reach.paths(scope.role) if scope.role else reach.all_paths(scope.account))
     return AuditReport(
-        found,
+        judged,
         paths,
         selection=selection,
         fail_on=request.fail_on,
@@ -311,24 +326,28 @@ def audit(request: Request, log: WireLog) -> AuditReport:
     )
 
 
-def _check(found: Audit) -> None:
+def _check(judged: Audit) -> None:
     """Raise `Refused` if the role or ServiceAccount of the scope does not exist."""
-    scope, estate = found.scope, found.estate
+    scope, estate = judged.scope, judged.estate
     if scope.role and scope.role not in estate.roles_by_arn:
         error = Refused(f"the role {scope.role} was not found")
         raise error.but(details=_similar(scope.role, estate.roles_by_arn))
     if scope.account:
         subject = "system:serviceaccount:" + scope.account.replace("/", ":", 1)
-        if not any(subject in found.reach.index(cluster).accounts for cluster in estate.clusters):
+        if not any(subject in judged.reach.index(cluster).accounts for cluster in estate.clusters):
             error = Refused(f"the ServiceAccount {scope.account} was not found in any cluster")
-            accounts = (it.accounts for it in estate.clusters if not isinstance(it.accounts, Unreadable))
+            accounts = (
+                cluster.accounts
+                for cluster in estate.clusters
+                if not isinstance(cluster.accounts, Unreadable)
+            )
             names = [account.full_name for each in accounts for account in each]
             raise error.but(details=_similar(scope.account, names))
 
 
 def _similar(name: str, names: Iterable[str]) -> tuple[str, ...]:
-    found = near(name, list(names))
-    return (f"similar names: {', '.join(found)}",) if found else ()
+    similar = near(name, list(names))
+    return (f"similar names: {', '.join(similar)}",) if similar else ()
 
 
 def ask_who_can(
@@ -337,6 +356,6 @@ def ask_who_can(
     """Find the ServiceAccounts that can perform an action; raise `IrsaError` if nothing can be read."""
     note = check_action(action)
     estate = source.read(log)
-    found = Audit(replace(estate, unread=(*estate.unread, *filter(None, [note]))))
-    able = tuple(who_can(found.reach, action, resource))
-    return WhoCanReport(action, resource, found, able, allow=allow)
+    judged = Audit(replace(estate, unread=(*estate.unread, *filter(None, [note]))))
+    able = tuple(who_can(judged.reach, action, resource))
+    return WhoCanReport(action, resource, judged, able, allow=allow)

@@ -12,7 +12,7 @@ from irsa_cli.core.doctor.causes.cluster import node_names
 from irsa_cli.core.doctor.clues.usage import Names, Seen, namesakes
 from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge, undecided
-from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject
+from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject, known
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.doctor.subjects import home_provider, listed
 from irsa_cli.core.objects.aws import Association
@@ -75,13 +75,18 @@ def diagnose(request: Request, log: WireLog) -> Diagnosis:
             return doctor.one(request.namespace, request.name)
         name = account_used(connection, request.kind, request.namespace, request.name)
         what = f"{request.kind.removesuffix('s')} {request.name}"
-        found = doctor.one(request.namespace, name)
+        diagnosis = doctor.one(request.namespace, name)
         note = f"{what} uses ServiceAccount {request.namespace}/{name}"
-        return replace(found, notes=(note, *found.notes))
+        return replace(diagnosis, notes=(note, *diagnosis.notes))
 
 
 def _of_namespace(pods: Pods, namespace: str) -> Pods:
     return pods if isinstance(pods, Unreadable) else tuple(pod for pod in pods if pod.namespace == namespace)
+
+
+def _unread(answers: Mapping[str, object]) -> dict[str, str]:
+    """Why each answer that is missing could not be read."""
+    return {what: answer.why for what, answer in answers.items() if isinstance(answer, Unreadable)}
 
 
 def _begin(reads: DoctorReads, namespace: str, name: str) -> dict[str, Future[Any]]:
@@ -120,22 +125,22 @@ class _Doctor:
             inside = look_inside(self.connection.kube, facts.named, self.in_pod)
             facts = replace(facts, subject=replace(facts.named, inside=inside))
         facts, findings = judged(reads, facts)
-        found, verify = examined(facts, findings), of_account(facts, "verify", facts.named)
-        notes = [*self._other_accounts([(facts.named, found)], verify)]
-        given = facts.named.association
-        target = given.target_role_arn if isinstance(given, Association) else ""
+        result, verify = examined(facts, findings), of_account(facts, "verify", facts.named)
+        notes = [*self._other_accounts([(facts.named, result)], verify)]
+        read = facts.named.association
+        target = read.target_role_arn if isinstance(read, Association) else ""
         if target and not reads.reads(Arn.parse(target).account):
             notes.append(
                 "irsa did not read the association's target role: pass --iam-assume-role with a role of"
                 f" account {Arn.parse(target).account}"
             )
-        return Diagnosis(self.connection.cluster, findings, found, notes=tuple(notes))
+        return Diagnosis(self.connection.cluster, findings, result, notes=tuple(notes))
 
-    def _other_accounts(self, found: Iterable[tuple[Subject, Examined]], verify: str) -> Iterator[str]:
+    def _other_accounts(self, examinations: Iterable[tuple[Subject, Examined]], verify: str) -> Iterator[str]:
         """The accounts of roles that are not read; a role that is named by mistake needs no reading."""
         unread: dict[str, list[str]] = {}
-        for subject, item in found:
-            account, wrong = account_named(subject), {it.cause.id for it in item.problems}
+        for subject, result in examinations:
+            account, wrong = account_named(subject), {problem.cause.id for problem in result.problems}
             if account and not self.reads.reads(account) and "annotation-account" not in wrong:
                 unread.setdefault(account, []).append(subject.full_name)
         for account, names in unread.items():
@@ -152,8 +157,8 @@ class _Doctor:
         """The facts with the pods of namesakes in other namespaces, where nobody uses this ServiceAccount."""
         reads = [self.reads.pods(namespace) for namespace in namesakes(facts)[:NAMESAKES]]
         read = [pods for pods in (future.result() for future in reads) if isinstance(pods, tuple)]
-        found = tuple(pod for pods in read for pod in pods if pod.service_account == facts.named.name)
-        return replace(facts, subject=replace(facts.named, elsewhere=found))
+        elsewhere = tuple(pod for pods in read for pod in pods if pod.service_account == facts.named.name)
+        return replace(facts, subject=replace(facts.named, elsewhere=elsewhere))
 
     def all(self, namespace: str, selector: str = "") -> Diagnosis:
         """The cluster, and every ServiceAccount that has a role or should. Raises `Refused`."""
@@ -173,46 +178,48 @@ class _Doctor:
         associated = associations.result()
         names = frozenset(associated) if isinstance(associated, dict) else frozenset()
         seen = Seen(facts.accounts, pods.result(), roles.result(), home_provider(facts), names)
-        lost = (*seen.lost(), *seen.allowed(facts))
-        wanted = [
-            item
-            for item in facts.accounts
-            # Charts write an empty annotation where no role is set.
-            if (item.annotations.get(ROLE_ARN_ANNOTATION) or item in lost or seen.has_association(item))
-            and namespace in ("", item.namespace)
-            and (chosen is None or (item.namespace, item.name) in chosen)
+        examined_accounts = [
+            account
+            for account in seen.with_role(facts)
+            if namespace in ("", account.namespace)
+            and (chosen is None or (account.namespace, account.name) in chosen)
         ]
-        waited_for = absent(self.reads, seen, namespace)
-        gone = {*seen.orphaned(), *(waited_for if isinstance(waited_for, tuple) else ())}
-        subjects = self._subjects(wanted, pods.result(), associated)
+        waiting = absent(self.reads, seen, namespace)
+        subjects = self._subjects(examined_accounts, pods.result(), associated)
         if chosen is None:  # A missing ServiceAccount has no labels.
+            gone = {*seen.orphaned(), *known(waiting)}
             subjects += self._gone(sorted(gone), pods.result(), associated)
-        known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
+        reported = {finding.cause.id for finding in having(findings, Verdict.PROBLEM)}
         with ThreadPoolExecutor(WORKERS) as pool:
-            accounts = tuple(pool.map(lambda subject: self._examine(facts, subject, known), subjects))
-        read: dict[str, object] = {
-            BY_ASSOCIATION: associated,
-            "the list of IAM roles": seen.roles,
-            "the list of pods": seen.pods,
-            "the list of pods that wait for a missing ServiceAccount": waited_for,
-            "the history of STS calls": NOT_ASKED if len(wanted) > ASKED else (),
-        }
-        hidden = {what: item.why for what, item in read.items() if isinstance(item, Unreadable)}
-        unknown = (f"{what} is not known: {why}" for what, why in hidden.items())
+            accounts = tuple(pool.map(lambda subject: self._examine(facts, subject, reported), subjects))
+        unread = _unread(
+            {
+                BY_ASSOCIATION: associated,
+                "the list of IAM roles": seen.roles,
+                "the list of pods": seen.pods,
+                "the list of pods that wait for a missing ServiceAccount": waiting,
+                "the history of STS calls": NOT_ASKED if len(examined_accounts) > ASKED else (),
+            }
+        )
+        unknown = (f"{what} is not known: {why}" for what, why in unread.items())
         verify = self.reach.for_irsa(f"verify --all -n {namespace}" if namespace else "verify -A")
-        unread = self._other_accounts(zip(subjects, accounts, strict=True), verify)
-        return replace(whole, accounts=accounts, unread=tuple(hidden), notes=(*unknown, *unread))
+        others = self._other_accounts(zip(subjects, accounts, strict=True), verify)
+        return replace(whole, accounts=accounts, unread=tuple(unread), notes=(*unknown, *others))
 
-    def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
-        """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
+    def _examine(self, facts: Facts, subject: Subject, reported: set[str]) -> Examined:
+        """One of many: what is wrong with the cluster as a whole (`reported`) is not said again."""
         facts = with_iam(self.reads, self._with_elsewhere(replace(facts, subject=subject)))
         facts, findings = judged(self.reads, with_refusals(self.reads, facts))
-        deciding = {item.cause.id for item in undecided(facts, findings)}
-        deciding |= {item.cause.id for item in having(findings, Verdict.PROBLEM)} - known
+        deciding = {finding.cause.id for finding in undecided(facts, findings)}
+        deciding |= {finding.cause.id for finding in having(findings, Verdict.PROBLEM)} - reported
         # Results that are right or wait for others are only for a named ServiceAccount.
         untold = having(findings, Verdict.UNKNOWN)
-        deciding |= {it.cause.id for it in untold if not (it.judgement.follows or it.cause.of_cluster)}
-        own = (item for item in findings if item.cause.id in deciding)
+        deciding |= {
+            finding.cause.id
+            for finding in untold
+            if not (finding.judgement.follows or finding.cause.of_cluster)
+        }
+        own = (finding for finding in findings if finding.cause.id in deciding)
         return examined(facts, tuple(own))
 
     def _gone(self, names: list[Names], pods: Pods, associations: Associations) -> Iterator[Subject]:
@@ -240,21 +247,21 @@ class _Doctor:
         asked = len(accounts) <= ASKED
         if not asked:
             self.reads.read_roles_ahead()
-        begun = [Subject(item.namespace, item.name, account=item) for item in accounts]
-        nodes = self._nodes(pods, {(item.namespace, item.name) for item in accounts})
-        for item in begun:  # Start all reads before waiting for the first one.
-            _begin(self.reads, item.namespace, item.name)
-            self._role(item)
-            self._begin_association((item.namespace, item.name), associations)
+        begun = [Subject(account.namespace, account.name, account=account) for account in accounts]
+        nodes = self._nodes(pods, {(account.namespace, account.name) for account in accounts})
+        for subject in begun:  # Start all reads before waiting for the first one.
+            _begin(self.reads, subject.namespace, subject.name)
+            self._role(subject)
+            self._begin_association((subject.namespace, subject.name), associations)
             if asked:
-                self._events(item)
-        found = []
-        for item in begun:
-            association = self._association((item.namespace, item.name), associations)
-            lock = self.reads.lock_among_all(item.namespace, item.name)
-            whole = self._whole(item, _of_namespace(pods, item.namespace), nodes, association, lock)
-            found.append(replace(whole, events=self._events(item).result() if asked else NOT_ASKED))
-        return found
+                self._events(subject)
+        subjects = []
+        for subject in begun:
+            association = self._association((subject.namespace, subject.name), associations)
+            lock = self.reads.lock_among_all(subject.namespace, subject.name)
+            whole = self._whole(subject, _of_namespace(pods, subject.namespace), nodes, association, lock)
+            subjects.append(replace(whole, events=self._events(subject).result() if asked else NOT_ASKED))
+        return subjects
 
     def _whole(
         self,
@@ -266,10 +273,10 @@ class _Doctor:
     ) -> Subject:
         """The subject with all that was read of it and around it, except for calls of STS."""
         begun = _begin(self.reads, subject.namespace, subject.name)
-        found = {name: future.result() for name, future in begun.items()}
+        results = {name: future.result() for name, future in begun.items()}
         role, known = self._role(subject).result(), nodes.result()
         whole = replace(subject, pods=pods, nodes=known, association=association, lock=lock, role=role)
-        whole, account = replace(whole, **found), subject.account
+        whole, account = replace(whole, **results), subject.account
         if not isinstance(association, Association) or not isinstance(account, ServiceAccount):
             return whole
         if account.annotations.get(ROLE_ARN_ANNOTATION):
@@ -279,8 +286,8 @@ class _Doctor:
         return replace(whole, account=replace(account, annotations=rest))
 
     def _nodes(self, pods: Pods, using: Collection[Names]) -> Future[Nodes]:
-        found = () if isinstance(pods, Unreadable) else pods
-        mine = [pod for pod in found if (pod.namespace, pod.service_account) in using]
+        known_pods = () if isinstance(pods, Unreadable) else pods
+        mine = [pod for pod in known_pods if (pod.namespace, pod.service_account) in using]
         return self.reads.nodes(tuple(node_names(mine)))
 
     def _begin_association(self, names: Names, associations: Associations) -> None:
@@ -293,18 +300,18 @@ class _Doctor:
         return self.reads.association(*names).result()
 
     def _cluster(self) -> Facts:
-        found = {name: future.result() for name, future in self.reads.of_cluster().items()}
-        if isinstance(found["webhook_arguments"], Unreadable):
-            del found["webhook_arguments"]
-        return Facts(self.connection.cluster, datetime.now(timezone.utc), self.reach, **found)
+        results = {name: future.result() for name, future in self.reads.of_cluster().items()}
+        if isinstance(results["webhook_arguments"], Unreadable):
+            del results["webhook_arguments"]
+        return Facts(self.connection.cluster, datetime.now(timezone.utc), self.reach, **results)
 
     def _role(self, subject: Subject) -> Future[Role | Unreadable | None]:
         """Begin to read the annotation's role, and the provider in its account."""
-        found: Future[Role | Unreadable | None] = Future()
+        failed: Future[Role | Unreadable | None] = Future()
         try:
             arn = subject.role_arn()
         except CannotTell as error:
-            found.set_result(Unreadable(error.why, follows=error.follows))
-            return found
+            failed.set_result(Unreadable(error.why, follows=error.follows))
+            return failed
         self.reads.provider(arn.account)
         return self.reads.role(str(arn))

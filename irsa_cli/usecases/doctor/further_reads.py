@@ -39,8 +39,7 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
     """The facts with what has to be read of IAM by what is there: other providers, other roles."""
     subject, home = facts.named, facts.cluster.home
     provider = account_named(subject)
-    sources = {name for pod in subject.known_users() for item in pod.containers for name in item.sources}
-    maps = {source.partition(" ")[0] for source in sources if source.startswith("configmap/")}
+    maps = _config_maps(subject)
     trusted = trusted_providers(subject.role.trust) if isinstance(subject.role, Role) else ()
     others = [arn for arn in trusted if arn != home_provider(facts) and f"::{home}:" in arn]
     candidates = _candidates(reads, facts)
@@ -51,29 +50,49 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
         candidates=candidates,
         similar_roles=_similar_roles(reads, facts),
         config_keys=_results({name: reads.config_keys(subject.namespace, name) for name in maps}),
-        own_roles=_results({it.role: reads.role(it.role) for it in own_tokens(subject) if is_role(it.role)}),
+        own_roles=_results(
+            {token.role: reads.role(token.role) for token in own_tokens(subject) if is_role(token.role)}
+        ),
         renamed=_renamed(reads, facts) if candidates == () else (),
     )
     subject = _with_chain(reads, subject)
-    association = subject.association
-    if not isinstance(association, Association):
+    if isinstance(subject.association, Association):
+        subject = _with_pod_identity(reads, facts, subject, subject.association)
+    else:
         subject = replace(subject, other_associations=_other_associations(reads, subject))
-        return replace(facts, subject=subject)
+    return replace(facts, subject=subject)
+
+
+def _with_pod_identity(
+    reads: DoctorReads, facts: Facts, subject: Subject, association: Association
+) -> Subject:
+    """The subject with the roles of its association, and with all that answers its pods' requests."""
     agent, endpoints = reads.agent(), reads.vpc_endpoints("eks-auth")
     # Nodes of Auto Mode have the agent built in: that no pod of it is there tells nothing.
     built_in = isinstance(facts.eks, EksFacts) and facts.eks.auto_mode
     agents = None if built_in else reads.agents()
-    targets = [reads.role(arn) for arn in (association.target_role_arn,) if arn]
-    role = Unreadable("EKS did not return the association's role")
-    subject = replace(
+    target = reads.role(association.target_role_arn) if association.target_role_arn else None
+    unread = Unreadable("EKS did not return the association's role")
+    return replace(
         subject,
-        association_role=reads.role(association.role_arn).result() if association.role_arn else role,
+        association_role=reads.role(association.role_arn).result() if association.role_arn else unread,
         agent=agent.result(),
         agents=None if agents is None else agents.result(),
         auth_endpoints=endpoints.result(),
-        target_role=targets[0].result() if targets else subject.target_role,
+        target_role=subject.target_role if target is None else target.result(),
     )
-    return replace(facts, subject=subject)
+
+
+def _config_maps(subject: Subject) -> set[str]:
+    """The ConfigMaps from which containers of its pods take variables."""
+    maps: set[str] = set()
+    for pod in subject.known_users():
+        for container in pod.containers:
+            for source in container.sources:
+                name, _, _ = source.partition(" ")
+                if name.startswith("configmap/"):
+                    maps.add(name)
+    return maps
 
 
 def _with_chain(reads: DoctorReads, subject: Subject) -> Subject:
@@ -86,18 +105,18 @@ def _with_chain(reads: DoctorReads, subject: Subject) -> Subject:
     if not target:
         return subject
     config = reads.aws_config(subject.namespace, name) if name else None
-    found = reads.role(target).result()
-    return replace(subject, chain_target=found, aws_config=None if config is None else config.result())
+    role = reads.role(target).result()
+    return replace(subject, chain_target=role, aws_config=None if config is None else config.result())
 
 
 def _other_associations(reads: DoctorReads, subject: Subject) -> tuple[OtherAssociation, ...] | Unreadable:
     if not _lacks_role(subject) or own_tokens(subject):
         return ()
-    found = reads.associations().result()
-    if isinstance(found, Unreadable):
-        return found
+    associations = reads.associations().result()
+    if isinstance(associations, Unreadable):
+        return associations
     mine = (subject.namespace, subject.name)
-    near = sorted(names for names in found if is_similar(names, mine))[:_SHOWN]
+    near = sorted(names for names in associations if is_similar(names, mine))[:_SHOWN]
     others = []
     for names, whole in _results({names: reads.association(*names) for names in near}).items():
         other = OtherAssociation(*names, whole)
@@ -134,11 +153,11 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[Role, ...] | Unreadab
     roles = reads.roles().result()
     if isinstance(roles, Unreadable):
         return roles
-    found = tuple(item for item in roles if explain(item.trust, identity, now=facts.now).admitted)
-    named = [item.arn for item in found if names_exactly(item.trust, identity, facts.now)][:_SHOWN]
-    whole = _results({arn: reads.role(arn) for arn in named})
-    read = {arn: role for arn, role in whole.items() if isinstance(role, Role)}
-    return tuple(read.get(role.arn, role) for role in found)
+    trusting = tuple(role for role in roles if explain(role.trust, identity, now=facts.now).admitted)
+    exact = [role.arn for role in trusting if names_exactly(role.trust, identity, facts.now)][:_SHOWN]
+    answers = _results({arn: reads.role(arn) for arn in exact})
+    whole = {arn: role for arn, role in answers.items() if isinstance(role, Role)}
+    return tuple(whole.get(role.arn, role) for role in trusting)
 
 
 def _similar_roles(reads: DoctorReads, facts: Facts) -> tuple[str, ...]:
@@ -146,7 +165,11 @@ def _similar_roles(reads: DoctorReads, facts: Facts) -> tuple[str, ...]:
     if subject.role is not None or account_named(subject) != facts.cluster.home:
         return ()
     roles = reads.roles().result()
-    arns = {} if isinstance(roles, Unreadable) else {Arn.parse(item.arn).name: item.arn for item in roles}
+    arns = (
+        {}
+        if isinstance(roles, Unreadable)
+        else {Arn.parse(summary.arn).name: summary.arn for summary in roles}
+    )
     return tuple(arns[name] for name in near(subject.role_arn().name, arns))
 
 
@@ -170,8 +193,8 @@ def with_refusals(reads: DoctorReads, facts: Facts) -> Facts:
     if not facts.within and not can_decide(facts):
         return facts
     place = facts.named.namespace
-    found = _refused(reads, place, place if facts.within is None else facts.within or None)
-    return replace(facts, subject=replace(facts.named, refused=found))
+    refused = _refused(reads, place, place if facts.within is None else facts.within or None)
+    return replace(facts, subject=replace(facts.named, refused=refused))
 
 
 def judged(reads: DoctorReads, facts: Facts) -> tuple[Facts, tuple[Finding, ...]]:
@@ -190,19 +213,19 @@ def absent(reads: DoctorReads, seen: Seen, namespace: str) -> tuple[Names, ...] 
     failed = reads.failures(namespace or None).result() if gone else ()
     if isinstance(failed, Unreadable):
         return failed
-    wanted = {(item.namespace, missing_account(item.why)) for item in failed}
-    found = []
-    for place, name in sorted(gone & wanted):
+    missing = {(failure.namespace, missing_account(failure.why)) for failure in failed}
+    absent_accounts = []
+    for place, name in sorted(gone & missing):
         # Whether something lacks its pods to this day for want of it.
         refused = known(_refused(reads, place, namespace or None))
-        found += [(place, name)] if any(missing_account(item.why) == name for item in refused) else []
-    return tuple(found)
+        absent_accounts += [(place, name)] if any(missing_account(pod.why) == name for pod in refused) else []
+    return tuple(absent_accounts)
 
 
 def _refused(reads: DoctorReads, place: str, namespace: str | None) -> tuple[RefusedPod, ...] | Unreadable:
     failed = reads.failures(namespace).result()
     if isinstance(failed, Unreadable):
         return failed
-    here = [item for item in failed if item.namespace == place]
-    kinds = {item.kind for item in here if item.kind in reported.RESOURCES}
+    here = [failure for failure in failed if failure.namespace == place]
+    kinds = {failure.kind for failure in here if failure.kind in reported.RESOURCES}
     return reported.refused(here, _results({kind: reads.makers(place, kind) for kind in sorted(kinds)}))

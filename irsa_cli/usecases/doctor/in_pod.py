@@ -42,9 +42,11 @@ class InPod:
 
     def job(self, subject: Subject) -> Json:
         """The Job of `irsa preflight --manifest job`; raises `ValueError` for an image without a digest."""
-        given = {"manifest": "job", "image": self.image, "service_account": subject.name, "wait": 10}
+        settings = {"manifest": "job", "image": self.image, "service_account": subject.name, "wait": 10}
         role = expected_role(subject)
-        job: Json = yaml.safe_load(manifest({**given, "namespace": subject.namespace, "expect_role": role}))
+        job: Json = yaml.safe_load(
+            manifest({**settings, "namespace": subject.namespace, "expect_role": role})
+        )
         run = secrets.token_hex(8)
         labels = {MANAGED_BY_LABEL: "irsa", RUN_LABEL: run}
         job["metadata"] |= {"name": f"irsa-doctor-{run}", "labels": labels}
@@ -99,10 +101,10 @@ def _owners(pod: Json) -> list[tuple[str, str]]:
 
 def _without_pod(kube: Kube, namespace: str, uid: str) -> tuple[bool | None, str]:
     """The same as `state_of` for a Job that has no pod: the API server's refusal, if there is one."""
-    found = read(lambda: failures(kube.events(REASON, namespace)))
-    if isinstance(found, Unreadable):
-        return False, f"its Job has no pod, and the events can't be read ({found.why})"
-    refusals = [item.why for item in found if (item.kind, item.uid) == ("Job", uid)]
+    events = read(lambda: failures(kube.events(REASON, namespace)))
+    if isinstance(events, Unreadable):
+        return False, f"its Job has no pod, and the events can't be read ({events.why})"
+    refusals = [failure.why for failure in events if (failure.kind, failure.uid) == ("Job", uid)]
     return (None, refusals[0]) if refusals else (False, "its Job has no pod")
 
 
@@ -112,7 +114,7 @@ def _created(kube: Kube, job: Json, tell: Callable[[str], None]) -> Iterator[str
 
     irsa deletes it afterwards, also if the answer to its creation is lost.
     """
-    namespace, name, there = job["metadata"]["namespace"], job["metadata"]["name"], True
+    namespace, name, is_there = job["metadata"]["namespace"], job["metadata"]["name"], True
 
     def delete() -> None:
         with within(CommandPatience(TO_DELETE)):
@@ -125,10 +127,10 @@ def _created(kube: Kube, job: Json, tell: Callable[[str], None]) -> Iterator[str
         created = kube.create("jobs", namespace, job)
         yield created["metadata"]["uid"]
     except ServiceError as error:
-        there = (error.operation, error.outcome) != ("create jobs", Outcome.REFUSED)
+        is_there = (error.operation, error.outcome) != ("create jobs", Outcome.REFUSED)
         raise
     finally:
-        if there:
+        if is_there:
             try:
                 delete()
             except KeyboardInterrupt:  # The first signal; a second one ends the process.

@@ -69,9 +69,9 @@ class DoctorReads(Background):
         super().__exit__()
         self._shared.__exit__()
 
-    def tried(self, key: object, work: Callable[[], T]) -> Future[T | Unreadable]:
+    def tried(self, key: object, read_it: Callable[[], T]) -> Future[T | Unreadable]:
         """As `once`, with the reason in place of an error."""
-        return self.once(key, lambda: read(work))
+        return self.once(key, lambda: read(read_it))
 
     def of_cluster(self) -> dict[str, Future[Any]]:
         """The reads of the cluster as a whole, by the fields of `Facts` that they are for."""
@@ -100,8 +100,8 @@ class DoctorReads(Background):
 
     def selected(self, namespace: str, selector: str) -> set[tuple[str, str]]:
         """Which ServiceAccounts a label selector selects: namespaces and names. Raises `ServiceError`."""
-        found = self._kube.service_accounts(namespace or None, selector)
-        return {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in found}
+        accounts = self._kube.service_accounts(namespace or None, selector)
+        return {(account["metadata"]["namespace"], account["metadata"]["name"]) for account in accounts}
 
     @_in_background
     def account(self, namespace: str, name: str) -> ServiceAccount | None:
@@ -124,8 +124,8 @@ class DoctorReads(Background):
 
     @_in_background
     def makers(self, namespace: str, kind: str) -> tuple[reported.Maker, ...]:
-        found = self._kube.workloads(namespace, reported.RESOURCES[kind])
-        return tuple(reported.maker(kind, body) for body in found)
+        workloads = self._kube.workloads(namespace, reported.RESOURCES[kind])
+        return tuple(reported.maker(kind, body) for body in workloads)
 
     @_in_background
     def agents(self) -> tuple[Pod, ...]:
@@ -134,8 +134,8 @@ class DoctorReads(Background):
     @_in_background
     def network_policies(self, namespace: str | None) -> tuple[NetworkPolicy, ...]:
         """The NetworkPolicies of a namespace, or of the cluster, that limit what pods may call."""
-        found = map(webhooks.network_policy, self._kube.network_policies(namespace))
-        return tuple(item for item in found if item is not None)
+        policies = map(webhooks.network_policy, self._kube.network_policies(namespace))
+        return tuple(policy for policy in policies if policy is not None)
 
     @_in_background
     def probe(self, namespace: str, name: str) -> Pod:
@@ -143,43 +143,48 @@ class DoctorReads(Background):
 
     @_in_background
     def lock(self, namespace: str, name: str) -> SeenLock | None:
-        found = self._kube.lease(self._lock_namespace, _lease(namespace, name))
-        return None if found is None else SeenLock(LeaseState.read(found.body), found.date)
+        lease = self._kube.lease(self._lock_namespace, _lease(namespace, name))
+        return None if lease is None else SeenLock(LeaseState.read(lease.body), lease.date)
 
     @_in_background
     def locks(self) -> Mapping[str, SeenLock]:
         """All locks of the cluster's runs, by the names of their Leases."""
         labels = selector(self._cluster.arn, self._cluster.name)
-        found = self._kube.leases(self._lock_namespace, labels)
-        return {state.name: SeenLock(state, found.date) for state in map(LeaseState.read, found.items)}
+        leases = self._kube.leases(self._lock_namespace, labels)
+        return {state.name: SeenLock(state, leases.date) for state in map(LeaseState.read, leases.items)}
 
     def lock_among_all(self, namespace: str, name: str) -> SeenLock | Unreadable | None:
-        found = self.locks().result()
-        return found if isinstance(found, Unreadable) else found.get(_lease(namespace, name))
+        locks = self.locks().result()
+        return locks if isinstance(locks, Unreadable) else locks.get(_lease(namespace, name))
 
     @_in_background
     def webhooks(self) -> tuple[Webhook, ...]:
-        found = self._kube.all("mutatingwebhookconfigurations")
-        return tuple(item for body in found for item in webhooks.webhooks(body))
+        configurations = self._kube.all("mutatingwebhookconfigurations")
+        return tuple(webhook for body in configurations for webhook in webhooks.webhooks(body))
 
     @_in_background
     def webhook_arguments(self) -> tuple[str, ...]:
         """The command line of a webhook that runs as pods of the cluster; on EKS there are none."""
-        spaces = {item.service.partition("/")[0] for item in needed(self.webhooks()) if item.service}
+        spaces = {webhook.service.partition("/")[0] for webhook in needed(self.webhooks()) if webhook.service}
         pods = [kinds.pod(body) for namespace in spaces for body in self._kube.pods(namespace)]
-        found = [item for pod in pods for item in pod.containers if "pod-identity-webhook" in item.image]
-        return found[0].arguments if found else ()
+        containers = [
+            container
+            for pod in pods
+            for container in pod.containers
+            if "pod-identity-webhook" in container.image
+        ]
+        return containers[0].arguments if containers else ()
 
     @_in_background
     def aws_config(self, namespace: str, name: str) -> str | None:
-        found = self._kube.one("configmaps", namespace, name)
-        return None if found is None else str((found.get("data") or {}).get(KEY, ""))
+        config_map = self._kube.one("configmaps", namespace, name)
+        return None if config_map is None else str((config_map.get("data") or {}).get(KEY, ""))
 
     @_in_background
     def config_keys(self, namespace: str, source: str) -> frozenset[str]:
         """The keys of a ConfigMap (`configmap/NAME`); of one that is not there, none."""
-        found = self._kube.one("configmaps", namespace, source.partition("/")[2])
-        return frozenset((found or {}).get("data") or {})
+        config_map = self._kube.one("configmaps", namespace, source.partition("/")[2])
+        return frozenset((config_map or {}).get("data") or {})
 
     # AWS
 
@@ -255,8 +260,8 @@ class DoctorReads(Background):
     def read_roles_ahead(self) -> None:
         """Read all roles of the account by pages; these do not tell how long a session may be."""
         read_all = partial(details.read_account, self._connection.iam)
-        found = self.tried("account", read_all).result()
-        self._roles = {} if isinstance(found, Unreadable) else aws.whole_roles(*found)
+        account = self.tried("account", read_all).result()
+        self._roles = {} if isinstance(account, Unreadable) else aws.whole_roles(*account)
 
     @_in_background
     def role(self, arn: str) -> Role | None:
@@ -277,7 +282,7 @@ def _lease(namespace: str, name: str) -> str:
 
 def needed(future: Future[T | Unreadable]) -> T:
     """The result of an earlier started read, which has its own thread; raises `IrsaError` if it failed."""
-    found = future.result()
-    if isinstance(found, Unreadable):
-        raise IrsaError(found.why)
-    return found
+    answer = future.result()
+    if isinstance(answer, Unreadable):
+        raise IrsaError(answer.why)
+    return answer

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.audit.auditing import Audit
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation
-from irsa_cli.core.trust.rules.power import ESCALATIONS, check_power, power
+from irsa_cli.core.trust.rules.escalations import ESCALATIONS
+from irsa_cli.core.trust.rules.power import check_power, power
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import Refused
 from tests.support.documents import Json, statement

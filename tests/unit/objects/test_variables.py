@@ -79,7 +79,7 @@ def throw_away(name: Variable) -> Cause:
         found = [(pod, item) for pod, item in injected_users(facts.named) if item.env.get(name) == "1"]
         return problem("it is set", fix="", containers=where(found)) if found else ok("it is not")
 
-    return Cause("throw-away", Group.PODS, 1, "", "", "", "", "", _check)
+    return Cause("throw-away", Group.PODS, 1, _check, False, "", "", "", "", "")
 
 
 @pytest.mark.parametrize("variables", [{}, {SECRET: "1"}, {SECRET: "2"}])

@@ -10,20 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core.rbac.becoming import AccountTaker, Becoming
-from irsa_cli.core.rbac.evaluation import (
-    ACTS,
-    AWS_AUTH_READ,
-    HOST_PATH,
-    MASTERS,
-    RUNS,
-    TAKEOVERS,
-    KubeRequest,
-    Named,
-    RbacIndex,
-    Requester,
-    account_requester,
-)
+from irsa_cli.core.rbac.evaluation import MASTERS, KubeRequest, RbacIndex, Requester, account_requester
 from irsa_cli.core.rbac.objects import RBAC_GROUP, RbacSubject, account_subject, rbac_objects
+from irsa_cli.core.rbac.takeovers import ACTS, AWS_AUTH_READ, HOST_PATH, RUNS, TAKEOVERS, Named
 from irsa_cli.core.values.errors import Unreadable
 from tests.support.ran import schema
 from tests.support.rbacs import NAMES, allows, some_rbac, some_requests

@@ -11,7 +11,7 @@ from irsa_cli.core.doctor.causes.pod_identity import unused
 from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles, similarity
 from irsa_cli.core.doctor.clues.usage import idle, reader_of
 from irsa_cli.core.doctor.facts import EMPTY, Facts, Subject, known, there
-from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, hint, ok, problem, some, suspect
+from irsa_cli.core.doctor.finding import Decided, Group, Judgement, check_of, hint, ok, problem, some, suspect
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     annotations_of,
@@ -65,7 +65,7 @@ def _unannotated(subject: Subject) -> ServiceAccount:
     return account
 
 
-@check_of("annotation-key")
+@check_of("annotation-key", Group.SERVICE_ACCOUNT, weight=97)
 def _key(facts: Facts) -> Judgement:
     account = _unannotated(facts.named)
     found = there(_resembling_keys(account), "no annotation has a similar key; see annotation-missing")
@@ -81,7 +81,7 @@ def _annotated_pods(subject: Subject) -> list[Pod]:
     return [pod for pod in users if ROLE_ARN_ANNOTATION in pod.annotations]
 
 
-@check_of("annotation-place")
+@check_of("annotation-place", Group.SERVICE_ACCOUNT, weight=97)
 def _place(facts: Facts) -> Judgement:
     subject = facts.named
     _unannotated(subject)
@@ -105,7 +105,7 @@ def _was_annotated(subject: Subject) -> tuple[str, str]:
     return "", ""
 
 
-@check_of("annotation-removed")
+@check_of("annotation-removed", Group.SERVICE_ACCOUNT, weight=97)
 def _removed(facts: Facts) -> Judgement:
     subject = facts.named
     account = _unannotated(subject)
@@ -122,7 +122,7 @@ def _removed(facts: Facts) -> Judgement:
     return commands.by_annotation(facts, role, text, annotation="none", earlier=earlier)
 
 
-@check_of("annotation-missing")
+@check_of("annotation-missing", Group.SERVICE_ACCOUNT, weight=97)
 def _annotation(facts: Facts) -> Judgement:
     subject = facts.named
     account = _unannotated(subject)
@@ -163,7 +163,7 @@ def _may_be_associated(hidden: Unreadable, **more: str) -> Judgement:
     return suspect(f"{text}: {hidden.why}", **more)
 
 
-@check_of("annotation-audience")
+@check_of("annotation-audience", Group.SERVICE_ACCOUNT, weight=90)
 def _audience(facts: Facts) -> Judgement:
     subject = facts.named
     annotated = subject.existing().annotations.get(AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE)
@@ -180,7 +180,7 @@ def _audience(facts: Facts) -> Judgement:
     return problem(text, fix=fix, annotation=shown(annotated), provider=listed(accepted) or "none")
 
 
-@check_of("annotation-whitespace")
+@check_of("annotation-whitespace", Group.SERVICE_ACCOUNT, weight=94)
 def _whitespace(facts: Facts) -> Judgement:
     value = facts.named.annotation()
     clean = _clean(value)
@@ -196,7 +196,7 @@ def _clean(value: str) -> str:
     return unspaced(value).strip("\"'`")
 
 
-@check_of("annotation-arn")
+@check_of("annotation-arn", Group.SERVICE_ACCOUNT, weight=94)
 def _arn(facts: Facts) -> Judgement:
     value = facts.named.annotation()
     if is_role(value):
@@ -226,31 +226,31 @@ def _guess(facts: Facts, text: str) -> str:
     """The ARN that the text probably stands for, '' if unclear; a role that trusts it comes first."""
     session, role = _SESSION.fullmatch(text), _ROLE.fullmatch(text)
     name = session["name"] if session else role["name"] if role else ""
-    found = [item.arn for item in commands.naming(facts)]
-    near = [arn for arn in found if name and arn.endswith(f"/{name}")]
-    if len(near) == 1 or len(found) == 1:
-        return near[0] if len(near) == 1 else found[0]
+    arns = [role.arn for role in commands.naming(facts)]
+    near = [arn for arn in arns if name and arn.endswith(f"/{name}")]
+    if len(near) == 1 or len(arns) == 1:
+        return near[0] if len(near) == 1 else arns[0]
     arn = f"arn:{facts.cluster.partition}:iam::{facts.cluster.home}:role/{name}"
     # A session's role has a path that its ARN does not tell.
-    return arn if not found and not session and is_role(arn) else ""
+    return arn if not arns and not session and is_role(arn) else ""
 
 
-@check_of("annotation-partition")
+@check_of("annotation-partition", Group.SERVICE_ACCOUNT, weight=94)
 def _partition(facts: Facts) -> Judgement:
     subject, partition = facts.named, facts.cluster.partition
     arn = subject.role_arn()
     if arn.partition == partition:
         return ok("the role is in the cluster's partition", partition=arn.partition)
     role = str(Arn(partition, "iam", "", arn.account, arn.resource))
-    if len(found := commands.naming(facts)) == 1:
-        role = found[0].arn
+    if len(trusting := commands.naming(facts)) == 1:
+        role = trusting[0].arn
     elif isinstance(subject.role, Role):
         role = subject.role.arn
     text = "credentials never work across partitions"
     return commands.by_annotation(facts, role, text, annotation=str(arn), cluster=partition)
 
 
-@check_of("annotation-account")
+@check_of("annotation-account", Group.SERVICE_ACCOUNT, weight=92)
 def _account(facts: Facts) -> Judgement:
     subject = facts.named
     arn = subject.role_arn()
@@ -268,7 +268,7 @@ def _account(facts: Facts) -> Judgement:
     return commands.by_annotation(facts, same[0], text, annotation=str(arn), role=same[0])
 
 
-@check_of("role-missing")
+@check_of("role-missing", Group.SERVICE_ACCOUNT, weight=91)
 def _role(facts: Facts) -> Judgement:
     subject, arn = facts.named, _arn_in_partition(facts)
     if have(subject.role) is not None:
@@ -300,7 +300,7 @@ def _new_role(facts: Facts, subject: Subject) -> str:
     return f"{commands.make(facts, subject)} --override-existing-serviceaccounts"
 
 
-@check_of("annotation-path")
+@check_of("annotation-path", Group.SERVICE_ACCOUNT, weight=92)
 def _path(facts: Facts) -> Judgement:
     subject, arn = facts.named, _arn_in_partition(facts)
     role = there(subject.role, f"there is no role {arn.name}")
@@ -310,7 +310,7 @@ def _path(facts: Facts) -> Judgement:
     return commands.by_annotation(facts, role.arn, text, annotation=str(arn), role=role.arn)
 
 
-@check_of("annotation-other-role")
+@check_of("annotation-other-role", Group.SERVICE_ACCOUNT, weight=91)
 def _other(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     some(other_roles(facts), "no other role fits better", role=role.arn)

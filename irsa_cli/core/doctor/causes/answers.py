@@ -11,7 +11,7 @@ from irsa_cli.core.doctor.causes.own_token import own_tokens
 from irsa_cli.core.doctor.clues.trust_flaws import require_admitted
 from irsa_cli.core.doctor.commands import in_account, of_account, restart
 from irsa_cli.core.doctor.facts import Facts, Subject, there
-from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.finding import Group, Judgement, check_of, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.reported import EXPECTED, WRONG
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Pod, variable
@@ -32,7 +32,7 @@ _SEE_REFUSED = "the error of STS may have this cause; see sts-refused"
 _NO_TOKEN, _NO_PROVIDER = "jwt", "provider found"
 
 
-@check_of("session-duration")
+@check_of("session-duration", Group.STS, weight=80)
 def _duration(facts: Facts) -> Judgement:
     role, event = facts.named.annotated_role(), subjects.newest(facts)
     if not event.error or event.seconds is None:
@@ -51,7 +51,7 @@ def _duration(facts: Facts) -> Judgement:
     )
 
 
-@check_of("sts-region")
+@check_of("sts-region", Group.STS, weight=78)
 def _region(facts: Facts) -> Judgement:
     event, region = subjects.newest(facts), facts.cluster.region
     if _is_unexplained(facts, event):
@@ -66,7 +66,7 @@ def _region(facts: Facts) -> Judgement:
     return problem(_FOR_THAT, fix=fix, error=subjects.in_words(event), region=region)
 
 
-@check_of("token-expired")
+@check_of("token-expired", Group.STS, weight=77)
 def _expired(facts: Facts) -> Judgement:
     event = subjects.newest(facts)
     if event.error not in _EXPIRED:
@@ -75,7 +75,7 @@ def _expired(facts: Facts) -> Judgement:
     return problem("the newest call sent an expired token", fix=fix, error=subjects.in_words(event))
 
 
-@check_of("token-malformed")
+@check_of("token-malformed", Group.STS, weight=12)
 def _malformed(facts: Facts) -> Judgement:
     facts.named.users()
     last = subjects.newest(facts)
@@ -86,7 +86,7 @@ def _malformed(facts: Facts) -> Judgement:
     return unknown(_SEE_REFUSED)
 
 
-@check_of("sts-refused")
+@check_of("sts-refused", Group.STS, weight=76)
 def _refused(facts: Facts) -> Judgement:
     pods = {pod.name: pod for pod, _ in subjects.injected_users(facts.named)}
     last = subjects.newest(facts)
@@ -94,34 +94,39 @@ def _refused(facts: Facts) -> Judgement:
     if (_NO_TOKEN in said or _NO_PROVIDER in said) and _is_unexplained(facts, last):
         raise CannotTell("see sts-region and token-malformed")
     # The roles that its pods are to ask for: the annotation's, and those that containers name themselves.
-    named = subjects.annotations_of(facts.named).get(ROLE_ARN_ANNOTATION, "")
-    wanted = [named, *(item.role for item in own_tokens(facts.named))]
-    found = subjects.newest_by_role(facts, pods.values())
-    refused = [event for role, event in found.items() if event.error and not _is_others(facts, event)]
+    annotated = subjects.annotations_of(facts.named).get(ROLE_ARN_ANNOTATION, "")
+    set_by_containers = [token.role for token in own_tokens(facts.named)]
+    wanted = [annotated, *set_by_containers]
+    newest = subjects.newest_by_role(facts, pods.values())
+    refused = [event for event in newest.values() if event.error and not _is_others(facts, event)]
     own = [event for event in refused if event.role_arn in ("", *wanted)]
     if own:
-        if own[0].role_arn not in wanted[1:]:  # pod-own-token judges the roles that containers set.
+        if own[0].role_arn not in set_by_containers:  # pod-own-token judges those.
             _require_in_order(facts)
         return _undecided(facts, own[0], found_by=pods.values())
     if refused:
-        text = "STS rejected the token for another role than the ServiceAccount's"
-        return suspect(
-            f"{text}: {subjects.in_words(refused[0])}",
-            requested=subjects.listed(event.role_arn for event in refused),
-            role=subjects.listed(filter(None, wanted)) or "none",
-        )
-    if last.error and last not in found.values():
+        return _for_another_role(refused, wanted)
+    if last.error and last not in newest.values():
         text = "STS rejected the newest exchange before the current pods were created"
         return hint(text, answer=subjects.in_words(last))
     return ok("STS rejected no exchange for an unknown reason", last=last.time.isoformat())
+
+
+def _for_another_role(refused: list[TrailEvent], wanted: list[str]) -> Judgement:
+    text = "STS rejected the token for another role than the ServiceAccount's"
+    return suspect(
+        f"{text}: {subjects.in_words(refused[0])}",
+        requested=subjects.listed(event.role_arn for event in refused),
+        role=subjects.listed(filter(None, wanted)) or "none",
+    )
 
 
 def _undecided(facts: Facts, event: TrailEvent, found_by: Iterable[Pod]) -> Judgement:
     """A refusal that nothing explains; what irsa tried after it tells whether it would happen again."""
     said = f"STS rejected the newest exchange: {subjects.in_words(event)}"
     evidence = {"role": event.role_arn, "pods": subjects.pod_names(found_by)}
-    for item in have(facts.named.events):
-        if item.own and item.time > event.time and not item.error and item.role_arn == event.role_arn:
+    for later in have(facts.named.events):
+        if later.own and later.time > event.time and not later.error and later.role_arn == event.role_arn:
             return hint(f"{said}; a later exchange by irsa succeeded", **evidence)
     return suspect(
         f"{said}; trust policy and provider allow the token",
@@ -158,17 +163,17 @@ def _is_unexplained(facts: Facts, event: TrailEvent) -> bool:
     return False
 
 
-@check_of("sts-throttled")
+@check_of("sts-throttled", Group.STS, weight=50)
 def _throttled(facts: Facts) -> Judgement:
     last = subjects.newest(facts)
-    found = [event for event in subjects.calls(facts) if event.error.startswith(_THROTTLED)]
-    if last not in found:
+    throttled = [event for event in subjects.calls(facts) if event.error.startswith(_THROTTLED)]
+    if last not in throttled:
         return ok("STS did not throttle the newest call", last=last.time.isoformat())
     fix = facts.reach.kubectl("get pods # check how many start at once", facts.named.namespace)
-    return problem(_FOR_THAT, fix=fix, errors=f"{len(found)}, the newest {subjects.in_words(last)}")
+    return problem(_FOR_THAT, fix=fix, errors=f"{len(throttled)}, the newest {subjects.in_words(last)}")
 
 
-@check_of("sts-never-asked")
+@check_of("sts-never-asked", Group.STS, weight=40)
 def _never(facts: Facts) -> Judgement:
     subject, hidden = facts.named, facts.named.events
     if not own_tokens(subject):
@@ -180,7 +185,7 @@ def _never(facts: Facts) -> Judgement:
     if events:
         return ok("pods have called STS", last=max(event.time for event in events).isoformat())
     global_one = subject.existing().annotations.get(STS_REGIONAL_ANNOTATION) == "false"
-    if global_one or any(_asks_elsewhere(facts, item) for _, item in users):
+    if global_one or any(_asks_elsewhere(facts, container) for _, container in users):
         return hint("CloudTrail of this region has no call; the pods may call STS in another region")
     long_enough = subjects.run_long_enough(facts, {pod.name: pod for pod, _ in users}.values())
     if not long_enough:
@@ -217,7 +222,7 @@ def expected_role(subject: Subject) -> str:
     return ""
 
 
-@check_of(INSIDE)
+@check_of(INSIDE, Group.PODS, weight=26)
 def _inside(facts: Facts) -> Judgement:
     answer, expected = facts.named.inside, expected_role(facts.named)
     if answer is None:

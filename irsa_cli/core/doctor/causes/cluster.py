@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from irsa_cli.core.doctor import subjects
 from irsa_cli.core.doctor.commands import in_account, proposed
 from irsa_cli.core.doctor.facts import Facts, known, there
-from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, unknown
+from irsa_cli.core.doctor.finding import Group, Judgement, check_of, hint, ok, problem, some, unknown
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.webhooks import selects
@@ -22,7 +22,7 @@ from irsa_cli.core.values.errors import CannotTell, Unreadable, have
 from irsa_cli.core.values.shown import shown, unspaced
 
 
-@check_of("cluster-unsupported")
+@check_of("cluster-unsupported", Group.CLUSTER, weight=99, of_cluster=True)
 def _unsupported(facts: Facts) -> Judgement:
     cluster = facts.cluster
     if not have(facts.eks).on_outposts:
@@ -32,7 +32,7 @@ def _unsupported(facts: Facts) -> Judgement:
     return problem("local clusters on AWS Outposts do not support IRSA", fix=fix, cluster=cluster.arn)
 
 
-@check_of("issuer-documents")
+@check_of("issuer-documents", Group.CLUSTER, weight=71, of_cluster=True)
 def _documents(facts: Facts) -> Judgement:
     published, issuer = facts.published_keys, facts.cluster.issuer
     if not isinstance(published, Unreadable):
@@ -46,7 +46,7 @@ def _documents(facts: Facts) -> Judgement:
     return problem("STS needs them to verify tokens and gets the same answer", fix=fix, answer=published.why)
 
 
-@check_of("issuer-keys")
+@check_of("issuer-keys", Group.CLUSTER, weight=70, of_cluster=True)
 def _keys(facts: Facts) -> Judgement:
     published, own = have(facts.published_keys), have(facts.cluster_keys)
     if own <= published:
@@ -60,7 +60,7 @@ def _keys(facts: Facts) -> Judgement:
     )
 
 
-@check_of("sts-endpoint-policy")
+@check_of("sts-endpoint-policy", Group.CLUSTER, weight=55, of_cluster=True)
 def _endpoint_policy(facts: Facts) -> Judgement:
     endpoints = some(have(facts.sts_endpoints), "the VPC has no STS endpoint")
     verdicts = [(endpoint.id, _lets_through(endpoint.policy)) for endpoint in endpoints]
@@ -77,35 +77,45 @@ def _endpoint_policy(facts: Facts) -> Judgement:
     if undecided:
         text = "the endpoint policy has conditions that irsa cannot evaluate"
         return unknown(text, endpoint=subjects.listed(undecided))
-    return ok("the endpoint policy allows the call", endpoint=subjects.listed(item.id for item in endpoints))
+    return ok(
+        "the endpoint policy allows the call", endpoint=subjects.listed(endpoint.id for endpoint in endpoints)
+    )
 
 
 def _lets_through(document: Document) -> bool | None:
-    about = [item for item in statements(document) if does(item, ACTION)]
-    fitting = [it for it in about if it.get("Principal", "*") == "*" or "*" in principals(it, "AWS")]
-    denying = [item for item in fitting if item.get("Effect") == "Deny"]
-    allowing = [item for item in fitting if item.get("Effect") == "Allow"]
-    if any(not item.get("Condition") for item in denying) or not allowing:
+    """Whether an endpoint's policy allows the unsigned call; None if conditions decide."""
+    denying, allowing = [], []
+    for statement in statements(document):
+        is_everybody = statement.get("Principal", "*") == "*" or "*" in principals(statement, "AWS")
+        if not is_everybody or not does(statement, ACTION):
+            continue
+        if statement.get("Effect") == "Deny":
+            denying.append(statement)
+        elif statement.get("Effect") == "Allow":
+            allowing.append(statement)
+    if not allowing or any(not statement.get("Condition") for statement in denying):
         return False
-    return None if denying or all(item.get("Condition") for item in allowing) else True
+    if denying or all(statement.get("Condition") for statement in allowing):
+        return None
+    return True
 
 
 _PROXIES = frozenset({"istio-proxy", "linkerd-proxy", "envoy"})
 _HOLDS = re.compile(r"holdApplicationUntilProxyStarts[\"']?\s*:\s*[\"']?true")
 
 
-@check_of("pod-host-network")
+@check_of("pod-host-network", Group.PODS, weight=15)
 def _host_network(facts: Facts) -> Judgement:
-    found = some([pod for pod in facts.named.users() if pod.host_network], "no pod uses hostNetwork")
-    return unknown("pods with hostNetwork can use the node's credentials", pods=subjects.pod_names(found))
+    pods = some([pod for pod in facts.named.users() if pod.host_network], "no pod uses hostNetwork")
+    return unknown("pods with hostNetwork can use the node's credentials", pods=subjects.pod_names(pods))
 
 
-@check_of("node-hop-limit")
+@check_of("node-hop-limit", Group.PODS, weight=14)
 def _hop_limit(facts: Facts) -> Judgement:
     names = some(node_names(facts.named.users()), "no pod runs on an EC2 instance")
     nodes = have(facts.named.nodes)
     # Pods with a network of their own are one hop away.
-    found = [it for it in names if it in nodes and nodes[it].enabled and nodes[it].hop_limit > 1]
+    found = [name for name in names if name in nodes and nodes[name].enabled and nodes[name].hop_limit > 1]
     if found:
         limits = sorted({str(nodes[name].hop_limit) for name in found})
         text = "an SDK without a web identity uses the node's role and reports no error"
@@ -120,34 +130,34 @@ def node_names(pods: Iterable[Pod]) -> list[str]:
     return sorted({pod.node for pod in pods if pod.node and not pod.node.startswith("fargate-")})
 
 
-@check_of("pod-mesh")
+@check_of("pod-mesh", Group.PODS, weight=25)
 def _mesh(facts: Facts) -> Judgement:
     users = facts.named.users()
-    meshed = [pod for pod in users if any(item.name in _PROXIES for item in pod.containers)]
-    found = some(meshed, "no pod has a known sidecar")
-    late, text = [pod for pod in found if not _waits(pod)], "irsa cannot see which calls the sidecar allows"
+    meshed = [pod for pod in users if any(container.name in _PROXIES for container in pod.containers)]
+    pods = some(meshed, "no pod has a known sidecar")
+    late, text = [pod for pod in pods if not _waits(pod)], "irsa cannot see which calls the sidecar allows"
     if not late or subjects.is_admitted(facts, late):
-        return unknown(text, pods=subjects.pod_names(found))
+        return unknown(text, pods=subjects.pod_names(pods))
     return hint(f"{text}, or if the application waits for it", pods=subjects.pod_names(late))
 
 
 def _waits(pod: Pod) -> bool:
-    if any(item.init and item.name in _PROXIES for item in pod.containers):
+    if any(container.init and container.name in _PROXIES for container in pod.containers):
         return True
     settings = pod.annotations.get("proxy.istio.io/config", "")
     linkerd = pod.annotations.get("config.linkerd.io/proxy-await", "")
     return linkerd == "enabled" or bool(_HOLDS.search(settings))
 
 
-@check_of("pod-network-policy")
+@check_of("pod-network-policy", Group.PODS, weight=26)
 def _network_policy(facts: Facts) -> Judgement:
     pods = facts.named.users()
     policies = have(facts.named.network_policies)
-    mine = [item for item in policies if any(selects(item.pods, pod.labels) for pod in pods)]
-    rules = [rule for item in mine for rule in item.ports]
+    mine = [policy for policy in policies if any(selects(policy.pods, pod.labels) for pod in pods)]
+    rules = [rule for policy in mine for rule in policy.ports]
     if not mine or any(https and to_all for https, to_all in rules):
         return ok("no NetworkPolicy blocks calls to STS")
-    names = subjects.listed(item.name for item in mine)
+    names = subjects.listed(policy.name for policy in mine)
     if subjects.is_admitted(facts, pods):
         return ok("STS accepted the pods' tokens, so no NetworkPolicy blocks them", policies=names)
     text = "a NetworkPolicy allows no HTTPS, and irsa cannot tell if the cluster enforces it"
@@ -184,9 +194,9 @@ def _lookalikes(facts: Facts) -> list[str]:
 
 def _named(facts: Facts) -> tuple[ServiceAccount, ...]:
     """The listed ServiceAccounts whose roles are, or may be, in the cluster's account."""
-    values = ((item, item.annotations.get(ROLE_ARN_ANNOTATION)) for item in known(facts.accounts))
-    found = [(item, _ROLE.fullmatch(value)) for item, value in values if value]
-    return tuple(item for item, role in found if role is None or role[1] == facts.cluster.home)
+    values = ((account, account.annotations.get(ROLE_ARN_ANNOTATION)) for account in known(facts.accounts))
+    annotated = [(account, _ROLE.fullmatch(value)) for account, value in values if value]
+    return tuple(account for account, role in annotated if role is None or role[1] == facts.cluster.home)
 
 
 def _is_needed(facts: Facts) -> bool:
@@ -203,7 +213,7 @@ def _is_needed(facts: Facts) -> bool:
     return needed or have(subject.association) is None
 
 
-@check_of("provider-missing")
+@check_of("provider-missing", Group.CLUSTER, weight=96, of_cluster=True)
 def _missing(facts: Facts) -> Judgement:
     issuer = facts.cluster.issuer
     if _found_at_home(facts):
@@ -221,7 +231,7 @@ def _missing(facts: Facts) -> Judgement:
     return problem(text, fix=fix, issuer=issuer, expected=expected, existing_providers=others)
 
 
-@check_of("provider-account")
+@check_of("provider-account", Group.CLUSTER, weight=96)
 def _other_account(facts: Facts) -> Judgement:
     arn, home = facts.named.role_arn(), facts.cluster.home
     if arn.account == home:
@@ -236,41 +246,41 @@ def _other_account(facts: Facts) -> Judgement:
     return problem(text, fix=fix, role=f"account {arn.account}", cluster=f"account {home}")
 
 
-@check_of("provider-url")
+@check_of("provider-url", Group.CLUSTER, weight=95, of_cluster=True)
 def _url(facts: Facts) -> Judgement:
     if _found_at_home(facts):
         return ok("a provider has exactly this URL")
-    found = there(_lookalikes(facts), "no provider has a similar URL; see provider-missing")
+    similar = there(_lookalikes(facts), "no provider has a similar URL; see provider-missing")
     text = "a provider has a similar URL, but IAM compares the whole URL"
-    if any(_DUAL_STACK in arn for arn in found):
+    if any(_DUAL_STACK in arn for arn in similar):
         text += "; tokens never use the dual-stack alias"
     fix = facts.reach.for_irsa("associate-oidc")
-    return problem(text, fix=fix, issuer=facts.cluster.issuer, provider=subjects.listed(found))
+    return problem(text, fix=fix, issuer=facts.cluster.issuer, provider=subjects.listed(similar))
 
 
-@check_of("provider-audience")
+@check_of("provider-audience", Group.CLUSTER, weight=93, of_cluster=True)
 def _audience(facts: Facts) -> Judgement:
     if not _is_needed(facts):
         return ok(_UNNEEDED)
     accepted = _provider(facts).audiences
-    wanted = subjects.audience_of(facts, facts.subject)
-    asked = {item.annotations.get(AUDIENCE_ANNOTATION, wanted) for item in _named(facts)}
-    if facts.subject is None and asked and wanted not in asked and asked <= set(accepted):
+    audience = subjects.audience_of(facts, facts.subject)
+    asked = {account.annotations.get(AUDIENCE_ANNOTATION, audience) for account in _named(facts)}
+    if facts.subject is None and asked and audience not in asked and asked <= set(accepted):
         return ok(
             "the provider accepts the audiences of all ServiceAccounts", audiences=subjects.listed(asked)
         )
-    if wanted in accepted:
-        return ok("the provider accepts the audience", audience=wanted)
+    if audience in accepted:
+        return ok("the provider accepts the audience", audience=audience)
     trust = getattr(facts.subject and facts.subject.role, "trust", "")
     annotated = AUDIENCE_ANNOTATION in subjects.annotations_of(facts.subject)
-    if wanted != DEFAULT_AUDIENCE and annotated and wanted not in str(trust):
+    if audience != DEFAULT_AUDIENCE and annotated and audience not in str(trust):
         raise CannotTell("the annotation asks for another audience; see annotation-audience")
     text = "the provider does not have the tokens' audience"
-    if any(unspaced(item).lower() == wanted.lower() for item in accepted):
+    if any(unspaced(accepted_audience).lower() == audience.lower() for accepted_audience in accepted):
         text += " (the spelling differs)"
     there_are = subjects.listed(map(shown, accepted)) or "none"
-    fix = _add_audience(facts, wanted, annotated=annotated)
-    return problem(text, fix=fix, tokens=shown(wanted), provider=there_are)
+    fix = _add_audience(facts, audience, annotated=annotated)
+    return problem(text, fix=fix, tokens=shown(audience), provider=there_are)
 
 
 def _add_audience(facts: Facts, audience: str, *, annotated: bool) -> str:
@@ -286,7 +296,7 @@ def _add_audience(facts: Facts, audience: str, *, annotated: bool) -> str:
     return proposed(why, audience, line)
 
 
-@check_of("provider-quota")
+@check_of("provider-quota", Group.CLUSTER, weight=60, of_cluster=True)
 def _quota(facts: Facts) -> Judgement:
     if _found_at_home(facts):
         return ok("the provider exists")
@@ -300,12 +310,12 @@ def _quota(facts: Facts) -> Judgement:
     return problem(text, fix=facts.reach.aws("iam list-open-id-connect-providers"), **said)
 
 
-@check_of("provider-thumbprint")
+@check_of("provider-thumbprint", Group.CLUSTER, weight=20, of_cluster=True)
 def _thumbprint(facts: Facts) -> Judgement:
-    found = _provider(facts)
+    provider = _provider(facts)
     if host_path(facts.cluster.issuer).startswith("oidc.eks."):
         return ok("IAM does not check the thumbprint of an EKS issuer")
-    some(found.thumbprints, "the provider has no thumbprint: IAM uses its own certificate authorities")
+    some(provider.thumbprints, "the provider has no thumbprint: IAM uses its own certificate authorities")
     raise CannotTell(
         "IAM checks the thumbprint only for some certificate authorities; irsa cannot see which certificate"
         " IAM receives"

@@ -9,7 +9,7 @@ from irsa_cli.core.binding.pod_identity_support import cli_version
 from irsa_cli.core.doctor.causes.own_token import own_volume, stands_before_region
 from irsa_cli.core.doctor.commands import annotate, by_template, edit, restart
 from irsa_cli.core.doctor.facts import Facts, Subject
-from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, suspect, unknown
+from irsa_cli.core.doctor.finding import Group, Judgement, check_of, hint, ok, problem, some, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
@@ -32,23 +32,23 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import Unreadable, have
 
 
-@check_of("pod-role-differs")
+@check_of("pod-role-differs", Group.PODS, weight=90)
 def _role(facts: Facts) -> Judgement:
-    wanted = facts.named.annotation()
+    annotated = facts.named.annotation()
     others = [
-        (pod, item)
-        for pod, item in injected_users(facts.named)
-        if item.env[ROLE_ENV] not in (wanted, None) and own_volume(pod, item) is None
+        (pod, container)
+        for pod, container in injected_users(facts.named)
+        if container.env[ROLE_ENV] not in (annotated, None) and own_volume(pod, container) is None
     ]
-    found = some(others, "the pods use the annotation's role", role=wanted)
-    fixed = [(pod, item) for pod, item in found if _is_set_by_template(facts, pod, item)]
+    users = some(others, "the pods use the annotation's role", role=annotated)
+    fixed = [(pod, container) for pod, container in users if _is_set_by_template(facts, pod, container)]
     text = "their template sets another role, and the webhook keeps it"
     return problem(
         text if fixed else "they were created with another role",
-        fix=edit(facts, fixed[0][0]) if fixed else restart(facts, [pod for pod, _ in found]),
-        containers=where(found),
-        their_role=listed(str(item.env[ROLE_ENV]) for _, item in found),
-        annotation=wanted,
+        fix=edit(facts, fixed[0][0]) if fixed else restart(facts, [pod for pod, _ in users]),
+        containers=where(users),
+        their_role=listed(str(container.env[ROLE_ENV]) for _, container in users),
+        annotation=annotated,
     )
 
 
@@ -64,7 +64,7 @@ def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
     return stands_before_region(container, ROLE_ENV)
 
 
-@check_of("pod-audience-differs")
+@check_of("pod-audience-differs", Group.PODS, weight=89)
 def _audience(facts: Facts) -> Judgement:
     wanted = audience_of(facts, facts.named)
     pods = {pod.name: pod for pod, _ in injected_users(facts.named)}
@@ -74,16 +74,16 @@ def _audience(facts: Facts) -> Judgement:
         for volume in pod.volumes
         if volume.name in _token_volumes(pod) and volume.audience not in (wanted, None)
     }
-    found = some(others, "the pods' tokens have the right audience", audience=wanted)
-    fixed = [name for name in found if _brings_token(pods[name])]
-    by_hand = edit(facts, pods[fixed[0] if fixed else next(iter(found))])
-    again = restart(facts, [pods[name] for name in found])
+    volumes = some(others, "the pods' tokens have the right audience", audience=wanted)
+    fixed = [name for name in volumes if _brings_token(pods[name])]
+    by_hand = edit(facts, pods[fixed[0] if fixed else next(iter(volumes))])
+    again = restart(facts, [pods[name] for name in volumes])
     text = "their template mounts a token with another audience, and the webhook keeps it"
     return problem(
         text if fixed else "they were created with another audience",
         fix=by_hand if fixed else f"{again}\n# if their template mounts the token itself: {by_hand}",
-        pods=listed(found),
-        tokens=listed(str(audience) for audience in found.values()),
+        pods=listed(volumes),
+        tokens=listed(str(audience) for audience in volumes.values()),
         expected=wanted,
     )
 
@@ -95,49 +95,53 @@ def _brings_token(pod: Pod) -> bool:
     """
     if pod.volumes[0].name != TOKEN_VOLUME:
         return True
-    return any(injected(item) and stands_before_region(item, TOKEN_ENV) for item in pod.containers)
+    return any(
+        injected(container) and stands_before_region(container, TOKEN_ENV) for container in pod.containers
+    )
 
 
 def _token_volumes(pod: Pod) -> set[str]:
     # Where a container brings role and token itself, both are judged together: pod-own-token.
-    own = [item for item in pod.containers if own_volume(pod, item) is not None]
-    files = {item.env.get(TOKEN_ENV) or "" for item in pod.containers if item not in own}
+    own = [container for container in pod.containers if own_volume(pod, container) is not None]
+    files = {container.env.get(TOKEN_ENV) or "" for container in pod.containers if container not in own}
     return {
         name
-        for item in pod.containers
-        for name, mount in item.mounts.items()
+        for container in pod.containers
+        for name, mount in container.mounts.items()
         if any(file.startswith(f"{mount.rstrip('/')}/") for file in files)
     } | {TOKEN_VOLUME}
 
 
-@check_of("pod-env-partial")
+@check_of("pod-env-partial", Group.PODS, weight=89)
 def _partial(facts: Facts) -> Judgement:
-    one_only = users_with(facts.named, lambda item: (ROLE_ENV in item.env) != (TOKEN_ENV in item.env))
+    one_only = users_with(
+        facts.named, lambda container: (ROLE_ENV in container.env) != (TOKEN_ENV in container.env)
+    )
     wrong = [
-        (pod, item)
-        for pod, item in one_only
-        if not (leaves_the_token_to_it(item) and takes_profile(facts, pod, item))
+        (pod, container)
+        for pod, container in one_only
+        if not (leaves_the_token_to_it(container) and takes_profile(facts, pod, container))
     ]
-    found = some(wrong, "containers have both variables or neither")
-    names = (ROLE_ENV, TOKEN_ENV) if ROLE_ENV in found[0][1].env else (TOKEN_ENV, ROLE_ENV)
+    users = some(wrong, "containers have both variables or neither")
+    names = (ROLE_ENV, TOKEN_ENV) if ROLE_ENV in users[0][1].env else (TOKEN_ENV, ROLE_ENV)
     text = "a container has only one of the two variables"
-    return by_template(facts, found, text, present=names[0], missing=names[1])
+    return by_template(facts, users, text, present=names[0], missing=names[1])
 
 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
-@check_of("pod-static-credentials")
+@check_of("pod-static-credentials", Group.PODS, weight=87)
 def _static(facts: Facts) -> Judgement:
     subject, pods = facts.named, facts.named.users()
-    found = users_with(subject, lambda item: _has_keys(subject, item))
-    own = [(pod, item) for pod, item in found if not _is_sidecar(subject, pod, item)]
+    users = users_with(subject, lambda container: _has_keys(subject, container))
+    own = [(pod, container) for pod, container in users if not _is_sidecar(subject, pod, container)]
     if own:
         names = listed(key for key in _KEYS if key in own[0][1].env) or listed(own[0][1].sources)
         return by_template(facts, own, "SDKs use access keys from the environment first", variables=names)
-    if found:
-        return unknown("other containers than the application's have their own keys", containers=where(found))
-    names_used = sorted({name for pod in pods for item in pod.containers for name in item.sources})
+    if users:
+        return unknown("other containers than the application's have their own keys", containers=where(users))
+    names_used = sorted({name for pod in pods for container in pod.containers for name in container.sources})
     unread = [name for name in names_used if _keys_of(subject, name) is None]
     sources = some(unread, "no container has static keys in its environment")
     say = suspect if any(map(_OF_AWS.search, sources)) else hint
@@ -158,9 +162,9 @@ def _keys_of(subject: Subject, source: str) -> Iterable[str] | None:
 
 
 def _is_sidecar(subject: Subject, pod: Pod, container: Container) -> bool:
-    named = pod.annotations.get("kubectl.kubernetes.io/default-container", "")
-    first = [item for item in pod.containers if not item.init] or list(pod.containers)
-    main = next((item for item in first if item.name == named), first[0])
+    default = pod.annotations.get("kubectl.kubernetes.io/default-container", "")
+    first = [container for container in pod.containers if not container.init] or list(pod.containers)
+    main = next((container for container in first if container.name == default), first[0])
     return container is not main and injected(main) and not _has_keys(subject, main)
 
 
@@ -173,28 +177,28 @@ def _has_keys(subject: Subject, container: Container) -> bool:
 _ASSUME = re.compile(r"assume", re.IGNORECASE)
 
 
-@check_of("pod-role-twice")
+@check_of("pod-role-twice", Group.PODS, weight=40)
 def _twice(facts: Facts) -> Judgement:
     subject = facts.named
     arn = str(subject.role_arn())
     repeated = [
-        (pod, item)
-        for pod, item in injected_users(subject)
-        if _variables(item, arn) or any(arn in argument for argument in item.arguments)
+        (pod, container)
+        for pod, container in injected_users(subject)
+        if _variables(container, arn) or any(arn in argument for argument in container.arguments)
     ]
-    found = some(repeated, "no setting repeats the role's ARN")
+    users = some(repeated, "no setting repeats the role's ARN")
     names = names_role(Arn.parse(arn), arn)
     for _, statement in allowing(subject.annotated_role().trust):
         if covers(actions_of(statement), ASSUME) and names(statement).truth:
-            return ok("the role trusts itself", containers=where(found))
-    asked = [(pod, item) for pod, item in found if _is_to_assume(item, arn)]
+            return ok("the role trusts itself", containers=where(users))
+    asked = [(pod, container) for pod, container in users if _is_to_assume(container, arn)]
     if asked:
         text = "settings tell the application to assume its own role, and the role does not trust itself"
         return suspect(text, containers=where(asked), role=arn)
     return hint(
         "settings repeat the role's ARN; irsa cannot see if the application assumes the role, which does not"
         " trust itself",
-        containers=where(found),
+        containers=where(users),
         role=arn,
     )
 
@@ -208,7 +212,7 @@ def _is_to_assume(container: Container, arn: str) -> bool:
     names = _variables(container, arn)
     # The words before the role: its own argument's name, or the previous argument.
     words = " ".join(container.arguments)
-    names += [words[: found.start()].rpartition(" -")[2] for found in re.finditer(re.escape(arn), words)]
+    names += [words[: match.start()].rpartition(" -")[2] for match in re.finditer(re.escape(arn), words)]
     return any(_ASSUME.search(name) for name in names)
 
 
@@ -219,40 +223,42 @@ _READABLE_SINCE = (1, 19)
 _REGIONAL_CLI = (1, 18)
 
 
-@check_of("pod-region")
+@check_of("pod-region", Group.PODS, weight=45)
 def _region(facts: Facts) -> Judgement:
-    found = some(_without_region(facts), "all containers have a region")
-    if is_admitted(facts, [pod for pod, _ in found]):
-        return ok("STS accepted the pods' tokens, so they have a region", containers=where(found))
-    return hint("only the application itself can set its region", containers=where(found))
+    users = some(_without_region(facts), "all containers have a region")
+    if is_admitted(facts, [pod for pod, _ in users]):
+        return ok("STS accepted the pods' tokens, so they have a region", containers=where(users))
+    return hint("only the application itself can set its region", containers=where(users))
 
 
 def _without_region(facts: Facts) -> list[tuple[Pod, Container]]:
-    found = injected_users(facts.named)
-    return [(pod, item) for pod, item in found if not any(name in item.env for name in _REGIONS)]
+    users = injected_users(facts.named)
+    return [
+        (pod, container) for pod, container in users if not any(name in container.env for name in _REGIONS)
+    ]
 
 
-@check_of("pod-china-region")
+@check_of("pod-china-region", Group.PODS, weight=60)
 def _china(facts: Facts) -> Judgement:
     if facts.cluster.partition != "aws-cn":
         return ok("the cluster is not in China")
-    found = some(_without_region(facts), "all containers have a region")
+    users = some(_without_region(facts), "all containers have a region")
     text = "without a region, the SDK calls STS in another partition"
-    return by_template(facts, found, text, expected=f"AWS_DEFAULT_REGION={facts.cluster.region}")
+    return by_template(facts, users, text, expected=f"AWS_DEFAULT_REGION={facts.cluster.region}")
 
 
-@check_of("pod-sts-endpoint")
+@check_of("pod-sts-endpoint", Group.PODS, weight=55)
 def _endpoint(facts: Facts) -> Judgement:
     regional = [pair for pair in injected_users(facts.named) if pair[1].env.get(_WHICH_STS) == "regional"]
     address = "https://sts.amazonaws.com"
     both = [pair for pair in regional if (pair[1].env.get(_STS_URL) or "").rstrip("/") == address]
-    found = some(both, "no container has conflicting settings for the STS endpoint")
+    users = some(both, "no container has conflicting settings for the STS endpoint")
     text = "one variable sets the global endpoint, the other one the regional endpoint"
-    said = f"AWS_ENDPOINT_URL_STS={found[0][1].env[_STS_URL]}"
-    return by_template(facts, found, text, endpoint=said, conflict="AWS_STS_REGIONAL_ENDPOINTS=regional")
+    said = f"AWS_ENDPOINT_URL_STS={users[0][1].env[_STS_URL]}"
+    return by_template(facts, users, text, endpoint=said, conflict="AWS_STS_REGIONAL_ENDPOINTS=regional")
 
 
-@check_of("sts-global-endpoint")
+@check_of("sts-global-endpoint", Group.PODS, weight=35)
 def _global_endpoint(facts: Facts) -> Judgement:
     annotated = facts.named.existing().annotations.get(STS_REGIONAL_ANNOTATION, "true")
     if annotated != "false":
@@ -270,46 +276,46 @@ def _by_old_sdk(facts: Facts) -> Judgement:
     if not isinstance(facts.sts_endpoints, tuple) or not facts.sts_endpoints:
         return ok(fine)
     old = [
-        (pod, item)
-        for pod, item in injected_users(subject)
-        if not item.env.get(_STS_URL) and (cli_version(item) or (0,)) < _REGIONAL_CLI
+        (pod, container)
+        for pod, container in injected_users(subject)
+        if not container.env.get(_STS_URL) and (cli_version(container) or (0,)) < _REGIONAL_CLI
     ]
-    found = some([] if is_admitted(facts, [pod for pod, _ in old]) else old, fine)
+    users = some([] if is_admitted(facts, [pod for pod, _ in old]) else old, fine)
     if isinstance(subject.events, Unreadable) and subject.events.follows:
         return ok("the pods are configured for the regional STS endpoint")
     # An old SDK asks the global endpoint all the same: without a way out of the VPC nobody answers.
     return hint(
         "the VPC has a regional STS endpoint, and CloudTrail shows no call to STS: an old SDK may call the"
         " global endpoint instead",
-        containers=where(found),
-        endpoint=listed(item.id for item in facts.sts_endpoints),
+        containers=where(users),
+        endpoint=listed(endpoint.id for endpoint in facts.sts_endpoints),
     )
 
 
-@check_of("pod-windows")
+@check_of("pod-windows", Group.PODS, weight=75)
 def _windows(facts: Facts) -> Judgement:
     on_windows = [
-        (pod, item)
-        for pod, item in injected_users(facts.named)
+        (pod, container)
+        for pod, container in injected_users(facts.named)
         if pod.os == "windows"
         and pod.node_selector.get("kubernetes.io/os") != "windows"
-        and (item.env[TOKEN_ENV] or "").startswith("/")
+        and (container.env[TOKEN_ENV] or "").startswith("/")
     ]
-    found = some(on_windows, "no Windows pod has Linux paths")
+    users = some(on_windows, "no Windows pod has Linux paths")
     text = "the webhook treats a pod without nodeSelector as a Linux pod"
-    file, expected = str(found[0][1].env[TOKEN_ENV]), "nodeSelector kubernetes.io/os: windows"
-    return by_template(facts, found, text, file=file, expected=expected)
+    file, expected = str(users[0][1].env[TOKEN_ENV]), "nodeSelector kubernetes.io/os: windows"
+    return by_template(facts, users, text, file=file, expected=expected)
 
 
-@check_of("pod-token-unreadable")
+@check_of("pod-token-unreadable", Group.PODS, weight=70)
 def _unreadable(facts: Facts) -> Judgement:
     version = re.match(r"(\d+)\.(\d+)", have(facts.eks).version)
     if not version:
         return unknown("the cluster's version is unknown")
     if (int(version[1]), int(version[2])) >= _READABLE_SINCE:
         return ok("this Kubernetes version lets the container's user read the token")
-    exposed = [(pod, item) for pod, item in injected_users(facts.named) if pod.fs_group is None]
-    users = [pod.user if item.user is None else item.user for pod, item in exposed]
+    exposed = [(pod, container) for pod, container in injected_users(facts.named) if pod.fs_group is None]
+    users = [pod.user if container.user is None else container.user for pod, container in exposed]
     text = "in this Kubernetes version only root can read the file"
     if found := [pair for pair, user in zip(exposed, users, strict=True) if user]:
         return by_template(facts, found, text, version=version[0], expected="fsGroup: 65534")
@@ -320,16 +326,20 @@ def _unreadable(facts: Facts) -> Judgement:
     return suspect(
         f"{text}, and irsa does not know the image's user",
         containers=where(silent),
-        images=listed(item.image for _, item in silent),
+        images=listed(container.image for _, container in silent),
         version=version[0],
     )
 
 
-@check_of("sdk-too-old")
+@check_of("sdk-too-old", Group.PODS, weight=65)
 def _sdk(facts: Facts) -> Judgement:
-    found = injected_users(facts.named)
-    versions = {item.image: cli_version(item) for _, item in found}
-    old = [(pod, item) for pod, item in found if (cli_version(item) or _MINIMUM_CLI) < _MINIMUM_CLI]
+    users = injected_users(facts.named)
+    versions = {container.image: cli_version(container) for _, container in users}
+    old = [
+        (pod, container)
+        for pod, container in users
+        if (cli_version(container) or _MINIMUM_CLI) < _MINIMUM_CLI
+    ]
     if old:
         needed, text = ">= " + ".".join(map(str, _MINIMUM_CLI)), "this AWS CLI does not support IRSA"
         return by_template(facts, old, text, image=old[0][1].image, needed=needed)

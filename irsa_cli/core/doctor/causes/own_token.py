@@ -44,11 +44,15 @@ class OwnToken:
 
 def own_tokens(subject: Subject) -> tuple[OwnToken, ...]:
     """The containers of the ServiceAccount's pods that bring both, as far as the pods could be read."""
-    found = ((pod, item, own_volume(pod, item)) for pod in subject.known_users() for item in pod.containers)
+    found = (
+        (pod, container, own_volume(pod, container))
+        for pod in subject.known_users()
+        for container in pod.containers
+    )
     return tuple(
-        OwnToken(pod, item, role, volume)
-        for pod, item, volume in found
-        if volume is not None and (role := item.env[subjects.ROLE_ENV])
+        OwnToken(pod, container, role, volume)
+        for pod, container, volume in found
+        if volume is not None and (role := container.env[subjects.ROLE_ENV])
     )
 
 
@@ -58,12 +62,14 @@ def hidden_tokens(facts: Facts) -> list[tuple[Pod, Container]]:
     for pod in facts.named.known_users():
         volumes = [volume.name for volume in pod.volumes if volume.audience == wanted]
         tokens = {name for name in volumes if name != subjects.TOKEN_VOLUME}
-        for item in pod.containers:
+        for container in pod.containers:
             role_is_hidden = (
-                item.env[subjects.ROLE_ENV] is None if subjects.ROLE_ENV in item.env else bool(item.sources)
+                container.env[subjects.ROLE_ENV] is None
+                if subjects.ROLE_ENV in container.env
+                else bool(container.sources)
             )
-            if role_is_hidden and tokens & set(item.mounts):
-                found.append((pod, item))
+            if role_is_hidden and tokens & set(container.mounts):
+                found.append((pod, container))
     return found
 
 
@@ -81,13 +87,13 @@ def written_by_hand(pod: Pod) -> list[str]:
     """Containers whose role is set in the pod template: the webhook still mounts its volume."""
     mounted = any(volume.name == subjects.TOKEN_VOLUME for volume in pod.volumes)
     return [
-        item.name
-        for item in pod.containers
-        if item.env.get(subjects.ROLE_ENV)
+        container.name
+        for container in pod.containers
+        if container.env.get(subjects.ROLE_ENV)
         and not (
             mounted
-            and subjects.TOKEN_VOLUME in item.mounts
-            and not stands_before_region(item, subjects.ROLE_ENV)
+            and subjects.TOKEN_VOLUME in container.mounts
+            and not stands_before_region(container, subjects.ROLE_ENV)
         )
     ]
 
@@ -99,17 +105,17 @@ def stands_before_region(container: Container, variable: str) -> bool:
     return any(names.index(name) > names.index(variable) for name in added)
 
 
-@finding.check_of("pod-own-token")
+@finding.check_of("pod-own-token", finding.Group.PODS, weight=88)
 def _own_token(facts: Facts) -> finding.Judgement:
     have(facts.named.pods)
     if hidden := hidden_tokens(facts):
         text = "a container mounts its own token, and its role comes from a Secret or ConfigMap"
         return finding.suspect(text, containers=subjects.where(hidden))
-    found = finding.some(own_tokens(facts.named), "no container mounts its own token")
-    why, places = "", subjects.where((item.pod, item.container) for item in found)
-    for item in found:
+    tokens = finding.some(own_tokens(facts.named), "no container mounts its own token")
+    why, places = "", subjects.where((token.pod, token.container) for token in tokens)
+    for token in tokens:
         try:
-            judged = _judged(facts, item)
+            judged = _judged(facts, token)
         except CannotTell as error:
             why = why or error.why
             continue
@@ -120,21 +126,21 @@ def _own_token(facts: Facts) -> finding.Judgement:
     return finding.ok("the roles that containers set trust their tokens", containers=places)
 
 
-def _judged(facts: Facts, item: OwnToken) -> finding.Judgement | None:
+def _judged(facts: Facts, token: OwnToken) -> finding.Judgement | None:
     """The problem of one container's role and token, if any."""
-    by_hand, cluster = commands.edit(facts, item.pod), facts.cluster
+    by_hand, cluster = commands.edit(facts, token.pod), facts.cluster
     said = {
-        "container": subjects.where([(item.pod, item.container)]),
-        "role": shown(item.role),
-        "audience": shown(item.volume.audience or ""),
+        "container": subjects.where([(token.pod, token.container)]),
+        "role": shown(token.role),
+        "audience": shown(token.volume.audience or ""),
     }
-    if not is_role(item.role):
+    if not is_role(token.role):
         return finding.problem(f"its {subjects.ROLE_ENV} is not a role ARN", fix=by_hand, **said)
-    role = have(facts.named.own_roles.get(item.role))
-    if role is None or role.arn != item.role:
+    role = have(facts.named.own_roles.get(token.role))
+    if role is None or role.arn != token.role:
         there_is = {} if role is None else {"there_is": role.arn}
         return finding.problem("no role has this ARN", fix=by_hand, **said, **there_is)
-    account, audience = role_arn(item.role).account, item.volume.audience or cluster.issuer
+    account, audience = role_arn(token.role).account, token.volume.audience or cluster.issuer
     provider = provider_arn(cluster.partition, account, cluster.issuer)
     identity = replace(subjects.identity_of(facts, facts.named), provider_arn=provider, audience=audience)
     if account == cluster.home:
@@ -165,14 +171,18 @@ def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
     return commands.rewrite_trust(facts, role, document, why)
 
 
-@finding.check_of("pod-token-volume")
+@finding.check_of("pod-token-volume", finding.Group.PODS, weight=88)
 def _volume(facts: Facts) -> finding.Judgement:
-    lacking = [(pod, item) for pod, item in subjects.injected_users(facts.named) if not _has_token(pod, item)]
-    found = finding.some(lacking, "the token file is mounted")
-    pod, item = found[0]
-    text = f"no volume with a token is mounted at {item.env[subjects.TOKEN_ENV]}"
+    lacking = [
+        (pod, container)
+        for pod, container in subjects.injected_users(facts.named)
+        if not _has_token(pod, container)
+    ]
+    users = finding.some(lacking, "the token file is mounted")
+    pod, container = users[0]
+    text = f"no volume with a token is mounted at {container.env[subjects.TOKEN_ENV]}"
     return commands.by_template(
-        facts, found, text, volumes=subjects.listed(volume.name for volume in pod.volumes) or "none"
+        facts, users, text, volumes=subjects.listed(volume.name for volume in pod.volumes) or "none"
     )
 
 
@@ -182,12 +192,16 @@ def _has_token(pod: Pod, container: Container) -> bool:
     return file is None or token_at(pod, container, file) is not None
 
 
-@finding.check_of("pod-token-kept")
+@finding.check_of("pod-token-kept", finding.Group.PODS, weight=76)
 def _kept(facts: Facts) -> finding.Judgement:
-    kept = [(pod, item) for pod, item in subjects.injected_users(facts.named) if _is_kept(pod, item)]
-    found = finding.some(kept, "no token file is mounted by subPath")
+    kept = [
+        (pod, container)
+        for pod, container in subjects.injected_users(facts.named)
+        if _is_kept(pod, container)
+    ]
+    users = finding.some(kept, "no token file is mounted by subPath")
     text = "kubelet does not renew files that are mounted by subPath"
-    return commands.by_template(facts, found, text, file=str(found[0][1].env[subjects.TOKEN_ENV]))
+    return commands.by_template(facts, users, text, file=str(users[0][1].env[subjects.TOKEN_ENV]))
 
 
 def _is_kept(pod: Pod, container: Container) -> bool:
@@ -209,12 +223,12 @@ def _chain(facts: Facts) -> Chain:
         raise finding.Decided(finding.ok(_NONE))
     target, tags = _granted(facts)
     try:
-        found = chain_of_notes(str(facts.named.role_arn()), said)
+        chain = chain_of_notes(str(facts.named.role_arn()), said)
     except UnreadableNote as error:
         raise CannotTell(f"{error.message}: {error.reason}", follows=False) from error
-    if found is None:
+    if chain is None:
         raise finding.Decided(finding.ok(_NONE))
-    return replace(found, tag_session=tags and target == found.target_arn)
+    return replace(chain, tag_session=tags and target == chain.target_arn)
 
 
 def _granted(facts: Facts) -> tuple[str, bool]:
@@ -230,13 +244,13 @@ def _refused(said: tuple[Said, ...], fine: str, chain: Chain) -> str:
     """Why one side refuses; if it does not, the check ends."""
     if answer_of(said) is Answer.YES:
         raise finding.Decided(finding.ok(fine, target=chain.target_arn))
-    reasons = "; ".join(item.why for item in lacking(said, answer_of(said)))
+    reasons = "; ".join(answer.why for answer in lacking(said, answer_of(said)))
     if answer_of(said) is Answer.UNKNOWN:
         raise finding.Decided(finding.unknown(reasons))
     return reasons
 
 
-@finding.check_of("chain-permission")
+@finding.check_of("chain-permission", finding.Group.SERVICE_ACCOUNT, weight=80)
 def _permission(facts: Facts) -> finding.Judgement:
     chain = _chain(facts)
     role = have(facts.named.role)
@@ -250,19 +264,19 @@ def _permission(facts: Facts) -> finding.Judgement:
     return finding.problem(text, fix=fix, target=chain.target_arn, why=why)
 
 
-@finding.check_of("chain-external-id")
+@finding.check_of("chain-external-id", finding.Group.SERVICE_ACCOUNT, weight=79)
 def _external_id(facts: Facts) -> finding.Judgement:
     chain = _chain(facts)
     target = have(facts.named.chain_target)
     if target is None or answer_of(chain.judge(target.trust)) is not Answer.NO:
         return finding.ok("the external ID is not the problem", target=chain.target_arn)
     fitting = next(iter(_fitting(chain, target)), "")
-    wanted = finding.some(fitting, "the external ID is not the only problem", target=chain.target_arn)
+    external_ids = finding.some(fitting, "the external ID is not the only problem", target=chain.target_arn)
     return finding.problem(
         "the target's trust policy requires another external ID",
-        fix=_update(facts, f"--external-id {shlex.quote(wanted)}", chain),
+        fix=_update(facts, f"--external-id {shlex.quote(external_ids)}", chain),
         current=chain.external_id or "none",
-        required=wanted,
+        required=external_ids,
     )
 
 
@@ -277,7 +291,7 @@ def _fitting(chain: Chain, target: Role) -> Iterator[str]:
                 yield value
 
 
-@finding.check_of("chain-trust")
+@finding.check_of("chain-trust", finding.Group.SERVICE_ACCOUNT, weight=78)
 def _trust(facts: Facts) -> finding.Judgement:
     chain = _chain(facts)
     target = have(facts.named.chain_target)
@@ -295,7 +309,7 @@ def _trust(facts: Facts) -> finding.Judgement:
     return finding.problem(text, fix=fix, target=chain.target_arn, why=why)
 
 
-@finding.check_of("chain-session")
+@finding.check_of("chain-session", finding.Group.PODS, weight=45)
 def _session(facts: Facts) -> finding.Judgement:
     chain = _chain(facts)
     text = have(facts.named.aws_config)
@@ -325,22 +339,27 @@ def _update(facts: Facts, flags: str, chain: Chain) -> str:
     return commands.of_account(facts, "update-sa", facts.named, flags + way)
 
 
-@finding.check_of("chain-pod")
+@finding.check_of("chain-pod", finding.Group.PODS, weight=46)
 def _pods(facts: Facts) -> finding.Judgement:
     have(facts.named.account)
     name = finding.some(subjects.config_map_of(facts.named), "irsa did not write an AWS configuration for it")
     pods = facts.named.users()
     going = [
-        (pod, item) for pod in pods for item in pod.containers if subjects.takes_profile(facts, pod, item)
+        (pod, container)
+        for pod in pods
+        for container in pod.containers
+        if subjects.takes_profile(facts, pod, container)
     ]
     staying = [pod for pod in pods if pod not in [other for other, _ in going]]
     if staying:
         text = "no container uses the ConfigMap's profile; the program may assume the target role itself"
         return finding.suspect(text, pods=subjects.pod_names(staying), config_map=name)
-    by_token = [(pod, item) for pod, item in going if not subjects.leaves_the_token_to_it(item)]
-    found = finding.some(by_token, "the pods use the ConfigMap's profile", config_map=name)
+    by_token = [
+        (pod, container) for pod, container in going if not subjects.leaves_the_token_to_it(container)
+    ]
+    users = finding.some(by_token, "the pods use the ConfigMap's profile", config_map=name)
     text = "the SDKs for Go, Java, .NET and PHP use the token before the profile"
-    return finding.hint(text, containers=subjects.where(found))
+    return finding.hint(text, containers=subjects.where(users))
 
 
 LONGEST_SESSION = 3600

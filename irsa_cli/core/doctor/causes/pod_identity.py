@@ -12,7 +12,17 @@ from irsa_cli.core.binding.pod_identity_support import runs_without
 from irsa_cli.core.doctor import commands, subjects
 from irsa_cli.core.doctor.clues.usage import has_nothing, has_role, is_near
 from irsa_cli.core.doctor.facts import Facts, OtherAssociation, known, there
-from irsa_cli.core.doctor.finding import Decided, Judgement, check_of, ok, problem, some, suspect, unknown
+from irsa_cli.core.doctor.finding import (
+    Decided,
+    Group,
+    Judgement,
+    check_of,
+    ok,
+    problem,
+    some,
+    suspect,
+    unknown,
+)
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import AGENT, Pod
 from irsa_cli.core.objects.role import Role
@@ -47,7 +57,7 @@ def association_of(facts: Facts) -> Association:
     return association
 
 
-@check_of("pod-identity-trust")
+@check_of("pod-identity-trust", Group.WEBHOOK, weight=60)
 def _trust(facts: Facts) -> Judgement:
     association = association_of(facts)
     role = have(facts.named.association_role)
@@ -56,8 +66,8 @@ def _trust(facts: Facts) -> Judgement:
     said = _said_to_service(facts, association, role)
     # For this ServiceAccount alone.
     names, tagged = (facts.named.namespace, facts.named.name), not association.without_tags
-    wanted = assuming.statement(facts.cluster, *names, tagged=tagged)
-    return _judged(facts, role, said, wanted)
+    statement = assuming.statement(facts.cluster, *names, tagged=tagged)
+    return _judged(facts, role, said, statement)
 
 
 def _no_role(facts: Facts, what: str, arn: str) -> Judgement:
@@ -72,26 +82,30 @@ def _said_to_service(facts: Facts, association: Association, role: Role) -> tupl
 
 def serves_pod_identity(facts: Facts, association: Association, role: Role) -> bool:
     """Whether a role's trust policy is known to allow EKS Pod Identity what it needs for the association."""
-    return all(item.answer is Answer.YES for item in _said_to_service(facts, association, role))
+    return all(answer.answer is Answer.YES for answer in _said_to_service(facts, association, role))
 
 
-def _judged(facts: Facts, role: Role, said: tuple[Said, ...], wanted: Document) -> Judgement:
+def _judged(facts: Facts, role: Role, said: tuple[Said, ...], statement: Document) -> Judgement:
     """Judge a trust policy by what was said about it; `wanted` is the statement that it needs."""
     refused = list(lacking(said, Answer.NO))
     if refused:
-        fix = commands.rewrite_trust(facts, role, with_statement(role.trust, wanted), commands.of_power(role))
-        if any(item.why.startswith("a Deny") for item in refused):
+        fix = commands.rewrite_trust(
+            facts, role, with_statement(role.trust, statement), commands.of_power(role)
+        )
+        if any(answer.why.startswith("a Deny") for answer in refused):
             look = f"iam get-role --role-name {shlex.quote(role.name)} # see its Deny"
             fix = commands.in_account(facts, role.account, look)
-        text = "; ".join(dict.fromkeys(item.why for item in refused))
-        return problem(text, fix=fix, role=role.arn, missing=subjects.listed(item.action for item in refused))
+        text = "; ".join(dict.fromkeys(answer.why for answer in refused))
+        return problem(
+            text, fix=fix, role=role.arn, missing=subjects.listed(answer.action for answer in refused)
+        )
     unsure = list(lacking(said, Answer.UNKNOWN))
     if unsure:
-        return unknown("; ".join(dict.fromkeys(item.why for item in unsure)), role=role.arn)
+        return unknown("; ".join(dict.fromkeys(answer.why for answer in unsure)), role=role.arn)
     return ok("its trust policy allows the required actions", role=role.arn)
 
 
-@check_of("pod-identity-target")
+@check_of("pod-identity-target", Group.WEBHOOK, weight=58)
 def _target(facts: Facts) -> Judgement:
     association = association_of(facts)
     arn = some(association.target_role_arn, "the association has no target role")
@@ -99,18 +113,18 @@ def _target(facts: Facts) -> Judgement:
     if role is None:
         return _no_role(facts, "target role", arn)
     tagged, external_id = not association.without_tags, association.external_id
-    wanted: Document = {
+    statement: Document = {
         "Effect": "Allow",
         "Principal": {"AWS": association.role_arn},
         "Action": list(assuming.actions(tagged=tagged)),
     }
     if external_id:
-        wanted["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
+        statement["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
     of = (facts.cluster, facts.named, association.role_arn, external_id)
-    return _judged(facts, role, said_to_role(role.trust, *of, tagged=tagged), wanted)
+    return _judged(facts, role, said_to_role(role.trust, *of, tagged=tagged), statement)
 
 
-@check_of("pod-identity-agent")
+@check_of("pod-identity-agent", Group.WEBHOOK, weight=59)
 def _agent(facts: Facts) -> Judgement:
     association_of(facts)
     if have(facts.named.agent):
@@ -122,7 +136,7 @@ def _agent(facts: Facts) -> Judgement:
     )
 
 
-@check_of("pod-identity-endpoint")
+@check_of("pod-identity-endpoint", Group.WEBHOOK, weight=24)
 def _endpoint(facts: Facts) -> Judgement:
     association_of(facts)
     if have(facts.named.auth_endpoints):
@@ -132,56 +146,56 @@ def _endpoint(facts: Facts) -> Judgement:
     return unknown("the VPC has an endpoint for STS but none for eks-auth; it may have internet access")
 
 
-@check_of("pod-identity-platform")
+@check_of("pod-identity-platform", Group.PODS, weight=61)
 def _platform(facts: Facts) -> Judgement:
     association = association_of(facts)
     users = facts.named.users()
-    found = some([pod for pod in users if runs_without(pod)], "none of its pods runs on Fargate or Windows")
+    pods = some([pod for pod in users if runs_without(pod)], "none of its pods runs on Fargate or Windows")
     # Pods of the same ServiceAccount that run elsewhere have their credentials by the association.
-    verb = "delete" if len(found) == len(users) else "describe"
+    verb = "delete" if len(pods) == len(users) else "describe"
     fix = commands.eks(
         facts, f"{verb}-pod-identity-association", f"--association-id {shlex.quote(association.id)}"
     )
     if verb == "delete":
-        fix = f"{fix}\n{commands.restart(facts, found)}"
+        fix = f"{fix}\n{commands.restart(facts, pods)}"
     return problem(
         "the agent does not run on Fargate and Windows",
         fix=fix,
-        pods=subjects.pod_names(found),
-        run_on=subjects.listed("Windows" if pod.os == "windows" else "Fargate" for pod in found),
+        pods=subjects.pod_names(pods),
+        run_on=subjects.listed("Windows" if pod.os == "windows" else "Fargate" for pod in pods),
     )
 
 
-@check_of("pod-older-than-association")
+@check_of("pod-older-than-association", Group.PODS, weight=62)
 def _older(facts: Facts) -> Judgement:
     made = _created(association_of(facts))
     users = [pod for pod in facts.named.users() if has_nothing(pod) and not subjects.opted_out(pod)]
     older = [pod for pod in users if pod.created and pod.created < made]
     fine = "no pod without credentials is older than the association"
-    found = some(older, fine, created=made.isoformat())
+    pods = some(older, fine, created=made.isoformat())
     text = "they have no credentials; new pods would get the association's role"
     expected = f"created after {made.isoformat()}"
-    return commands.by_restart(facts, found, text, started=subjects.starts(found), expected=expected)
+    return commands.by_restart(facts, pods, text, started=subjects.starts(pods), expected=expected)
 
 
 def _created(association: Association) -> datetime:
     return there(association.created, "EKS did not return when the association was created")
 
 
-@check_of("pod-identity-gone")
+@check_of("pod-identity-gone", Group.PODS, weight=92)
 def _gone(facts: Facts) -> Judgement:
     if have(facts.named.association) is not None:
         return ok("its association exists")
     associated = [pod for pod in facts.named.users() if was_associated(pod)]
-    found = some(associated, "no pod uses EKS Pod Identity")
+    pods = some(associated, "no pod uses EKS Pod Identity")
     text = "they were created with the association and keep its variables until they restart"
-    return commands.by_restart(facts, found, text, association="none")
+    return commands.by_restart(facts, pods, text, association="none")
 
 
 def was_associated(pod: Pod) -> bool:
     """Whether the webhook added the variables of an association; other tools use the same variable."""
     mounted = any(volume.name == _TOKEN_VOLUME for volume in pod.volumes)
-    urls = [item.env.get(subjects.POD_IDENTITY_ENV) or "" for item in pod.containers]
+    urls = [container.env.get(subjects.POD_IDENTITY_ENV) or "" for container in pod.containers]
     return any(url.startswith(_ADDRESSES) for url in urls) or (mounted and subjects.has_pod_identity(pod))
 
 
@@ -195,7 +209,7 @@ def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
     subject, accounts = facts.named, facts.accounts
     if subject.association is not None or not any(map(has_nothing, subject.known_users())):
         return ()
-    names = {item.full_name for item in known(accounts)}
+    names = {account.full_name for account in known(accounts)}
     used = {pod.service_account for pod in subject.living()}
     return tuple(
         other
@@ -205,7 +219,7 @@ def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
     )
 
 
-@check_of("pod-identity-other-name")
+@check_of("pod-identity-other-name", Group.SERVICE_ACCOUNT, weight=98)
 def _other_name(facts: Facts) -> Judgement:
     subject = facts.named
     account = subject.existing()
@@ -213,10 +227,14 @@ def _other_name(facts: Facts) -> Judgement:
         return ok("it has a role")
     others = some(have(subject.other_associations), "no association has a similar name")
     lost = unused(facts)
-    roles = (item.association for item in lost or others)
-    named = [item.role_arn for item in roles if isinstance(item, Association) and item.role_arn]
-    said = {"association_for": subjects.listed(item.full_name for item in lost or others)}
-    said |= {"its_role": subjects.listed(named)} if named else {}
+    roles = (other.association for other in lost or others)
+    role_arns = [
+        association.role_arn
+        for association in roles
+        if isinstance(association, Association) and association.role_arn
+    ]
+    said = {"association_for": subjects.listed(other.full_name for other in lost or others)}
+    said |= {"its_role": subjects.listed(role_arns)} if role_arns else {}
     if not lost:
         return unknown("associations exist for a similar name or another namespace", **said)
     pods = [pod for pod in subject.users() if has_nothing(pod)]
@@ -252,7 +270,7 @@ UNTIL_KNOWN = timedelta(minutes=2)
 TOO_NEW = "the association is new, and the webhook may not know of it yet"
 
 
-@check_of("pod-identity-agent-down")
+@check_of("pod-identity-agent-down", Group.WEBHOOK, weight=63)
 def _agent_down(facts: Facts) -> Judgement:
     subject = facts.named
     association_of(facts)
@@ -266,24 +284,34 @@ def _agent_down(facts: Facts) -> Judgement:
     if not agents:
         text = "the agent is installed, but kube-system has no pods of it"
         return suspect(text, pods=subjects.pod_names(placed)) if placed else unknown(text)
-    served = {pod.node for pod in agents if _is_up(pod)}
-    bad = [pod for pod in agents if not _is_up(pod)]
-    alone = [pod for pod in placed if pod.node not in served]
-    if alone or (users and not served):
-        pods = alone or users
-        nodes = sorted({pod.node for pod in pods if pod.node})
-        there = [pod for pod in bad if not nodes or pod.node in nodes]
-        return problem(
-            "nothing answers credential requests on these nodes",
-            fix=facts.reach.kubectl(_AGENTS, "kube-system"),
-            pods=subjects.pod_names(pods),
-            **({"nodes": subjects.listed(nodes)} if nodes else {}),
-            agent=_states(there) if there else "not on these nodes",
-        )
-    if bad and len(placed) < len(users):
+    down = [pod for pod in agents if not _is_up(pod)]
+    unserved = _unserved(agents, users)
+    if unserved:
+        return _nothing_answers(facts, unserved, down)
+    if down and len(placed) < len(users):
         text = "some pods of the agent do not run, and some pods are not scheduled yet"
-        return unknown(text, agent=_states(bad))
+        return unknown(text, agent=_states(down))
     return ok("the agent runs on the pods' nodes")
+
+
+def _unserved(agents: Iterable[Pod], users: list[Pod]) -> list[Pod]:
+    """The pods on nodes without a running agent; all pods if no agent runs and none has a node yet."""
+    served = {pod.node for pod in agents if _is_up(pod)}
+    alone = [pod for pod in users if pod.node and pod.node not in served]
+    return alone if alone or served else users
+
+
+def _nothing_answers(facts: Facts, pods: list[Pod], down: Iterable[Pod]) -> Judgement:
+    nodes = sorted({pod.node for pod in pods if pod.node})
+    evidence = {"nodes": subjects.listed(nodes)} if nodes else {}
+    agents = [pod for pod in down if not nodes or pod.node in nodes]
+    return problem(
+        "nothing answers credential requests on these nodes",
+        fix=facts.reach.kubectl(_AGENTS, "kube-system"),
+        pods=subjects.pod_names(pods),
+        **evidence,
+        agent=_states(agents) if agents else "not on these nodes",
+    )
 
 
 def _is_up(pod: Pod) -> bool:
@@ -297,24 +325,24 @@ def _states(agents: Iterable[Pod]) -> str:
     return subjects.listed(f"{pod.name}: {state(pod)}" for pod in agents)
 
 
-@check_of("pod-identity-missed")
+@check_of("pod-identity-missed", Group.PODS, weight=61)
 def _missed_association(facts: Facts) -> Judgement:
     association = association_of(facts)
     made = _created(association)
     users = [pod for pod in facts.named.users() if not runs_without(pod)]
     newer = [pod for pod in users if has_nothing(pod) and pod.created and pod.created >= made]
     bare = some(newer, "all pods newer than the association have its variables")
-    found = [pod for pod in bare if not subjects.opted_out(pod)]
-    if not found:
+    missed = [pod for pod in bare if not subjects.opted_out(pod)]
+    if not missed:
         return commands.by_mark(facts, bare, on_purpose=any(not has_nothing(pod) for pod in users))
-    evidence = {"pods": subjects.pod_names(found), "started": subjects.starts(found)}
-    return _by_probe(facts, made, found, {**evidence, "association": f"created {made.isoformat()}"})
+    evidence = {"pods": subjects.pod_names(missed), "started": subjects.starts(missed)}
+    return _by_probe(facts, made, missed, {**evidence, "association": f"created {made.isoformat()}"})
 
 
-def _by_probe(facts: Facts, made: datetime, found: list[Pod], evidence: dict[str, str]) -> Judgement:
+def _by_probe(facts: Facts, made: datetime, pods: list[Pod], evidence: dict[str, str]) -> Judgement:
     """Judge pods without variables by whether a new pod would get them."""
     subject = facts.named
-    configuration, why = _passed_over(facts, found[0])
+    configuration, why = _passed_over(facts, pods[0])
     if configuration:
         return problem(why, fix=commands.webhook_shown(facts, configuration), **evidence)
     if isinstance(subject.probe, Unreadable):
@@ -322,7 +350,7 @@ def _by_probe(facts: Facts, made: datetime, found: list[Pod], evidence: dict[str
         return suspect(text, **evidence, the_API_server_says=subject.probe.why)
     if subjects.has_pod_identity(subject.probe):
         text = "the webhook missed them; new pods would get the variables"
-        return problem(text, fix=commands.restart(facts, found), **evidence)
+        return problem(text, fix=commands.restart(facts, pods), **evidence)
     if facts.now - made < UNTIL_KNOWN:
         return suspect(TOO_NEW, **evidence)
     raise CannotTell("neither they nor a dry-run pod got the variables; see webhook-failing")

@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from irsa_cli.core.doctor import commands, subjects
 from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, Flaw, flaws_of, other_roles, require_admitted
 from irsa_cli.core.doctor.facts import Facts, known
-from irsa_cli.core.doctor.finding import Judgement, check_of, ok, problem, some, unknown
+from irsa_cli.core.doctor.finding import Group, Judgement, check_of, ok, problem, some, unknown
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.role import Role
@@ -34,7 +34,7 @@ _SPREADING = timedelta(seconds=60)
 """For how long IAM may still be spreading what is new; public reports measure 2 to 60 seconds."""
 
 
-@check_of("role-new")
+@check_of("role-new", Group.ROLE, weight=30)
 def _new(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     if role.created is None:
@@ -45,7 +45,7 @@ def _new(facts: Facts) -> Judgement:
     return ok("the role is old enough", created=role.created.isoformat())
 
 
-@check_of("role-incomplete")
+@check_of("role-incomplete", Group.ROLE, weight=99)
 def _incomplete(facts: Facts) -> Judgement:
     role, life = _under_way(facts)
     if life.is_over:
@@ -68,7 +68,7 @@ def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
     return role, lifecycle.of(role.tags, named=True, recorded=ended)
 
 
-@check_of("permissions-boundary")
+@check_of("permissions-boundary", Group.ROLE, weight=50)
 def _boundary(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     boundary = some(role.boundary, "the role has no permissions boundary")
@@ -92,8 +92,8 @@ def allowed_actions(documents: Iterable[Document]) -> frozenset[str]:
     return frozenset(
         action.lower()
         for document in documents
-        for _, item in allowing(document)
-        for action in (("*",) if "NotAction" in item else actions_of(item))
+        for _, statement in allowing(document)
+        for action in (("*",) if "NotAction" in statement else actions_of(statement))
     )
 
 
@@ -109,7 +109,7 @@ def overlap(one: str, other: str) -> bool:
     return (one[0] == other[0] or "?" in (one[0], other[0])) and overlap(one[1:], other[1:])
 
 
-@check_of("role-without-permissions")
+@check_of("role-without-permissions", Group.ROLE, weight=10)
 def _permissions(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     if have(role.policy_documents):
@@ -118,7 +118,7 @@ def _permissions(facts: Facts) -> Judgement:
     return unknown("the role has no policies; only resource policies can give it permissions", role=role.arn)
 
 
-@check_of("organization-policy")
+@check_of("organization-policy", Group.ROLE, weight=35)
 def _organization(facts: Facts) -> Judgement:
     subject, role = facts.named, facts.named.annotated_role()
     require_admitted(facts)
@@ -134,7 +134,7 @@ def _organization(facts: Facts) -> Judgement:
     return unknown(text, last=denied[0])
 
 
-@check_of("role-wide-trust")
+@check_of("role-wide-trust", Group.ROLE, weight=5)
 def _wide(facts: Facts) -> Judgement:
     subject, role = facts.named, facts.named.annotated_role()
     # Whom the trust lets in is known without the policies; how much that matters is not.
@@ -143,46 +143,46 @@ def _wide(facts: Facts) -> Judgement:
     wide = wide_trusts(
         role.trust, (subjects.provider_of(facts, subject),), subjects.audience_of(facts, subject), power=much
     )
-    found = some(wide, "the trust policy allows only the ServiceAccounts that it names")
+    risks = some(wide, "the trust policy allows only the ServiceAccounts that it names")
     return unknown(
-        f"nothing is broken, but the trust policy is broad: {in_one_line(found)}",
+        f"nothing is broken, but the trust policy is broad: {in_one_line(risks)}",
         role=role.arn,
-        tighter="; ".join(dict.fromkeys(item.suggestion for item in found)),
-        explained="; ".join(dict.fromkeys(item.explained_by for item in found)),
+        tighter="; ".join(dict.fromkeys(risk.suggestion for risk in risks)),
+        explained="; ".join(dict.fromkeys(risk.explained_by for risk in risks)),
     )
 
 
-TRUST_CAUSES = (
-    "trust-principal",
-    "trust-old-cluster",
-    "trust-other-cluster",
-    "trust-provider-arn",
-    "trust-action",
-    "trust-key-https",
-    "trust-key",
-    "trust-wildcard",
-    "trust-whitespace",
-    "trust-generated-name",
-    "trust-subject",
-    "trust-audience",
-    "trust-condition",
-    "trust-deny",
-)
-"""Each is a flaw in `clues.trust_flaws`."""
+TRUST_CAUSES = {
+    "trust-principal": 89,
+    "trust-old-cluster": 89,
+    "trust-other-cluster": 88,
+    "trust-provider-arn": 88,
+    "trust-action": 88,
+    "trust-key-https": 88,
+    "trust-key": 87,
+    "trust-wildcard": 87,
+    "trust-whitespace": 87,
+    "trust-generated-name": 86,
+    "trust-subject": 86,
+    "trust-audience": 86,
+    "trust-condition": 85,
+    "trust-deny": 89,
+}
+"""The weight of each flaw in `clues.trust_flaws`, each of which is a cause."""
 
 
 def _check(identifier: str, facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     if other_roles(facts):
         return ok("another role fits better; see annotation-other-role")
-    found = flaws_of(facts)
-    if not found:
+    flaws = flaws_of(facts)
+    if not flaws:
         return ok(
             "; ".join(explain(role.trust, subjects.identity_of(facts, facts.named), now=facts.now).text)
         )
-    flaw = next((flaw for flaw in found if flaw.cause == identifier), None)
+    flaw = next((flaw for flaw in flaws if flaw.cause == identifier), None)
     if flaw is None:
-        others = ", ".join(dict.fromkeys(flaw.cause for flaw in found))
+        others = ", ".join(dict.fromkeys(flaw.cause for flaw in flaws))
         return ok(f"the trust policy has another problem; see {others}")
     evidence = {"statement": flaw.statement or "none", "policy": flaw.found, "token": flaw.expected}
     if flaw.unknown:
@@ -195,8 +195,8 @@ def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
     identity = subjects.identity_of(facts, facts.named)
     if flaw.cause == "trust-deny":
         # The policy whose Denies leave this subject out; they hold for everybody else as before.
-        found = copy.deepcopy(role.trust)
-        statements = policy.as_list(found.get("Statement", []))
+        changed = copy.deepcopy(role.trust)
+        statements = policy.as_list(changed.get("Statement", []))
         for index in explain(role.trust, identity, now=facts.now).denied_by:
             block = statements[index].setdefault("Condition", {})
             operator = next((name for name in block if name.lower() == "stringnotequals"), "StringNotEquals")
@@ -206,7 +206,7 @@ def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
             keys[key] = [*policy.as_list(keys.get(key, [])), identity.subject]
             if len(keys[key]) == 1:
                 keys[key] = identity.subject
-        document = {**found, "Statement": statements}
+        document = {**changed, "Statement": statements}
         outlook = explain(document, identity, now=facts.now)
         # Whoever wrote a Deny meant somebody by it: that it is not this one, a person has to say.
         why = "its trust policy seems to deny it on purpose"
@@ -221,8 +221,8 @@ def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
         # A pattern for a name that is generated with each release. It allows no more than the policy: it ends
         # where the generated part begins. Other names come with it, in releases that nobody has seen.
         pattern = subject_claim(facts.named.namespace, f"{match['stem']}-*")
-        wanted = trust_policy.statement(replace(identity, subject=pattern), pattern=True)
-        return _write(facts, role, trust_policy.with_statement(role.trust, wanted), why)
+        statement = trust_policy.statement(replace(identity, subject=pattern), pattern=True)
+        return _write(facts, role, trust_policy.with_statement(role.trust, statement), why)
     document = trust_policy.with_statement(role.trust, trust_policy.statement(identity))
     if Arn.parse(role.arn).account != facts.cluster.home or policy.size(document) > trust_limit(facts):
         return _write(facts, role, document, why)
@@ -240,17 +240,17 @@ def _look(facts: Facts, role: Role) -> str:
     return commands.in_account(facts, role.account, command)
 
 
-for _identifier in TRUST_CAUSES:
-    check_of(_identifier)(partial(_check, _identifier))
+for _identifier, _weight in TRUST_CAUSES.items():
+    check_of(_identifier, Group.ROLE, _weight)(partial(_check, _identifier))
 
 
-@check_of("trust-quota")
+@check_of("trust-quota", Group.ROLE, weight=40)
 def _quota(facts: Facts) -> Judgement:
     role = facts.named.annotated_role()
     limit = trust_limit(facts)
     size = policy.size(role.trust)
-    wanted = trust_policy.statement(subjects.identity_of(facts, facts.named))
-    needed = policy.size(trust_policy.with_statement(role.trust, wanted))
+    statement = trust_policy.statement(subjects.identity_of(facts, facts.named))
+    needed = policy.size(trust_policy.with_statement(role.trust, statement))
     if not flaws_of(facts) or needed <= limit:
         return ok("the trust policy fits", size=str(size), quota=str(limit))
     return problem(

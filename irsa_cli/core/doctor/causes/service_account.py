@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from importlib.resources import files
 
 from irsa_cli.core.doctor import finding
+from irsa_cli.core.doctor.clues.refusals import CALLING, REFUSALS
 from irsa_cli.core.doctor.clues.usage import (
     has_role,
     idle,
@@ -47,7 +46,7 @@ from irsa_cli.core.values.cluster import Reach
 from irsa_cli.core.values.errors import CannotTell, Unreadable, have
 
 
-@finding.check_of("service-account-missing")
+@finding.check_of("service-account-missing", finding.Group.SERVICE_ACCOUNT, weight=98)
 def _missing(facts: Facts) -> finding.Judgement:
     subject = facts.named
     if have(subject.account) is not None:
@@ -55,7 +54,9 @@ def _missing(facts: Facts) -> finding.Judgement:
     others = known(facts.accounts)
     if _elsewhere(others, subject):
         raise CannotTell("another namespace has it; see service-account-namespace")
-    near = names.near(subject.name, [item.name for item in others if item.namespace == subject.namespace])
+    near = names.near(
+        subject.name, [account.name for account in others if account.namespace == subject.namespace]
+    )
     namespace = "" if subject.namespace_labels is not None else ", and neither does its namespace"
     association, fix, said = subject.association, make_or_attach(facts), evidence(facts)
     if isinstance(association, Association):
@@ -68,34 +69,38 @@ def _missing(facts: Facts) -> finding.Judgement:
 
 
 def _elsewhere(accounts: tuple[ServiceAccount, ...], subject: Subject) -> list[ServiceAccount]:
-    found = [item for item in accounts if item.name == subject.name and item.namespace != subject.namespace]
+    same_name = [
+        account
+        for account in accounts
+        if account.name == subject.name and account.namespace != subject.namespace
+    ]
     # The name `default` is in every namespace.
-    return [item for item in found if ROLE_ARN_ANNOTATION in item.annotations]
+    return [account for account in same_name if ROLE_ARN_ANNOTATION in account.annotations]
 
 
-@finding.check_of("service-account-namespace")
+@finding.check_of("service-account-namespace", finding.Group.SERVICE_ACCOUNT, weight=98)
 def _namespace(facts: Facts) -> finding.Judgement:
     subject = facts.named
     if have(subject.account) is not None:
         return finding.ok("the ServiceAccount is in this namespace")
     missing = "no other namespace has it; see service-account-missing"
-    found = there(_elsewhere(have(facts.accounts), subject), missing)
+    others = there(_elsewhere(have(facts.accounts), subject), missing)
     return finding.problem(
         "another namespace has a ServiceAccount of this name with a role",
-        fix=of_account(facts, "doctor", replace(subject, namespace=found[0].namespace)),
+        fix=of_account(facts, "doctor", replace(subject, namespace=others[0].namespace)),
         expected=subject.full_name,
-        found=listed(item.full_name for item in found),
+        found=listed(account.full_name for account in others),
     )
 
 
-@finding.check_of("service-account-renamed")
+@finding.check_of("service-account-renamed", finding.Group.SERVICE_ACCOUNT, weight=97)
 def _renamed(facts: Facts) -> finding.Judgement:
     subject = facts.named
     subject.existing()
     renamed = finding.some(subject.renamed, "no role trusts a deleted ServiceAccount with a similar name")
     pods = finding.some([pod for pod in subject.users() if is_bare(pod)], "its pods have an identity")
     role, name = renamed[0]
-    commands = [admit(facts, subject, item.arn) for item, _ in renamed]
+    commands = [admit(facts, subject, role.arn) for role, _ in renamed]
     # Of several a person has to choose: pasted, nothing happens.
     fix = commented(commands) if len(commands) > 1 else f"{commands[0]}\n{restart(facts, pods)}"
     return finding.problem(
@@ -108,42 +113,52 @@ def _renamed(facts: Facts) -> finding.Judgement:
     )
 
 
-@finding.check_of("pod-service-account")
+@finding.check_of("pod-service-account", finding.Group.PODS, weight=93)
 def _service_account(facts: Facts) -> finding.Judgement:
     subject = facts.named
     with_role = has_role(subject.existing())
-    if with_role and (found := strays(facts)):
-        return _stray(facts, found)
-    if with_role and (mates := released(facts)):
-        return finding.suspect(
-            "no pod uses it, and the pods of its release use a ServiceAccount without a role",
-            pods=pod_names(mates),
-            pods_use=listed(sorted({pod.service_account for pod in mates})),
-            to_change_it=_use(facts, mates[0]),
-        )
-    if not with_role and (idles := idle(facts)):
-        pods = [pod for pod in subject.users() if is_bare(pod)]
-        other = replace(facts, subject=replace(subject, name=idles[0].name, account=idles[0]))
-        text = "it has no role, and no pod uses its release's ServiceAccount with a role"
-        fix, names = commented(_use(other, pods[0]).splitlines()), listed(item.name for item in idles)
-        return finding.problem(text, fix=fix, pods=pod_names(pods), pods_use=subject.name, with_role=names)
+    if with_role:
+        if stray := strays(facts):
+            return _stray(facts, stray)
+        if mates := released(facts):
+            return finding.suspect(
+                "no pod uses it, and the pods of its release use a ServiceAccount without a role",
+                pods=pod_names(mates),
+                pods_use=listed(sorted({pod.service_account for pod in mates})),
+                to_change_it=_use(facts, mates[0]),
+            )
+    elif idles := idle(facts):
+        return _idle(facts, idles)
     pods = [pod for pod in have(subject.pods) if pod.is_alive]
     if any(pod.service_account == subject.name for pod in pods):
         # Pods use the ServiceAccount; others that they have made may be missing it.
-        made, jobs = made_by_it(facts) if has_role(subject.existing()) else ((), ())
-        found = finding.some(made or jobs, "pods use the ServiceAccount")
+        made, jobs = made_by_it(facts) if with_role else ((), ())
+        created = finding.some(made or jobs, "pods use the ServiceAccount")
         text = "pods of the same application use the ServiceAccount default, which has no role"
         say = finding.suspect if made else finding.hint
-        return say(text, pods=pod_names(found), pods_use="default", expected=subject.name)
+        return say(text, pods=pod_names(created), pods_use="default", expected=subject.name)
     evidence = {"in_use": listed(sorted({pod.service_account for pod in pods})) or "none"}
     if near := neighbours(facts):
         evidence["similar_pods"] = f"{pod_names(near)}, with their own ServiceAccount"
     return finding.unknown(f"no pod uses ServiceAccount {subject.full_name}", **evidence)
 
 
-def _stray(facts: Facts, found: tuple[Pod, ...]) -> finding.Judgement:
-    subject, first = facts.named, found[0]
-    mine = [pod for pod in found if pod.namespace == subject.namespace]
+def _idle(facts: Facts, idles: tuple[ServiceAccount, ...]) -> finding.Judgement:
+    subject = facts.named
+    pods = [pod for pod in subject.users() if is_bare(pod)]
+    other = replace(facts, subject=replace(subject, name=idles[0].name, account=idles[0]))
+    return finding.problem(
+        "it has no role, and no pod uses its release's ServiceAccount with a role",
+        fix=commented(_use(other, pods[0]).splitlines()),
+        pods=pod_names(pods),
+        pods_use=subject.name,
+        with_role=listed(account.name for account in idles),
+    )
+
+
+def _stray(facts: Facts, pods: tuple[Pod, ...]) -> finding.Judgement:
+    subject, first = facts.named, pods[0]
+    mine = [pod for pod in pods if pod.namespace == subject.namespace]
     used = any(pod.service_account == subject.name and pod.is_alive for pod in have(subject.pods))
     if used:
         text = "pods created by its pods use a ServiceAccount without a role"
@@ -151,7 +166,7 @@ def _stray(facts: Facts, found: tuple[Pod, ...]) -> finding.Judgement:
         text = "no pod uses it, and pods with its name use a ServiceAccount without a role"
     else:
         text = "no pod uses it; pods use a ServiceAccount of this name without a role in another namespace"
-    names = {("" if pod in mine else f"{pod.namespace}/") + pod.service_account for pod in found}
+    names = {("" if pod in mine else f"{pod.namespace}/") + pod.service_account for pod in pods}
     if first in mine and (first.service_account == "default" or is_of_app(first, subject.name)):
         fix = _use(facts, first)
     else:  # They share a name only: how the ServiceAccount that they use gets the role.
@@ -161,7 +176,7 @@ def _stray(facts: Facts, found: tuple[Pod, ...]) -> finding.Judgement:
     return finding.problem(
         text,
         fix=fix,
-        pods=pod_names(found),
+        pods=pod_names(pods),
         pods_use=listed(sorted(names)),
         expected=subject.name if mine or used else subject.full_name,
     )
@@ -184,7 +199,7 @@ def _set_account(facts: Facts, namespace: str, kind: str, name: str, *, certain:
     return command if certain else question(f"{kind} {name} needs the role of {facts.named.name}", command)
 
 
-@finding.check_of("run-at-work")
+@finding.check_of("run-at-work", finding.Group.SERVICE_ACCOUNT, weight=25)
 def _at_work(facts: Facts) -> finding.Judgement:
     seen = have(facts.named.lock)
     if seen is None or not seen.state.holder:
@@ -204,13 +219,6 @@ _MISSING = re.compile(
     r"service account \S+: serviceaccount \"([a-z0-9.-]+)\" not found"
     r"|service account [a-z0-9.-]+/([a-z0-9.-]+) was not found"
 )
-_REASONS: Mapping[str, Mapping[str, str]] = json.loads(
-    (files("irsa_cli.core.doctor") / "data" / "refusals.json").read_text(encoding="utf-8")
-)
-"""The API server's words, their meaning, and the command of kubectl that shows it; without one, irsa proposes
-to edit the template. `sidecar`: it has taken the template, so somebody dropped restartPolicy after that.
-`constraint` is OpenShift's, `policy` that of Kubernetes before 1.25."""
-_CALLING = re.compile(_REASONS["calling"]["words"])
 
 
 def can_decide(facts: Facts) -> bool:
@@ -223,63 +231,70 @@ def can_decide(facts: Facts) -> bool:
     return not any(pod.phase == "Running" and has_identity(pod) for pod in subject.known_users())
 
 
-@finding.check_of("pod-not-created")
+@finding.check_of("pod-not-created", finding.Group.PODS, weight=95)
 def _uncreated(facts: Facts) -> finding.Judgement:
     subject = facts.named
     subject.existing()
     if subject.refused is None:
         return finding.ok("pods with this identity run; irsa did not read the events")
-    current = [item for item in have(subject.refused) if not _is_past(facts, item)]
-    mine = [item for item in current if _account_wanted(item) == subject.name]
-    strays = [] if mine else [item for item in current if _was_meant(facts, item)]
-    if mine or strays:
-        found = mine or strays
-        item = found[0]
-        _leave_to_others(facts, item)
-        text, fix = _reason(facts, item)
-        evidence = {"expected": facts.named.name} if _account_wanted(item) != facts.named.name else {}
-        return finding.problem(text, fix=fix, workloads=_makers(found), **_said(found), **evidence)
-    hidden = [item for item in current if item.service_account is None]
+    current = [pod for pod in have(subject.refused) if not _is_past(facts, pod)]
+    mine = [pod for pod in current if _account_wanted(pod) == subject.name]
+    if not mine:
+        mine = [pod for pod in current if _was_meant(facts, pod)]
+    if mine:
+        return _refused(facts, mine)
+    hidden = [pod for pod in current if pod.service_account is None]
     if not hidden:
         return finding.ok("no workload that uses it is missing pods")
-    evidence = {"workloads": _makers(hidden), "unreadable": hidden[0].hidden}
+    evidence = {"workloads": _makers(hidden), "unreadable": hidden[0].hidden, **_said(hidden)}
     text = "pods are not created, and irsa cannot read which ServiceAccount they use"
-    near = any(_is_of_name(item, subject.name) for item in hidden)
-    return finding.suspect(text, **evidence, **_said(hidden)) if near else finding.unknown(text, **evidence)
+    if any(_is_of_name(pod, subject.name) for pod in hidden):
+        return finding.suspect(text, **evidence)
+    return finding.unknown(text, **evidence)
 
 
-def _is_past(facts: Facts, item: RefusedPod) -> bool:
-    made = (pod.created for pod in known(facts.named.pods) if pod.owner == item.maker)
-    return item.last is not None and any(time is not None and time > item.last for time in made)
+def _refused(facts: Facts, pods: list[RefusedPod]) -> finding.Judgement:
+    first, name = pods[0], facts.named.name
+    _leave_to_others(facts, first)
+    text, fix = _reason(facts, first)
+    evidence = _said(pods)
+    if _account_wanted(first) != name:
+        evidence["expected"] = name
+    return finding.problem(text, fix=fix, workloads=_makers(pods), **evidence)
 
 
-def _account_wanted(item: RefusedPod) -> str | None:
-    return item.service_account or missing_account(item.why) or None
+def _is_past(facts: Facts, refused: RefusedPod) -> bool:
+    made = (pod.created for pod in known(facts.named.pods) if pod.owner == refused.maker)
+    return refused.last is not None and any(time is not None and time > refused.last for time in made)
+
+
+def _account_wanted(refused: RefusedPod) -> str | None:
+    return refused.service_account or missing_account(refused.why) or None
 
 
 def missing_account(why: str) -> str:
     """The missing ServiceAccount that an event reports, '' for another reason."""
-    found = _MISSING.search(why)
-    return (found[1] or found[2]) if found else ""
+    match = _MISSING.search(why)
+    return (match[1] or match[2]) if match else ""
 
 
-def _was_meant(facts: Facts, item: RefusedPod) -> bool:
+def _was_meant(facts: Facts, refused: RefusedPod) -> bool:
     """Whether pods were to use the ServiceAccount, which has a role, and ask for one that is not there."""
-    subject, wanted = facts.named, missing_account(item.why)
+    subject, missing = facts.named, missing_account(refused.why)
     with_role = has_role(subject.existing()) or isinstance(subject.association, Association)
-    if not wanted or not with_role or subject.known_users() or subject.name == "default":
+    if not missing or not with_role or subject.known_users() or subject.name == "default":
         return False
-    return is_near(wanted, subject.name) or _is_of_name(item, subject.name)
+    return is_near(missing, subject.name) or _is_of_name(refused, subject.name)
 
 
-def _is_of_name(item: RefusedPod, name: str) -> bool:
-    maker = (item.root or item.maker).partition("/")[2]
+def _is_of_name(refused: RefusedPod, name: str) -> bool:
+    maker = (refused.root or refused.maker).partition("/")[2]
     return maker == name or maker.startswith(f"{name}-") or is_near(maker, name)
 
 
-def _leave_to_others(facts: Facts, item: RefusedPod) -> None:
+def _leave_to_others(facts: Facts, refused: RefusedPod) -> None:
     """Raises `CannotTell` where the webhook of the identities itself fails, which is a cause of its own."""
-    calling, probe, account = _CALLING.search(item.why), facts.named.probe, facts.named.account
+    calling, probe, account = CALLING.search(refused.why), facts.named.probe, facts.named.account
     if not calling or not isinstance(probe, Unreadable) or calling[0] not in probe.why:
         return
     ours = any(webhook.name == calling[1] for webhook in known(facts.webhooks))
@@ -287,50 +302,49 @@ def _leave_to_others(facts: Facts, item: RefusedPod) -> None:
         raise CannotTell(f"the API server rejects pods as webhook {calling[1]} fails; see webhook-failing")
 
 
-def _reason(facts: Facts, item: RefusedPod) -> tuple[str, str]:
+def _reason(facts: Facts, refused: RefusedPod) -> tuple[str, str]:
     """Why pods are refused, in a sentence, and the command that shows or mends it."""
-    reach, why = facts.reach, item.why
-    kind, _, name = (item.root or item.maker).partition("/")
-    wanted = missing_account(why)
-    change = template(reach, item.namespace, kind, name, facts.makers)
-    if wanted and wanted != facts.named.name:
+    reach, why = facts.reach, refused.why
+    kind, _, name = (refused.root or refused.maker).partition("/")
+    missing = missing_account(why)
+    change = template(reach, refused.namespace, kind, name, facts.makers)
+    if missing and missing != facts.named.name:
         rolled = kind in ROLLED
-        fix = _set_account(facts, item.namespace, kind, name) if rolled else change
-        return f"they use ServiceAccount {wanted}, which does not exist", fix
-    if wanted:
+        fix = _set_account(facts, refused.namespace, kind, name) if rolled else change
+        return f"they use ServiceAccount {missing}, which does not exist", fix
+    if missing:
         # The controllers of other kinds try again by themselves.
         again = f"rollout restart {kind.lower()}/{shlex.quote(name)}"
-        fix = reach.kubectl(again, item.namespace) if kind in ROLLED else _events(reach, item)
+        fix = reach.kubectl(again, refused.namespace) if kind in ROLLED else _events(reach, refused)
         return "the ServiceAccount did not exist at that time; it exists now", fix
-    for row in _REASONS.values():
-        if found := re.search(row["words"], why):
-            names, namespace = map(shlex.quote, found.groups()), shlex.quote(item.namespace)
-            shown = reach.kubectl(row.get("command", "").format(*names, namespace=namespace))
-            return row["text"].format(*found.groups()), shown if "command" in row else change
-    return "see the API server's message", _events(reach, item)
+    for refusal in REFUSALS:
+        if message := refusal.words.search(why):
+            command = refusal.command(message, refused.namespace)
+            return refusal.meaning.format(*message.groups()), reach.kubectl(command) if command else change
+    return "see the API server's message", _events(reach, refused)
 
 
-def _makers(found: Iterable[RefusedPod]) -> str:
-    return listed(item.root if item.root not in ("", item.maker) else item.maker for item in found)
+def _makers(refused: Iterable[RefusedPod]) -> str:
+    return listed(pod.root if pod.root not in ("", pod.maker) else pod.maker for pod in refused)
 
 
-def _said(found: list[RefusedPod]) -> dict[str, str]:
-    item = found[0]
-    more = {"pods": item.pods} if item.pods else {}
-    last = {"last_event": item.last.isoformat()} if item.last else {}
-    return {**more, **last, "the_API_server_says": item.why}
+def _said(refused: list[RefusedPod]) -> dict[str, str]:
+    first = refused[0]
+    more = {"pods": first.pods} if first.pods else {}
+    last = {"last_event": first.last.isoformat()} if first.last else {}
+    return {**more, **last, "the_API_server_says": first.why}
 
 
-def _events(reach: Reach, item: RefusedPod) -> str:
-    kind, _, name = item.maker.partition("/")
+def _events(reach: Reach, refused: RefusedPod) -> str:
+    kind, _, name = refused.maker.partition("/")
     selector = f"reason=FailedCreate,involvedObject.kind={kind},involvedObject.name={name}"
-    return reach.kubectl(f"get events --field-selector {shlex.quote(selector)}", item.namespace)
+    return reach.kubectl(f"get events --field-selector {shlex.quote(selector)}", refused.namespace)
 
 
 NO_RUNNING_POD = "pod-unseen"
 
 
-@finding.check_of(NO_RUNNING_POD)
+@finding.check_of(NO_RUNNING_POD, finding.Group.PODS, weight=34)
 def _seen(facts: Facts) -> finding.Judgement:
     facts.named.existing()
     try:
@@ -342,15 +356,15 @@ def _seen(facts: Facts) -> finding.Judgement:
         phases = Counter(pod.phase or "unknown phase" for pod in pods)
         states = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
         return _none_running(facts, "none of its pods is running", pods=pod_names(pods), phases=states)
-    found = [pod for pod in running if has_identity(pod) or goes_by_profile(facts, pod)]
-    if not found:
+    users = [pod for pod in running if has_identity(pod) or goes_by_profile(facts, pod)]
+    if not users:
         return _none_running(facts, "none of its running pods has an AWS identity", pods=pod_names(running))
-    return finding.ok("a running pod has this identity", pods=pod_names(found))
+    return finding.ok("a running pod has this identity", pods=pod_names(users))
 
 
 def _none_running(facts: Facts, text: str, **evidence: str) -> finding.Judgement:
     subject = facts.named
-    found = finding.unknown(text, **evidence, to_see=of_account(facts, "verify", subject))
+    judgement = finding.unknown(text, **evidence, to_see=of_account(facts, "verify", subject))
     # Another cause explains why they are not created; fix that one first.
-    lacking = (item for item in known(subject.refused) if _account_wanted(item) == subject.name)
-    return replace(found, follows=any(not _is_past(facts, item) for item in lacking))
+    lacking = (pod for pod in known(subject.refused) if _account_wanted(pod) == subject.name)
+    return replace(judgement, follows=any(not _is_past(facts, pod) for pod in lacking))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,8 +21,8 @@ from irsa_cli.core.binding.pod_identity_support import (
 from irsa_cli.core.doctor import subjects
 from irsa_cli.core.doctor.commands import by_template, edit
 from irsa_cli.core.doctor.facts import Facts, there
-from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, suspect, unknown
-from irsa_cli.core.objects.kinds import HIDDEN, Container, Pod, variable
+from irsa_cli.core.doctor.finding import Group, Judgement, check_of, hint, ok, problem, some, suspect, unknown
+from irsa_cli.core.objects.kinds import HIDDEN, Container, Pod, Variable, variable
 from irsa_cli.core.values.errors import have
 from irsa_cli.core.values.shown import shown
 
@@ -43,35 +44,52 @@ def given(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Co
     """The containers with an identity of AWS of which the test holds."""
     return subjects.users_with(
         facts.named,
-        lambda item: (subjects.injected(item) or subjects.POD_IDENTITY_ENV in item.env) and test(item),
+        lambda container: (
+            (subjects.injected(container) or subjects.POD_IDENTITY_ENV in container.env) and test(container)
+        ),
     )
 
 
-@check_of("pod-profile")
+@check_of("pod-profile", Group.PODS, weight=44)
 def _profile(facts: Facts) -> Judgement:
-    named = given(facts, lambda item: any(map(item.env.is_set, _PROFILES)))
-    fine = "containers use the profile that irsa wrote" if named else "no container selects a profile"
-    found = some([(pod, item) for pod, item in named if not subjects.takes_profile(facts, pod, item)], fine)
-    return unless_admitted(facts, found)(
+    profiled = given(facts, lambda container: any(map(container.env.is_set, _PROFILES)))
+    fine = "containers use the profile that irsa wrote" if profiled else "no container selects a profile"
+    users = some(
+        [
+            (pod, container)
+            for pod, container in profiled
+            if not subjects.takes_profile(facts, pod, container)
+        ],
+        fine,
+    )
+    return unless_admitted(facts, users)(
         "some SDKs use the profile instead of the web identity, and fail without it",
-        containers=subjects.where(found),
-        variables=subjects.listed(name for name in _PROFILES if name in found[0][1].env),
+        containers=subjects.where(users),
+        variables=subjects.listed(name for name in _PROFILES if name in users[0][1].env),
     )
 
 
-@check_of("pod-credentials-file")
+@check_of("pod-credentials-file", Group.PODS, weight=43)
 def _credentials_file(facts: Facts) -> Judgement:
-    if found := given(facts, lambda item: item.env.get(_FILE, "") not in ("", _NOTHING)):
-        say = unless_admitted(facts, found)
-        return say("some SDKs use the credentials file first", containers=subjects.where(found))
+    if users := given(facts, lambda container: container.env.get(_FILE, "") not in ("", _NOTHING)):
+        say = unless_admitted(facts, users)
+        return say("some SDKs use the credentials file first", containers=subjects.where(users))
     there_is_one = given(facts, _has_configuration)
-    others = [(pod, item) for pod, item in there_is_one if not subjects.takes_profile(facts, pod, item)]
+    others = [
+        (pod, container)
+        for pod, container in there_is_one
+        if not subjects.takes_profile(facts, pod, container)
+    ]
     mounted = some(others, "no container has a credentials file")
     # From a Secret or a ConfigMap it is mounted where SDKs look for profiles and keys.
     brought = [
-        (pod, item)
-        for pod, item in mounted
-        if any(_is_home(item.mounts.get(it.name, "")) for it in pod.volumes if it.secrets or it.config_maps)
+        (pod, container)
+        for pod, container in mounted
+        if any(
+            _is_home(container.mounts.get(volume.name, ""))
+            for volume in pod.volumes
+            if volume.secrets or volume.config_maps
+        )
     ]
     say = unless_admitted(facts, brought) if brought else hint
     text = "the container has an AWS configuration whose default profile irsa does not read"
@@ -79,31 +97,33 @@ def _credentials_file(facts: Facts) -> Judgement:
 
 
 def _has_configuration(container: Container) -> bool:
-    named = container.env.get(_CONFIG, "") not in ("", _NOTHING)
-    return named or any(map(_is_home, container.mounts.values()))
+    is_set = container.env.get(_CONFIG, "") not in ("", _NOTHING)
+    return is_set or any(map(_is_home, container.mounts.values()))
 
 
 def _is_home(mount: str) -> bool:
     return "/.aws/" in f"{mount}/"
 
 
-def unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callable[..., Judgement]:
+def unless_admitted(facts: Facts, users: list[tuple[Pod, Container]]) -> Callable[..., Judgement]:
     """`suspect`, or `unknown` if STS accepted these pods: then their SDK uses the web identity."""
-    return unknown if subjects.is_admitted(facts, [pod for pod, _ in found]) else suspect
+    return unknown if subjects.is_admitted(facts, [pod for pod, _ in users]) else suspect
 
 
-@check_of("pod-endpoint")
+@check_of("pod-endpoint", Group.PODS, weight=56)
 def _endpoint(facts: Facts) -> Judgement:
-    found = given(facts, lambda item: _leads(item) == _AWAY)
-    if found:
-        variable, address = _endpoint_of(found[0][1])
+    users = given(facts, lambda container: _leads(container) == _AWAY)
+    if users:
+        variable, address = _endpoint_of(users[0][1])
         host = _host(address or "")
         text = "the value for the STS endpoint is not a URL"
         if variable == _URL and host:
             text = "the endpoint applies to every service without its own, including STS"
-        return by_template(facts, found, text, endpoint=host or f"{variable} has no host")
-    hidden = given(facts, lambda item: _leads(item) == _HIDDEN)
-    own = some(hidden or given(facts, lambda item: _leads(item) == _OWN), "containers use AWS endpoints")
+        return by_template(facts, users, text, endpoint=host or f"{variable} has no host")
+    hidden = given(facts, lambda container: _leads(container) == _HIDDEN)
+    own = some(
+        hidden or given(facts, lambda container: _leads(container) == _OWN), "containers use AWS endpoints"
+    )
     variable, address = _endpoint_of(own[0][1])
     text = "irsa cannot tell if the container's STS endpoint answers like STS"
     if hidden:
@@ -146,40 +166,42 @@ def _host(address: str) -> str:
         return ""
 
 
-@check_of("pod-old-annotation")
+@check_of("pod-old-annotation", Group.PODS, weight=42)
 def _kube2iam(facts: Facts) -> Judgement:
     bare = [pod for pod in facts.named.users() if _KUBE2IAM in pod.annotations and subjects.is_bare(pod)]
-    found = some(bare, "no pod without an identity has another role annotation")
-    annotation, text = found[0].annotations[_KUBE2IAM], "the annotation only works with kube2iam or kiam"
-    return unknown(text, pods=subjects.pod_names(found), annotation=annotation)
+    pods = some(bare, "no pod without an identity has another role annotation")
+    annotation, text = pods[0].annotations[_KUBE2IAM], "the annotation only works with kube2iam or kiam"
+    return unknown(text, pods=subjects.pod_names(pods), annotation=annotation)
 
 
 def _of_pod_identity(facts: Facts) -> list[tuple[Pod, Container]]:
     if have(facts.named.association) is None:
         return []
-    found = subjects.users_with(facts.named, lambda item: subjects.POD_IDENTITY_ENV in item.env)
-    return there(found, "none of its containers has EKS Pod Identity credentials")
+    users = subjects.users_with(facts.named, lambda container: subjects.POD_IDENTITY_ENV in container.env)
+    return there(users, "none of its containers has EKS Pod Identity credentials")
 
 
-@check_of("pod-identity-proxy")
+@check_of("pod-identity-proxy", Group.PODS, weight=60)
 def _proxy(facts: Facts) -> Judgement:
-    proxied = [(pod, item) for pod, item in _of_pod_identity(facts) if is_proxied(item) is not False]
-    found = some(proxied, "no container calls the EKS Pod Identity agent through a proxy")
-    sure = [(pod, item) for pod, item in found if is_proxied(item)]
+    proxied = [
+        (pod, container) for pod, container in _of_pod_identity(facts) if is_proxied(container) is not False
+    ]
+    users = some(proxied, "no container calls the EKS Pod Identity agent through a proxy")
+    sure = [(pod, container) for pod, container in users if is_proxied(container)]
     if not sure:
-        return suspect("irsa cannot tell if NO_PROXY includes the agent", containers=subjects.where(found))
+        return suspect("irsa cannot tell if NO_PROXY includes the agent", containers=subjects.where(users))
     text = f"HTTP_PROXY is set, and NO_PROXY does not include {AGENT_ADDRESSES['ipv4']}"
     return by_template(facts, sure, text, no_proxy=no_proxy(sure[0][1]) or "none")
 
 
-@check_of("pod-identity-sdk")
+@check_of("pod-identity-sdk", Group.PODS, weight=59)
 def _sdk(facts: Facts) -> Judgement:
-    found = _of_pod_identity(facts)
-    old = [(pod, item) for pod, item in found if has_old_cli(item)]
+    users = _of_pod_identity(facts)
+    old = [(pod, container) for pod, container in users if has_old_cli(container)]
     if old:
         text = "this AWS CLI does not support EKS Pod Identity"
         return by_template(facts, old, text, image=old[0][1].image, needed=f">= {NEEDED_CLI}")
-    images = [item.image for _, item in found if cli_version(item) is None]
+    images = [container.image for _, container in users if cli_version(container) is None]
     hidden = some(images, "the images' AWS CLI is recent enough, or there is no association")
     text = "irsa cannot tell if the SDK in the image supports EKS Pod Identity"
     return hint(text, images=subjects.listed(hidden))
@@ -212,65 +234,93 @@ def _region(container: Container) -> str:
     return _text(container, _REGION) or _text(container, _DEFAULT)
 
 
-@check_of("pod-setting")
+@dataclass(frozen=True, order=True)
+class _Flaw:
+    """A value that STS or an SDK rejects: whether that is sure, what is wrong, and the variable with it."""
+
+    is_sure: bool
+    text: str
+    variable: str
+
+
+@check_of("pod-setting", Group.PODS, weight=57)
 def _setting(facts: Facts) -> Judgement:
-    found = given(facts, lambda item: any(_flaws(facts, item)) or any(map(item.env.is_set, _OPAQUE)))
-    found = [(pod, item) for pod, item in found if not subjects.is_admitted(facts, [pod])]
-    flaws = sorted((flaw for _, item in found for flaw in _flaws(facts, item)), reverse=True)
+    users = given(
+        facts, lambda container: any(_flaws(facts, container)) or any(map(container.env.is_set, _OPAQUE))
+    )
+    users = [(pod, container) for pod, container in users if not subjects.is_admitted(facts, [pod])]
+    flaws = sorted((flaw for _, container in users for flaw in _flaws(facts, container)), reverse=True)
     if flaws:
-        sure, text, value = flaws[0]
-        found = [pair for pair in found if flaws[0] in _flaws(facts, pair[1])]
+        worst = flaws[0]
+        users = [(pod, container) for pod, container in users if worst in _flaws(facts, container)]
         said = {
-            "containers": subjects.where(found),
-            "variable": value,
+            "containers": subjects.where(users),
+            "variable": worst.variable,
             "region_of_the_cluster": facts.cluster.region,
         }
-        return problem(text, fix=edit(facts, found[0][0]), **said) if sure else suspect(text, **said)
-    if not found:
+        if worst.is_sure:
+            return problem(worst.text, fix=edit(facts, users[0][0]), **said)
+        return suspect(worst.text, **said)
+    if not users:
         return ok("no container has a value that STS or an SDK rejects")
-    names = dict.fromkeys(name for _, item in found for name in _OPAQUE if item.env.is_set(name))
+    names = dict.fromkeys(name for _, container in users for name in _OPAQUE if container.env.is_set(name))
     say = suspect if any("suspect" in _OPAQUE[name] for name in names) else hint
     text = "irsa cannot tell the effect of these variables"
-    return say(text, containers=subjects.where(found), variables=subjects.listed(names))
+    return say(text, containers=subjects.where(users), variables=subjects.listed(names))
 
 
-def _flaws(facts: Facts, container: Container) -> Iterator[tuple[bool, str, str]]:
-    """Whether it is sure, what is wrong with a value, and the variable with it."""
+def _flaws(facts: Facts, container: Container) -> Iterator[_Flaw]:
     for name in (_REGION, _DEFAULT):
-        value, partition = _text(container, name), facts.cluster.partition
-        is_one = value in ("", facts.cluster.region) or _NO_REGION.fullmatch(value)
-        if not is_one and _PARTITIONS.get(value) != partition:
-            text = f"not a region of the partition {partition} (as of {DATE})"
-            # Some SDKs read the one variable only, and some the other.
-            sure = value in _PARTITIONS or not _FORM.fullmatch(value)
-            yield sure and value == _region(container), text, f"{name}={shown(value)}"
+        yield from _region_flaw(facts, container, name)
     for name, form in _VALUES.items():
         value = _text(container, name)
         if value and not re.fullmatch(form, value, re.IGNORECASE):
-            yield False, "some SDKs reject this value and do not start", f"{name}={shown(value)}"
-    session, region = _text(container, _SESSION), _region(container)
-    if subjects.injected(container) and session and not _SESSION_NAME.fullmatch(session):
+            text = "some SDKs reject this value and do not start"
+            yield _Flaw(False, text, f"{name}={shown(value)}")
+    if subjects.injected(container):
+        yield from _session_flaw(container)
+        yield from _fips_flaw(container)
+
+
+def _region_flaw(facts: Facts, container: Container, name: Variable) -> Iterator[_Flaw]:
+    value, partition = _text(container, name), facts.cluster.partition
+    if value in ("", facts.cluster.region) or _NO_REGION.fullmatch(value):
+        return
+    if _PARTITIONS.get(value) != partition:
+        text = f"not a region of the partition {partition} (as of {DATE})"
+        # Some SDKs read the one variable only, and some the other.
+        is_sure = value in _PARTITIONS or not _FORM.fullmatch(value)
+        yield _Flaw(is_sure and value == _region(container), text, f"{name}={shown(value)}")
+
+
+def _session_flaw(container: Container) -> Iterator[_Flaw]:
+    session = _text(container, _SESSION)
+    if session and not _SESSION_NAME.fullmatch(session):
         text = "a session name has 2 to 64 letters, digits or +=,.@-_"
-        yield True, text, f"{_SESSION}={shown(session)}"
-    fips = container.env.get(_FIPS, "") if subjects.injected(container) else ""
-    asked = (fips is None or fips.lower() == "true") and not container.env.is_set("AWS_ENDPOINT_URL_STS")
-    if asked and region not in _DATA["fips"]:
-        # Those of other partitions are in no public list.
-        sure = fips is not None and _PARTITIONS.get(region) in ("aws", "aws-cn", "aws-us-gov")
-        text = f"STS has FIPS endpoints only in {', '.join(_DATA['fips'])}"
-        yield sure, text, f"{_FIPS}={fips or '(not read)'} in {region or 'an unknown region'}"
+        yield _Flaw(True, text, f"{_SESSION}={shown(session)}")
 
 
-@check_of("pod-sts-proxy")
+def _fips_flaw(container: Container) -> Iterator[_Flaw]:
+    fips, region = container.env.get(_FIPS, ""), _region(container)
+    is_asked = fips is None or fips.lower() == "true"
+    if not is_asked or container.env.is_set("AWS_ENDPOINT_URL_STS") or region in _DATA["fips"]:
+        return
+    # Those of other partitions are in no public list.
+    is_sure = fips is not None and _PARTITIONS.get(region) in ("aws", "aws-cn", "aws-us-gov")
+    text = f"STS has FIPS endpoints only in {', '.join(_DATA['fips'])}"
+    yield _Flaw(is_sure, text, f"{_FIPS}={fips or '(not read)'} in {region or 'an unknown region'}")
+
+
+@check_of("pod-sts-proxy", Group.PODS, weight=41)
 def _sts_proxy(facts: Facts) -> Judgement:
-    proxied = given(facts, lambda item: subjects.injected(item) and _is_proxied(facts, item))
-    found = some(proxied, "no container calls STS through a proxy")
-    text = f"the proxy must allow CONNECT to {_sts_host(facts, found[0][1])}:443"
-    return unless_admitted(facts, found)(
+    proxied = given(facts, lambda container: subjects.injected(container) and _is_proxied(facts, container))
+    users = some(proxied, "no container calls STS through a proxy")
+    text = f"the proxy must allow CONNECT to {_sts_host(facts, users[0][1])}:443"
+    return unless_admitted(facts, users)(
         f"{text}; irsa cannot tell if it does",
-        containers=subjects.where(found),
-        variables=subjects.listed(filter(found[0][1].env.is_set, _PROXIES)),
-        no_proxy=no_proxy(found[0][1]) or "none, or unknown",
+        containers=subjects.where(users),
+        variables=subjects.listed(filter(users[0][1].env.is_set, _PROXIES)),
+        no_proxy=no_proxy(users[0][1]) or "none, or unknown",
     )
 
 

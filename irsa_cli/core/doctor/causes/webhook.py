@@ -8,7 +8,7 @@ from functools import partial
 from irsa_cli.core.doctor import commands, subjects
 from irsa_cli.core.doctor.causes.pod_identity import TOO_NEW, UNTIL_KNOWN, serves_pod_identity, was_associated
 from irsa_cli.core.doctor.facts import Facts, there
-from irsa_cli.core.doctor.finding import Judgement, check_of, hint, ok, problem, some, suspect, unknown
+from irsa_cli.core.doctor.finding import Group, Judgement, check_of, hint, ok, problem, some, suspect, unknown
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.role import Role
@@ -20,35 +20,36 @@ from irsa_cli.core.values.errors import CannotTell, Unreadable, have
 from irsa_cli.core.values.shown import shown
 
 
-@check_of("webhook-missing")
+@check_of("webhook-missing", Group.WEBHOOK, weight=92, of_cluster=True)
 def _missing(facts: Facts) -> Judgement:
     subject = facts.subject
     if subject is not None and isinstance(subject.probe, Pod) and subjects.is_injected(subject.probe):
         return ok("a dry-run pod got a web identity")
-    found = have(facts.webhooks)
-    if found:
+    webhooks = have(facts.webhooks)
+    if webhooks:
         return ok(
-            "the webhook is configured", configuration=subjects.listed(item.configuration for item in found)
+            "the webhook is configured",
+            configuration=subjects.listed(webhook.configuration for webhook in webhooks),
         )
     fix = facts.reach.kubectl("get mutatingwebhookconfigurations pod-identity-webhook")
     text = "no MutatingWebhookConfiguration injects web identities"
     return problem(text, fix=fix, expected="pod-identity-webhook", found="none")
 
 
-@check_of("webhook-namespace")
+@check_of("webhook-namespace", Group.WEBHOOK, weight=91)
 def _namespace(facts: Facts) -> Judgement:
-    configuration, wanted = subjects.excluding(facts, facts.named)
+    configuration, selector = subjects.excluding(facts, facts.named)
     some(configuration, "the webhook handles pods in this namespace")
     labels = have(facts.named.namespace_labels) or {}
     return problem(
         "the namespace's labels do not match the webhook's namespaceSelector",
         fix=f"{commands.webhook_shown(facts, configuration)} # its namespaceSelector",
-        selector=wanted,
+        selector=selector,
         labels=subjects.listed(f"{key}={value}" for key, value in sorted(labels.items())) or "none",
     )
 
 
-@check_of("webhook-failing")
+@check_of("webhook-failing", Group.WEBHOOK, weight=90)
 def _failing(facts: Facts) -> Judgement:
     subject = facts.named
     if isinstance(subject.probe, Pod) and (
@@ -63,11 +64,13 @@ def _failing(facts: Facts) -> Judgement:
         raise CannotTell("the webhook skips it for another reason")
     if isinstance(subject.probe, Unreadable):
         # Where no pod could be created for show: because of the webhook itself, or for another reason.
-        for item in webhooks:
-            if f'calling webhook "{item.name}"' in subject.probe.why:
-                return _failed(facts, item, "no pods can be created: the API server cannot reach the webhook")
-            if item.ca_ends is not None and item.ca_ends < facts.now:
-                return _failed(facts, item, "the webhook's certificate authority has expired")
+        for webhook in webhooks:
+            if f'calling webhook "{webhook.name}"' in subject.probe.why:
+                return _failed(
+                    facts, webhook, "no pods can be created: the API server cannot reach the webhook"
+                )
+            if webhook.ca_ends is not None and webhook.ca_ends < facts.now:
+                return _failed(facts, webhook, "the webhook's certificate authority has expired")
         raise CannotTell(subject.probe.why)
     if not subjects.is_shown(facts, subject.probe):
         raise CannotTell("the webhook selects pods by labels that the dry-run pod does not have")
@@ -75,23 +78,23 @@ def _failing(facts: Facts) -> Judgement:
 
 
 def _knows_association(facts: Facts) -> bool:
-    found = facts.named.association
-    if not isinstance(found, Association):
+    association = facts.named.association
+    if not isinstance(association, Association):
         return False
     annotated = ROLE_ARN_ANNOTATION in facts.named.existing().annotations
-    if not annotated and (found.created is None or facts.now - found.created < UNTIL_KNOWN):
+    if not annotated and (association.created is None or facts.now - association.created < UNTIL_KNOWN):
         raise CannotTell(TOO_NEW, follows=False)
     return True
 
 
-def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
-    said = {"webhook": item.url or item.service, "failurePolicy": item.failure_policy}
-    if item.ca_ends is not None:
-        said["CA_valid_until"] = item.ca_ends.isoformat()
-    return problem(text, fix=commands.webhook_shown(facts, item.configuration), **said)
+def _failed(facts: Facts, webhook: Webhook, text: str) -> Judgement:
+    said = {"webhook": webhook.url or webhook.service, "failurePolicy": webhook.failure_policy}
+    if webhook.ca_ends is not None:
+        said["CA_valid_until"] = webhook.ca_ends.isoformat()
+    return problem(text, fix=commands.webhook_shown(facts, webhook.configuration), **said)
 
 
-@check_of("webhook-prefix")
+@check_of("webhook-prefix", Group.WEBHOOK, weight=91)
 def _prefix(facts: Facts) -> Judgement:
     value = facts.named.effective_annotation()
     key = f"{subjects.foreign_prefix(facts)}/role-arn"
@@ -102,26 +105,33 @@ def _prefix(facts: Facts) -> Judgement:
     return problem(text, fix=fix, annotation=ROLE_ARN_ANNOTATION, expected=key)
 
 
-@check_of("pod-identity-association")
+@check_of("pod-identity-association", Group.WEBHOOK, weight=90)
 def _association(facts: Facts) -> Judgement:
-    subject, found = facts.named, facts.named.association
-    if isinstance(found, Unreadable):
+    subject, association = facts.named, facts.named.association
+    if isinstance(association, Unreadable):
         subject.annotation()
         if not (pods := [pod for pod in subject.users() if was_associated(pod)]):
-            return unknown(found.why)
+            return unknown(association.why)
         # They tell that there is one, or was.
-        text = f"its pods use EKS Pod Identity, and irsa cannot read their association: {found.why}"
+        text = f"its pods use EKS Pod Identity, and irsa cannot read their association: {association.why}"
         return suspect(text, pods=subjects.pod_names(pods))
-    if found is None:
+    if association is None:
         return ok("there is no Pod Identity association for it")
     if isinstance(subject.account, ServiceAccount) and ROLE_ARN_ANNOTATION not in subject.account.annotations:
         return ok("its pods get the association's role, and there is no annotation")
-    said = {"association": f"{found.id} {found.role_arn}".rstrip(), "annotation": subject.annotation()}
-    if found.role_arn in ("", said["annotation"]):
-        why = "EKS did not return the association's role" if not found.role_arn else "both have the same role"
+    said = {
+        "association": f"{association.id} {association.role_arn}".rstrip(),
+        "annotation": subject.annotation(),
+    }
+    if association.role_arn in ("", said["annotation"]):
+        why = (
+            "EKS did not return the association's role"
+            if not association.role_arn
+            else "both have the same role"
+        )
         return unknown(f"{why}; pods get it by Pod Identity, whatever the annotation says", **said)
     text = "the webhook injects Pod Identity credentials and ignores the annotation"
-    return problem(text, fix=_keep_one(facts, found), **said)
+    return problem(text, fix=_keep_one(facts, association), **said)
 
 
 def _keep_one(facts: Facts, association: Association) -> str:
@@ -129,7 +139,7 @@ def _keep_one(facts: Facts, association: Association) -> str:
 
     If no pod shows it, the annotation stays unless its role does not trust the ServiceAccount.
     """
-    subject, role, given = facts.named, facts.named.role, facts.named.association_role
+    subject, role, associated = facts.named, facts.named.role, facts.named.association_role
     mine, annotated = subject.known_users(), subject.annotation()
     delete = commands.eks(
         facts, "delete-pod-identity-association", f"--association-id {shlex.quote(association.id)}"
@@ -144,47 +154,46 @@ def _keep_one(facts: Facts, association: Association) -> str:
     for_association = [drop, *commands.restart(facts, by_annotation).splitlines()]
     identity = subjects.identity_of(facts, subject)
     works = isinstance(role, Role) and explain(role.trust, identity, now=facts.now).admitted
-    serves = isinstance(given, Role) and serves_pod_identity(facts, association, given)
+    serves = isinstance(associated, Role) and serves_pod_identity(facts, association, associated)
     first, other, said = for_annotation, for_association, association.role_arn
     if serves and (any(map(subjects.has_pod_identity, mine)) or not (by_annotation or works)):
         first, other, said = other, first, annotated
     return "\n".join((*first, f"# or, for {shown(said)}:", commands.commented(other)))
 
 
-@check_of("webhook-objects")
+@check_of("webhook-objects", Group.WEBHOOK, weight=90)
 def _objects(facts: Facts) -> Judgement:
     pods = some(subjects.bare(facts, "webhook-objects"), "the webhook's objectSelector matches all pods")
-    item = subjects.webhooks_of(facts)[0]
+    webhook = subjects.webhooks_of(facts)[0]
     return problem(
         "the pods' labels do not match the webhook's objectSelector",
-        fix=f"{commands.webhook_shown(facts, item.configuration)} # its objectSelector",
+        fix=f"{commands.webhook_shown(facts, webhook.configuration)} # its objectSelector",
         pods=subjects.pod_names(pods),
-        selector=subjects.selector_text(item.object_selector),
+        selector=subjects.selector_text(webhook.object_selector),
     )
 
 
 _GIVEN_LATER = {
-    "pod-older-than-annotation": "they have no web identity; new pods would get one",
-    "pod-older-than-webhook": "they have no web identity and are older than the webhook",
-    "pod-missed": "they were created after the annotation; new pods would get a web identity",
+    "pod-older-than-annotation": (90, "they have no web identity; new pods would get one"),
+    "pod-older-than-webhook": (89, "they have no web identity and are older than the webhook"),
+    "pod-missed": (88, "they were created after the annotation; new pods would get a web identity"),
 }
+"""Causes that a restart corrects: the weight, and what is said of the pods."""
 
 
-def _bare(identifier: str, facts: Facts) -> Judgement:
+def _bare(identifier: str, reason: str, facts: Facts) -> Judgement:
     pods = some(subjects.bare(facts, identifier), "no pod is without a web identity for this reason")
     annotated, expected = facts.named.existing().annotated, "AWS_ROLE_ARN in their environment"
     if annotated and identifier == "pod-older-than-annotation":
         expected = f"created after {annotated.isoformat()}"
-    return commands.by_restart(
-        facts, pods, _GIVEN_LATER[identifier], started=subjects.starts(pods), expected=expected
-    )
+    return commands.by_restart(facts, pods, reason, started=subjects.starts(pods), expected=expected)
 
 
-for _identifier in _GIVEN_LATER:
-    check_of(_identifier)(partial(_bare, _identifier))
+for _identifier, (_weight, _reason) in _GIVEN_LATER.items():
+    check_of(_identifier, Group.PODS, _weight)(partial(_bare, _identifier, _reason))
 
 
-@check_of("pod-opted-out")
+@check_of("pod-opted-out", Group.PODS, weight=91)
 def _opt_out(facts: Facts) -> Judgement:
     subject = facts.named
     subject.annotation()
@@ -193,7 +202,9 @@ def _opt_out(facts: Facts) -> Judgement:
     if whole:
         return commands.by_mark(facts, whole, on_purpose=any(not subjects.is_bare(pod) for pod in users))
     for pod in users:
-        names = subjects.skipped(pod) & {item.name for item in pod.containers if not subjects.injected(item)}
+        names = subjects.skipped(pod) & {
+            container.name for container in pod.containers if not subjects.injected(container)
+        }
         if names:
             # One of several containers may well be meant to have none.
             return unknown(
@@ -211,7 +222,7 @@ _MESHES = (
 """Containers of service meshes, which don't call AWS with the pod's role."""
 
 
-@check_of("pod-container-missed")
+@check_of("pod-container-missed", Group.PODS, weight=27)
 def _left_out(facts: Facts) -> Judgement:
     subject = facts.named
     with_identity = [pod for pod in subject.users() if subjects.has_identity(pod)]
@@ -221,10 +232,12 @@ def _left_out(facts: Facts) -> Judgement:
             subject.effective_annotation()
         except CannotTell:
             return ok("no webhook injects an identity into its pods")
-    left_out = [(pod, item) for pod in pods for item in pod.containers if _is_left_out(pod, item)]
-    found = some(left_out, "all containers that may need an identity have one", pods=subjects.pod_names(pods))
+    left_out = [
+        (pod, container) for pod in pods for container in pod.containers if _is_left_out(pod, container)
+    ]
+    users = some(left_out, "all containers that may need an identity have one", pods=subjects.pod_names(pods))
     text = "other containers in the pod have an identity; irsa cannot tell whether these need one"
-    return hint(text, containers=subjects.where(found))
+    return hint(text, containers=subjects.where(users))
 
 
 def _is_left_out(pod: Pod, container: Container) -> bool:
@@ -235,5 +248,5 @@ def _is_left_out(pod: Pod, container: Container) -> bool:
         or container.name in _MESHES
     ):
         return False
-    given = (subjects.ROLE_ENV, subjects.TOKEN_ENV, subjects.POD_IDENTITY_ENV, *_KEYS)
-    return not any(name in container.env for name in given)
+    variables = (subjects.ROLE_ENV, subjects.TOKEN_ENV, subjects.POD_IDENTITY_ENV, *_KEYS)
+    return not any(name in container.env for name in variables)

@@ -45,29 +45,31 @@ class Flaw:
     unknown: bool = False
 
 
-def principal_flaw(item: Document, wanted: str, old: frozenset[str]) -> Flaw | None:
+def principal_flaw(statement: Document, provider: str, old: frozenset[str]) -> Flaw | None:
     """The flaw in a statement's principal; None if it has the provider `wanted`. For `old` see `flaws`."""
-    principal = item.get("Principal", {})
-    if principal == "*" or "NotPrincipal" in item:
+    principal = statement.get("Principal", {})
+    if principal == "*" or "NotPrincipal" in statement:
         return None
     names = as_list(principal.get("Federated", [])) if isinstance(principal, dict) else []
-    if wanted in names:
+    if provider in names:
         return None
     providers = [str(name) for name in names if PROVIDER.fullmatch(str(name))]
     if not providers:
         everybody = isinstance(principal, dict) and "*" in (*names, *as_list(principal.get("AWS", [])))
         text = "irsa cannot tell if it includes this provider" if everybody else "it has no OIDC provider"
-        expected = f"Federated {wanted}"
+        expected = f"Federated {provider}"
         return Flaw("trust-principal", text, ", ".join(words_of(principal)), expected, unknown=everybody)
-    found = max(providers, key=lambda name: similarity(name, wanted))
-    if _plain(found) == _plain(wanted):
-        return Flaw("trust-provider-arn", "IAM compares the principal character by character", found, wanted)
-    if found.rpartition("/")[2] == wanted.rpartition("/")[2]:
-        return Flaw("trust-provider-arn", "it has another account, region or host", found, wanted)
-    if found in old:
+    nearest = max(providers, key=lambda name: similarity(name, provider))
+    if _plain(nearest) == _plain(provider):
+        return Flaw(
+            "trust-provider-arn", "IAM compares the principal character by character", nearest, provider
+        )
+    if nearest.rpartition("/")[2] == provider.rpartition("/")[2]:
+        return Flaw("trust-provider-arn", "it has another account, region or host", nearest, provider)
+    if nearest in old:
         text = "it is the provider of a cluster that was deleted or recreated"
-        return Flaw("trust-old-cluster", text, found, wanted)
-    return Flaw("trust-other-cluster", "it is another cluster's provider", found, wanted)
+        return Flaw("trust-old-cluster", text, nearest, provider)
+    return Flaw("trust-other-cluster", "it is another cluster's provider", nearest, provider)
 
 
 def _plain(arn: str) -> str:
@@ -109,9 +111,9 @@ def flaws(
     statements = as_list(document.get("Statement", []))
     case = _Case(identity, old, str(document.get("Version", "")), now)
     denying = [
-        _denial(item, statements[item.index])
-        for item in explanation.verdicts
-        if item.applies and item.effect != "Allow"
+        _denial(verdict, statements[verdict.index])
+        for verdict in explanation.verdicts
+        if verdict.applies and verdict.effect != "Allow"
     ]
     if explanation.allowed_by:
         return tuple(denying)
@@ -124,30 +126,30 @@ def flaws(
         if verdict.effect == "Allow"
     ]
     none = Flaw("trust-principal", "no statement allows anything", "nothing", identity.provider_arn)
-    _, nearest = min(judged, key=lambda item: (item[0], *_distance(item[1])), default=(False, [none]))
+    _, nearest = min(judged, key=lambda ranked: (ranked[0], *_distance(ranked[1])), default=(False, [none]))
     return (*denying, *nearest)
 
 
-def _is_for_others(item: Document, case: _Case) -> bool:
+def _is_for_others(statement: Document, case: _Case) -> bool:
     """Whether a statement is for another cluster, which has its own statement in a shared role."""
-    wanted = case.identity.provider_arn
-    if wanted in trusted_providers({"Statement": [item]}):
+    provider = case.identity.provider_arn
+    if provider in trusted_providers({"Statement": [statement]}):
         return False
-    found = principal_flaw(item, wanted, case.old)
-    return found is None or found.cause not in ("trust-provider-arn", "trust-old-cluster")
+    flaw = principal_flaw(statement, provider, case.old)
+    return flaw is None or flaw.cause not in ("trust-provider-arn", "trust-old-cluster")
 
 
 def _of_statement(verdict: StatementVerdict, statements: list[Any], case: _Case) -> list[Flaw]:
-    found = _statement_flaws(statements[verdict.index], case)
+    flaws = _statement_flaws(statements[verdict.index], case)
     failure = verdict.failure
-    certain = any(not flaw.unknown for flaw in found)
-    if failure is None or certain or (found and failure.unknown):
-        return found
+    certain = any(not flaw.unknown for flaw in flaws)
+    if failure is None or certain or (flaws and failure.unknown):
+        return flaws
     # Something rare, such as NotPrincipal: what the evaluation says has to do.
     cause = {"Action": "trust-action", "Principal": "trust-principal"}.get(failure.part, "trust-condition")
-    wanted = ", ".join(failure.wanted)
-    rare = Flaw(cause, failure.text, wanted, "an element that matches the token", unknown=failure.unknown)
-    return [*found, rare]
+    values = ", ".join(failure.wanted)
+    rare = Flaw(cause, failure.text, values, "an element that matches the token", unknown=failure.unknown)
+    return [*flaws, rare]
 
 
 def _denial(verdict: StatementVerdict, statement: Any) -> Flaw:
@@ -157,31 +159,33 @@ def _denial(verdict: StatementVerdict, statement: Any) -> Flaw:
     return Flaw("trust-deny", text, dump(statement), "no Deny that applies", verdict.name, unknown=unknown)
 
 
-def _distance(found: list[Flaw]) -> tuple[int, float]:
+def _distance(flaws: list[Flaw]) -> tuple[int, float]:
     """How far a statement is from allowing the token: fewer flaws first, then closer values."""
-    far = sum(5 if flaw.cause == "trust-principal" else 1 for flaw in found)
-    return far, -sum(similarity(flaw.found, flaw.expected) for flaw in found)
+    far = sum(5 if flaw.cause == "trust-principal" else 1 for flaw in flaws)
+    return far, -sum(similarity(flaw.found, flaw.expected) for flaw in flaws)
 
 
-def _statement_flaws(item: Document, case: _Case) -> list[Flaw]:
-    principal = principal_flaw(item, case.identity.provider_arn, case.old)
+def _statement_flaws(statement: Document, case: _Case) -> list[Flaw]:
+    principal = principal_flaw(statement, case.identity.provider_arn, case.old)
     if principal is not None and principal.cause == "trust-principal" and not principal.unknown:
         return [principal]
-    found = []
-    if not does(item, ACTION):
-        actions = ", ".join(map(str, as_list(item.get("NotAction", item.get("Action", [])))))
-        found.append(Flaw("trust-action", "the token exchange needs another action", actions, ACTION))
-    conditions = list(_condition_flaws(item, case))
+    flaws = []
+    if not does(statement, ACTION):
+        actions = ", ".join(map(str, as_list(statement.get("NotAction", statement.get("Action", [])))))
+        flaws.append(Flaw("trust-action", "the token exchange needs another action", actions, ACTION))
+    conditions = list(_condition_flaws(statement, case))
     if principal is not None:
-        found.append(principal)
+        flaws.append(principal)
         match = PROVIDER.fullmatch(principal.found)
         theirs = replace(case.identity, issuer=match["url"] if match else "")
-        conditions = min(list(_condition_flaws(item, replace(case, identity=theirs))), conditions, key=len)
-    return found + conditions
+        conditions = min(
+            list(_condition_flaws(statement, replace(case, identity=theirs))), conditions, key=len
+        )
+    return flaws + conditions
 
 
-def _condition_flaws(item: Document, case: _Case) -> Iterator[Flaw]:
-    for operator, key, values in conditions_of(item):
+def _condition_flaws(statement: Document, case: _Case) -> Iterator[Flaw]:
+    for operator, key, values in conditions_of(statement):
         failure = _failing(operator, key, values, case)
         if failure is not None:
             yield from _classified(failure, values, case)
@@ -226,23 +230,23 @@ def _key_flaw(head: str, issuer: str, found: str, expected: str) -> Flaw:
 def _value_flaw(failure: Failure, claim: str, identity: WebIdentity) -> Flaw:
     value = identity.subject if claim == "sub" else identity.audience
     other = identity.audience if claim == "sub" else identity.subject
-    wanted = failure.wanted
-    found = f"{failure.operator} {failure.key}: {', '.join(map(shown, wanted))}"
+    values = failure.wanted
+    tested = f"{failure.operator} {failure.key}: {', '.join(map(shown, values))}"
 
     def flaw(cause: str, text: str) -> Flaw:
-        return Flaw(cause, text, found, shown(value))
+        return Flaw(cause, text, tested, shown(value))
 
     if failure.unknown:
         return replace(flaw(_by_claim(claim), failure.text), unknown=True)
     if "Not" in failure.operator:
         return flaw(_by_claim(claim), "the condition excludes this token")
-    if other in wanted:
+    if other in values:
         return flaw("trust-key", "the values of sub and aud are swapped")
-    if any(item != unspaced(item) and like(value, unspaced(item)) for item in wanted):
+    if any(pattern != unspaced(pattern) and like(value, unspaced(pattern)) for pattern in values):
         return flaw("trust-whitespace", "IAM treats spaces and line breaks as part of the value")
-    if "Like" not in failure.operator and any(like(value, item) for item in wanted):
+    if "Like" not in failure.operator and any(like(value, pattern) for pattern in values):
         return flaw("trust-wildcard", "StringEquals takes * and ? literally; StringLike supports wildcards")
-    if claim == "sub" and any(_is_sibling(value, item) for item in wanted):
+    if claim == "sub" and any(_is_sibling(value, pattern) for pattern in values):
         return flaw("trust-generated-name", "the ServiceAccount's name changes with each release")
     return flaw(_by_claim(claim), "the policy allows another value")
 
@@ -251,16 +255,16 @@ def _by_claim(claim: str) -> str:
     return "trust-subject" if claim == "sub" else "trust-audience"
 
 
-def _is_sibling(value: str, wanted: str) -> bool:
-    mine, theirs = GENERATED.fullmatch(value), GENERATED.fullmatch(wanted)
+def _is_sibling(value: str, pattern: str) -> bool:
+    mine, theirs = GENERATED.fullmatch(value), GENERATED.fullmatch(pattern)
     return mine is not None and theirs is not None and mine["stem"] == theirs["stem"]
 
 
 def _old(facts: Facts, role: Role) -> frozenset[str]:
     """Providers in the policy that are gone, or that tags say belong to an earlier cluster of this name."""
     own, known = identity_of(facts, facts.named).provider_arn, facts.named.providers
-    named = trusted_providers(role.trust) - {own}
-    return frozenset(arn for arn in named if arn in known and _is_old(facts, arn, known[arn]))
+    providers = trusted_providers(role.trust) - {own}
+    return frozenset(arn for arn in providers if arn in known and _is_old(facts, arn, known[arn]))
 
 
 def _is_old(facts: Facts, arn: str, provider: object) -> bool:
@@ -279,8 +283,8 @@ def _host(provider: str) -> str:
 def flaws_of(facts: Facts) -> tuple[Flaw, ...]:
     """The flaws that exclude the token from the role."""
     role = facts.named.annotated_role()
-    found = flaws(role.trust, identity_of(facts, facts.named), _old(facts, role), facts.now)
-    return tuple(item for item in found if not _is_annotations(facts, item))
+    all_flaws = flaws(role.trust, identity_of(facts, facts.named), _old(facts, role), facts.now)
+    return tuple(flaw for flaw in all_flaws if not _is_annotations(facts, flaw))
 
 
 def _is_annotations(facts: Facts, flaw: Flaw) -> bool:
@@ -304,7 +308,7 @@ def other_roles(facts: Facts) -> tuple[str, ...]:
         return ()
     if subject.full_name in (role.tags.get(SERVICE_ACCOUNT_TAG), role.tags.get(EKSCTL_ACCOUNT_TAG)):
         return ()
-    return tuple(item.arn for item in naming(facts) if item.arn != role.arn)
+    return tuple(summary.arn for summary in naming(facts) if summary.arn != role.arn)
 
 
 def require_admitted(facts: Facts) -> None:

@@ -66,7 +66,7 @@ def is_of_app(pod: Pod, name: str) -> bool:
     names = {*labelled, workload or pod.name}
     if name in labelled or pod.name == name or pod.name.startswith(f"{name}-"):
         return True
-    return any(is_near(item, name) for item in names if item)
+    return any(is_near(other_name, name) for other_name in names if other_name)
 
 
 def is_meant(account: ServiceAccount, pod: Pod) -> bool:
@@ -88,7 +88,9 @@ def is_neighbour(facts: Facts, pod: Pod) -> bool:
     if not has_nothing(pod) or (longer and not _is_same_app(pod, name)):
         return True
     names = (pod.namespace, used)
-    return any((it.namespace, it.name) == names and has_role(it) for it in known(facts.accounts))
+    return any(
+        (account.namespace, account.name) == names and has_role(account) for account in known(facts.accounts)
+    )
 
 
 def _is_same_app(pod: Pod, name: str) -> bool:
@@ -110,15 +112,20 @@ def strays(facts: Facts) -> tuple[Pod, ...]:
     have(subject.pods)
     own, name = subject.known_users(), subject.name
     others = [pod for pod in subject.living() if pod.service_account != name and not is_neighbour(facts, pod)]
-    if own:  # Those that they have created, as Spark's driver creates its executors.
-        sparks = {item.labels.get(_SPARK_LABEL, "") for item in own} - {""}
-        owners = {f"Pod/{item.name}" for item in own}
-        parts = [it for it in others if it.owner in owners or it.labels.get(_SPARK_LABEL) in sparks]
-        return tuple(pod for pod in parts if pod.service_account == "default")
-    found = [pod for pod in others if is_of_app(pod, name) or is_near(pod.service_account, name)]
-    found.sort(key=lambda pod: not _is_same_app(pod, name))
+    if own:
+        created = _created_by(own, others)
+        return tuple(pod for pod in created if pod.service_account == "default")
+    alike = [pod for pod in others if is_of_app(pod, name) or is_near(pod.service_account, name)]
+    alike.sort(key=lambda pod: not _is_same_app(pod, name))
     elsewhere = (pod for pod in known(subject.elsewhere) if pod.is_alive and not is_neighbour(facts, pod))
-    return (*found, *elsewhere)
+    return (*alike, *elsewhere)
+
+
+def _created_by(creators: Iterable[Pod], pods: Iterable[Pod]) -> Iterator[Pod]:
+    """Pods that others of them have created, as Spark's driver creates its executors."""
+    owners = {f"Pod/{pod.name}" for pod in creators}
+    sparks = {pod.labels.get(_SPARK_LABEL, "") for pod in creators} - {""}
+    return (pod for pod in pods if pod.owner in owners or pod.labels.get(_SPARK_LABEL) in sparks)
 
 
 def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
@@ -127,21 +134,28 @@ def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
     It creates pods without a controller, and Jobs. Those of the same release without a controller, and those
     named after one of its pods (a worker's), are most probably its own; a Job may be the chart's.
     """
-    own, found = facts.named.known_users(), strays(facts)
-    others = [
-        pod
-        for pod in facts.named.living()
-        if pod.service_account == "default"
-        and pod.owner.partition("/")[0] in ("", "Job")
-        and pod not in found
-        and _HOOK not in pod.annotations
-        and not is_neighbour(facts, pod)
-    ]
-    releases = {item.labels[_RELEASE] for item in own if item.labels.get(_RELEASE)}
-    named = [pod for pod in others if any(pod.name.startswith(f"{item.name}-") for item in own)]
-    released = [pod for pod in others if pod not in named and pod.labels.get(_RELEASE) in releases]
-    alone = [pod for pod in released if not pod.owner]
-    return (*named, *alone), tuple(pod for pod in released if pod.owner)
+    own, known_strays = facts.named.known_users(), strays(facts)
+    others = [pod for pod in facts.named.living() if _is_loose(pod) and not is_neighbour(facts, pod)]
+    releases = {pod.labels[_RELEASE] for pod in own if pod.labels.get(_RELEASE)}
+    surely: list[Pod] = []
+    perhaps: list[Pod] = []
+    released: list[Pod] = []
+    for pod in others:
+        if pod in known_strays:
+            continue
+        if any(pod.name.startswith(f"{creator.name}-") for creator in own):
+            surely.append(pod)
+        elif pod.labels.get(_RELEASE) in releases and pod.owner:
+            perhaps.append(pod)
+        elif pod.labels.get(_RELEASE) in releases:
+            released.append(pod)
+    return (*surely, *released), tuple(perhaps)
+
+
+def _is_loose(pod: Pod) -> bool:
+    """Whether it uses `default` and has no controller but perhaps a Job; Helm's hooks are charts'."""
+    owner, _, _ = pod.owner.partition("/")
+    return pod.service_account == "default" and owner in ("", "Job") and _HOOK not in pod.annotations
 
 
 def neighbours(facts: Facts) -> tuple[Pod, ...]:
@@ -155,7 +169,7 @@ def released(facts: Facts) -> tuple[Pod, ...]:
     """Pods of the release of a ServiceAccount that nobody uses, whose own ServiceAccounts have no role."""
     if facts.named.known_users():
         return ()
-    names = {item.name for item in _mates(facts) if not has_role(item)}
+    names = {account.name for account in _mates(facts) if not has_role(account)}
     pods = (pod for pod in facts.named.living() if pod.service_account in names)
     return tuple(pod for pod in pods if not is_neighbour(facts, pod))
 
@@ -167,7 +181,7 @@ def idle(facts: Facts) -> tuple[ServiceAccount, ...]:
     if has_other_role or not any(map(has_nothing, subject.known_users())):
         return ()
     used = {pod.service_account for pod in subject.living()}
-    return tuple(item for item in _mates(facts) if has_role(item) and item.name not in used)
+    return tuple(account for account in _mates(facts) if has_role(account) and account.name not in used)
 
 
 def _mates(facts: Facts) -> list[ServiceAccount]:
@@ -175,8 +189,8 @@ def _mates(facts: Facts) -> list[ServiceAccount]:
     own = facts.named.account
     if not isinstance(own, ServiceAccount):
         return []
-    here = (item for item in known(facts.accounts) if item.namespace == own.namespace)
-    return [item for item in here if item.name != own.name and _releases(item) & _releases(own)]
+    here = (account for account in known(facts.accounts) if account.namespace == own.namespace)
+    return [account for account in here if account.name != own.name and _releases(account) & _releases(own)]
 
 
 def _releases(account: ServiceAccount) -> set[str]:
@@ -189,8 +203,10 @@ def namesakes(facts: Facts) -> tuple[str, ...]:
     subject = facts.named
     if isinstance(subject.pods, Unreadable) or subject.known_users() or subject.name == "default":
         return ()
-    others = (item for item in known(facts.accounts) if item.namespace != subject.namespace)
-    return tuple(item.namespace for item in others if item.name == subject.name and not has_role(item))
+    others = (account for account in known(facts.accounts) if account.namespace != subject.namespace)
+    return tuple(
+        account.namespace for account in others if account.name == subject.name and not has_role(account)
+    )
 
 
 _SUBJECT = re.compile(r'"system:serviceaccount:([a-z0-9.-]+):([a-z0-9.-]+)"')
@@ -205,7 +221,7 @@ def trusted_names(document: Document, provider: str) -> frozenset[Names]:
     text = dump(document)
     if json.dumps(provider) not in text:
         return frozenset()
-    return frozenset((found[1], found[2]) for found in _SUBJECT.finditer(text))
+    return frozenset((match[1], match[2]) for match in _SUBJECT.finditer(text))
 
 
 @dataclass(frozen=True)
@@ -224,15 +240,17 @@ class Seen:
         # New names in place of old ones that a role trusts and that are gone.
         gone = self._trusted() - self._there
         renamed = {new for new in users for old in gone if new[0] == old[0] and is_near(new[1], old[1])}
-        wanted = self._trusted() | renamed
+        expected = self._trusted() | renamed
         return tuple(
-            item
-            for item in self._without_role()
-            if _shows(item, users.get((item.namespace, item.name), ()), wanted)
+            account
+            for account in self._without_role()
+            if _shows(account, users.get((account.namespace, account.name), ()), expected)
         )
 
     def _without_role(self) -> Iterator[ServiceAccount]:
-        return (item for item in self.accounts if not (has_role(item) or self.has_association(item)))
+        return (
+            account for account in self.accounts if not (has_role(account) or self.has_association(account))
+        )
 
     def has_association(self, account: ServiceAccount) -> bool:
         return (account.namespace, account.name) in self.associated
@@ -242,12 +260,28 @@ class Seen:
         users = self._users()
         trusts = [role.trust for role in known(self.roles) if json.dumps(self.provider) in dump(role.trust)]
 
-        def is_allowed(item: ServiceAccount) -> bool:
-            token = home_identity(facts, Subject(item.namespace, item.name, account=item))
+        def is_allowed(account: ServiceAccount) -> bool:
+            token = home_identity(facts, Subject(account.namespace, account.name, account=account))
             return any(explain(trust, token, now=facts.now).admitted for trust in trusts)
 
-        without = ((item, users.get((item.namespace, item.name), ())) for item in self._without_role())
-        return tuple(item for item, pods in without if any(map(has_nothing, pods)) and is_allowed(item))
+        without = (
+            (account, users.get((account.namespace, account.name), ())) for account in self._without_role()
+        )
+        return tuple(
+            account for account, pods in without if any(map(has_nothing, pods)) and is_allowed(account)
+        )
+
+    def with_role(self, facts: Facts) -> list[ServiceAccount]:
+        """The ServiceAccounts that have a role, or that were probably to have one."""
+        meant = (*self.lost(), *self.allowed(facts))
+        # Charts write an empty annotation where no role is set.
+        return [
+            account
+            for account in self.accounts
+            if account.annotations.get(ROLE_ARN_ANNOTATION)
+            or account in meant
+            or self.has_association(account)
+        ]
 
     def gone(self) -> frozenset[Names]:
         """The ServiceAccounts that are not there, and that a role trusts by name or an association is for."""
@@ -255,23 +289,23 @@ class Seen:
 
     @cached_property
     def _there(self) -> frozenset[Names]:
-        return frozenset((item.namespace, item.name) for item in self.accounts)
+        return frozenset((account.namespace, account.name) for account in self.accounts)
 
     def _users(self) -> Mapping[Names, list[Pod]]:
-        found: dict[Names, list[Pod]] = {}
+        users: dict[Names, list[Pod]] = {}
         for pod in known(self.pods):
             if pod.is_alive:
-                found.setdefault((pod.namespace, pod.service_account), []).append(pod)
-        return found
+                users.setdefault((pod.namespace, pod.service_account), []).append(pod)
+        return users
 
     def orphaned(self) -> tuple[Names, ...]:
         """ServiceAccounts that are gone, though pods run as them that have a role, or were to have one."""
-        wanted = self._trusted()
+        trusted = self._trusted()
         return tuple(
             names
             for names, pods in sorted(self._users().items())
             if names not in self._there
-            and (names in wanted or any(_was_given(pod) or has_pod_identity(pod) for pod in pods))
+            and (names in trusted or any(_was_given(pod) or has_pod_identity(pod) for pod in pods))
         )
 
     def _trusted(self) -> frozenset[Names]:
@@ -280,32 +314,32 @@ class Seen:
         )
 
 
-def _shows(account: ServiceAccount, users: Iterable[Pod], wanted: Iterable[Names]) -> bool:
+def _shows(account: ServiceAccount, users: Iterable[Pod], expected: Iterable[Names]) -> bool:
     """Whether something tells that the ServiceAccount was to have a role."""
     pods = list(users)
     if any(_ARN.match(value) for key, value in account.annotations.items() if not reader_of(key)):
         return True
     if any(ROLE_ARN_ANNOTATION in pod.annotations or _was_given(pod) for pod in pods):
         return True
-    return (account.namespace, account.name) in wanted and any(map(has_nothing, pods))
+    return (account.namespace, account.name) in expected and any(map(has_nothing, pods))
 
 
 def _was_given(pod: Pod) -> bool:
     """Whether the webhook gave it an identity; a token that is projected by hand is another matter."""
-    volumes = {item.name for item in pod.volumes}
-    return TOKEN_VOLUME in volumes and any(injected(item) for item in pod.containers)
+    volumes = {volume.name for volume in pod.volumes}
+    return TOKEN_VOLUME in volumes and any(injected(container) for container in pod.containers)
 
 
 def gone_names(
-    accounts: tuple[ServiceAccount, ...], roles: tuple[Role, ...], provider: str, wanted: Names
+    accounts: tuple[ServiceAccount, ...], roles: tuple[Role, ...], provider: str, near: Names
 ) -> tuple[tuple[Role, str], ...]:
     """Roles that trust a ServiceAccount of the namespace that is gone, of nearly this name, with its name."""
-    there = {(item.namespace, item.name) for item in accounts}
+    existing = {(account.namespace, account.name) for account in accounts}
     return tuple(
         (role, name)
         for role in roles
-        for namespace, name in sorted(trusted_names(role.trust, provider) - there)
-        if namespace == wanted[0] and is_near(name, wanted[1])
+        for namespace, name in sorted(trusted_names(role.trust, provider) - existing)
+        if namespace == near[0] and is_near(name, near[1])
     )
 
 
@@ -315,6 +349,6 @@ def reader_of(key: str) -> str:
     irsa's own marks belong to them: they tell, and bind nothing.
     """
     readers = TABLE["readers"]
-    found = readers.get(key) or readers.get(key.partition("/")[0] + "/") or {}
-    by: str = found.get("by", "")
+    reader = readers.get(key) or readers.get(key.partition("/")[0] + "/") or {}
+    by: str = reader.get("by", "")
     return by

@@ -28,7 +28,7 @@ from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.assuming import SERVICE as POD_IDENTITY
 from irsa_cli.core.trust.restrictions import ALWAYS, demands
 from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk, worst_first
-from irsa_cli.core.trust.rules.width import ANYBODY, NO_AUDIENCE, SERVICE_ACCOUNT, Look, of_subjects
+from irsa_cli.core.trust.rules.width import NO_AUDIENCE, SERVICE_ACCOUNT, Look, of_subjects
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, issuer_of
 
 _FOR_AWS = frozenset((DEFAULT_AUDIENCE, "openshift"))
@@ -40,33 +40,34 @@ def of_claims(
 ) -> Iterator[Risk]:
     """The risks of a policy's tests, with those of `of_subjects` and the provider's audiences."""
     loose = {index for index, _ in wide}
-    bare = {index for index, item in wide if item.rule is RULES["no-condition"]}
-    for index, item in allowing(look.document):
-        named = list(look.exact(index))
-        subjects = [ANYBODY] if index in look.anybody else named
-        subjects = subjects or [
-            found for _, pair in look.patterns for found in pair.witnesses if index in look.allowing(found)
-        ]
-        if not subjects:
+    bare = {index for index, risk in wide if risk.rule is RULES["no-condition"]}
+    for index, statement in allowing(look.document):
+        subject = look.example(index)
+        if not subject:
             continue
         if index not in bare:
-            yield from _audience(look, index, item, subjects[0], accepted)
-        for account in dict.fromkeys(text.removeprefix(SERVICE_ACCOUNT) for text in named):
-            namespace, _, name = account.partition(":")
-            if index not in loose and name == "default":
-                reason = f"allows ServiceAccount default of namespace {namespace}, used by every pod"
-                reason, place = f"{reason} that sets no other", place_of(index, "Condition")
-                yield risk(RULES["default-service-account"], name_of(index, item), reason, path=place)
-        yield from _operators(look, index, item)
-        yield from _ineffective(look, index, item, loose)
+            yield from _audience(look, index, statement, subject, accepted)
+        if index not in loose:
+            yield from _default_account(look, index, statement)
+        yield from _operators(look, index, statement)
+        yield from _ineffective(look, index, statement, loose)
+
+
+def _default_account(look: Look, index: int, statement: Statement) -> Iterator[Risk]:
+    for subject in dict.fromkeys(look.exact(index)):
+        namespace, _, name = subject.removeprefix(SERVICE_ACCOUNT).partition(":")
+        if name == "default":
+            reason = f"allows ServiceAccount default of namespace {namespace}, used by every pod"
+            reason, place = f"{reason} that sets no other", place_of(index, "Condition")
+            yield risk(RULES["default-service-account"], name_of(index, statement), reason, path=place)
 
 
 def _audience(
-    look: Look, index: int, item: Statement, subject: str, accepted: Collection[str] | None
+    look: Look, index: int, statement: Statement, subject: str, accepted: Collection[str] | None
 ) -> Iterator[Risk]:
     if accepted is not None and (len(accepted) < 2 or _FOR_AWS.issuperset(accepted)):
         return  # STS rejects all other audiences before it reads the policy.
-    name, place = name_of(index, item), place_of(index, "Condition")
+    name, place = name_of(index, statement), place_of(index, "Condition")
     if index in look.allowing(subject, NO_AUDIENCE):
         reason = "accepts any audience of the OIDC provider, including tokens for other services"
         step = f"require StringEquals {look.issuer}:aud {DEFAULT_AUDIENCE}"
@@ -75,17 +76,17 @@ def _audience(
     taken = [each for each in look.audiences if index in look.allowing(subject, each)]
     taken = [each for each in taken if accepted is None or each in accepted]
     if len(taken) > 1:
-        named = " and ".join(f"'{each}'" for each in taken)
+        audiences = " and ".join(f"'{each}'" for each in taken)
         step = RULES["extra-audience"].fix.format(issuer=look.issuer)
-        reason = f"accepts tokens for the audiences {named}"
-        yield risk(RULES["extra-audience"], name, reason, step, path=place, pattern=named)
+        reason = f"accepts tokens for the audiences {audiences}"
+        yield risk(RULES["extra-audience"], name, reason, step, path=place, pattern=audiences)
 
 
-def _operators(look: Look, index: int, item: Statement) -> Iterator[Risk]:
+def _operators(look: Look, index: int, statement: Statement) -> Iterator[Risk]:
     """Operators that match if the key is missing."""
-    own = {issuer_of(arn).lower() for arn in principals(item, "Federated")}
-    name, tight = name_of(index, item), RULES["wrong-issuer-key"].fix.format(issuer=look.issuer)
-    for text, key, _ in tests_of(item):
+    own = {issuer_of(arn).lower() for arn in principals(statement, "Federated")}
+    name, tight = name_of(index, statement), RULES["wrong-issuer-key"].fix.format(issuer=look.issuer)
+    for text, key, _ in tests_of(statement):
         operator, (issuer, _, claim) = operator_of(text), key.rpartition(":")
         place = place_of(index, "Condition", text, key)
         if operator is None or operator.compare is None or claim.lower() not in ("sub", "aud"):
@@ -101,20 +102,22 @@ def _operators(look: Look, index: int, item: Statement) -> Iterator[Risk]:
             yield risk(RULES["wrong-issuer-key"], name, reason, tight, path=place, evidence=(f"tests {key}",))
 
 
-def _ineffective(look: Look, index: int, item: Statement, loose: Collection[int]) -> Iterator[Risk]:
+def _ineffective(look: Look, index: int, statement: Statement, loose: Collection[int]) -> Iterator[Risk]:
     """A statement that allows a subject that another one allows under more conditions."""
-    own = set(demands(item))
+    own = set(demands(statement))
     for other, tight in allowing(look.document):
         if other == index or other in loose:
             continue
         more = [test for test in demands(tight) if test not in own and test.split()[1] not in ALWAYS]
-        named = [subject for subject in look.exact(other) if index in look.allowing(subject)]
-        if named and (index in loose or (more and own <= set(demands(tight)))):
+        subjects = [subject for subject in look.exact(other) if index in look.allowing(subject)]
+        if subjects and (index in loose or (more and own <= set(demands(tight)))):
             tighter = name_of(other, tight)
-            account = named[0].removeprefix(SERVICE_ACCOUNT).replace(":", "/", 1)
+            account = subjects[0].removeprefix(SERVICE_ACCOUNT).replace(":", "/", 1)
             reason = f"also allows {account}, so the stricter {tighter} excludes nobody"
             step = f"remove it, or add the conditions of {tighter}"
-            yield risk(RULES["loose-beside-tight"], name_of(index, item), reason, step, path=place_of(index))
+            yield risk(
+                RULES["loose-beside-tight"], name_of(index, statement), reason, step, path=place_of(index)
+            )
             return
 
 
@@ -125,61 +128,70 @@ _WHICH_POD = ("aws:sourcearn", "aws:requesttag/")
 
 
 def of_everybody(document: Mapping[str, Any]) -> Iterator[Risk]:
-    for index, item in allowing(document):
-        ways = [action for action in WAYS_IN if does(item, action)]
-        if not ways or not names_everybody(item):
+    for index, statement in allowing(document):
+        ways = [action for action in WAYS_IN if does(statement, action)]
+        if not ways or not names_everybody(statement):
             continue
-        tests = [(operator, key) for operator, key, _ in tests_of(item)]
-        narrowed = any(is_positive(operator) for operator, _ in tests)
-        if ACTION not in ways and any(
-            is_positive(operator) and key.lower().startswith(_WHO) for operator, key in tests
-        ):
+        tests = list(tests_of(statement))
+        required = [key.lower() for operator, key, _ in tests if is_positive(operator)]
+        if ACTION not in ways and any(key.startswith(_WHO) for key in required):
             continue
-        means = "everyone except a few" if "NotPrincipal" in item else "everyone"
         limit = "no condition limits it"
-        if tests:
-            limit = "only its conditions limit it" if narrowed else "its conditions only exclude some"
-        path = place_of(index, "NotPrincipal" if "NotPrincipal" in item else "Principal")
-        reason = f"has {means} as its principal, and {limit}"
-        found = risk(RULES["everybody"], name_of(index, item), reason, path=path)
-        yield replace(found, severity=Severity.MEDIUM) if narrowed else found
+        if required:
+            limit = "only its conditions limit it"
+        elif tests:
+            limit = "its conditions only exclude some"
+        key, principal = "Principal", "everyone"
+        if "NotPrincipal" in statement:
+            key, principal = "NotPrincipal", "everyone except a few"
+        reason = f"has {principal} as its principal, and {limit}"
+        violation = risk(RULES["everybody"], name_of(index, statement), reason, path=place_of(index, key))
+        yield replace(violation, severity=Severity.MEDIUM) if required else violation
 
 
-def is_for_pods(item: Statement, providers: Collection[str]) -> bool:
+def is_for_pods(statement: Statement, providers: Collection[str]) -> bool:
     """Whether the statement is for pods: by a cluster's provider, or by EKS Pod Identity."""
-    services = principals(item, "Service")
-    return POD_IDENTITY in services or any(arn in providers for arn in principals(item, "Federated"))
+    services = principals(statement, "Service")
+    return POD_IDENTITY in services or any(arn in providers for arn in principals(statement, "Federated"))
 
 
 def of_principals(document: Mapping[str, Any], providers: Collection[str]) -> Iterator[Risk]:
     """The risks of principals and actions of a role that pods can assume; `providers` belong to clusters."""
-    found = list(allowing(document))
-    if not any(is_for_pods(item, providers) for _, item in found):
+    statements = list(allowing(document))
+    if not any(is_for_pods(statement, providers) for _, statement in statements):
         return
-    for index, item in found:
-        name = name_of(index, item)
-        others = [service for service in principals(item, "Service") if service != POD_IDENTITY]
-        if others and does(item, "sts:AssumeRole"):
+    for index, statement in statements:
+        name = name_of(index, statement)
+        others = [service for service in principals(statement, "Service") if service != POD_IDENTITY]
+        if others and does(statement, "sts:AssumeRole"):
             reason = f"also allows {' and '.join(others)} to assume a role that pods use"
             yield risk(RULES["other-services"], name, reason, path=place_of(index, "Principal"))
-        if is_for_pods(item, providers):
-            yield from _actions(index, item)
-        tests = [(operator, key.lower()) for operator, key, _ in tests_of(item)]
+        if is_for_pods(statement, providers):
+            yield from _actions(index, statement)
+        tests = [(operator, key.lower()) for operator, key, _ in tests_of(statement)]
         narrowed = any(is_positive(operator) and key.startswith(_WHICH_POD) for operator, key in tests)
-        if POD_IDENTITY in principals(item, "Service") and does(item, "sts:AssumeRole") and not narrowed:
+        if (
+            POD_IDENTITY in principals(statement, "Service")
+            and does(statement, "sts:AssumeRole")
+            and not narrowed
+        ):
             reason = "allows EKS Pod Identity for any cluster, namespace and ServiceAccount of the account"
             yield risk(RULES["pod-identity-no-condition"], name, reason, path=place_of(index, "Principal"))
 
 
-def _actions(index: int, item: Statement) -> Iterator[Risk]:
-    way = ACTION if principals(item, "Federated") else "sts:AssumeRole"
-    wide = [text for text in actions_of(item) if any(sign in text for sign in "*?") and covers((text,), way)]
-    if "NotAction" in item and does(item, way):
+def _actions(index: int, statement: Statement) -> Iterator[Risk]:
+    way = ACTION if principals(statement, "Federated") else "sts:AssumeRole"
+    wide = [
+        text for text in actions_of(statement) if any(sign in text for sign in "*?") and covers((text,), way)
+    ]
+    if "NotAction" in statement and does(statement, way):
         reason, key = "allows all actions except those in NotAction", "NotAction"
-        yield risk(RULES["all-sts-actions"], name_of(index, item), reason, path=place_of(index, key))
+        yield risk(RULES["all-sts-actions"], name_of(index, statement), reason, path=place_of(index, key))
     elif wide:
         reason = f"allows {' and '.join(wide)}: every way to assume the role, with any session tags"
-        yield risk(RULES["all-sts-actions"], name_of(index, item), reason, path=place_of(index, "Action"))
+        yield risk(
+            RULES["all-sts-actions"], name_of(index, statement), reason, path=place_of(index, "Action")
+        )
 
 
 LARGEST = 8192
@@ -191,18 +203,19 @@ def judge(document: Mapping[str, Any], context: TrustContext) -> tuple[Risk, ...
 
     Time can grow with the square of the document: skip documents larger than `LARGEST`.
     """
-    found = [*of_everybody(document)]
-    open_ones = {item.statement for item in found}
+    risks = [*of_everybody(document)]
+    open_statements = {violation.statement for violation in risks}
     for provider in context.providers:
         look = Look(document, provider, context.audience)
         wide = list(of_subjects(look))
-        each = [*(item for _, item in wide), *of_claims(look, wide, (context.existing or {}).get(provider))]
-        found += [item for item in each if item.statement not in open_ones]
-    found += [*of_principals(document, context.providers), *context.of_providers(document)]
+        of_provider = [violation for _, violation in wide]
+        of_provider += of_claims(look, wide, (context.existing or {}).get(provider))
+        risks += [violation for violation in of_provider if violation.statement not in open_statements]
+    risks += [*of_principals(document, context.providers), *context.of_providers(document)]
     # Report a risk that two clusters' providers share once.
-    once = {(item.rule.id, item.statement, item.reason): item for item in reversed(found)}
+    once = {(each.rule.id, each.statement, each.reason): each for each in reversed(risks)}
     return worst_first(
-        replace(item, role=context.role).behind(context.power) for item in reversed(once.values())
+        replace(violation, role=context.role).behind(context.power) for violation in reversed(once.values())
     )
 
 

@@ -1,19 +1,16 @@
 """How powerful a role's policies are: administrator, privilege escalation, access to all data. Pure.
 
 Denies, the permissions boundary and conditions count as far as they are known; an unknown condition leads to
-"might". The ways to escalate are in `escalations.json`, after https://pathfinding.cloud and
-https://rhinosecuritylabs.com/aws/aws-privilege-escalation-methods-mitigation/
+"might". The ways to escalate are in `escalations.py`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any
 
 from irsa_cli.core.policies.operators import first_failing, like
@@ -21,6 +18,14 @@ from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import Statement, conditions_of, covers, statements
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context, PresentKey
 from irsa_cli.core.trust.assuming import context_of_session
+from irsa_cli.core.trust.rules.escalations import (
+    ESCALATIONS,
+    KINDS,
+    PASSES_ROLE,
+    READING,
+    Escalation,
+    EscalationTarget,
+)
 from irsa_cli.core.values.errors import Refused
 
 
@@ -34,36 +39,10 @@ class PowerLevel(IntEnum):
     ADMINISTRATOR = 4
 
 
-@dataclass(frozen=True)
-class Escalation:
-    """A way to escalate that needs all of these actions; `by` describes it.
-
-    `target` is the resource that must be allowed ('' for every one): the role itself (`self`), its own
-    `policy`, an `administrator`, the `same` user or role for all actions. `needs` must exist; `passed` has
-    the services that get the role.
-    """
-
-    id: str
-    actions: tuple[str, ...]
-    by: str
-    target: str = ""
-    needs: str = ""
-    passed: tuple[str, ...] = ()
-
-
-_TABLE = json.loads((files(__package__) / "escalations.json").read_text(encoding="utf-8"))
-SOURCE: str = _TABLE["source"]
-DATE: str = _TABLE["date"]
-ESCALATIONS = tuple(
-    Escalation(**{**item, "actions": tuple(item["actions"]), "passed": tuple(item.get("passed", ()))})
-    for item in _TABLE["paths"]
-)
-DATA: dict[str, tuple[str, ...]] = {item["what"]: tuple(item["actions"]) for item in _TABLE["data"]}
-"""The actions that read each kind of data; one of them is enough."""
-_KINDS = {action: kind for kind, actions in _TABLE["kinds"].items() for action in actions}
+_KINDS = {action: kind for kind, actions in KINDS.items() for action in actions}
 """The kind of IAM resource of each action."""
-ACTIONS = frozenset(action for way in ESCALATIONS for action in way.actions).union(*DATA.values())
-_PASS, ASSUME = "iam:PassRole", "sts:AssumeRole"
+ACTIONS = frozenset(action for way in ESCALATIONS for action in way.actions).union(*READING.values())
+ASSUME = "sts:AssumeRole"
 _ALL = {"*", "*:*", "iam:*"}
 _CORE = ("iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:CreatePolicyVersion")
 """Actions of an IAM administrator; each one is enough to get the rest."""
@@ -119,8 +98,8 @@ class PowerGrant:
     @property
     def resources(self) -> tuple[str, ...]:
         """Its Resource or NotResource."""
-        found = self.item.get("NotResource", self.item.get("Resource", []))
-        return tuple(map(str, as_list(found)))
+        patterns = self.item.get("NotResource", self.item.get("Resource", []))
+        return tuple(map(str, as_list(patterns)))
 
     def is_about(self, target: str, kind: str, account: str) -> bool:
         """Whether it covers a target; a Deny must surely do."""
@@ -140,8 +119,8 @@ class PowerGrant:
         tested = first_failing(self.item["Condition"], {**unknown, **context}, variables=True)
         if tested is None or tested.truth is False:
             return None if tested else ""
-        wanted = f"{tested.operator} {tested.key} {' or '.join(tested.wanted[:3])}"
-        return wanted.strip() or "its condition matches"
+        needed = f"{tested.operator} {tested.key} {' or '.join(tested.wanted[:3])}"
+        return needed.strip() or "its condition matches"
 
 
 Granted = tuple[PowerGrant, ...]
@@ -149,18 +128,20 @@ Granted = tuple[PowerGrant, ...]
 
 def granted(document: Any) -> Granted:
     """The grants of a policy; nothing for an invalid document."""
-    found = []
-    for item in statements(document):
-        if item.get("Effect") not in ("Allow", "Deny"):
+    grants = []
+    for statement in statements(document):
+        if statement.get("Effect") not in ("Allow", "Deny"):
             continue
-        patterns = tuple(map(str, as_list(item.get("Action", []))))
+        patterns = tuple(map(str, as_list(statement.get("Action", []))))
         actions = frozenset().union(*map(_listed, patterns))
-        if "NotAction" in item:
-            spared = map(_listed, map(str, as_list(item["NotAction"])))
+        if "NotAction" in statement:
+            spared = map(_listed, map(str, as_list(statement["NotAction"])))
             actions = ACTIONS.difference(*spared)
         if actions:
-            found.append(PowerGrant(item, actions, tuple(text for text in patterns if text.lower() in _ALL)))
-    return tuple(found)
+            grants.append(
+                PowerGrant(statement, actions, tuple(text for text in patterns if text.lower() in _ALL))
+            )
+    return tuple(grants)
 
 
 @lru_cache(maxsize=16384)
@@ -212,7 +193,7 @@ class RolePower:
         held = frozenset().union(*(grant.actions for grant in self._grants if not grant.denies))
         if not held:
             return Power()
-        level, words = max(self._administrator(), self._escalation(held), key=lambda found: found[0])
+        level, words = max(self._administrator(), self._escalation(held), key=lambda ranked: ranked[0])
         if self.boundary and words:
             words = f"{words} (limited by its permissions boundary)"
             level = min(level, PowerLevel.DEPENDING) if self.limit is None else level
@@ -220,7 +201,7 @@ class RolePower:
 
     @property
     def _grants(self) -> Iterator[PowerGrant]:
-        return (grant for found in self.policies.values() for grant in found)
+        return (grant for grants in self.policies.values() for grant in grants)
 
     @property
     def _account(self) -> str:
@@ -228,11 +209,11 @@ class RolePower:
 
     def can(self, action: str, target: str, passed: tuple[str, ...] = ()) -> tuple[str, ...] | None:
         """The unknown conditions under which the role can do something; None if it can't."""
-        found = self._asked(self._grants, action, target, passed)
-        if found is None or self.limit is None:
-            return found
+        conditions = self._asked(self._grants, action, target, passed)
+        if conditions is None or self.limit is None:
+            return conditions
         limit = self._asked(self.limit, action, target, passed)
-        return None if limit is None else (*found, *limit)
+        return None if limit is None else (*conditions, *limit)
 
     def _asked(
         self, grants: Iterable[PowerGrant], action: str, target: str, passed: tuple[str, ...]
@@ -267,49 +248,68 @@ class RolePower:
         return {**known, **tags, **service, "iam:policyarn": policies}
 
     def _administrator(self) -> tuple[PowerLevel, str]:
-        asked = {
-            match[1] if (match := _MANAGED.fullmatch(name)) else f"{text} in policy {name}": grant
-            for name, found in sorted(self.policies.items())
-            for grant in found
-            for text in grant.much
-            if not grant.denies and grant.is_about(EVERY, "role", self._account)
-        }
-        known = {text: grant.condition(self._context(())) for text, grant in asked.items()}
-        much = [text for text, condition in known.items() if condition == ""]
+        everything = self._named_grants()
+        conditions = {name: grant.condition(self._context(())) for name, grant in everything.items()}
+        much = [name for name, condition in conditions.items() if condition == ""]
         answers = [answer for action in _CORE if (answer := self.can(action, EVERY)) is not None]
         unknown = min(answers, key=len, default=())
         if not much and unknown:
-            much = [text for text, condition in known.items() if condition]
+            much = [name for name, condition in conditions.items() if condition]
         if not much or not answers:
             return PowerLevel.NONE, ""
         # All actions under a condition still count as powerful.
         level = PowerLevel.DEPENDING if unknown else PowerLevel.ADMINISTRATOR
         return level, " and ".join(much) + _if(unknown)
 
+    def _named_grants(self) -> dict[str, PowerGrant]:
+        """The grants of all actions, or all of IAM, on everything, named by their policy."""
+        by_name: dict[str, PowerGrant] = {}
+        for policy, grants in sorted(self.policies.items()):
+            of_aws = _MANAGED.fullmatch(policy)
+            for grant in grants:
+                if not grant.denies and grant.is_about(EVERY, "role", self._account):
+                    for pattern in grant.much:
+                        by_name[of_aws[1] if of_aws else f"{pattern} in policy {policy}"] = grant
+        return by_name
+
     def _escalation(self, held: frozenset[str]) -> tuple[PowerLevel, str]:
         """The ways to escalate that the policies allow; the surest ones are listed."""
-        found: dict[str, tuple[PowerLevel, str]] = {}
+        best_ways: dict[str, tuple[PowerLevel, str]] = {}
         for way in ESCALATIONS:
-            if held.issuperset(way.actions) and (answer := self._way(way)) is not None:
-                sure = PowerLevel.DEPENDING if way.needs else PowerLevel.ESCALATION
-                level = PowerLevel.CONDITIONAL if answer else sure
-                unknown = _if((*answer, *filter(None, [way.needs])))
-                words = f"{' with '.join(way.actions)} (by {way.by}{unknown})"
-                known = found.get(way.by)
-                found[way.by] = (level, words) if known is None or known[0] <= level else known
-        best = max((level for level, _ in found.values()), default=PowerLevel.NONE)
-        of_aws = [match[1] for name in sorted(self.policies) if (match := _MANAGED.fullmatch(name))]
-        named = of_aws or [words for level, words in found.values() if level is best]
-        more = [f"{len(named) - SHOWN_WAYS} more ways"] if len(named) > SHOWN_WAYS else []
-        return best, " and ".join([*named[:SHOWN_WAYS], *more]) if best else ""
+            conditions = self._way(way) if held.issuperset(way.actions) else None
+            if conditions is None:
+                continue
+            level = PowerLevel.ESCALATION
+            if conditions:
+                level = PowerLevel.CONDITIONAL
+            elif way.needs:
+                level = PowerLevel.DEPENDING
+            needs = (way.needs,) if way.needs else ()
+            words = f"{' with '.join(way.actions)} (by {way.by}{_if((*conditions, *needs))})"
+            known = best_ways.get(way.by)
+            if known is None or known[0] <= level:
+                best_ways[way.by] = (level, words)
+        if not best_ways:
+            return PowerLevel.NONE, ""
+        best = max(level for level, _ in best_ways.values())
+        return best, self._described([words for level, words in best_ways.values() if level is best])
+
+    def _described(self, ways: list[str]) -> str:
+        """The first ways, and the number of others; AWS's own policies say it in a name instead."""
+        managed = [_MANAGED.fullmatch(name) for name in sorted(self.policies)]
+        described = [match[1] for match in managed if match is not None] or ways
+        shown = described[:SHOWN_WAYS]
+        if len(described) > SHOWN_WAYS:
+            shown.append(f"{len(described) - SHOWN_WAYS} more ways")
+        return " and ".join(shown)
 
     def _way(self, way: Escalation) -> tuple[str, ...] | None:
         answers = []
         for target in self._targets(way):
             each = [self.can(action, *self._on(way, action, target)) for action in way.actions]
-            known = [item for item in each if item is not None]
+            known = [answer for answer in each if answer is not None]
             if len(known) == len(each):
-                answers.append(tuple(text for item in known for text in item))
+                answers.append(tuple(text for answer in known for text in answer))
                 if not answers[-1]:
                     break
         return min(answers, key=len, default=None)
@@ -318,29 +318,41 @@ class RolePower:
         """The resource of an action in a way, and the services that a role is passed to."""
         kind = _KINDS.get(action, "")
         if not kind:
-            return (ANY if _PASS in way.actions else EVERY), ()
+            return (ANY if PASSES_ROLE in way.actions else EVERY), ()
         is_its = target == EVERY or f":{kind}/" in target
-        return (target if is_its else ANY), way.passed if action == _PASS else ()
+        return (target if is_its else ANY), way.passed if action == PASSES_ROLE else ()
 
     def _targets(self, way: Escalation) -> Iterator[str]:
+        """The resources of which each one is enough, the surest first."""
         yield EVERY
-        if way.target in ("self", "policy"):
-            own = (self.arn,) if way.target == "self" else self.attached
-            # Its boundary limits the permissions that it adds to itself.
-            yield from (arn for arn in own if arn and ":iam::aws:" not in arn and self.limit is None)
-        elif way.target == "administrator":
+        if way.target is EscalationTarget.SELF:
+            yield from self._changeable((self.arn,))
+        elif way.target is EscalationTarget.POLICY:
+            yield from self._changeable(self.attached)
+        elif way.target is EscalationTarget.ADMINISTRATOR:
             for arn, services in self.administrators().items():
                 if arn != self.arn and (not way.passed or not services.isdisjoint(way.passed)):
                     yield arn
-        elif way.target == "same":
-            grants = (grant for grant in self._grants if way.actions[-1] in grant.actions)
-            named = dict.fromkeys(text for grant in grants for text in grant.resources if "*" not in text)
-            yield from (text for text in named if f":{_KINDS[way.actions[-1]]}/" in text)
+        elif way.target is EscalationTarget.SAME:
+            yield from self._listed(way.actions[-1])
+
+    def _changeable(self, arns: Iterable[str]) -> Iterator[str]:
+        """Those of its own that it can give itself permissions by; a boundary limits them."""
+        return (arn for arn in arns if arn and ":iam::aws:" not in arn and self.limit is None)
+
+    def _listed(self, action: str) -> Iterator[str]:
+        """The resources of an action's kind that its policies list one by one."""
+        arns: dict[str, None] = {}
+        for grant in self._grants:
+            if action in grant.actions:
+                arns.update(dict.fromkeys(grant.resources))
+        kind = f":{_KINDS[action]}/"
+        return (arn for arn in arns if kind in arn and "*" not in arn)
 
     def _data(self, held: frozenset[str]) -> Iterator[str]:
-        for what, actions in DATA.items():
+        for what, actions in READING.items():
             answers = [self.can(action, EVERY) for action in actions if action in held]
-            known = [item for item in answers if item is not None]
+            known = [answer for answer in answers if answer is not None]
             if known:
                 yield what + _if(min(known, key=len))
 
@@ -367,9 +379,9 @@ def power(
     `attached` are ARNs of managed policies, `inline` documents by name or ARN, `limit` the document of the
     permissions boundary if it is known.
     """
-    named = tuple(attached)
+    arns = tuple(attached)
     known = None if limit is None else granted(limit)
-    found = {arn: of_managed(arn) for arn in named}
+    grants = {arn: of_managed(arn) for arn in arns}
     # An unread document is empty: for AWS's own policies the ARN is enough.
-    found |= {name: granted(document) for name, document in sorted((inline or {}).items()) if document}
-    return RolePower(found, "", named, boundary, known).power.much
+    grants |= {name: granted(document) for name, document in sorted((inline or {}).items()) if document}
+    return RolePower(grants, "", arns, boundary, known).power.much

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,8 @@ class KnownCluster:
     def stage(self) -> str:
         """The stage in its name, '' for none or several."""
         words = set(re.split(r"[^a-z]+", re.sub(r"(pre|non)[-_](prod)", r"\1\2", self.name.lower())))
-        found = [stage for stage, said in _STAGES.items() if words & set(said.split())]
-        return found[0] if len(found) == 1 else ""
+        stages = [stage for stage, said in _STAGES.items() if words & set(said.split())]
+        return stages[0] if len(stages) == 1 else ""
 
 
 _HAD = re.compile(
@@ -55,10 +55,10 @@ _STAGES = {
 
 def cluster_providers(document: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     """The OIDC providers in a trust policy that belong to a cluster: EKS, known, or with ServiceAccounts."""
-    found = sorted(statements.trusted_providers(document))
+    providers = sorted(statements.trusted_providers(document))
     return tuple(
         arn
-        for arn in found
+        for arn in providers
         if any(host in arn for host in _EKS)
         or arn in (known or {})
         or any(
@@ -80,13 +80,13 @@ class AccountContext(TrustContext):
 
     def of_providers(self, document: Mapping[str, Any]) -> Iterator[Risk]:
         """See `TrustContext`: also of clusters of several stages."""
-        named: dict[str, None] = {}
-        for index, item in statements.allowing(document):
-            for arn in statements.principals(item, "Federated"):
+        trusted: dict[str, None] = {}
+        for index, statement in statements.allowing(document):
+            for arn in statements.principals(statement, "Federated"):
                 if arn not in self.providers:
                     continue
-                named[arn] = None
-                name, path = statements.name_of(index, item), statements.place_of(index, "Principal")
+                trusted[arn] = None
+                name, path = statements.name_of(index, statement), statements.place_of(index, "Principal")
                 issuer = issuer_of(arn)
                 if self.existing is not None and arn not in self.existing:
                     reason = f"trusts OIDC provider {issuer}, which does not exist"
@@ -94,10 +94,15 @@ class AccountContext(TrustContext):
                 if self.clusters is not None and arn not in self.clusters and can_be_had(issuer):
                     reason = f"trusts {issuer}, which is of no known cluster: its owner can sign tokens"
                     yield risk(RULES["issuer-can-be-had"], name, reason, path=path)
+        yield from self._of_stages(trusted)
+
+    def _of_stages(self, providers: Iterable[str]) -> Iterator[Risk]:
+        """One risk if the providers belong to clusters of several stages."""
         stages: dict[str, str] = {}
-        known = self.clusters or {}
-        for cluster in (known[arn] for arn in named if arn in known and known[arn].stage):
-            stages.setdefault(cluster.stage, cluster.name)
+        for arn in providers:
+            cluster = (self.clusters or {}).get(arn)
+            if cluster is not None and cluster.stage:
+                stages.setdefault(cluster.stage, cluster.name)
         if len(stages) > 1:
             clusters = " and ".join(f"{name} ({stage})" for stage, name in sorted(stages.items()))
             reason = f"allows ServiceAccounts of {clusters}"

@@ -52,6 +52,8 @@ class Rule:
     area: Area
     broken: bool = False
     """Whether pods get no credentials because of it, however dangerous it is."""
+    by_hand: bool = False
+    """Of a trust policy: whether a person has to decide, so that no corrected policy is proposed."""
 
 
 SHOWN = 3
@@ -142,10 +144,10 @@ class Risk:
         return "; to fix: ".join(self.warned)
 
 
-def in_one_line(found: Sequence[Risk]) -> str:
+def in_one_line(risks: Sequence[Risk]) -> str:
     """The worst risks in one line, and the number of others; '' for none."""
-    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-    return "; ".join([*(item.named for item in found[:SHOWN]), *more])
+    more = [f"and {len(risks) - SHOWN} more"] if len(risks) > SHOWN else []
+    return "; ".join([*(risk.named for risk in risks[:SHOWN]), *more])
 
 
 def risk(rule: Rule, statement: str, reason: str, suggestion: str = "", **more: Any) -> Risk:
@@ -156,9 +158,9 @@ def risk(rule: Rule, statement: str, reason: str, suggestion: str = "", **more: 
 Graded = TypeVar("Graded", Rule, Risk)
 
 
-def worst_first(found: Iterable[Graded]) -> tuple[Graded, ...]:
+def worst_first(graded: Iterable[Graded]) -> tuple[Graded, ...]:
     """Sorted by severity; equal ones keep their order."""
-    return tuple(sorted(found, key=lambda item: -ORDER.index(item.severity)))
+    return tuple(sorted(graded, key=lambda each: -ORDER.index(each.severity)))
 
 
 _TABLE = json.loads((files(__package__) / "rules.json").read_text(encoding="utf-8"))
@@ -195,5 +197,5 @@ def _example(rule: Rule, side: str) -> Mapping[str, Any]:
     text = json.dumps(example)
     for name, value in EXAMPLES.items():
         text = text.replace(f"{{{name}}}", value)
-    found: dict[str, Any] = json.loads(text)
-    return found
+    document: dict[str, Any] = json.loads(text)
+    return document

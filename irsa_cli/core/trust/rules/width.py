@@ -67,11 +67,11 @@ class Pair:
     @property
     def witnesses(self) -> tuple[str, str]:
         """Two matching ServiceAccounts that differ wherever the pattern has a wildcard."""
-        one, other = (
+        first_subject, second_subject = (
             f"{SERVICE_ACCOUNT}{_filled(self.namespace, first)}:{_filled(self.name, second)}"
             for first, second in ((ONE, OTHER), (OTHER, ONE))
         )
-        return one, other
+        return first_subject, second_subject
 
     @property
     def rule(self) -> Rule:
@@ -104,17 +104,17 @@ class Pair:
 @lru_cache(maxsize=1024)
 def pairs(pattern: str) -> tuple[Pair, ...]:
     """The namespaces and names that a pattern matches; a `*` can also match the colon between them."""
-    found: dict[Pair, None] = {}
+    matched: dict[Pair, None] = {}
     for rest in _after(pattern, SERVICE_ACCOUNT):
         if rest.count(":") == 1:
             namespace, _, name = rest.partition(":")
-            found[Pair(namespace, name)] = None
+            matched[Pair(namespace, name)] = None
         elif ":" not in rest:
             for place, sign in enumerate(rest):
                 if sign in "*?":
                     star = sign if sign == "*" else ""
-                    found[Pair(rest[:place] + star, star + rest[place + 1 :], crosses=True)] = None
-    return tuple(pair for pair in found if pair.namespace and pair.name)
+                    matched[Pair(rest[:place] + star, star + rest[place + 1 :], crosses=True)] = None
+    return tuple(pair for pair in matched if pair.namespace and pair.name)
 
 
 def _after(pattern: str, text: str) -> frozenset[str]:
@@ -122,12 +122,12 @@ def _after(pattern: str, text: str) -> frozenset[str]:
     left = {re.sub(r"\*+", "*", pattern)}
     for sign in text:
         after: set[str] = set()
-        for item in left:
-            if item.startswith("*"):
-                after.add(item)
-                item = item[1:]
-            if item and item[0] in (sign, "?"):
-                after.add(item[1:])
+        for rest in left:
+            if rest.startswith("*"):
+                after.add(rest)
+                rest = rest[1:]
+            if rest and rest[0] in (sign, "?"):
+                after.add(rest[1:])
         left = after
     return frozenset(left)
 
@@ -165,8 +165,8 @@ class Look:
     @cached_property
     def audiences(self) -> tuple[str, ...]:
         """The usual audience and those in the policy."""
-        named = (value for _, values in self.values("aud", self.statements) for value in values)
-        return tuple(dict.fromkeys((self.audience, *named)))[:MOST_AUDIENCES]
+        written = (value for _, values in self.values("aud", self.statements) for value in values)
+        return tuple(dict.fromkeys((self.audience, *written)))[:MOST_AUDIENCES]
 
     @cached_property
     def anybody(self) -> frozenset[int]:
@@ -175,65 +175,86 @@ class Look:
 
     def allowing(self, subject: str, audience: str = "") -> frozenset[int]:
         """The statements that allow the ServiceAccount, or might, with this or any audience."""
-        found: set[int] = set()
+        indexes: set[int] = set()
         for each in (audience,) if audience else self.audiences:
             if (subject, each) not in self._known:
                 self._known[subject, each] = self._asked(subject, each)
-            found |= self._known[subject, each]
-        return frozenset(found)
+            indexes |= self._known[subject, each]
+        return frozenset(indexes)
 
     def _asked(self, subject: str, audience: str) -> frozenset[int]:
         identity = WebIdentity(self.provider, f"https://{self.issuer}", subject, audience)
         verdicts = explain(self.document, identity).verdicts
-        if any(item.effect != "Allow" and item.failure is None for item in verdicts):
+        if any(verdict.effect != "Allow" and verdict.failure is None for verdict in verdicts):
             return frozenset()
         own = f"{self.issuer}:".lower()
-        allowing = [item for item in verdicts if item.effect == "Allow" and item.possible]
+        allowing = [verdict for verdict in verdicts if verdict.effect == "Allow" and verdict.possible]
         # If only a claim's comparison is undecided, the answer is no.
-        claims = {it.index for it in allowing for of in it.undecided if of.key.lower().startswith(own)}
-        return frozenset(item.index for item in allowing) - claims
+        claims = {
+            verdict.index
+            for verdict in allowing
+            for of in verdict.undecided
+            if of.key.lower().startswith(own)
+        }
+        return frozenset(verdict.index for verdict in allowing) - claims
 
     def exact(self, index: int) -> Iterator[str]:
         """The subjects without wildcards that the statement allows."""
         for _, values in self.values("sub", [self.statements[index]]):
-            named = (value for value in values if _SUBJECT.fullmatch(value))
-            yield from (value for value in named if index in self.allowing(value))
+            exact = (value for value in values if _SUBJECT.fullmatch(value))
+            yield from (value for value in exact if index in self.allowing(value))
+
+    def example(self, index: int) -> str:
+        """A subject that the statement allows: any, one of its list, or one of a pattern; '' for none."""
+        if index in self.anybody:
+            return ANYBODY
+        for subject in self.exact(index):
+            return subject
+        for _, pair in self.patterns:
+            for subject in pair.witnesses:
+                if index in self.allowing(subject):
+                    return subject
+        return ""
 
     @cached_property
     def patterns(self) -> tuple[tuple[str, Pair], ...]:
         """Each subject pattern in the policy with its namespaces and names, Denies included."""
-        found = {
+        globs = {
             value: None
             for name, values in self.values("sub", self.statements)
             if (operator := comparing(name)) is not None and operator.wild
             for value in values
         }
-        each = ((value, pair) for value in found for pair in pairs(value))
+        each = ((value, pair) for value in globs for pair in pairs(value))
         return tuple((value, pair) for value, pair in each if _is_wild(pair.namespace + pair.name))
 
 
 def of_subjects(look: Look) -> Iterator[tuple[int, Risk]]:
     """The risks of the statements' subjects, each with the statement's index."""
     tight = NAME_THEM.format(issuer=look.issuer)
-    for index, item in allowing(look.document):
+    for index, statement in allowing(look.document):
         if index in look.anybody:
             yield index, _of_all(look, index, tight)
             continue
         worst: dict[str, Risk] = {}
         for pattern, pair in look.patterns:
             if all(index in look.allowing(subject) for subject in pair.witnesses):
-                found = pair.risk(name_of(index, item), pattern, tight, _place(look, index, item, pattern))
+                violation = pair.risk(
+                    name_of(index, statement), pattern, tight, _place(look, index, statement, pattern)
+                )
                 # A wildcard that can match a colon has several meanings: report the worst one.
-                if pattern not in worst or ORDER.index(found.severity) > ORDER.index(worst[pattern].severity):
-                    worst[pattern] = found
-        yield from ((index, found) for found in worst.values())
+                if pattern not in worst or ORDER.index(violation.severity) > ORDER.index(
+                    worst[pattern].severity
+                ):
+                    worst[pattern] = violation
+        yield from ((index, violation) for violation in worst.values())
 
 
-def _place(look: Look, index: int, item: Statement, pattern: str) -> tuple[str | int, ...]:
+def _place(look: Look, index: int, statement: Statement, pattern: str) -> tuple[str | int, ...]:
     """The path of the pattern in the statement, or of its conditions if another statement has the pattern."""
-    for operator, key, values in tests_of(item):
+    for operator, key, values in tests_of(statement):
         if key.lower() == f"{look.issuer}:sub".lower() and pattern in values:
-            written = item["Condition"][operator][key]
+            written = statement["Condition"][operator][key]
             more = (values.index(pattern),) if isinstance(written, list) else ()
             return place_of(index, "Condition", operator, key, *more)
     return place_of(index, "Condition")
@@ -241,20 +262,20 @@ def _place(look: Look, index: int, item: Statement, pattern: str) -> tuple[str |
 
 def _of_all(look: Look, index: int, tight: str) -> Risk:
     """The risk of a statement that allows every ServiceAccount."""
-    item = look.statements[index]
-    name, every = name_of(index, item), "allows every ServiceAccount of the cluster"
-    tests = list(look.values("sub", [item]))
-    place = place_of(index, "Condition") if item.get("Condition") else place_of(index)
+    statement = look.statements[index]
+    name, every = name_of(index, statement), "allows every ServiceAccount of the cluster"
+    tests = list(look.values("sub", [statement]))
+    place = place_of(index, "Condition") if statement.get("Condition") else place_of(index)
     if wild := [value for _, values in tests for value in values if "*" in value]:
-        place = _place(look, index, item, wild[0])
-    if not item.get("Condition"):
+        place = _place(look, index, statement, wild[0])
+    if not statement.get("Condition"):
         rule, reason = RULES["no-condition"], f"has no condition and {every}, with a token for any audience"
     elif not tests:
         rule, reason = RULES["no-subject"], f"does not test the token's subject and {every}"
     elif not any(is_positive(operator) for operator, _ in tests):
         rule, reason = RULES["only-negative"], f"only excludes subjects and {every} except those"
     else:
-        named = ", ".join(f"'{value}'" for value in wild)
-        rule, reason = RULES["every-subject"], f"{every} with {named or 'a test that matches all'}"
+        patterns = ", ".join(f"'{value}'" for value in wild)
+        rule, reason = RULES["every-subject"], f"{every} with {patterns or 'a test that matches all'}"
     tested = ", ".join(value for _, values in tests for value in values)
     return risk(rule, name, reason, tight, path=place, pattern=tested)

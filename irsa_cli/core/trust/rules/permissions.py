@@ -1,0 +1,65 @@
+"""Rules about the permissions of roles that pods can assume: each is one function of a role and its power."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from irsa_cli.core.trust.rules.power import Power, PowerLevel
+from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk
+
+
+def administrator(role: str, power: Power) -> Iterator[Risk]:
+    """It is an administrator."""
+    if power.level is PowerLevel.ADMINISTRATOR:
+        reason = f"is an administrator: {power.words}"
+        yield risk(RULES["administrator-role"], "the role", reason, role=role)
+
+
+def escalation(role: str, power: Power) -> Iterator[Risk]:
+    """It can, or might, give itself the permissions of an administrator."""
+    if power.level in (PowerLevel.NONE, PowerLevel.ADMINISTRATOR):
+        return
+    is_sure = power.level is PowerLevel.ESCALATION
+    reason = f"{'can' if is_sure else 'might'} gain administrator permissions: {power.words}"
+    violation = risk(RULES["can-become-administrator"], "the role", reason, role=role)
+    yield violation if is_sure else replace(violation, severity=Severity.MEDIUM)
+
+
+def all_data(role: str, power: Power) -> Iterator[Risk]:
+    """It can read all data of a kind; of an administrator that goes without saying."""
+    if power.level is PowerLevel.ADMINISTRATOR or not power.data:
+        return
+    violation = risk(RULES["reads-all-data"], "the role", f"can read {' and '.join(power.data)}", role=role)
+    is_sure = any(", if " not in kind for kind in power.data)
+    yield violation if is_sure else replace(violation, severity=Severity.LOW)
+
+
+RoleRule = Callable[[str, Power], Iterator[Risk]]
+OF_ROLES: tuple[RoleRule, ...] = (administrator, escalation, all_data)
+
+
+@dataclass(frozen=True)
+class AssumedRoles:
+    """Roles that a role assumes one after another; the last one has the power.
+
+    `conditions` are unknown; `evidence` has a line for each role.
+    """
+
+    arns: Sequence[str]
+    power: Power
+    conditions: Sequence[str] = ()
+    evidence: tuple[str, ...] = ()
+
+
+def escalation_through(role: str, assumed: AssumedRoles) -> Iterator[Risk]:
+    """It can assume a role that is, or can become, an administrator."""
+    statement = f"the role, by assuming {' -> '.join(assumed.arns)},"
+    gain = f"gain administrator permissions: {assumed.power.words}"
+    rule = RULES["can-become-administrator"]
+    if assumed.conditions:
+        reason = f"might {gain}, if {'; '.join(assumed.conditions)}"
+        violation = risk(rule, statement, reason, role=role, evidence=assumed.evidence)
+        yield replace(violation, severity=Severity.MEDIUM)
+    else:
+        yield risk(rule, statement, f"can {gain}", role=role, evidence=assumed.evidence)
