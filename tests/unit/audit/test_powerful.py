@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core.audit.auditing import Audit
@@ -314,6 +314,7 @@ PARTS = st.builds(lambda text, condition: allowing(text, condition)[0], STATEMEN
 
 
 @settings(max_examples=examples(200), deadline=None)
+@example([allowing("Allow * on *", "")[0]], allowing("Allow * on *", OFFICE)[0])
 @given(st.lists(PARTS, max_size=3), PARTS)
 def test_more_is_allowed_by_an_allow_and_less_by_a_deny_or_a_boundary(before: list[Any], one: Any) -> None:
     def level(*statements: Any, **more: Any) -> int:

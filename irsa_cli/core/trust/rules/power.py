@@ -248,28 +248,32 @@ class RolePower:
         return {**known, **tags, **service, "iam:policyarn": policies}
 
     def _administrator(self) -> tuple[PowerLevel, str]:
-        everything = self._named_grants()
-        conditions = {name: grant.condition(self._context(())) for name, grant in everything.items()}
-        much = [name for name, condition in conditions.items() if condition == ""]
+        context = self._context(())
+        conditions = {
+            name: [grant.condition(context) for grant in grants]
+            for name, grants in self._named_grants().items()
+        }
+        much = [name for name, of_grants in conditions.items() if "" in of_grants]
         answers = [answer for action in _CORE if (answer := self.can(action, EVERY)) is not None]
         unknown = min(answers, key=len, default=())
         if not much and unknown:
-            much = [name for name, condition in conditions.items() if condition]
+            much = [name for name, of_grants in conditions.items() if any(of_grants)]
         if not much or not answers:
             return PowerLevel.NONE, ""
         # All actions under a condition still count as powerful.
         level = PowerLevel.DEPENDING if unknown else PowerLevel.ADMINISTRATOR
         return level, " and ".join(much) + _if(unknown)
 
-    def _named_grants(self) -> dict[str, PowerGrant]:
+    def _named_grants(self) -> dict[str, list[PowerGrant]]:
         """The grants of all actions, or all of IAM, on everything, named by their policy."""
-        by_name: dict[str, PowerGrant] = {}
+        by_name: dict[str, list[PowerGrant]] = {}
         for policy, grants in sorted(self.policies.items()):
             of_aws = _MANAGED.fullmatch(policy)
             for grant in grants:
                 if not grant.denies and grant.is_about(EVERY, "role", self._account):
                     for pattern in grant.much:
-                        by_name[of_aws[1] if of_aws else f"{pattern} in policy {policy}"] = grant
+                        name = of_aws[1] if of_aws else f"{pattern} in policy {policy}"
+                        by_name.setdefault(name, []).append(grant)
         return by_name
 
     def _escalation(self, held: frozenset[str]) -> tuple[PowerLevel, str]:
