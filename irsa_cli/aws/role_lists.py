@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam.type_defs import RoleTypeDef
 
 _OF_DETAILS = ("InstanceProfileList", "RolePolicyList", "AttachedManagedPolicies")
-"""What GetAccountAuthorizationDetails shows of a role and GetRole does not."""
+"""Parts of a role that only GetAccountAuthorizationDetails shows."""
 
 
 def listed_roles(iam: IAMClient, names: Collection[str]) -> dict[str, Role]:
@@ -72,7 +72,7 @@ def _whole(
     role = {**brief, **{key: value for key, value in detail.items() if key not in _OF_DETAILS}}
     attached = detail.get("AttachedManagedPolicies", [])
     inline = {policy["PolicyName"]: policy["PolicyDocument"] for policy in detail.get("RolePolicyList", [])}
-    # What a list shows counts as if each role had been asked for.
+    # IAM showed these parts, as it does when each role is asked for.
     answers: Mapping[str, Mapping[str, Any]] = {
         "GetRole": {"Role": role, "ResponseMetadata": metadata},
         "ListAttachedRolePolicies": {"AttachedPolicies": attached},

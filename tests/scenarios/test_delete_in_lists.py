@@ -1,18 +1,22 @@
 """`irsa delete -f` of many entries: read in lists, and what changes after a list was read is noticed."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from irsa_cli.aws.iam import current_role
+from irsa_cli.aws.recent_writes import recent_writes
+from irsa_cli.aws.role_lists import listed_roles
 from irsa_cli.core.objects.kinds import KINDS
 from irsa_cli.sandbox import Sandbox
 from irsa_cli.sandbox.exchange import Label
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.foreign import trust_of, write_trust
-from tests.scenarios.test_apply import APPLY, DELETE
+from tests.scenarios.test_apply import APPLY, DELETE, DOCUMENT
 from tests.support.acts import SERVICE, forget, put_pod, strike, unchanged, wish
-from tests.support.sandbox_clients import administrator
+from tests.support.sandbox_clients import administrator, trust
 from tests.support.stage import READ_ONLY, ROLE_ARN, Stage
 
 ENTRIES = 12
@@ -132,3 +136,40 @@ def test_a_service_account_that_goes_after_the_list_is_no_error(stage: Stage) ->
     name = stage.role_of("apps", "app-7")["arn"].rpartition("/")[2]
     stage.run(IN_TURN)
     assert name not in stage.aws_world()["roles"]
+
+
+VARIED: dict[str, dict[str, object]] = {
+    "plain": {},
+    "described": {"Description": "x", "MaxSessionDuration": 7200, "Path": "/a/b/"},
+    "bounded": {"PermissionsBoundary": READ_ONLY},
+    "tagged": {"Tags": [{"Key": "irsa/service-account", "Value": "apps/app"}]},
+}
+
+
+def test_lists_show_of_a_role_what_its_name_shows(sandbox: Sandbox) -> None:
+    iam = administrator(sandbox, "iam")
+    for name, options in VARIED.items():
+        iam.create_role(
+            RoleName=name, AssumeRolePolicyDocument=trust({"Service": "ec2.amazonaws.com"}), **options
+        )
+    iam.attach_role_policy(RoleName="plain", PolicyArn=SQS)
+    iam.put_role_policy(RoleName="tagged", PolicyName="own", PolicyDocument=json.dumps(DOCUMENT))
+    roles = listed_roles(iam, [*VARIED, "missing"])
+    assert roles == {name: current_role(iam, name) for name in VARIED}
+    assert {name: role.role_id for name, role in roles.items()} == {
+        name: iam.get_role(RoleName=name)["Role"]["RoleId"] for name in VARIED
+    }
+
+
+def test_few_roles_are_not_looked_for_in_lists(sandbox: Sandbox) -> None:
+    assert listed_roles(administrator(sandbox, "iam"), ["one", "two"]) == {}
+
+
+def test_a_list_that_is_older_than_a_write_of_this_process_shows_no_role(sandbox: Sandbox) -> None:
+    iam = administrator(sandbox, "iam")
+    for name in VARIED:
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust({"Service": "ec2.amazonaws.com"}))
+    # The write is noted as it is when irsa makes it, and IAM does not show it yet.
+    tag = {"RoleName": "plain", "Tags": [{"Key": "irsa/transaction", "Value": "t"}]}
+    recent_writes(iam).note("TagRole", tag, {})
+    assert listed_roles(iam, [*VARIED]).keys() == VARIED.keys() - {"plain"}

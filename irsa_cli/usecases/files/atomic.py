@@ -76,7 +76,7 @@ class _Seen:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """What was read for one transaction of all, and its plan."""
+    """The current state for one transaction of all entries, and its plan."""
 
     cluster_run: ClusterRun
     base: SharedBase

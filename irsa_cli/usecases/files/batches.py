@@ -25,7 +25,7 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Batch:
-    """What was read of some bindings, and the locks taken before; None where each is read by itself."""
+    """Lists of some bindings, and the locks taken before; None if each binding is read by itself."""
 
     lists: BindingLists | None = None
     ahead: LocksAhead | None = None

@@ -1,4 +1,4 @@
-"""What is read of a binding before it is deleted: part by part, or for many bindings from lists.
+"""Reading bindings before they are deleted: one by one, or many from lists.
 
 Both answer the same questions, so that finding a binding and its users is written once. Lists are only
 believed for what they show: a role that is not in them is asked for by its name.

@@ -151,7 +151,7 @@ def lists_of(connection: Connection, requests: Iterable[Request]) -> BindingList
 def needed_locks(connection: Connection, request: Request, lists: BindingLists) -> frozenset[Lock]:
     """The locks that a deletion needs by these lists; none if there is nothing to delete.
 
-    The users are not read. What can't be read, the deletion itself reports.
+    The users are not read. The deletion itself reports what can't be read.
     """
     try:
         bound = _find(connection, request, lists)
@@ -195,7 +195,7 @@ class _Deleting:
     settings: Settings
     earlier: Sequence[Path]
     lists: BindingLists | None = None
-    """What the first look reads; a later one reads everything by itself."""
+    """The source of the first look; a later one reads everything by itself."""
     seen: set[str] = field(default_factory=set)
     forced: set[str] = field(default_factory=set)
 
