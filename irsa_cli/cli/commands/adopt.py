@@ -92,10 +92,10 @@ def command(options: AdoptOptions) -> int:
     run = Writing(options.run, options.output)
     speaking, settings = run.speaking, run.settings
     check(options, CONTRADICTIONS)
-    reach = Destination(options.cluster, options.role_account, kube=options.kube)
+    destination = Destination(options.cluster, options.role_account, kube=options.kube)
     if not options.role_name:
-        reach.check_reachable()
-    target = reach.target(by_profile=True)
+        destination.check_reachable()
+    target = destination.target(by_profile=True)
     request = Request(
         target,
         namespace=options.namespace or ("" if options.several else "default"),

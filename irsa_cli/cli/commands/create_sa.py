@@ -198,16 +198,16 @@ def _request(options: CreateSaOptions) -> Request:
     from irsa_cli.usecases.write.create_sa import Request
 
     check(options, CONTRADICTIONS)
-    reach = Destination(
+    destination = Destination(
         options.cluster,
         options.role_account,
-        options.target.way,
-        options.target.target_role,
-        options.kube,
+        target_way=options.target.way,
+        target_role=options.target.target_role,
+        kube=options.kube,
     )
     if not options.role_only:
-        reach.check_reachable()
-    target = reach.target()
+        destination.check_reachable()
+    target = destination.target()
     with wrong_usage():
         binding = _spec(options)
     check(options, PERMISSIONS)

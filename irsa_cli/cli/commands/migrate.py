@@ -109,11 +109,11 @@ def command(options: MigrateOptions) -> int:
     from irsa_cli.usecases.write.migrate import Request, migrate
 
     run = Writing(options.run, options.output)
-    reach = Destination(options.cluster, kube=options.kube)
-    reach.check_reachable()
+    destination = Destination(options.cluster, kube=options.kube)
+    destination.check_reachable()
     check(options, CONTRADICTIONS)
     request = Request(
-        reach.target(by_profile=True),
+        destination.target(by_profile=True),
         IdentitySource(options.to),
         options.namespace,
         options.names,

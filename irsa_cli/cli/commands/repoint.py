@@ -16,7 +16,7 @@ from irsa_cli.cli.help.environment import is_flag
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options import completion
 from irsa_cli.cli.options.accounts import any_namespace_flag
-from irsa_cli.cli.options.contradictions import Needs, Rule, Wrong, check
+from irsa_cli.cli.options.contradictions import Excludes, Needs, Rule, Wrong, check
 from irsa_cli.cli.options.fields import arguments, bound, group, once, switch
 from irsa_cli.cli.options.kinds import FOLDER, TEXT, Age
 from irsa_cli.cli.options.outputs import ReportedOutputFlags
@@ -83,17 +83,19 @@ class RepointOptions:
     output: ReportedOutputFlags = group(ReportedOutputFlags)
 
     @property
-    def phases(self) -> list[str]:
-        """The steps that were given, of which there may be one."""
-        steps = {"add": self.add, "verify": self.verify, "retire": self.retire, "status": self.status}
-        return [name for name, is_given in steps.items() if is_given]
-
-    @property
     def phase(self) -> str:
-        return (self.phases or ["status"])[0]
+        """The step."""
+        for name, is_given in (("add", self.add), ("verify", self.verify), ("retire", self.retire)):
+            if is_given:
+                return name
+        return "status"
 
 
+_ONE_STEP = "{flag} and {other} contradict each other: one step at a time"
 CONTRADICTIONS: tuple[Rule[RepointOptions], ...] = (
+    Excludes("add", ("verify", "retire", "status"), _ONE_STEP),
+    Excludes("verify", ("retire", "status"), _ONE_STEP),
+    Excludes("retire", ("status",), _ONE_STEP),
     Wrong(
         lambda options: options.others and options.phase not in ("add", "retire"),
         "--include-managed needs --add or --retire",
@@ -124,8 +126,8 @@ def command(options: RepointOptions) -> int:
     from irsa_cli.usecases.write.repoint import Phase, Request, repoint
 
     run = Writing(options.run, options.output)
-    _check(options)
-    target = _reach(options).target(by_profile=True)
+    check(options, CONTRADICTIONS)
+    target = _destination(options).target(by_profile=True)
     path = options.role_path
     if not (path.startswith("/") and path.endswith("/")):
         raise click.BadParameter("a path begins and ends with /", param_hint="--role-path")
@@ -154,14 +156,7 @@ def command(options: RepointOptions) -> int:
     return run_many(run, partial(repoint, request), ("repoint", request), only_reads=reads, first=first)
 
 
-def _check(options: RepointOptions) -> None:
-    phases = options.phases
-    if len(phases) > 1:
-        raise click.UsageError(f"--{phases[0]} and --{phases[1]} contradict each other: one step at a time")
-    check(options, CONTRADICTIONS)
-
-
-def _reach(options: RepointOptions) -> Destination:
+def _destination(options: RepointOptions) -> Destination:
     """The cluster NEW, in the place of --cluster or --issuer-url."""
     from irsa_cli.core.planning.retire import is_cluster
     from irsa_cli.usecases.write.repoint_reads import as_id
@@ -181,9 +176,9 @@ def _reach(options: RepointOptions) -> Destination:
     else:
         where = replace(where, cluster=new)
     cluster = replace(options.cluster, where=where, external=external)
-    reach = Destination(cluster, options.role_account, kube=options.kube)
-    reach.check_reachable()
-    return reach
+    destination = Destination(cluster, options.role_account, kube=options.kube)
+    destination.check_reachable()
+    return destination
 
 
 def _facts(done: AppliedList) -> Iterator[tuple[str, Result, dict[str, Any]]]:

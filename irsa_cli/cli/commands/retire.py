@@ -126,13 +126,15 @@ def command(options: RetireOptions) -> int:
 
     check(options, CONTRADICTIONS)
     run = Writing(replace(options.run, dry_run=options.run.dry_run or not options.run.yes), options.output)
-    reach = Destination(ClusterFlags(where=options.where, expected=options.expected), kube=options.kube)
+    destination = Destination(ClusterFlags(where=options.where, expected=options.expected), kube=options.kube)
     if options.list:
-        return _list(reach.named_target(), run.settings.note, run.speaking)
+        return _list(destination.named_target(), run.settings.note, run.speaking)
     if options.gone_namespace:
-        target, age = reach.target(), options.older_than or 7 * DAY
+        target = destination.target()
+        age = options.older_than or 7 * DAY
     else:
-        target, age = reach.named_target(), options.unused_for or 30 * DAY
+        target = destination.named_target()
+        age = options.unused_for or 30 * DAY
     request = Request(
         target,
         names=options.names,

@@ -147,15 +147,15 @@ def command(options: UpdateSaOptions) -> int:
     from irsa_cli.usecases.write.update_sa import Request, update_sa
 
     run = Writing(options.run, options.output)
-    reach = Destination(
+    destination = Destination(
         options.cluster,
         options.role_account,
-        options.target.way,
-        options.target.target_role,
-        options.kube,
+        target_way=options.target.way,
+        target_role=options.target.target_role,
+        kube=options.kube,
     )
-    reach.check_reachable()
-    target = reach.target(by_profile=True)
+    destination.check_reachable()
+    target = destination.target(by_profile=True)
     with wrong_usage():
         update = _update(options)
     if update.is_empty:

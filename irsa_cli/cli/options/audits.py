@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from irsa_cli.cli.options import completion
+from irsa_cli.cli.options.contradictions import Excludes, check
 from irsa_cli.cli.options.fields import group, many, once, switch
 from irsa_cli.cli.options.kinds import CLUSTER, FILE, FILE_OR_FOLDER, ROLE_NAME, TEXT, ValueKind
 from irsa_cli.cli.options.lists import listed
@@ -166,15 +167,7 @@ class SourceFlags:
         from irsa_cli.usecases.audit.run import AuditSource, LiveSource
         from irsa_cli.usecases.texts import read_text
 
-        one_account = self.clusters or self.assume_role or self.readers
-        if self.files and (one_account or self.regions or self.profile):
-            raise click.UsageError(
-                "--from reads files only: leave out --cluster, --region and other AWS options"
-            )
-        many_accounts = self.accounts or self.organization
-        if many_accounts and (self.files or one_account or (self.accounts and self.organization)):
-            flag = "--accounts" if self.accounts else "--organization"
-            raise click.UsageError(f"{flag} reads whole accounts: only --region and --profile go with it")
+        check(self, _CONTRADICTIONS)
         accounts: tuple[str, ...] = ()
         if self.accounts:
             with wrong_usage():
@@ -189,3 +182,16 @@ class SourceFlags:
             organization=self.organization or "",
         )
         return AuditSource(live, tuple(map(Path, self.files)))
+
+
+_OF_ONE_ACCOUNT = ("clusters", "assume_role", "readers")
+_WHOLE_ACCOUNTS = "{flag} reads whole accounts: only --region and --profile go with it"
+_CONTRADICTIONS = (
+    Excludes(
+        "files",
+        (*_OF_ONE_ACCOUNT, "regions", "profile"),
+        "{flag} reads files only: leave out --cluster, --region and other AWS options",
+    ),
+    Excludes("accounts", ("files", *_OF_ONE_ACCOUNT, "organization"), _WHOLE_ACCOUNTS),
+    Excludes("organization", ("files", *_OF_ONE_ACCOUNT), _WHOLE_ACCOUNTS),
+)

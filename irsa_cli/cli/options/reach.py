@@ -14,6 +14,7 @@ import click
 
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.options import completion
+from irsa_cli.cli.options.contradictions import Needs, check
 from irsa_cli.cli.options.fields import either, group, many, once, switch
 from irsa_cli.cli.options.kinds import ACCOUNT_ID, CLUSTER, FILE, ROLE_ARN, TEXT, Checked
 from irsa_cli.cli.terminal.screen import is_terminal, say
@@ -92,6 +93,12 @@ class ExternalFlags:
         "--issuer-url", kind=ISSUER_URL, help="Issuer URL of a cluster outside EKS."
     )
     account: str | None = once("--account", kind=ACCOUNT_ID, help="AWS account for --issuer-url.")
+
+
+_EXTERNAL = (
+    Needs(("issuer_url",), "account", "{flag} needs {needed}, the account of the OIDC provider"),
+    Needs(("account",), "issuer_url", "{flag} needs {needed}; with --cluster, use --role-account"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,17 +225,19 @@ class Destination:
         `by_profile`: --role-profile alone is enough, as the ServiceAccount's annotation names the account.
         """
         target = self.named_target(by_profile=by_profile)
-        meant = target if target.cluster else current_cluster(target)
-        if meant is None:
-            from irsa_cli.usecases.local.known_names import clusters
+        if target.cluster:
+            return target
+        current = current_cluster(target)
+        if current is not None:
+            return current
+        from irsa_cli.usecases.local.known_names import clusters
 
-            folder = state_dir(state or os.environ.get("IRSA_STATE_DIR"))
-            known = [] if target.region else clusters(folder)
-            advice = "To list clusters: aws eks list-clusters"
-            if known:
-                advice = f"Known clusters: {', '.join(known)}"
-            raise click.UsageError(f"Missing option '--cluster' / '-c'. {advice}")
-        return meant
+        folder = state_dir(state or os.environ.get("IRSA_STATE_DIR"))
+        known = [] if target.region else clusters(folder)
+        advice = "To list clusters: aws eks list-clusters"
+        if known:
+            advice = f"Known clusters: {', '.join(known)}"
+        raise click.UsageError(f"Missing option '--cluster' / '-c'. {advice}")
 
     def named_target(self, *, by_profile: bool = False, yields: tuple[str, ...] = ()) -> Target:
         """The target in the flags; its cluster may be ''. `yields`: see `Target`."""
@@ -238,10 +247,7 @@ class Destination:
         role_account = self._role_account(by_profile=by_profile)
         target_account = self._target_account()
         where, external, expected = self.cluster.where, self.cluster.external, self.cluster.expected
-        if external.issuer_url and not external.account:
-            raise click.UsageError("--issuer-url needs --account, the account of the OIDC provider")
-        if external.account and not external.issuer_url:
-            raise click.UsageError("--account needs --issuer-url; with --cluster, use --role-account")
+        check(external, _EXTERNAL)
         return Target(
             where.cluster or ("external" if external.issuer_url else ""),
             region=where.region,
@@ -266,9 +272,9 @@ class Destination:
         )
 
     def _role_account(self, *, by_profile: bool) -> str | None:
-        """The account of the role, also as the ARN of --role-assume-role has it."""
+        """The account of the role, or that of --role-assume-role."""
         flags = self.role_account
-        in_arn = flags.role_assume_role.split(":")[4] if flags.role_assume_role else None
+        in_arn = _account_in(flags.role_assume_role)
         account = flags.role_account or in_arn
         if in_arn and in_arn != account:
             raise click.UsageError(f"--role-assume-role is in account {in_arn}, --role-account is {account}")
@@ -281,11 +287,15 @@ class Destination:
     def _target_account(self) -> str | None:
         """The account of the target role, if there is another way to it."""
         way = self.target_way
-        in_arn = way.target_assume_role.split(":")[4] if way.target_assume_role else None
-        account = self.target_role.split(":")[4] if self.target_role else in_arn
+        in_arn = _account_in(way.target_assume_role)
+        account = _account_in(self.target_role) or in_arn
         if in_arn and in_arn != account:
             raise click.UsageError(f"--target-assume-role is in account {in_arn}, --target-role in {account}")
         return account if way.target_assume_role or way.target_profile else None
+
+
+def _account_in(role_arn: str | None) -> str | None:
+    return role_arn.split(":")[4] if role_arn else None
 
 
 @dataclass(frozen=True, kw_only=True)
