@@ -21,7 +21,7 @@ from irsa_cli.cli.options.files import FileFlags, PlaceFlags, read_files
 from irsa_cli.cli.options.kinds import FILE, POLICY_ARN, TEXT
 from irsa_cli.cli.options.outputs import ReportedOutputFlags
 from irsa_cli.cli.options.running import RunFlags
-from irsa_cli.cli.options.usage import wrong_usage
+from irsa_cli.cli.options.values import wrong_usage
 from irsa_cli.cli.output.report import Part
 from irsa_cli.cli.output.results.applied import ended_line, of_applied
 from irsa_cli.cli.output.speaking import deliver

@@ -9,11 +9,10 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.fields import bound, group, many
 from irsa_cli.cli.options.kinds import AUDIENCE, TEXT, Checked
-from irsa_cli.cli.options.lists import pairs
 from irsa_cli.cli.options.outputs import ReportedOutputFlags
 from irsa_cli.cli.options.reach import ClusterFlags, Destination, RoleAccountFlags
 from irsa_cli.cli.options.running import RunFlags
-from irsa_cli.cli.options.usage import wrong_usage
+from irsa_cli.cli.options.values import pairs, wrong_usage
 from irsa_cli.cli.session import Writing
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE

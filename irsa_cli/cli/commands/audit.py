@@ -23,7 +23,7 @@ from irsa_cli.cli.options.contradictions import Excludes, check
 from irsa_cli.cli.options.fields import bound, group, once, switch
 from irsa_cli.cli.options.kinds import ROLE_ARN, TEXT
 from irsa_cli.cli.options.outputs import output_flag, verbose_flag
-from irsa_cli.cli.options.usage import explained
+from irsa_cli.cli.options.values import explained
 from irsa_cli.cli.output.report import Report
 from irsa_cli.cli.output.speaking import Speaking, deliver, show
 from irsa_cli.cli.session import run_reading

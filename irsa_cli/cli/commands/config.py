@@ -14,7 +14,7 @@ from irsa_cli.cli.help.environment import PERMITS, PREFIX, variable_of
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.fields import bound
 from irsa_cli.cli.options.outputs import no_headers_flag, output_flag
-from irsa_cli.cli.options.usage import wrong_usage
+from irsa_cli.cli.options.values import wrong_usage
 from irsa_cli.cli.output.report import Report
 from irsa_cli.cli.output.speaking import show
 from irsa_cli.cli.output.table import Table

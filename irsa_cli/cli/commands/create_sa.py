@@ -13,11 +13,10 @@ from irsa_cli.cli.options.accounts import NameFlags
 from irsa_cli.cli.options.contradictions import Excludes, Needs, Rule, Wrong, check
 from irsa_cli.cli.options.fields import bound, either, group, many, once, switch
 from irsa_cli.cli.options.kinds import AUDIENCE, POLICY_ARN, ROLE_ARN, ROLE_NAME, TEXT, Checked
-from irsa_cli.cli.options.lists import pairs
 from irsa_cli.cli.options.outputs import ReportedOutputFlags
 from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags, RoleAccountFlags, TargetRoleFlags
 from irsa_cli.cli.options.running import RunFlags
-from irsa_cli.cli.options.usage import wrong_usage
+from irsa_cli.cli.options.values import pairs, wrong_usage
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 

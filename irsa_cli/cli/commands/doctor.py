@@ -25,7 +25,7 @@ from irsa_cli.cli.options.kinds import SERVICE_ACCOUNT, TEXT, ValueKind, WholeSe
 from irsa_cli.cli.options.outputs import ReportedOutputFlags
 from irsa_cli.cli.options.reach import ReachFlags, readers_flag
 from irsa_cli.cli.options.running import lock_namespace_flag, lock_namespace_in_force
-from irsa_cli.cli.options.usage import explained
+from irsa_cli.cli.options.values import explained
 from irsa_cli.cli.output.report import Report
 from irsa_cli.cli.output.speaking import deliver, show
 from irsa_cli.cli.session import run_reading

@@ -14,7 +14,7 @@ from irsa_cli.cli.options import completion
 from irsa_cli.cli.options.fields import argument, bound, many, once
 from irsa_cli.cli.options.kinds import TEXT, Checked
 from irsa_cli.cli.options.outputs import output_flag
-from irsa_cli.cli.options.usage import wrong_usage
+from irsa_cli.cli.options.values import wrong_usage
 from irsa_cli.cli.output.report import Report
 from irsa_cli.cli.output.speaking import in_form
 from irsa_cli.core.policies import wellknown, wellknown_uses

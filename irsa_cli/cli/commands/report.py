@@ -9,7 +9,7 @@ import click
 from irsa_cli.cli.help.helping import HelpedCommand, HelpedGroup
 from irsa_cli.cli.options.fields import arguments, bound, group
 from irsa_cli.cli.options.outputs import ReportedOutputFlags
-from irsa_cli.cli.options.usage import wrong_usage
+from irsa_cli.cli.options.values import wrong_usage
 from irsa_cli.cli.output.results.applied import of_applied
 from irsa_cli.cli.output.speaking import deliver
 

@@ -13,7 +13,7 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.fields import argument, bound, group, switch
 from irsa_cli.cli.options.kinds import FILE
 from irsa_cli.cli.options.outputs import ReportedOutputFlags
-from irsa_cli.cli.options.usage import wrong_usage
+from irsa_cli.cli.options.values import wrong_usage
 from irsa_cli.cli.output.report import Entry, Line, Rank
 from irsa_cli.cli.output.results.applied import of_applied
 from irsa_cli.cli.output.speaking import deliver

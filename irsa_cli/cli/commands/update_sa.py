@@ -13,11 +13,10 @@ from irsa_cli.cli.options.accounts import NameFlags
 from irsa_cli.cli.options.contradictions import Excludes, Rule, check
 from irsa_cli.cli.options.fields import bound, group, many, once, switch
 from irsa_cli.cli.options.kinds import AUDIENCE, TEXT, Checked
-from irsa_cli.cli.options.lists import edits, listed, pairs
 from irsa_cli.cli.options.outputs import ReportedOutputFlags
 from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags, RoleAccountFlags, TargetRoleFlags
 from irsa_cli.cli.options.running import RunFlags
-from irsa_cli.cli.options.usage import wrong_usage
+from irsa_cli.cli.options.values import edits, listed, pairs, wrong_usage
 from irsa_cli.cli.session import Writing
 from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.policies.policy import Document

@@ -20,10 +20,9 @@ from irsa_cli.cli.options.audits import allow_empty_flag
 from irsa_cli.cli.options.contradictions import Needs, Rule, Wrong, check
 from irsa_cli.cli.options.fields import bound, group, many, once, switch
 from irsa_cli.cli.options.kinds import AUDIENCE, ROLE_ARN, TEXT
-from irsa_cli.cli.options.lists import listed
 from irsa_cli.cli.options.outputs import ReportFlags, output_flag, quiet_flag, speaking, verbose_flag
 from irsa_cli.cli.options.reach import ReachFlags, readers_flag
-from irsa_cli.cli.options.usage import wrong_usage
+from irsa_cli.cli.options.values import listed, wrong_usage
 from irsa_cli.cli.output.results.verify import of_verification
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.session import run_reading

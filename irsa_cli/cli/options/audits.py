@@ -12,10 +12,9 @@ from irsa_cli.cli.options import completion
 from irsa_cli.cli.options.contradictions import Excludes, check
 from irsa_cli.cli.options.fields import group, many, once, switch
 from irsa_cli.cli.options.kinds import CLUSTER, FILE, FILE_OR_FOLDER, ROLE_NAME, TEXT, ValueKind
-from irsa_cli.cli.options.lists import listed
 from irsa_cli.cli.options.outputs import ReportFlags, output_flag, quiet_flag, speaking
 from irsa_cli.cli.options.reach import assume_role_flag, profile_flag, readers_flag
-from irsa_cli.cli.options.usage import wrong_usage
+from irsa_cli.cli.options.values import listed, wrong_usage
 from irsa_cli.cli.output.report import DOCUMENTS, REPORTS, RISKS
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.core.results.scope import Allowance

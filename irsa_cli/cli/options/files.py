@@ -10,7 +10,6 @@ import click
 from irsa_cli.cli.help.environment import is_flag
 from irsa_cli.cli.options.fields import group, many, once
 from irsa_cli.cli.options.kinds import TEXT, Checked
-from irsa_cli.cli.options.lists import listed
 from irsa_cli.cli.options.reach import (
     ClusterFlags,
     Destination,
@@ -23,7 +22,7 @@ from irsa_cli.cli.options.reach import (
     current_cluster,
     region_flag,
 )
-from irsa_cli.cli.options.usage import wrong_usage
+from irsa_cli.cli.options.values import listed, wrong_usage
 from irsa_cli.core.config.model import Config, Selection
 from irsa_cli.core.values import shards
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from irsa_cli.cli.options.fields import group, once, switch
 from irsa_cli.cli.options.kinds import NEW_FILE
-from irsa_cli.cli.output.speaking import ReportFiles, Speaking
+
+if TYPE_CHECKING:
+    from irsa_cli.cli.output.speaking import Speaking
 
 _FORMS = ("text", "json", "yaml", "name")
 _CALLS = "Print each call to AWS and Kubernetes."
@@ -56,9 +59,6 @@ class ReportFlags:
     )
 
 
-NO_REPORTS = ReportFlags()
-
-
 @dataclass(frozen=True, kw_only=True)
 class OutputFlags:
     """The output of a command whose result pipelines do not read."""
@@ -88,6 +88,8 @@ def speaking(
     output: str, *, quiet: bool, verbose: bool = False, reports: ReportFlags | None = None
 ) -> Speaking:
     """How a command speaks; raises `UsageError` for flags that contradict each other."""
+    from irsa_cli.cli.output.speaking import ReportFiles, Speaking
+
     reports = reports or ReportFlags()
     files = ReportFiles(reports.summary_file or "", reports.json_file or "", reports.max_length)
     named = [os.path.abspath(name) for name in (files.summary_file, files.json_file) if name]

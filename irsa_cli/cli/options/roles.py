@@ -12,8 +12,7 @@ from irsa_cli.cli.help.helping import DOCUMENT
 from irsa_cli.cli.options import completion
 from irsa_cli.cli.options.fields import either, many, once, switch
 from irsa_cli.cli.options.kinds import POLICY_FILE, TEXT, Checked, WholeSeconds
-from irsa_cli.cli.options.lists import listed
-from irsa_cli.cli.options.usage import wrong_usage
+from irsa_cli.cli.options.values import listed, wrong_usage
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
 

@@ -11,7 +11,7 @@ from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.options.contradictions import Needs, check
 from irsa_cli.cli.options.fields import either, group, once, switch
 from irsa_cli.cli.options.kinds import DURATION, DURATION_OR_ZERO, FOLDER, NAMESPACE, NEW_FILE
-from irsa_cli.cli.options.usage import wrong_usage
+from irsa_cli.cli.options.values import wrong_usage
 
 if TYPE_CHECKING:
     from irsa_cli.cli.terminal.progress import Progress

@@ -16,10 +16,10 @@ from irsa_cli.cli.main import COMMANDS, module_of
 from irsa_cli.cli.options.contradictions import Excludes, Needs, Wrong, check
 from irsa_cli.cli.options.fields import Once, bound, group, many, once, switch
 from irsa_cli.cli.options.kinds import DURATION, NAMESPACE, TEXT
-from irsa_cli.cli.options.lists import listed, pairs
 from irsa_cli.cli.options.outputs import OutputFlags
 from irsa_cli.cli.options.reach import ClusterFlags, WhereFlags
 from irsa_cli.cli.options.running import RunFlags
+from irsa_cli.cli.options.values import listed, pairs
 from irsa_cli.core.values import names
 from irsa_cli.core.values.errors import InvalidInput
 
