@@ -10,7 +10,7 @@ from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.accounts import NameFlags, namespace_flag
 from irsa_cli.cli.options.audits import allow_partial_flag, ignore_not_found_flag
 from irsa_cli.cli.options.fields import bound, group, switch
-from irsa_cli.cli.options.outputs import output_flag, quiet_flag, speaking, verbose_flag
+from irsa_cli.cli.options.outputs import WideOutputFlags
 from irsa_cli.cli.options.reach import ReachFlags, readers_flag
 from irsa_cli.cli.output.report import Report
 from irsa_cli.cli.output.result import messages_of_reading
@@ -37,9 +37,7 @@ class DescribeSaOptions:
     readers: tuple[str, ...] = readers_flag("Also read another account's IAM by this role (repeat).")
     ignore_not_found: bool = ignore_not_found_flag()
     allow_partial: bool = allow_partial_flag()
-    output: str = output_flag("text", "wide", "json", "yaml", "name")
-    quiet: bool = quiet_flag()
-    verbose: bool = verbose_flag()
+    output: WideOutputFlags = group(WideOutputFlags)
 
 
 @click.command("describe-sa", cls=HelpedCommand)
@@ -60,19 +58,19 @@ def command(options: DescribeSaOptions) -> int:
     from irsa_cli.core.inventory.describe_document import Described
     from irsa_cli.usecases.show.describe_sa import Request, describe
 
-    speaks = speaking(options.output, quiet=options.quiet, verbose=options.verbose)
+    speaking = options.output.speaking()
     reach = options.reach.joined()
     reach.check_reachable()
     request = Request(
         reach.target(),
         options.service_account.namespace,
         options.service_account.name,
-        documents=options.documents or options.output == "wide",
+        documents=options.documents or speaking.output == "wide",
         readers=options.readers,
         ignore_not_found=options.ignore_not_found,
     )
-    described = run_reading(lambda progress: Described(describe(request, progress.wire)), speaks, Described)
+    described = run_reading(lambda progress: Described(describe(request, progress.wire)), speaking, Described)
     described = replace(described, allow=Allowance(partial=options.allow_partial))
     found, notes = described.found, described.found.notes if described.found else ()
     shown = map(visible, (*lines(found), described.scope.sentence)) if found else ()
-    return deliver(Report(described, shown, messages_of_reading(described.error, notes)), speaks)
+    return deliver(Report(described, shown, messages_of_reading(described.error, notes)), speaking)

@@ -21,7 +21,7 @@ from irsa_cli.cli.options.accounts import (
 from irsa_cli.cli.options.audits import ScopeFlags, ignore_not_found_flag
 from irsa_cli.cli.options.contradictions import check
 from irsa_cli.cli.options.fields import bound, group, switch
-from irsa_cli.cli.options.outputs import no_headers_flag, output_flag, quiet_flag, speaking, verbose_flag
+from irsa_cli.cli.options.outputs import WideOutputFlags, no_headers_flag
 from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags, RoleAccountFlags, readers_flag
 from irsa_cli.cli.output.report import Message, Report
 from irsa_cli.cli.output.result import messages_of_reading
@@ -55,9 +55,7 @@ class GetSaOptions:
     no_headers: bool = no_headers_flag()
     ignore_not_found: bool = ignore_not_found_flag()
     scope: ScopeFlags = group(ScopeFlags)
-    output: str = output_flag("text", "wide", "json", "yaml", "name")
-    quiet: bool = quiet_flag()
-    verbose: bool = verbose_flag()
+    output: WideOutputFlags = group(WideOutputFlags)
 
 
 @click.command("get-sa", cls=HelpedCommand)
@@ -78,14 +76,14 @@ def command(options: GetSaOptions) -> int:
     """
     from irsa_cli.usecases.show.get_sa import get_bindings
 
-    speaks = speaking(options.output, quiet=options.quiet, verbose=options.verbose)
+    speaking = options.output.speaking()
     request, allow = _request(options), options.scope.allowance()
     allow = replace(allow, empty=allow.empty or request.ignore_not_found)
     listing = run_reading(
-        lambda progress: BindingList(get_bindings(request, progress.wire)), speaks, BindingList
+        lambda progress: BindingList(get_bindings(request, progress.wire)), speaking, BindingList
     )
     listing = replace(listing, allow=allow)
-    return deliver(_report(listing, speaks, headers=not options.no_headers), speaks)
+    return deliver(_report(listing, speaking, headers=not options.no_headers), speaking)
 
 
 def _request(options: GetSaOptions) -> Request:

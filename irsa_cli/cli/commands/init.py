@@ -18,7 +18,7 @@ from irsa_cli.cli.options.audits import allow_partial_flag
 from irsa_cli.cli.options.contradictions import check
 from irsa_cli.cli.options.fields import bound, group, once, switch
 from irsa_cli.cli.options.kinds import TEXT
-from irsa_cli.cli.options.outputs import quiet_flag, speaking, verbose_flag
+from irsa_cli.cli.options.outputs import MessageFlags
 from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags, RoleAccountFlags, readers_flag
 from irsa_cli.cli.output.result import failure_lines
 from irsa_cli.cli.session import run_reading
@@ -47,8 +47,7 @@ class InitOptions:
         "Role for reading the IAM of another account that has roles (repeat)."
     )
     allow_partial: bool = allow_partial_flag()
-    quiet: bool = quiet_flag()
-    verbose: bool = verbose_flag()
+    messages: MessageFlags = group(MessageFlags)
 
 
 @click.command("init", cls=HelpedCommand)
@@ -66,7 +65,8 @@ def command(options: InitOptions) -> int:
     from irsa_cli.usecases.read.bindings import BindingsScope
     from irsa_cli.usecases.show.get_sa import Request, file_of
 
-    speaks, out = speaking("text", quiet=options.quiet, verbose=options.verbose), options.out
+    speaking = options.messages.speaking()
+    out = options.out
     check(options, (NAMESPACE_OR_ALL,))
     destination = Destination(options.cluster, options.role_account, kube=options.kube)
     destination.check_reachable()
@@ -81,7 +81,7 @@ def command(options: InitOptions) -> int:
         found, text = file_of(request, progress.wire)
         return BindingList(found)
 
-    done = run_reading(work, speaks, BindingList)
+    done = run_reading(work, speaking, BindingList)
     allow = replace(done.allow, partial=options.allow_partial, empty=True)
     done = replace(done, allow=allow)
     for line in failure_lines(done.error):

@@ -72,6 +72,25 @@ class OutputFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WideOutputFlags(OutputFlags):
+    """The output of a command that reads and has a table with more columns."""
+
+    output: str = output_flag("text", "wide", "json", "yaml", "name")
+    verbose: bool = verbose_flag()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageFlags:
+    """The messages of a command whose output has one form."""
+
+    quiet: bool = quiet_flag()
+    verbose: bool = verbose_flag()
+
+    def speaking(self) -> Speaking:
+        return speaking("text", quiet=self.quiet, verbose=self.verbose)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportedOutputFlags:
     """The output of a command whose result pipelines also read."""
 
