@@ -9,11 +9,8 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import click
-
-from irsa_cli.cli.options.common import take_settings
 from irsa_cli.cli.output.result import of_result
 from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.terminal.progress import Progress
@@ -24,9 +21,14 @@ from irsa_cli.core.values.patience import begin, over
 from irsa_cli.usecases.command.settings import telling_first
 
 if TYPE_CHECKING:
+    from irsa_cli.cli.options.outputs import ReportedOutputFlags
+    from irsa_cli.cli.options.running import RunFlags
+    from irsa_cli.usecases.command.connect import WireLog
+    from irsa_cli.usecases.command.settings import Settings
     from irsa_cli.usecases.plans.saved_plan import Request
 
 T = TypeVar("T")
+R = TypeVar("R")
 _FINALIZED = 0.001
 """Seconds until an object is finalized: then a signal that came meanwhile is handled again."""
 
@@ -65,21 +67,51 @@ def breaking_off(stop: Callable[[], None] = lambda: None) -> None:
 
 
 class Writing:
-    """The run of a command that writes: its options for output, its settings, and its end."""
+    """The run of a command that writes: its output, its settings, and its end."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
-        self.options = options
-        self.speaking = Speaking.take(options)
-        self.settings, self.detailed = take_settings(options, self.speaking.progress)
+    def __init__(self, run: RunFlags, output: ReportedOutputFlags) -> None:
+        self.speaking = output.speaking()
+        self.settings = run.settings(self.speaking.progress)
+        self.detailed = run.detailed_exitcode
+        self._out = run.out
 
-    def one(self, name: str, request: Any, work: Callable[..., Result]) -> int:
+    def one(self, command: str, request: R, work: Callable[[R, Settings, WireLog], Result]) -> int:
         """Run a use case with one transaction, show and save the result, and return the exit code."""
         speaking = self.speaking
         result = outcome_of(lambda: work(request, self.settings, speaking.progress.wire), speaking, one=True)
         result.detailed = self.detailed
         report = of_result(result, quiet=speaking.quiet, verbose=speaking.verbose)
-        save, only_shows = plan_saver(self.options, name, request), result.ended is Ended.PLANNED
-        return deliver(report, speaking, only_shows=only_shows, save=save)
+        only_shows = result.ended is Ended.PLANNED
+        return deliver(report, speaking, only_shows=only_shows, save=self.saver(command, request))
+
+    def saver(self, command: str, request: Request) -> Save:
+        """A function that saves the plan to the file of `--out`; an incomplete one is reported, not saved."""
+        out = self._out
+
+        def save(done: DryRun) -> None:
+            if not out:
+                return
+            from irsa_cli.usecases.plans.saved_plan import check_saved, plan_of, save
+
+            try:
+                allow = self.settings.allow_access_change
+                plan = plan_of(command, request, done, allow_access_change=allow)
+            except IrsaError as error:
+                say(f"Note: {error}", err=True)
+                return
+            # The next step of a pipeline must not use an old file.
+            try:
+                check_saved(plan)
+                save(plan, Path(out))
+            except InvalidInput as error:
+                raise Unshown(1) from OSError(errno.EINVAL, str(error), str(out))
+            except OSError as error:
+                why = OSError(error.errno, f"the plan cannot be saved: {error.strerror}", str(out))
+                raise Unshown(1) from why
+            if not self.speaking.quiet:
+                say(f"Plan saved, {plan.digest}. To apply it: irsa apply {shlex.quote(out)}", err=True)
+
+        return save
 
 
 def run_reading(work: Callable[[Progress], T], speaking: Speaking, failed: Callable[..., T]) -> T:
@@ -117,33 +149,3 @@ def outcome_of(work: Callable[[], T], speaking: Speaking, *, one: bool = False) 
             return standing(ended, error) or Result(Ended.FAILED, error=error)
         finally:
             over()
-
-
-def plan_saver(options: dict[str, Any], command: str, request: Request) -> Save:
-    """A function that saves the plan to the file of `--out`; an incomplete plan is reported, not saved."""
-    out = options.get("out")
-
-    def save(done: DryRun) -> None:
-        if not out:
-            return
-        from irsa_cli.usecases.plans.saved_plan import check_saved, plan_of, save
-
-        try:
-            allow = options["allow_access_change"]
-            plan = plan_of(command, request, done, allow_access_change=allow)
-        except IrsaError as error:
-            say(f"Note: {error}", err=True)
-            return
-        # The next step of a pipeline must not use an old file.
-        try:
-            check_saved(plan)
-            save(plan, Path(out))
-        except InvalidInput as error:
-            raise Unshown(1) from OSError(errno.EINVAL, str(error), str(out))
-        except OSError as error:
-            why = OSError(error.errno, f"the plan cannot be saved: {error.strerror}", str(out))
-            raise Unshown(1) from why
-        if not click.get_current_context().params.get("quiet"):
-            say(f"Plan saved, {plan.digest}. To apply it: irsa apply {shlex.quote(out)}", err=True)
-
-    return save

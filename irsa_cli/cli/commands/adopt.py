@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import ROLE_NAME, once, shared, switch
+from irsa_cli.cli.options.accounts import NAMESPACE_OR_ALL, all_namespaces_flag, any_namespace_flag, name_flag
+from irsa_cli.cli.options.contradictions import Rule, Wrong, check
+from irsa_cli.cli.options.fields import bound, group, once, switch
+from irsa_cli.cli.options.kinds import ROLE_NAME
+from irsa_cli.cli.options.outputs import ReportedOutputFlags
+from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags, RoleAccountFlags
+from irsa_cli.cli.options.roles import ignore_maker_flag
+from irsa_cli.cli.options.running import RunFlags
 from irsa_cli.cli.output.plan_text import plan_lines
 from irsa_cli.cli.output.report import Part, Report
 from irsa_cli.cli.output.result import facts_of, name_of, of_result
 from irsa_cli.cli.output.results.applied import of_many
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.table import Table
-from irsa_cli.cli.session import Writing, outcome_of, plan_saver
+from irsa_cli.cli.session import Writing, outcome_of
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.shown import plural
@@ -27,16 +33,48 @@ if TYPE_CHECKING:
     from irsa_cli.core.planning.adopt import Adoptions
 
 
+@dataclass(frozen=True, kw_only=True)
+class AdoptOptions:
+    """Which roles are adopted, and where."""
+
+    name: str | None = name_flag()
+    everything: bool = switch("--all", help="Adopt all unmanaged roles, in -n or in all namespaces.")
+    everywhere: bool = all_namespaces_flag("Adopt all unmanaged roles in all namespaces.")
+    role_name: str | None = once(
+        "--role-name", kind=ROLE_NAME, help="Adopt this role for NAME, even if NAME has no annotation."
+    )
+    ignore_maker: bool = ignore_maker_flag()
+    namespace: str | None = any_namespace_flag(
+        "Namespace of NAME, or of --all. [default: 'default', or all with --all]"
+    )
+    cluster: ClusterFlags = group(ClusterFlags)
+    role_account: RoleAccountFlags = group(RoleAccountFlags)
+    kube: KubeFlags = group(KubeFlags)
+    run: RunFlags = group(RunFlags)
+    output: ReportedOutputFlags = group(ReportedOutputFlags)
+
+    @property
+    def several(self) -> bool:
+        """Whether all unmanaged roles are adopted, not that of NAME."""
+        return self.everything or self.everywhere
+
+
+CONTRADICTIONS: tuple[Rule[AdoptOptions], ...] = (
+    NAMESPACE_OR_ALL,
+    Wrong(
+        lambda options: bool(options.name) == options.several,
+        "give the NAME of a ServiceAccount, or -A for all",
+    ),
+    Wrong(
+        lambda options: options.role_name and options.several,
+        "--role-name and --all contradict each other",
+    ),
+)
+
+
 @click.command("adopt", cls=HelpedCommand)
-@common.name_argument()
-@switch("--all", "everything", help="Adopt all unmanaged roles, in -n or in all namespaces.")
-@shared("all namespaces", text="Adopt all unmanaged roles in all namespaces.")
-@once("--role-name", type=ROLE_NAME, help="Adopt this role for NAME, even if NAME has no annotation.")
-@shared("ignore maker")
-@shared("any namespace", text="Namespace of NAME, or of --all. [default: 'default', or all with --all]")
-@shared("cluster", "role account", "kube")
-@common.writing_options
-def command(**options: Any) -> int:
+@bound(AdoptOptions)
+def command(options: AdoptOptions) -> int:
     """Adopt a role created by another tool.
 
     The tool can be eksctl, Terraform or a person. irsa tags the role of an annotated ServiceAccount as
@@ -51,33 +89,34 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.usecases.write.adopt import Request, Several, adopt, adopt_all, planned_of_all
 
-    run = Writing(options)
+    run = Writing(options.run, options.output)
     speaking, settings = run.speaking, run.settings
-    common.check_many(options)
-    name, everything = options["name"] or "", options["everything"] or options["everywhere"]
-    if bool(name) == everything:
-        raise click.UsageError("give the NAME of a ServiceAccount, or -A for all")
-    if options["role_name"] and everything:
-        raise click.UsageError("--role-name and --all contradict each other")
-    if not options["role_name"]:
-        common.check_reachable(options)
-    namespace = options["namespace"] or ("" if everything else "default")
-    target = targets.take_target(options, by_profile=True)
-    request = Request(target, namespace, name, options["role_name"] or "", options["ignore_maker"])
+    check(options, CONTRADICTIONS)
+    destination = Destination(options.cluster, options.role_account, kube=options.kube)
+    if not options.role_name:
+        destination.check_reachable()
+    target = destination.target(by_profile=True)
+    request = Request(
+        target,
+        namespace=options.namespace or ("" if options.several else "default"),
+        name=options.name or "",
+        role_name=options.role_name or "",
+        ignore_maker=options.ignore_maker,
+    )
 
     def work() -> Result | Adoptions:
-        return (adopt_all if everything else adopt)(request, settings, speaking.progress.wire)
+        return (adopt_all if options.several else adopt)(request, settings, speaking.progress.wire)
 
-    outcome = outcome_of(work, speaking, one=not everything)
+    outcome = outcome_of(work, speaking, one=not options.several)
     outcome.detailed = run.detailed
 
     def save(_: object) -> None:
         if isinstance(outcome, Result):
-            plan_saver(options, "adopt", request)(outcome)
+            run.saver("adopt", request)(outcome)
         else:
             planned = planned_of_all(outcome)  # The plan has the names that were found.
             several = Several(target, tuple(item.name for item in planned.items), request.ignore_maker)
-            plan_saver(options, "adopt --all", several)(planned)
+            run.saver("adopt --all", several)(planned)
 
     if isinstance(outcome, Result):
         report = of_result(outcome, quiet=speaking.quiet, verbose=True)

@@ -6,7 +6,7 @@ The work is in `irsa_cli.usecases.files.apply` and `irsa_cli.usecases.plans.read
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,47 +15,79 @@ from click.core import ParameterSource
 
 from irsa_cli.cli.commands.show import read_plan
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, files, roles, targets
-from irsa_cli.cli.options.types import group, once_filled, shared, switch, wrong_usage
-from irsa_cli.cli.output.plan_text import demand_yes
+from irsa_cli.cli.options import roles
+from irsa_cli.cli.options.fields import argument, bound, group, once, switch
+from irsa_cli.cli.options.files import FileFlags, PlaceFlags, read_files
+from irsa_cli.cli.options.kinds import FILE, POLICY_ARN, TEXT
+from irsa_cli.cli.options.outputs import ReportedOutputFlags
+from irsa_cli.cli.options.running import RunFlags
+from irsa_cli.cli.options.values import wrong_usage
 from irsa_cli.cli.output.report import Part
 from irsa_cli.cli.output.results.applied import ended_line, of_applied
 from irsa_cli.cli.output.speaking import deliver
-from irsa_cli.cli.session import Writing, outcome_of, plan_saver
+from irsa_cli.cli.session import Writing, outcome_of
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Result
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.command.connect import WireLog
+    from irsa_cli.usecases.command.connect import Target, WireLog
     from irsa_cli.usecases.command.settings import Settings
     from irsa_cli.usecases.files.targets import Request
 
-apply_options = group(
-    shared("apply"),
-    shared("allow boundary removal"),
-    roles.allow_wide_trust_option,
-    switch("--force", help="Add trust statements even if they void existing restrictions."),
-)
-"""The handling of differences: the same for `apply` and `diff`."""
 
-canary_option = once_filled(
-    "--canary", metavar="NAME", help="Begin with this cluster; if it fails, stop (also its ARN)."
-)
-verify_option = switch("--verify", help="Verify each token at STS before annotating its ServiceAccount.")
+@dataclass(frozen=True, kw_only=True)
+class DifferenceFlags:
+    """The handling of differences: the same for `apply` and `diff`."""
+
+    atomic: bool = switch("--atomic", help="Apply everything in one transaction, or nothing.")
+    override: bool = switch(
+        "--override-existing-serviceaccounts",
+        help="Replace unmanaged roles of ServiceAccounts with those in the file.",
+    )
+    prune: bool = switch("--prune", help="Delete irsa's resources in these clusters that are in no file.")
+    update_target_trust: bool = switch(
+        "--update-target-trust", help="Add missing statements to the trust policies of target roles."
+    )
+    update_trust: bool = switch(
+        "--update-trust", help="Add missing statements to the trust policies of attachRoleARN roles."
+    )
+    boundary: str | None = once(
+        "--permissions-boundary",
+        kind=POLICY_ARN,
+        help="Permissions boundary of all roles."
+        " [default: the files', else IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
+    )
+    allow_boundary_removal: bool = roles.allow_boundary_removal_flag()
+    allow_wide_trust: bool = roles.allow_wide_trust_flag()
+    force: bool = switch("--force", help="Add trust statements even if they void existing restrictions.")
+
+
+def verify_flag() -> bool:
+    return switch("--verify", help="Verify each token at STS before annotating its ServiceAccount.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplyOptions:
+    """A saved plan, or files and how far their differences are written."""
+
+    plan_file: str | None = argument(metavar="[PLANFILE]", kind=FILE)
+    files: FileFlags = group(FileFlags)
+    place: PlaceFlags = group(PlaceFlags)
+    differences: DifferenceFlags = group(DifferenceFlags)
+    verify: bool = verify_flag()
+    canary: str | None = once(
+        "--canary",
+        kind=TEXT,
+        metavar="NAME",
+        help="Begin with this cluster; if it fails, stop (also its ARN).",
+    )
+    run: RunFlags = group(RunFlags)
+    output: ReportedOutputFlags = group(ReportedOutputFlags)
 
 
 @click.command("apply", cls=HelpedCommand)
-@click.argument(
-    "plan_file", required=False, metavar="[PLANFILE]", type=click.Path(exists=True, dir_okay=False)
-)
-@shared("files")
-@shared("place", more=", if the files have none")
-@shared("kube")
-@apply_options
-@verify_option
-@canary_option
-@common.writing_options
-def command(**options: Any) -> int:
+@bound(ApplyOptions)
+def command(options: ApplyOptions) -> int:
     """Create and update ServiceAccounts from files.
 
     irsa reads eksctl's ClusterConfig and its own Bindings, and writes only differences. Each ServiceAccount
@@ -70,22 +102,21 @@ def command(**options: Any) -> int:
       irsa apply plan.json         # the plan of irsa diff --out plan.json
       irsa apply -f cluster.yaml --include 'backend/*' --atomic
     """
-    plan_file = options.pop("plan_file")
-    if plan_file is not None:
-        return run_plan(plan_file, options)
-    if not options["files"]:
+    if options.plan_file is not None:
+        return _run_plan(options.plan_file, options)
+    if not options.files.files:
         raise click.UsageError("Missing option '-f' / '--filename', or a PLANFILE.")
-    return apply_files(options, verify=options.pop("verify"))
+    return apply_files(options)
 
 
-def apply_files(options: dict[str, Any], *, verify: bool = False) -> int:
-    """Apply, or show what would be applied."""
+def apply_files(options: ApplyOptions, *, changed_by: bool = False) -> int:
+    """Apply, or show what would be applied; `changed_by`: and who changed what differs."""
     from irsa_cli.usecases.files.apply import apply
 
-    if options["prune"]:
-        demand_yes(options, "--prune")
-    run = Writing(options)
-    request = _request(options, verify=verify)
+    if options.differences.prune:
+        options.run.demand_yes("--prune")
+    run = Writing(options.run, options.output)
+    request = _request(options, changed_by=changed_by)
     saved = replace(request, changed_by=False)
     return run_many(run, partial(apply, request), ("apply", saved), stepwise=request.atomic)
 
@@ -120,22 +151,16 @@ def run_many(
     shows = shows or (plan is None and isinstance(done, Result) and not done.changes)
     parts = () if isinstance(done, Result) else first(done)
     report = of_applied(done, speaking, dry_run=shows, first=parts)
-    save = plan_saver(run.options, *plan) if plan else None
+    save = run.saver(*plan) if plan else None
     return deliver(report, speaking, only_shows=shows, save=save)
 
 
-_OF_THE_REQUEST = (
-    *("parallel", "atomic", "override", "update_trust", "update_target_trust", "force"),
-    *("allow_wide_trust", "prune", "max_failures"),
-)
-
-
-def _request(options: dict[str, Any], *, verify: bool) -> Request:
+def _request(options: ApplyOptions, *, changed_by: bool) -> Request:
     from irsa_cli.usecases.files.fleet import canary_first
     from irsa_cli.usecases.files.targets import Request, places
 
-    canary = options.pop("canary", None) or ""
-    configs, target, selection = files.take_files(options)
+    canary, differences = options.canary or "", options.differences
+    configs, target, selection = read_files(options.files, options.place, prunes=differences.prune)
     if canary and selection.shard:
         raise click.UsageError(
             "--canary and --shard contradict each other: apply the canary before the shards"
@@ -146,22 +171,27 @@ def _request(options: dict[str, Any], *, verify: bool) -> Request:
         configs,
         target,
         selection,
-        verify=verify,
+        parallel=options.files.parallel,
+        atomic=differences.atomic,
+        override=differences.override,
+        update_trust=differences.update_trust,
+        update_target_trust=differences.update_target_trust,
+        force=differences.force,
+        allow_wide_trust=differences.allow_wide_trust,
+        verify=options.verify,
+        prune=differences.prune,
         canary=canary,
-        **{name: options[name] for name in _OF_THE_REQUEST},
-        changed_by=options.get("changed_by", False),
-        boundary=options["boundary"] or "",
-        boundaries=roles.take_boundary_rules(may_remove=options["allow_boundary_removal"]),
+        changed_by=changed_by,
+        max_failures=options.files.max_failures,
+        boundary=differences.boundary or "",
+        boundaries=roles.boundary_rules_in_force(may_remove=differences.allow_boundary_removal),
     )
 
 
-_WHO = (
-    *("profile", "assume_role", "kubeconfig", "context"),
-    *("role_assume_role", "role_profile", "target_assume_role", "target_profile"),
-)
 _OF_WHO_APPLIES = (
     *("plan_file", "expect_account", "expect_cluster_arn"),
-    *_WHO,
+    *("profile", "assume_role", "kubeconfig", "context"),
+    *("role_assume_role", "role_profile", "target_assume_role", "target_profile"),
     *("dry_run", "detailed_exitcode", "timeout", "rollback_timeout", "yes"),
     *("lock", "lock_timeout", "lock_namespace", "state_dir"),
     *("output", "quiet", "verbose", "max_length", "summary_file", "json_file"),
@@ -169,21 +199,41 @@ _OF_WHO_APPLIES = (
 """The options that go with a saved plan; the plan has all others."""
 
 
-def run_plan(path: str, options: dict[str, Any]) -> int:
+def _run_plan(path: str, options: ApplyOptions) -> int:
     """Apply the plan, show the outcome, and return the exit code."""
-    from irsa_cli.usecases.command.connect import Target
     from irsa_cli.usecases.plans.reading import COMMANDS, apply_plan
 
     _check_options()
     plan = read_plan(path)
-    run = Writing(options | {"yes": True})  # The plan was reviewed: irsa does not ask again.
-    who = Target("", **targets.take_expected(options), **{name: options[name] for name in _WHO})
+    run = Writing(replace(options.run, yes=True), options.output)  # The plan was reviewed.
+    who = _who_applies(options.place)
 
-    def work(settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> Any:
+    def work(settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList | Result:
         settings.note(f"Plan of irsa {plan.command}, made {plan.made}, {plan.digest}")
         return apply_plan(plan, path, who, settings, log, tell)
 
     return run_many(run, work, stepwise=not COMMANDS[plan.command].of_many)
+
+
+def _who_applies(place: PlaceFlags) -> Target:
+    """The caller and the guards; the plan has the cluster."""
+    from irsa_cli.usecases.command.connect import Target
+    from irsa_cli.usecases.command.project_settings import expected_by_project
+
+    return Target(
+        "",
+        profile=place.where.profile,
+        assume_role=place.where.assume_role,
+        kubeconfig=place.kube.kubeconfig,
+        context=place.kube.context,
+        role_assume_role=place.role_account.role_assume_role,
+        role_profile=place.role_account.role_profile,
+        target_assume_role=place.target_way.target_assume_role,
+        target_profile=place.target_way.target_profile,
+        expect_account=place.expected.expect_account or "",
+        expect_clusters=place.expected.expect_cluster_arn,
+        expect_project=expected_by_project,
+    )
 
 
 def _check_options() -> None:

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from irsa_cli.cli.help.environment import form_of
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import audits
-from irsa_cli.cli.options.types import ROLE_ARN, completed, explained, once, once_filled, shared, switch
+from irsa_cli.cli.options import completion
+from irsa_cli.cli.options.audits import (
+    FORMATS,
+    FailOn,
+    RiskFlags,
+    ScopeFlags,
+    SourceFlags,
+    fail_on_flag,
+    shows_fixes,
+)
+from irsa_cli.cli.options.contradictions import Excludes, check
+from irsa_cli.cli.options.fields import bound, group, once, switch
+from irsa_cli.cli.options.kinds import ROLE_ARN, TEXT
+from irsa_cli.cli.options.outputs import output_flag, verbose_flag
+from irsa_cli.cli.options.values import explained
 from irsa_cli.cli.output.report import Report
 from irsa_cli.cli.output.speaking import Speaking, deliver, show
 from irsa_cli.cli.session import run_reading
@@ -20,28 +34,50 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.audit.run import Request
 
 
+@dataclass(frozen=True, kw_only=True)
+class AuditRiskFlags(RiskFlags):
+    """The risks of an audit, also as a page."""
+
+    output: str = output_flag(*FORMATS, "html")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditOptions:
+    """The accounts, and the part of the report that is shown."""
+
+    source: SourceFlags = group(SourceFlags)
+    service_account: str | None = once(
+        "--service-account",
+        kind=TEXT,
+        metavar="NS/NAME",
+        shell_complete=completion.full_names,
+        help="Report this ServiceAccount only: its roles, who can use it, and risks.",
+    )
+    role: str | None = once(
+        "--role", kind=ROLE_ARN, help="Report this role only: who can assume it, and risks."
+    )
+    reach: bool = switch("--reach", help="Also list the roles that each ServiceAccount can assume.")
+    unused_days: int = once(
+        "--unused-days",
+        kind=click.IntRange(1, 400),
+        default=90,
+        help="Days until a role counts as unused. [default: 90]",
+    )
+    risks: AuditRiskFlags = group(AuditRiskFlags)
+    fail_on: FailOn = fail_on_flag()
+    scope: ScopeFlags = group(ScopeFlags)
+    explain: str | None = once(
+        "--explain", kind=TEXT, metavar="RULE", help="Explain a rule, without any call; 'all' lists them."
+    )
+    verbose: bool = verbose_flag("Print the evidence, and each call to AWS and Kubernetes.")
+
+
+CONTRADICTIONS = (Excludes("service_account", ("role",)),)
+
+
 @click.command("audit", cls=HelpedCommand)
-@shared("source")
-@once_filled(
-    "--service-account",
-    metavar="NS/NAME",
-    shell_complete=completed("places"),
-    help="Report this ServiceAccount only: its roles, who can use it, and risks.",
-)
-@once("--role", type=ROLE_ARN, help="Report this role only: who can assume it, and risks.")
-@switch("--reach", help="Also list the roles that each ServiceAccount can assume.")
-@once(
-    "--unused-days",
-    type=click.IntRange(1, 400),
-    default=90,
-    help="Days until a role counts as unused. [default: 90]",
-)
-@audits.risk_options("html")
-@audits.fail_on_option
-@shared("scope")
-@once_filled("--explain", metavar="RULE", help="Explain a rule, without any call; 'all' lists them.")
-@switch("-v", "--verbose", help="Print the evidence, and each call to AWS and Kubernetes.")
-def command(**options: Any) -> int:
+@bound(AuditOptions)
+def command(options: AuditOptions) -> int:
     """Report the roles that pods can assume, and risks.
 
     irsa reads all roles and OIDC providers of the account, and the ServiceAccounts, pods, RBAC and EKS Pod
@@ -65,8 +101,8 @@ def command(**options: Any) -> int:
     from irsa_cli.core.audit.report import AuditReport
     from irsa_cli.usecases.audit.run import audit
 
-    speaking = Speaking.take(options)
-    identifier = options.pop("explain")
+    speaking = options.risks.speaking(verbose=options.verbose)
+    identifier = options.explain
     if identifier is not None:
         output = form_of(speaking.output, "json", "yaml")
         rules = explained(identifier, RULES, "rule", output)
@@ -78,18 +114,22 @@ def command(**options: Any) -> int:
     return deliver(of_risks(report, speaking), speaking)
 
 
-def _request(options: dict[str, Any], speaking: Speaking) -> Request:
+def _request(options: AuditOptions, speaking: Speaking) -> Request:
     from irsa_cli.core.audit.auditing import AuditScope
     from irsa_cli.usecases.audit.run import Request
 
-    account, role = options["service_account"] or "", options["role"] or ""
-    if account and role:
-        raise click.UsageError("--service-account and --role contradict each other")
+    check(options, CONTRADICTIONS)
+    account = options.service_account or ""
     if account and (account.count("/") != 1 or not all(account.split("/"))):
         raise click.BadParameter(f"'{account}' is not NAMESPACE/NAME", param_hint="--service-account")
     return Request(
-        audits.take_source(options),
-        AuditScope(account, role, options["unused_days"]),
-        options["reach"],
-        **audits.take_risks(options, speaking),
+        options.source.source(),
+        AuditScope(account, options.role or "", options.unused_days),
+        with_paths=options.reach,
+        at_least=options.risks.severity,
+        fail_on=options.fail_on.severity,
+        fail_on_broken=options.fail_on.broken,
+        baseline=options.risks.baseline_file,
+        allow=options.scope.allowance(),
+        with_fixes=shows_fixes(speaking),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -11,8 +12,9 @@ import click
 
 from irsa_cli.cli.help.environment import PERMITS, PREFIX, variable_of
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common
-from irsa_cli.cli.options.types import shared, wrong_usage
+from irsa_cli.cli.options.fields import bound
+from irsa_cli.cli.options.outputs import no_headers_flag, output_flag
+from irsa_cli.cli.options.values import wrong_usage
 from irsa_cli.cli.output.report import Report
 from irsa_cli.cli.output.speaking import show
 from irsa_cli.cli.output.table import Table
@@ -22,10 +24,17 @@ from irsa_cli.core.values.names import did_you_mean
 from irsa_cli.usecases.local.kubeconfig import eks_cluster
 
 
+@dataclass(frozen=True, kw_only=True)
+class ConfigOptions:
+    """The form of the settings."""
+
+    no_headers: bool = no_headers_flag()
+    output: str = output_flag("text", "json", "yaml", "name")
+
+
 @click.command("config", cls=HelpedCommand)
-@shared("no headers")
-@common.output_option("text", "json", "yaml", "name")
-def command(output: str, *, no_headers: bool) -> int:
+@bound(ConfigOptions)
+def command(options: ConfigOptions) -> int:
     """Show the settings in force and their origin.
 
     The order of precedence: flags, environment variables (IRSA_CLUSTER for --cluster), .irsa.yaml, and the
@@ -38,23 +47,23 @@ def command(output: str, *, no_headers: bool) -> int:
     from irsa_cli.usecases.command.project_settings import read_project
     from irsa_cli.usecases.local.settings import settings_in_force
 
-    options = _options()
-    set_ones = {name: flag for name, flag in options.items() if os.environ.get(name, "").strip()}
+    flags = _flags()
+    set_ones = {name: flag for name, flag in flags.items() if os.environ.get(name, "").strip()}
     with wrong_usage():
         project = read_project(Path.cwd())
     found = [*settings_in_force(os.environ, project, eks_cluster(), set_ones)]
-    notes = [*_notes(options)]
+    notes = [*_notes(flags)]
     rows = [(item.name, item.value or "-", item.where or item.origin.value) for item in found]
     items = [item.to_json() for item in found]
     document = Envelope(DocumentKind.SETTINGS, ReadOutcome.OK, items=items, notes=notes)
-    table = Table.of(("SETTING", "VALUE", "FROM"), rows, headless=no_headers)
-    show(Report(document, [table]), output)
+    table = Table.of(("SETTING", "VALUE", "FROM"), rows, headless=options.no_headers)
+    show(Report(document, [table]), options.output)
     for note in notes:
         say(f"Note: {note}", err=True)
     return 0
 
 
-def _options() -> dict[str, str]:
+def _flags() -> dict[str, str]:
     """The flags by their variables."""
     context = click.get_current_context().find_root()
     irsa = cast("click.Group", context.command)

@@ -6,16 +6,18 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
-from irsa_cli.cli.commands.identity import account_of, settled, speaking_options, utc, who_options
+from irsa_cli.cli.commands.identity import ERRORS_ONLY, IdentityFlags, account_of, settled, utc
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.types import Duration, once
+from irsa_cli.cli.options.fields import bound, group, once
+from irsa_cli.cli.options.kinds import WholeSeconds
+from irsa_cli.cli.options.outputs import quiet_flag, speaking, verbose_flag
 from irsa_cli.cli.output.report import Report
-from irsa_cli.cli.output.speaking import Speaking, in_form
+from irsa_cli.cli.output.speaking import in_form
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.values.errors import Refused
 
@@ -27,22 +29,30 @@ ACTIVE = "IRSA_CREDENTIALS_ACTIVE"
 """The variable that detects a run started by itself, through an AWS profile."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CredentialsOptions:
+    """The ServiceAccount, and the form of its credentials."""
+
+    identity: IdentityFlags = group(IdentityFlags)
+    output: str = once(
+        "-o",
+        "--output",
+        kind=click.Choice(("env", "json", "yaml", "credential-process")),
+        default="env",
+        help="Output format; env prints export lines for a shell. [default: env]",
+    )
+    duration: int | None = once(
+        "--duration",
+        kind=WholeSeconds("15m", "12h"),
+        help="Lifetime to request, from 15m to the role's maximum. [default: 1h]",
+    )
+    quiet: bool = quiet_flag(ERRORS_ONLY)
+    verbose: bool = verbose_flag()
+
+
 @click.command("credentials", cls=HelpedCommand)
-@who_options
-@once(
-    "-o",
-    "--output",
-    type=click.Choice(("env", "json", "yaml", "credential-process")),
-    default="env",
-    help="Output format; env prints export lines for a shell. [default: env]",
-)
-@once(
-    "--duration",
-    type=Duration(within=("15m", "12h")),
-    help="Lifetime to request, from 15m to the role's maximum. [default: 1h]",
-)
-@speaking_options
-def command(**options: Any) -> int:
+@bound(CredentialsOptions)
+def command(options: CredentialsOptions) -> int:
     """Print temporary credentials for a ServiceAccount's role.
 
     irsa exchanges a new token of the ServiceAccount at STS in the cluster's region or, for an EKS Pod
@@ -55,32 +65,33 @@ def command(**options: Any) -> int:
       # In a profile of ~/.aws/config:
       credential_process = irsa credentials app -c prod -o credential-process
     """
-    speaking = Speaking.take(options)
-    seconds = options.pop("duration")
-    if sys.stdout.isatty() and not speaking.quiet:
+    speaks = speaking(options.output, quiet=options.quiet, verbose=options.verbose)
+    if sys.stdout.isatty() and not options.quiet:
         click.echo("irsa: these are secrets; your terminal may store them", err=True)
 
     def work() -> str:
-        with_loop_guard(options)
-        account = account_of(options, speaking)
-        role, found = account.credentials(seconds=seconds)
-        if speaking.output == "env":
+        with_loop_guard(options.identity)
+        account = account_of(options.identity, speaks)
+        role, found = account.credentials(seconds=options.duration)
+        if options.output == "env":
             return _exports(found, account.connection.cluster.region)
-        if speaking.output == "credential-process":
+        if options.output == "credential-process":
             return json.dumps(_process(found))
-        return in_form(Report(_document(account, role, found)), speaking.output)
+        return in_form(Report(_document(account, role, found)), options.output)
 
-    click.echo(settled(work, speaking, "CredentialsList"))
+    click.echo(settled(work, speaks, "CredentialsList"))
     return 0
 
 
-def with_loop_guard(options: Mapping[str, Any]) -> None:
+def with_loop_guard(flags: IdentityFlags) -> None:
     """Refuse to run when this very run has started itself, and mark the environment for those it starts.
 
     The caller's profile may be the one whose credential_process this is; without the guard each run would
     start the next.
     """
-    wanted = ":".join(str(options[name] or "") for name in ("cluster", "region", "namespace", "name"))
+    where, account = flags.cluster.where, flags.service_account
+    parts = (where.cluster, where.region, account.namespace, account.name)
+    wanted = ":".join(part or "" for part in parts)
     active = os.environ.get(ACTIVE, "").split()
     if wanted in active:
         raise Refused(

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import click
 
 from irsa_cli.cli.commands.apply import run_many
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, files
-from irsa_cli.cli.options.types import shared, switch
-from irsa_cli.cli.output.plan_text import demand_yes
+from irsa_cli.cli.options.fields import bound, group, switch
+from irsa_cli.cli.options.files import NeededFileFlags, PlaceFlags, read_files
+from irsa_cli.cli.options.outputs import ReportedOutputFlags
+from irsa_cli.cli.options.roles import ignore_maker_flag
+from irsa_cli.cli.options.running import RunFlags
 from irsa_cli.cli.session import Writing
 
 
+@dataclass(frozen=True, kw_only=True)
+class DeleteOptions:
+    """The files, and the roles that are deleted in spite of a doubt."""
+
+    files: NeededFileFlags = group(NeededFileFlags)
+    place: PlaceFlags = group(PlaceFlags)
+    force: bool = switch("--force", help="Delete roles even if they may be in use.")
+    ignore_maker: bool = ignore_maker_flag()
+    run: RunFlags = group(RunFlags)
+    output: ReportedOutputFlags = group(ReportedOutputFlags)
+
+
 @click.command("delete", cls=HelpedCommand)
-@shared("needed files")
-@shared("place", more=", if the files have none")
-@shared("kube")
-@switch("--force", help="Delete roles even if they may be in use.")
-@shared("ignore maker")
-@common.writing_options
-def command(**options: Any) -> int:
+@bound(DeleteOptions)
+def command(options: DeleteOptions) -> int:
     """Delete the ServiceAccounts and roles in files.
 
     Each ServiceAccount is one transaction, as in irsa delete-sa: irsa deletes only resources that irsa
@@ -34,9 +43,16 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.usecases.files.delete_files import Request, delete_files
 
-    demand_yes(options, "delete -f")
-    run = Writing(options)
-    configs, target, selection = files.take_files(options, deletes=True)
-    more = {name: options[name] for name in ("parallel", "force", "max_failures", "ignore_maker")}
-    request = Request(configs, target, selection, **more)
+    options.run.demand_yes("delete -f")
+    run = Writing(options.run, options.output)
+    configs, target, selection = read_files(options.files, options.place, deletes=True)
+    request = Request(
+        configs,
+        target,
+        selection,
+        parallel=options.files.parallel,
+        force=options.force,
+        max_failures=options.files.max_failures,
+        ignore_maker=options.ignore_maker,
+    )
     return run_many(run, partial(delete_files, request), ("delete", request))

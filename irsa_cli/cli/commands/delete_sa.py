@@ -2,30 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import ROLE_NAME, once, shared, switch
+from irsa_cli.cli.options.accounts import NameFlags
+from irsa_cli.cli.options.contradictions import Excludes, Rule, check
+from irsa_cli.cli.options.fields import bound, group, once, switch
+from irsa_cli.cli.options.kinds import ROLE_NAME
+from irsa_cli.cli.options.outputs import ReportedOutputFlags
+from irsa_cli.cli.options.reach import ReachFlags
+from irsa_cli.cli.options.roles import ignore_maker_flag
+from irsa_cli.cli.options.running import RunFlags
 from irsa_cli.cli.session import Writing
 
 
-@click.command("delete-sa", cls=HelpedCommand)
-@common.binding_options
-@shared("reach")
-@once(
-    "--role-name", type=ROLE_NAME, help="Name of the role, if it is not irsa's name and no annotation has it."
+@dataclass(frozen=True, kw_only=True)
+class DeleteSaOptions:
+    """The ServiceAccount, and what of it stays."""
+
+    service_account: NameFlags = group(NameFlags)
+    reach: ReachFlags = group(ReachFlags)
+    role_name: str | None = once(
+        "--role-name",
+        kind=ROLE_NAME,
+        help="Name of the role, if it is not irsa's name and no annotation has it.",
+    )
+    keep_sa: bool = switch("--keep-sa", help="Keep the ServiceAccount, without a role.")
+    keep_role: bool = switch("--keep-role", help="Keep the role and its policies.")
+    role_only: bool = switch("--role-only", help="Delete a role created with create-sa --role-only.")
+    force: bool = switch("--force", help="Delete the role even if it may be in use.")
+    ignore_maker: bool = ignore_maker_flag()
+    ignore_not_found: bool = switch("--ignore-not-found", help="Exit 0 if there is nothing to delete.")
+    run: RunFlags = group(RunFlags)
+    output: ReportedOutputFlags = group(ReportedOutputFlags)
+
+
+CONTRADICTIONS: tuple[Rule[DeleteSaOptions], ...] = (
+    Excludes(
+        "keep_sa", ("keep_role",), "{flag} and {other} contradict each other: nothing is left to delete"
+    ),
+    Excludes(
+        "role_only",
+        ("keep_sa", "keep_role"),
+        "{flag} contradicts --keep-sa and --keep-role: it deletes the role only",
+    ),
 )
-@switch("--keep-sa", help="Keep the ServiceAccount, without a role.")
-@switch("--keep-role", help="Keep the role and its policies.")
-@switch("--role-only", help="Delete a role created with create-sa --role-only.")
-@switch("--force", help="Delete the role even if it may be in use.")
-@shared("ignore maker")
-@switch("--ignore-not-found", help="Exit 0 if there is nothing to delete.")
-@common.writing_options
-def command(**options: Any) -> int:
+
+
+@click.command("delete-sa", cls=HelpedCommand)
+@bound(DeleteSaOptions)
+def command(options: DeleteSaOptions) -> int:
     """Delete a ServiceAccount and its IAM role.
 
     irsa deletes only resources that irsa created: the role with its policies, and the ServiceAccount. If
@@ -39,19 +67,21 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.usecases.write.delete_sa import Request, delete_sa
 
-    run = Writing(options)
-    keep_sa, keep_role = options["keep_sa"], options["keep_role"]
-    if keep_sa and keep_role:
-        raise click.UsageError("--keep-sa and --keep-role contradict each other: nothing is left to delete")
-    if options["role_only"] and (keep_sa or keep_role):
-        raise click.UsageError("--role-only contradicts --keep-sa and --keep-role: it deletes the role only")
-    if not options["role_only"]:
-        common.check_reachable(options)
-    same = ("namespace", "name", "keep_role", "role_only", "force", "ignore_not_found", "ignore_maker")
+    run = Writing(options.run, options.output)
+    check(options, CONTRADICTIONS)
+    reach = options.reach.joined()
+    if not options.role_only:
+        reach.check_reachable()
     request = Request(
-        target=targets.take_target(options, by_profile=True),
-        role_name=options["role_name"] or "",
-        keep_account=keep_sa,
-        **{name: options[name] for name in same},
+        reach.target(by_profile=True),
+        options.service_account.namespace,
+        options.service_account.name,
+        role_name=options.role_name or "",
+        keep_account=options.keep_sa,
+        keep_role=options.keep_role,
+        role_only=options.role_only,
+        force=options.force,
+        ignore_not_found=options.ignore_not_found,
+        ignore_maker=options.ignore_maker,
     )
     return run.one("delete-sa", request, delete_sa)

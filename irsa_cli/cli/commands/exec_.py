@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from dataclasses import dataclass
 
 import click
 
-from irsa_cli.cli.commands.identity import account_of, settled, speaking_options, who_options
+from irsa_cli.cli.commands.identity import ERRORS_ONLY, IdentityFlags, account_of, settled
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.types import many
-from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.options.fields import arguments, bound, group, many
+from irsa_cli.cli.options.outputs import quiet_flag, speaking, verbose_flag
 from irsa_cli.cli.terminal.screen import say
 from irsa_cli.core.objects.environment import kept_back, replaces_the_identity
 from irsa_cli.usecases.exec.child import NotStarted
@@ -33,17 +33,37 @@ class Dashed(HelpedCommand):
         return left
 
 
+def _passable(
+    _context: click.Context, _parameter: click.Parameter, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    for name in names:
+        if not name or "=" in name or "\0" in name:
+            raise click.BadParameter(f"{name!r} is not the name of a variable")
+        if replaces_the_identity(name):
+            raise click.BadParameter(f"{name} would replace the ServiceAccount's identity")
+    return names
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecOptions:
+    """The ServiceAccount, and the command that gets its identity."""
+
+    identity: IdentityFlags = group(IdentityFlags)
+    quiet: bool = quiet_flag(ERRORS_ONLY)
+    verbose: bool = verbose_flag()
+    pass_env: tuple[str, ...] = many(
+        "--pass-env",
+        kind=click.STRING,
+        metavar="NAME",
+        callback=_passable,
+        help="Pass this variable, although its name has token, key or secret (repeat).",
+    )
+    command: tuple[str, ...] = arguments(kind=click.UNPROCESSED, metavar="-- COMMAND...")
+
+
 @click.command("exec", cls=Dashed)
-@who_options
-@speaking_options
-@many(
-    "--pass-env",
-    metavar="NAME",
-    callback=lambda _ctx, _param, names: _passable(names),
-    help="Pass this variable, although its name has token, key or secret (repeat).",
-)
-@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND...")
-def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any) -> int:
+@bound(ExecOptions)
+def command(options: ExecOptions) -> int:
     """Run a local command with a ServiceAccount's role.
 
     The command gets the token and role of the ServiceAccount, in the same variables as a pod. It gets
@@ -60,29 +80,21 @@ def command(command: tuple[str, ...], pass_env: tuple[str, ...], **options: Any)
     """
     from irsa_cli.usecases.exec.run import Ready
 
-    speaking = Speaking.take({"output": "text", **options})
-    ready = settled(lambda: Ready.make(account_of(options, speaking)), speaking)
-    kept = kept_back(os.environ, pass_env)
-    if kept and not speaking.quiet:
+    speaks = speaking("text", quiet=options.quiet, verbose=options.verbose)
+    ready = settled(lambda: Ready.make(account_of(options.identity, speaks)), speaks)
+    kept = kept_back(os.environ, options.pass_env)
+    if kept and not options.quiet:
         _warn(f"variables not passed to the command: {', '.join(kept)} (to pass one: --pass-env NAME)")
 
     def run() -> int:
+        at_terminal, passed = os.isatty(0), options.pass_env
         try:
-            return ready.run(command, os.environ, at_terminal=os.isatty(0), warn=_warn, passed=pass_env)
+            return ready.run(options.command, os.environ, at_terminal=at_terminal, warn=_warn, passed=passed)
         except NotStarted as error:
             _warn(str(error))
             return error.status
 
-    return settled(run, speaking)
-
-
-def _passable(names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
-        if not name or "=" in name or "\0" in name:
-            raise click.BadParameter(f"{name!r} is not the name of a variable")
-        if replaces_the_identity(name):
-            raise click.BadParameter(f"{name} would replace the ServiceAccount's identity")
-    return names
+    return settled(run, speaks)
 
 
 def _warn(text: str) -> None:

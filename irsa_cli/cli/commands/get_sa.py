@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import audits, common, targets
-from irsa_cli.cli.options.types import shared, switch
+from irsa_cli.cli.options.accounts import (
+    NAME_OR_SELECTOR,
+    NAMESPACE_OR_ALL,
+    all_namespaces_flag,
+    any_namespace_flag,
+    name_flag,
+    selector_flag,
+)
+from irsa_cli.cli.options.audits import ScopeFlags, ignore_not_found_flag
+from irsa_cli.cli.options.contradictions import check
+from irsa_cli.cli.options.fields import bound, group, switch
+from irsa_cli.cli.options.outputs import WideOutputFlags, no_headers_flag
+from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags, RoleAccountFlags, readers_flag
 from irsa_cli.cli.output.report import Message, Report
 from irsa_cli.cli.output.result import messages_of_reading
 from irsa_cli.cli.output.speaking import Speaking, deliver
@@ -29,17 +40,28 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.show.get_sa import Request
 
 
+@dataclass(frozen=True, kw_only=True)
+class GetSaOptions:
+    """The ServiceAccounts that are listed, and the form of the list."""
+
+    name: str | None = name_flag()
+    namespace: str | None = any_namespace_flag("Namespace to list. [default: all, or 'default' with NAME]")
+    everywhere: bool = all_namespaces_flag("List all namespaces (the default without NAME).")
+    selector: str | None = selector_flag()
+    cluster: ClusterFlags = group(ClusterFlags)
+    role_account: RoleAccountFlags = group(RoleAccountFlags)
+    kube: KubeFlags = group(KubeFlags)
+    all_paths: bool = switch("--all-paths", help="Also search for managed roles outside /irsa/CLUSTER/.")
+    readers: tuple[str, ...] = readers_flag("Also read another account's IAM by this role (repeat).")
+    no_headers: bool = no_headers_flag()
+    ignore_not_found: bool = ignore_not_found_flag()
+    scope: ScopeFlags = group(ScopeFlags)
+    output: WideOutputFlags = group(WideOutputFlags)
+
+
 @click.command("get-sa", cls=HelpedCommand)
-@common.name_argument()
-@shared("any namespace", text="Namespace to list. [default: all, or 'default' with NAME]")
-@shared("all namespaces", text="List all namespaces (the default without NAME).")
-@shared("selector", "cluster", "role account", "kube")
-@switch("--all-paths", help="Also search for managed roles outside /irsa/CLUSTER/.")
-@shared("readers", text="Also read another account's IAM by this role (repeat).")
-@shared("no headers", "ignore not found", "scope")
-@common.output_option("text", "wide", "json", "yaml", "name")
-@shared("quiet", "calls")
-def command(**options: Any) -> int:
+@bound(GetSaOptions)
+def command(options: GetSaOptions) -> int:
     """List ServiceAccounts with IAM roles and their status.
 
     The list has all ServiceAccounts with a role annotation or an EKS Pod Identity association, and roles
@@ -55,27 +77,28 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.usecases.show.get_sa import get_bindings
 
-    speaking, headless = Speaking.take(options), options.pop("no_headers")
-    request, allow = _request(options), audits.take_allowance(options)
+    speaking = options.output.speaking()
+    request, allow = _request(options), options.scope.allowance()
     allow = replace(allow, empty=allow.empty or request.ignore_not_found)
-    found = run_reading(
+    listing = run_reading(
         lambda progress: BindingList(get_bindings(request, progress.wire)), speaking, BindingList
     )
-    found = replace(found, allow=allow)
-    return deliver(_report(found, speaking, headers=not headless), speaking)
+    listing = replace(listing, allow=allow)
+    return deliver(_report(listing, speaking, headers=not options.no_headers), speaking)
 
 
-def _request(options: dict[str, Any]) -> Request:
+def _request(options: GetSaOptions) -> Request:
     from irsa_cli.usecases.read.bindings import BindingsScope
     from irsa_cli.usecases.show.get_sa import Request
 
-    name, namespace, everywhere = options["name"] or "", options["namespace"] or "", options["everywhere"]
-    common.check_many(options)
-    common.check_reachable(options)
-    if name and not everywhere:
+    check(options, (NAMESPACE_OR_ALL, NAME_OR_SELECTOR))
+    destination = Destination(options.cluster, options.role_account, kube=options.kube)
+    destination.check_reachable()
+    name, namespace = options.name or "", options.namespace or ""
+    if name and not options.everywhere:
         namespace = namespace or "default"
-    scope = BindingsScope(namespace, name, options["all_paths"], options["selector"] or "")
-    return Request(targets.take_target(options), scope, options["readers"], options["ignore_not_found"])
+    scope = BindingsScope(namespace, name, options.all_paths, options.selector or "")
+    return Request(destination.target(), scope, options.readers, options.ignore_not_found)
 
 
 def _report(found: BindingList, speaking: Speaking, *, headers: bool) -> Report:

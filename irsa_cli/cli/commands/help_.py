@@ -5,12 +5,11 @@ from __future__ import annotations
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand, whole_help
-from irsa_cli.cli.options.types import switch
 
 
 @click.command("help", cls=HelpedCommand)
 @click.argument("words", nargs=-1, metavar="[COMMAND]...")
-@switch("--all", "everything", help="Show all options of the command.")
+@click.option("--all", "everything", is_flag=True, help="Show all options of the command.")
 @click.pass_context
 def command(context: click.Context, words: tuple[str, ...], *, everything: bool) -> None:
     """Show the help of a command.

@@ -5,13 +5,15 @@ from __future__ import annotations
 import signal
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import group, shared, switch
+from irsa_cli.cli.options.accounts import NameFlags
+from irsa_cli.cli.options.fields import group
+from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags
 from irsa_cli.cli.output.report import DOCUMENTS, Report
 from irsa_cli.cli.output.result import messages
 from irsa_cli.cli.output.speaking import Speaking, show
@@ -26,9 +28,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-who_options = group(common.binding_options, shared("cluster"), shared("kube"))
-speaking_options = group(switch("-q", "--quiet", help="Print errors only."), shared("calls"))
-"""The options for messages on standard error."""
+ERRORS_ONLY = "Print errors only."
+"""The help of -q."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityFlags:
+    """The ServiceAccount whose identity is used, and its cluster."""
+
+    service_account: NameFlags = group(NameFlags)
+    cluster: ClusterFlags = group(ClusterFlags)
+    kube: KubeFlags = group(KubeFlags)
 
 
 def utc(moment: float) -> str:
@@ -36,14 +46,14 @@ def utc(moment: float) -> str:
     return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def account_of(options: dict[str, Any], speaking: Speaking) -> NamedServiceAccount:
-    """Take `who_options` out of a command's options and connect; raises `IrsaError`."""
+def account_of(flags: IdentityFlags, speaking: Speaking) -> NamedServiceAccount:
+    """Connect to the cluster of the ServiceAccount; raises `IrsaError`."""
     from irsa_cli.usecases.command.connect import connect
     from irsa_cli.usecases.read.identity import NamedServiceAccount
 
-    target = targets.take_target(options)
+    target = Destination(flags.cluster, kube=flags.kube).target()
     connection = connect(target, kube=True, log=speaking.progress.wire, check=lambda aws: None)
-    return NamedServiceAccount(connection, options.pop("namespace"), options.pop("name"))
+    return NamedServiceAccount(connection, flags.service_account.namespace, flags.service_account.name)
 
 
 def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import audits
-from irsa_cli.cli.options.types import filled, shared, switch
-from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.options.audits import FailOn, RiskFlags, ScopeFlags, fail_on_flag, shows_fixes
+from irsa_cli.cli.options.fields import arguments, bound, group, switch
+from irsa_cli.cli.options.kinds import TEXT
+from irsa_cli.cli.options.outputs import verbose_flag
+from irsa_cli.cli.output.speaking import deliver
+
+
+@dataclass(frozen=True, kw_only=True)
+class LintOptions:
+    """The files, and the risks that are reported."""
+
+    files: tuple[str, ...] = arguments(kind=TEXT, required=True, metavar="FILE...")
+    skip_unknown: bool = switch(
+        "--skip-unknown", help="Skip files of an unknown kind (for pre-commit hooks)."
+    )
+    fail_on: FailOn = fail_on_flag()
+    scope: ScopeFlags = group(ScopeFlags)
+    risks: RiskFlags = group(RiskFlags)
+    verbose: bool = verbose_flag("Print the fix and the source of each risk.")
 
 
 @click.command("lint", cls=HelpedCommand)
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", callback=filled)
-@switch("--skip-unknown", help="Skip files of an unknown kind (for pre-commit hooks).")
-@audits.fail_on_option
-@shared("scope")
-@audits.risk_options()
-@switch("-v", "--verbose", help="Print the fix and the source of each risk.")
-def command(**options: Any) -> int:
+@bound(LintOptions)
+def command(options: LintOptions) -> int:
     """Check files for risky trust policies.
 
     FILE is a file, a folder, or - for standard input. irsa reads trust policies, Terraform files and plans
@@ -41,9 +52,17 @@ def command(**options: Any) -> int:
     from irsa_cli.core.lint.report import LintReport
     from irsa_cli.usecases.audit.lint import Request, lint
 
-    speaking = Speaking.take(options)
-    files, risks = tuple(dict.fromkeys(options["files"])), audits.take_risks(options, speaking)
-    request = Request(files, options["skip_unknown"], **risks)
+    speaking = options.risks.speaking(verbose=options.verbose)
+    request = Request(
+        tuple(dict.fromkeys(options.files)),
+        options.skip_unknown,
+        at_least=options.risks.severity,
+        fail_on=options.fail_on.severity,
+        fail_on_broken=options.fail_on.broken,
+        baseline=options.risks.baseline_file,
+        allow=options.scope.allowance(),
+        with_fixes=shows_fixes(speaking),
+    )
     try:  # `run_reading` would import the clients of AWS.
         report = lint(request)
     except Exception as error:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import click
 
 from irsa_cli.cli.commands.apply import run_many
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, roles, targets
-from irsa_cli.cli.options.types import Age, Checked, completed, once, shared, switch
+from irsa_cli.cli.options import completion
+from irsa_cli.cli.options.accounts import namespace_flag
+from irsa_cli.cli.options.contradictions import Rule, Wrong, check
+from irsa_cli.cli.options.fields import arguments, bound, group, once, switch
+from irsa_cli.cli.options.kinds import SERVICE_ACCOUNT, Age
+from irsa_cli.cli.options.outputs import ReportedOutputFlags
+from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags
+from irsa_cli.cli.options.roles import allow_wide_trust_flag
+from irsa_cli.cli.options.running import RunFlags
 from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.session import Writing
 from irsa_cli.core.results.applied import AppliedList
@@ -18,33 +25,74 @@ from irsa_cli.core.results.applied import AppliedList
 LATE = 900.0
 """Seconds by which CloudTrail can be late."""
 WAYS = {"irsa": "IRSA", "pod-identity": "Pod Identity"}
-_OF_THE_REQUEST = (
-    *("names", "restart", "finish", "others", "status", "unused_for", "disable_session_tags"),
-    *("force", "allow_wide_trust"),
+
+
+@dataclass(frozen=True, kw_only=True)
+class MigrateOptions:
+    """The ServiceAccounts, their new way, and the step of the move."""
+
+    names: tuple[str, ...] = arguments(
+        metavar="[NAME]...", kind=SERVICE_ACCOUNT, complete=completion.service_accounts
+    )
+    to: str = once(
+        "--to", kind=click.Choice([*WAYS]), required=True, help="The way that new pods get the role."
+    )
+    namespace: str = namespace_flag("Namespace of the ServiceAccounts. [default: default]")
+    restart: bool = switch("--restart", help="Restart their workloads one at a time, and check the new pods.")
+    finish: bool = switch("--finish", help="Remove the old way, if no running pod uses it.")
+    others: bool = switch(
+        "--include-managed", help="Also change what other tools manage, or irsa did not create."
+    )
+    unused_for: float | None = once(
+        "--unused-for",
+        kind=Age(),
+        help="With --finish: time without use of IRSA. [default: 2h without pods]",
+    )
+    disable_session_tags: bool = switch(
+        "--disable-session-tags", help="With --to pod-identity: add no session tags."
+    )
+    force: bool = switch("--force", help="Add trust statements even if they void existing restrictions.")
+    allow_wide_trust: bool = allow_wide_trust_flag()
+    status: bool = switch("--status", help="Show how each ServiceAccount and its pods get the role.")
+    cluster: ClusterFlags = group(ClusterFlags)
+    kube: KubeFlags = group(KubeFlags)
+    run: RunFlags = group(RunFlags)
+    output: ReportedOutputFlags = group(ReportedOutputFlags)
+
+
+CONTRADICTIONS: tuple[Rule[MigrateOptions], ...] = (
+    Wrong(
+        lambda options: options.disable_session_tags and options.to == "irsa",
+        "--disable-session-tags needs --to pod-identity",
+    ),
+    Wrong(
+        lambda options: (
+            options.unused_for is not None and not (options.finish and options.to == "pod-identity")
+        ),
+        "--unused-for needs --to pod-identity --finish",
+    ),
+    Wrong(
+        lambda options: 0 < (options.unused_for or 0) < LATE,
+        "--unused-for: CloudTrail can be 15 minutes late, so give 15m or more, or 0s",
+    ),
+    Wrong(
+        lambda options: options.to == "irsa" and options.restart and not options.finish,
+        "--restart needs --finish: new pods get Pod Identity as long as there is an association",
+    ),
+    Wrong(
+        lambda options: options.status and (options.restart or options.finish),
+        "--status contradicts --restart and --finish: it changes nothing",
+    ),
+    Wrong(
+        lambda options: options.cluster.external.issuer_url,
+        "--issuer-url: only EKS has Pod Identity",
+    ),
 )
 
 
 @click.command("migrate", cls=HelpedCommand)
-@click.argument(
-    "names",
-    metavar="[NAME]...",
-    nargs=-1,
-    type=Checked("name", "names.service_account"),
-    shell_complete=completed("accounts"),
-)
-@once("--to", type=click.Choice([*WAYS]), required=True, help="The way that new pods get the role.")
-@shared("namespace", text="Namespace of the ServiceAccounts. [default: default]")
-@switch("--restart", help="Restart their workloads one at a time, and check the new pods.")
-@switch("--finish", help="Remove the old way, if no running pod uses it.")
-@switch("--include-managed", "others", help="Also change what other tools manage, or irsa did not create.")
-@once("--unused-for", type=Age(), help="With --finish: time without use of IRSA. [default: 2h without pods]")
-@switch("--disable-session-tags", help="With --to pod-identity: add no session tags.")
-@switch("--force", help="Add trust statements even if they void existing restrictions.")
-@roles.allow_wide_trust_option
-@switch("--status", help="Show how each ServiceAccount and its pods get the role.")
-@shared("cluster", "kube")
-@common.writing_options
-def command(**options: Any) -> int:
+@bound(MigrateOptions)
+def command(options: MigrateOptions) -> int:
     """Move ServiceAccounts between IRSA and Pod Identity.
 
     irsa adds the new way next to the old one: a statement in the role's trust policy, and the association
@@ -60,33 +108,28 @@ def command(**options: Any) -> int:
     from irsa_cli.core.uses.ways import IdentitySource
     from irsa_cli.usecases.write.migrate import Request, migrate
 
-    run = Writing(options)
-    _check(options)
-    target = targets.take_target(options, by_profile=True)
-    same = {name: options[name] for name in _OF_THE_REQUEST}
-    request = Request(target, IdentitySource(options["to"]), options["namespace"], **same)
+    run = Writing(options.run, options.output)
+    destination = Destination(options.cluster, kube=options.kube)
+    destination.check_reachable()
+    check(options, CONTRADICTIONS)
+    request = Request(
+        destination.target(by_profile=True),
+        IdentitySource(options.to),
+        options.namespace,
+        options.names,
+        restart=options.restart,
+        finish=options.finish,
+        others=options.others,
+        status=options.status,
+        force=options.force,
+        allow_wide_trust=options.allow_wide_trust,
+        unused_for=options.unused_for,
+        disable_session_tags=options.disable_session_tags,
+    )
     work = partial(migrate, request)
     if not request.status:
         return run_many(run, work, ("migrate", request))
     return run_many(run, work, ("migrate", request), only_reads=True, first=lambda done: [_status(done)])
-
-
-def _check(options: dict[str, Any]) -> None:
-    common.check_reachable(options)
-    if options["disable_session_tags"] and options["to"] == "irsa":
-        raise click.UsageError("--disable-session-tags needs --to pod-identity")
-    if options["unused_for"] is not None and not (options["finish"] and options["to"] == "pod-identity"):
-        raise click.UsageError("--unused-for needs --to pod-identity --finish")
-    if 0 < (options["unused_for"] or 0) < LATE:
-        raise click.UsageError("--unused-for: CloudTrail can be 15 minutes late, so give 15m or more, or 0s")
-    if options["to"] == "irsa" and options["restart"] and not options["finish"]:
-        raise click.UsageError(
-            "--restart needs --finish: new pods get Pod Identity as long as there is an association"
-        )
-    if options["status"] and (options["restart"] or options["finish"]):
-        raise click.UsageError("--status contradicts --restart and --finish: it changes nothing")
-    if options["issuer_url"]:
-        raise click.UsageError("--issuer-url: only EKS has Pod Identity")
 
 
 def _status(done: AppliedList) -> Table:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedGroup
-from irsa_cli.cli.options import common
-from irsa_cli.cli.options.types import Checked, completed, many_filled, once, wrong_usage
+from irsa_cli.cli.options import completion
+from irsa_cli.cli.options.fields import argument, bound, many, once
+from irsa_cli.cli.options.kinds import TEXT, Checked
+from irsa_cli.cli.options.outputs import output_flag
+from irsa_cli.cli.options.values import wrong_usage
 from irsa_cli.cli.output.report import Report
 from irsa_cli.cli.output.speaking import in_form
 from irsa_cli.core.policies import wellknown, wellknown_uses
 from irsa_cli.core.policies.policy import WellKnown
 from irsa_cli.core.policies.wellknown import Resolved, WellKnownPolicy
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+from irsa_cli.core.values import arn
 from irsa_cli.core.values.names import account_json
 
-_output = common.output_option("text", "json", "yaml", "name")
+_FORMS = ("text", "json", "yaml", "name")
 
 
 @click.group("policies", cls=HelpedGroup, epilog="  irsa policies list -o name")
@@ -31,10 +36,18 @@ def command() -> None:
     """
 
 
+@dataclass(frozen=True, kw_only=True)
+class ListOptions:
+    """The form of the list."""
+
+    output: str = output_flag(*_FORMS)
+
+
 @command.command("list", epilog="  irsa policies list")
-@_output
-def listing(output: str) -> None:
+@bound(ListOptions)
+def listing(options: ListOptions) -> None:
     """List the policies."""
+    output = options.output
     policies = [wellknown.get(name) for name in wellknown.names()]
     if output != "text":
         items = [_facts(policy) for policy in policies]
@@ -45,17 +58,26 @@ def listing(output: str) -> None:
         click.echo(f"{policy.name:<{width}}  {policy.title}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShowPolicyOptions:
+    """The policy, and the values of its parameters."""
+
+    name: str = argument(kind=click.STRING, required=True, complete=completion.well_known_policies)
+    partition: str = once(
+        "--partition",
+        kind=Checked("partition", arn.check_partition),
+        default="aws",
+        help="Partition of the ARNs: aws, aws-cn, aws-us-gov, ... [default: aws]",
+    )
+    parameters: tuple[str, ...] = many(
+        "--param", kind=TEXT, metavar="K=V,...", help="Parameter and its values (repeat)."
+    )
+    output: str = output_flag(*_FORMS)
+
+
 @command.command("show")
-@click.argument("name", shell_complete=completed("policies"))
-@once(
-    "--partition",
-    type=Checked("partition", "arn.check_partition"),
-    default="aws",
-    help="Partition of the ARNs: aws, aws-cn, aws-us-gov, ... [default: aws]",
-)
-@many_filled("--param", "parameters", metavar="K=V,...", help="Parameter and its values (repeat).")
-@_output
-def show(name: str, partition: str, parameters: tuple[str, ...], output: str) -> None:
+@bound(ShowPolicyOptions)
+def show(options: ShowPolicyOptions) -> None:
     """Show a policy: documents, parameters and source.
 
     Required parameters without a value are shown as ${name}.
@@ -64,10 +86,11 @@ def show(name: str, partition: str, parameters: tuple[str, ...], output: str) ->
       irsa policies show externalDNS
       irsa policies show externalDNS --partition aws-cn -o json
     """
+    name, output = options.name, options.output
     with wrong_usage():
         policy = wellknown.get(name)
-        use = WellKnown(name, wellknown_uses.read_parameters(parameters))
-        found = wellknown_uses.sketch(use, partition)
+        use = WellKnown(name, wellknown_uses.read_parameters(options.parameters))
+        found = wellknown_uses.sketch(use, options.partition)
     if output == "text":
         for line in _lines(policy, found):
             click.echo(line)

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options.types import Decorator, group, once, once_filled, switch
+from irsa_cli.cli.options.fields import Decorator, Once
+from irsa_cli.cli.options.kinds import TEXT
 from irsa_cli.preflight.__main__ import OPTIONS, SHORT, run
 
 
-def _option(flag: str, text: str, how: dict[str, Any]) -> Decorator:
-    if how.pop("action", ""):
-        return switch(flag, help=text)
-    if "choices" in how:
-        how["type"] = click.Choice(how.pop("choices"))
-    option = once if "type" in how else once_filled
-    return option(*SHORT.get(flag, []), flag, help=text, **how)
+def _option(flag: str, text: str, how: Mapping[str, Any]) -> Decorator:
+    """An option of click for one of argparse."""
+    attributes = dict(how)
+    if attributes.pop("action", ""):
+        return click.option(flag, is_flag=True, help=text)
+    choices = attributes.pop("choices", None)
+    kind = click.Choice(choices) if choices else attributes.pop("type", TEXT)
+    return click.option(*SHORT.get(flag, []), flag, cls=Once, type=kind, help=text, **attributes)
+
+
+def _with_options(command: Callable[..., int]) -> Callable[..., int]:
+    for flag, text, how in reversed(OPTIONS):
+        command = _option(flag, text, how)(command)
+    return command
 
 
 @click.command("preflight", cls=HelpedCommand)
-@group(*(_option(flag, text, dict(how)) for flag, text, how in OPTIONS))
+@_with_options
 def command(**options: Any) -> int:
     r"""Check the AWS identity of this pod.
 

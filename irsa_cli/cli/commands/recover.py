@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
 
 import click
 
 from irsa_cli.cli.help.environment import form_of, is_flag, state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import DURATION, Duration, filled, once, shared, switch
+from irsa_cli.cli.options.contradictions import Rule, Wrong, check
+from irsa_cli.cli.options.fields import argument, bound, group, once, switch
+from irsa_cli.cli.options.kinds import DURATION, DURATION_OR_ZERO, TEXT
+from irsa_cli.cli.options.outputs import ReportedOutputFlags, no_headers_flag
+from irsa_cli.cli.options.reach import ReachFlags
+from irsa_cli.cli.options.running import (
+    FIVE_MINUTES,
+    LockFlags,
+    dry_run_flag,
+    rollback_timeout_flag,
+    state_dir_flag,
+)
 from irsa_cli.cli.output import plan_text as confirming
 from irsa_cli.cli.output.report import REPORTS, Message
 from irsa_cli.cli.output.result import of_result
@@ -31,38 +40,77 @@ from irsa_cli.core.values.shown import visible
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.recovery.history import unfinished_of
 
-if TYPE_CHECKING:
-    from irsa_cli.usecases.command.connect import Target
-
 _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}", re.ASCII)
-_TARGET = (
-    *("region", "profile", "assume_role", "kubeconfig", "context"),
-    *(*targets.ROLE_TARGET, *targets.TARGET_WAY),
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoverOptions:
+    """The transactions, the way they are found, and what becomes of them."""
+
+    transaction: str | None = argument(kind=TEXT)
+    everything: bool = switch("--all", help="Recover all unfinished transactions.")
+    dry_run: bool = dry_run_flag()
+    yes: bool = switch("--yes", "-y", help="Skip the confirmation prompt.")
+    forward: bool = switch("--forward", help="Continue to the desired state instead of rolling back.")
+    min_age: float | None = once(
+        "--min-age",
+        kind=DURATION_OR_ZERO,
+        help="With --cluster: skip younger runs, which may still be active. [default: 10m]",
+    )
+    reach: ReachFlags = group(ReachFlags)
+    timeout: float = once(
+        "--timeout",
+        kind=DURATION,
+        default=FIVE_MINUTES,
+        help="With --forward: stop a transaction after this time. [default: 5m]",
+    )
+    rollback_timeout: float = rollback_timeout_flag("Longest time for one rollback. [default: 60s]")
+    lock: LockFlags = group(LockFlags)
+    no_headers: bool = no_headers_flag()
+    state_dir: str | None = state_dir_flag()
+    output: ReportedOutputFlags = group(ReportedOutputFlags)
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether transactions are recovered, not listed."""
+        return bool(self.transaction or self.everything)
+
+    @property
+    def by_cluster(self) -> bool:
+        """Whether transactions are found in a cluster, not in the journals of this machine."""
+        cluster = self.reach.cluster
+        return bool(cluster.where.cluster or cluster.external.issuer_url)
+
+
+CONTRADICTIONS: tuple[Rule[RecoverOptions], ...] = (
+    Wrong(
+        lambda options: options.transaction and options.everything,
+        "TRANSACTION and --all contradict each other",
+    ),
+    Wrong(
+        lambda options: options.by_cluster and options.forward,
+        "--forward needs the journal of the run; without it, repeat the create-sa command",
+    ),
+)
+LIMITS: tuple[Rule[RecoverOptions], ...] = (
+    Wrong(
+        lambda options: options.min_age is not None and not options.by_cluster,
+        "--min-age needs --cluster",
+    ),
+    Wrong(
+        lambda options: options.forward and not options.is_chosen,
+        "--forward needs a TRANSACTION, or --all",
+    ),
+    Wrong(
+        lambda options: options.dry_run and not options.is_chosen,
+        "--dry-run needs a TRANSACTION, or --all",
+    ),
 )
 
 
 @click.command("recover", cls=HelpedCommand)
-@click.argument("transaction", required=False, callback=filled)
-@switch("--all", "everything", help="Recover all unfinished transactions.")
-@switch("--dry-run", help="Show the plan; change nothing.")
-@switch("--yes", "-y", help="Skip the confirmation prompt.")
-@switch("--forward", help="Continue to the desired state instead of rolling back.")
-@once(
-    "--min-age",
-    type=Duration(zero=True),
-    help="With --cluster: skip younger runs, which may still be active. [default: 10m]",
-)
-@shared("reach")
-@once(
-    "--timeout",
-    type=DURATION,
-    default=300.0,
-    help="With --forward: stop a transaction after this time. [default: 5m]",
-)
-@once("--rollback-timeout", type=DURATION, default=60.0, help="Longest time for one rollback. [default: 60s]")
-@shared("lock", "no headers", "state dir")
-@common.reported_output_options
-def command(**options: Any) -> int:
+@bound(RecoverOptions)
+def command(options: RecoverOptions) -> int:
     """Roll back or continue an interrupted transaction.
 
     Without TRANSACTION and --all, it lists unfinished transactions. irsa finds them in the journals of this
@@ -75,46 +123,36 @@ def command(**options: Any) -> int:
       irsa recover --cluster prod --all           # also from other machines
       irsa recover 20260601T120000000Z-0a1b2c3d --forward
     """
-    speaking = Speaking.take(options)
+    speaking = options.output.speaking()
     _check(options)
-    if not (options["transaction"] or options["everything"]):
+    if not options.is_chosen:
         speaking = replace(speaking, output=form_of(speaking.output, "json", "yaml", "name"))
         if speaking.output in REPORTS or (speaking.files.is_asked_for and any(map(is_flag, FILES))):
             raise click.UsageError("reports need a TRANSACTION, or --all")
     progress = speaking.progress
-    progress.seconds = options["timeout"] + options["rollback_timeout"]
+    progress.seconds = options.timeout + options.rollback_timeout
     settings = Settings(
-        state_dir=state_dir(options["state_dir"]),
-        timeout=options["timeout"],
-        rollback_timeout=options["rollback_timeout"],
-        dry_run=options["dry_run"],
+        state_dir=state_dir(options.state_dir),
+        timeout=options.timeout,
+        rollback_timeout=options.rollback_timeout,
+        dry_run=options.dry_run,
         listen=progress.listen,
         note=progress.note,
-        lock=common.take_lock_options(options),
+        lock=options.lock.lock_options(),
     )
-    if options["cluster"] or options["issuer_url"]:
+    if options.by_cluster:
         return _by_cluster(options, settings, speaking)
-    if options["transaction"] or options["everything"]:
+    if options.is_chosen:
         return _by_journal(options, settings, speaking)
-    return _list(settings, speaking, headers=not options["no_headers"])
+    return _list(settings, speaking, headers=not options.no_headers)
 
 
-def _check(options: dict[str, Any]) -> None:
-    by_cluster = bool(options["cluster"] or options["issuer_url"])
-    chosen = bool(options["transaction"] or options["everything"])
-    if options["transaction"] and options["everything"]:
-        raise click.UsageError("TRANSACTION and --all contradict each other")
-    if by_cluster and options["forward"]:
-        raise click.UsageError(
-            "--forward needs the journal of the run; without it, repeat the create-sa command"
-        )
-    if by_cluster and options["transaction"] and not _ID.fullmatch(options["transaction"]):
-        raise click.UsageError(f"'{options['transaction']}' is not a transaction: irsa recover lists them")
-    if options["min_age"] is not None and not by_cluster:
-        raise click.UsageError("--min-age needs --cluster")
-    for flag in ("forward", "dry_run"):
-        if options[flag] and not chosen:
-            raise click.UsageError(f"--{flag.replace('_', '-')} needs a TRANSACTION, or --all")
+def _check(options: RecoverOptions) -> None:
+    check(options, CONTRADICTIONS)
+    transaction = options.transaction
+    if options.by_cluster and transaction and not _ID.fullmatch(transaction):
+        raise click.UsageError(f"'{transaction}' is not a transaction: irsa recover lists them")
+    check(options, LIMITS)
 
 
 def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
@@ -127,47 +165,44 @@ def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
     return deliver(report, speaking)
 
 
-def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking) -> int:
+def _by_journal(options: RecoverOptions, settings: Settings, speaking: Speaking) -> int:
     from irsa_cli.usecases.recovery.by_journal import Request, recover, recover_all
 
-    def override(target: Target) -> Target:
-        return replace(target, **{key: options[key] for key in _TARGET if options[key]})
-
     request = Request(
-        override,
-        forward=options["forward"],
+        options.reach.overriding,
+        forward=options.forward,
         approve=_approval(options, speaking.progress),
-        confirmed=options["yes"] or confirming.can_ask(),
+        confirmed=options.yes or confirming.can_ask(),
     )
 
     def work() -> Result | Recoveries:
-        if options["everything"]:
-            return recover_all(request, settings, speaking.progress.wire)
-        return recover(options["transaction"], request, settings, speaking.progress.wire)
+        if options.transaction:
+            return recover(options.transaction, request, settings, speaking.progress.wire)
+        return recover_all(request, settings, speaking.progress.wire)
 
     return _finish(work, speaking)
 
 
-def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking) -> int:
+def _by_cluster(options: RecoverOptions, settings: Settings, speaking: Speaking) -> int:
     from irsa_cli.usecases.recovery.by_cluster import Request, find_leftovers, take_back, take_back_all
 
-    age = MINIMUM_AGE if options["min_age"] is None else options["min_age"]
+    age = MINIMUM_AGE if options.min_age is None else options.min_age
     approve = _approval(options, speaking.progress)
-    request = Request(targets.take_target(options), age, approve)
+    request = Request(options.reach.joined().target(), age, approve)
 
     def work() -> Result | Recoveries | Found:
-        if options["everything"]:
+        if options.everything:
             return take_back_all(request, settings, speaking.progress.wire)
-        if options["transaction"]:
-            return take_back(options["transaction"], request, settings, speaking.progress.wire)
+        if options.transaction:
+            return take_back(options.transaction, request, settings, speaking.progress.wire)
         return find_leftovers(request, settings, speaking.progress.wire)
 
     return _finish(work, speaking)
 
 
-def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence[Result]], bool]:
+def _approval(options: RecoverOptions, progress: Progress) -> Callable[[Sequence[Result]], bool]:
     """A function that shows the plan, and asks for confirmation on a terminal."""
-    asks = confirming.can_ask() and not options["yes"]
+    asks = confirming.can_ask() and not options.yes
 
     def approve(planned: Sequence[Result]) -> bool:
         if asks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,17 @@ from typing import Any
 import click
 
 from irsa_cli.cli.commands.apply import run_many
+from irsa_cli.cli.help.environment import is_flag
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, roles, targets
-from irsa_cli.cli.options.types import Age, completed, once, once_filled, shared, switch
+from irsa_cli.cli.options import completion
+from irsa_cli.cli.options.accounts import any_namespace_flag
+from irsa_cli.cli.options.contradictions import Excludes, Needs, Rule, Wrong, check
+from irsa_cli.cli.options.fields import arguments, bound, group, once, switch
+from irsa_cli.cli.options.kinds import FOLDER, TEXT, Age
+from irsa_cli.cli.options.outputs import ReportedOutputFlags
+from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags, RoleAccountFlags
+from irsa_cli.cli.options.roles import allow_wide_trust_flag
+from irsa_cli.cli.options.running import RunFlags
 from irsa_cli.cli.output.report import Message, Part
 from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.session import Writing
@@ -22,38 +31,86 @@ from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.shown import visible
 
-PHASES = ("add", "verify", "retire", "status")
+
+@dataclass(frozen=True, kw_only=True)
+class RepointOptions:
+    """The two clusters, the roles, and the step of the move."""
+
+    roles: tuple[str, ...] = arguments(metavar="[ROLE]...", kind=click.STRING)
+    old: str = once(
+        "--from",
+        kind=TEXT,
+        required=True,
+        metavar="OLD",
+        help="The old cluster, its issuer URL, or the issuer's id.",
+    )
+    new: str = once(
+        "--to",
+        kind=TEXT,
+        required=True,
+        metavar="NEW",
+        shell_complete=completion.clusters,
+        help="The new cluster, its issuer URL, or the issuer's id.",
+    )
+    add: bool = switch("--add", help="Let tokens of NEW assume the roles, and annotate its ServiceAccounts.")
+    verify: bool = switch("--verify", help="Exchange tokens of both clusters for each role.")
+    retire: bool = switch("--retire", help="Remove the statements of OLD that are not used any more.")
+    status: bool = switch("--status", help="Show which roles trust which cluster; the default.")
+    role_path: str = once(
+        "--role-path",
+        kind=TEXT,
+        metavar="PATH",
+        default="/",
+        help="Only roles under this path. [default: /]",
+    )
+    namespace: str | None = any_namespace_flag("Only roles for ServiceAccounts of this namespace.")
+    others: bool = switch("--include-managed", help="Also change roles that another tool manages.")
+    unused_for: float = once(
+        "--unused-for",
+        kind=Age(),
+        default=30 * 86400.0,
+        help="Time without use before --retire. [default: 30d]",
+    )
+    force: bool = switch(
+        "--force", help="With --add: also if NEW's pods lose access, or a condition is bypassed."
+    )
+    allow_wide_trust: bool = allow_wide_trust_flag()
+    manifests: str | None = once("--manifests", kind=FOLDER, help="Write what NEW lacks to files here.")
+    cluster: ClusterFlags = group(ClusterFlags)
+    role_account: RoleAccountFlags = group(RoleAccountFlags)
+    kube: KubeFlags = group(KubeFlags)
+    run: RunFlags = group(RunFlags)
+    output: ReportedOutputFlags = group(ReportedOutputFlags)
+
+    @property
+    def phase(self) -> str:
+        """The step."""
+        for name, is_given in (("add", self.add), ("verify", self.verify), ("retire", self.retire)):
+            if is_given:
+                return name
+        return "status"
+
+
+_ONE_STEP = "{flag} and {other} contradict each other: one step at a time"
+CONTRADICTIONS: tuple[Rule[RepointOptions], ...] = (
+    Excludes("add", ("verify", "retire", "status"), _ONE_STEP),
+    Excludes("verify", ("retire", "status"), _ONE_STEP),
+    Excludes("retire", ("status",), _ONE_STEP),
+    Wrong(
+        lambda options: options.others and options.phase not in ("add", "retire"),
+        "--include-managed needs --add or --retire",
+    ),
+    Wrong(
+        lambda options: options.allow_wide_trust and options.phase not in ("add", "retire"),
+        "--allow-wide-trust needs --add or --retire",
+    ),
+    Needs(("force", "manifests"), "add"),
+)
 
 
 @click.command("repoint", cls=HelpedCommand)
-@click.argument("roles", metavar="[ROLE]...", nargs=-1)
-@once_filled(
-    "--from", "old", required=True, metavar="OLD", help="The old cluster, its issuer URL, or the issuer's id."
-)
-@once_filled(
-    "--to",
-    "new",
-    required=True,
-    metavar="NEW",
-    shell_complete=completed("clusters"),
-    help="The new cluster, its issuer URL, or the issuer's id.",
-)
-@switch("--add", help="Let tokens of NEW assume the roles, and annotate its ServiceAccounts.")
-@switch("--verify", help="Exchange tokens of both clusters for each role.")
-@switch("--retire", help="Remove the statements of OLD that are not used any more.")
-@switch("--status", help="Show which roles trust which cluster; the default.")
-@once_filled("--role-path", metavar="PATH", default="/", help="Only roles under this path. [default: /]")
-@shared("any namespace", text="Only roles for ServiceAccounts of this namespace.")
-@switch("--include-managed", "others", help="Also change roles that another tool manages.")
-@once(
-    "--unused-for", type=Age(), default=30 * 86400.0, help="Time without use before --retire. [default: 30d]"
-)
-@switch("--force", help="With --add: also if NEW's pods lose access, or a condition is bypassed.")
-@roles.allow_wide_trust_option
-@once_filled("--manifests", type=click.Path(file_okay=False), help="Write what NEW lacks to files here.")
-@shared("cluster", "role account", "kube")
-@common.writing_options
-def command(**options: Any) -> int:
+@bound(RepointOptions)
+def command(options: RepointOptions) -> int:
     """Give the roles of one cluster to another.
 
     irsa reads all roles of the account. It adds for NEW what their trust policies say of OLD; --retire
@@ -68,22 +125,29 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.usecases.write.repoint import Phase, Request, repoint
 
-    run = Writing(options)
-    phase = _phase(options)
-    _name_cluster(options)
-    target = targets.take_target(options, by_profile=True)
-    path = options["role_path"]
+    run = Writing(options.run, options.output)
+    check(options, CONTRADICTIONS)
+    target = _destination(options).target(by_profile=True)
+    path = options.role_path
     if not (path.startswith("/") and path.endswith("/")):
         raise click.BadParameter("a path begins and ends with /", param_hint="--role-path")
     request = Request(
-        target, options["old"], Phase(phase), tuple(options["roles"]), path, options["namespace"] or "",
-        options["others"], options["unused_for"], options["force"], options["allow_wide_trust"],
-    )  # fmt: skip
+        target,
+        options.old,
+        Phase(options.phase),
+        options.roles,
+        path,
+        namespace=options.namespace or "",
+        others=options.others,
+        unused_for=options.unused_for,
+        force=options.force,
+        allow_wide_trust=options.allow_wide_trust,
+    )
 
     def first(done: AppliedList) -> Iterable[Part]:
-        written = _write(done, Path(options["manifests"])) if options["manifests"] else ()
+        written = _write(done, Path(options.manifests)) if options.manifests else ()
         if run.speaking.output == "text":
-            return [*_parts(done, phase), *written]
+            return [*_parts(done, options.phase), *written]
         for line in written:
             put(line, err=True)
         return ()
@@ -92,41 +156,29 @@ def command(**options: Any) -> int:
     return run_many(run, partial(repoint, request), ("repoint", request), only_reads=reads, first=first)
 
 
-def _phase(options: dict[str, Any]) -> str:
-    given = [name for name in PHASES if options[name]]
-    if len(given) > 1:
-        raise click.UsageError(f"--{given[0]} and --{given[1]} contradict each other: one step at a time")
-    phase = (given or ["status"])[0]
-    if options["others"] and phase not in ("add", "retire"):
-        raise click.UsageError("--include-managed needs --add or --retire")
-    if options["allow_wide_trust"] and phase not in ("add", "retire"):
-        raise click.UsageError("--allow-wide-trust needs --add or --retire")
-    if options["force"] and phase != "add":
-        raise click.UsageError("--force needs --add")
-    if options["manifests"] and phase != "add":
-        raise click.UsageError("--manifests needs --add")
-    return phase
-
-
-def _name_cluster(options: dict[str, Any]) -> None:
-    """Put NEW in the place of --cluster or --issuer-url."""
+def _destination(options: RepointOptions) -> Destination:
+    """The cluster NEW, in the place of --cluster or --issuer-url."""
     from irsa_cli.core.planning.retire import is_cluster
     from irsa_cli.usecases.write.repoint_reads import as_id
 
-    new = as_id(options["new"])
+    new = as_id(options.new)
+    where, external = options.cluster.where, options.cluster.external
     if is_cluster(new):
         region, new = new.split(":")[3], new.rpartition("/")[2]
-        if options["region"] not in (None, region):
-            raise click.UsageError(f"--to is in {region}, and --region is {options['region']}")
-        options["region"] = region
-    there = options["cluster"] or options["issuer_url"]
-    source = click.get_current_context().get_parameter_source("cluster")
-    if there and there != new and (options["issuer_url"] or source == click.core.ParameterSource.COMMANDLINE):
+        if where.region not in (None, region):
+            raise click.UsageError(f"--to is in {region}, and --region is {where.region}")
+        where = replace(where, region=region)
+    named = where.cluster or external.issuer_url
+    if named and named != new and (external.issuer_url or is_flag("cluster")):
         raise click.UsageError("--to is the new cluster; leave out --cluster and --issuer-url")
-    options["issuer_url" if new.startswith("https://") else "cluster"] = new
     if new.startswith("https://"):
-        options["cluster"] = None
-    common.check_reachable(options)
+        where, external = replace(where, cluster=None), replace(external, issuer_url=new)
+    else:
+        where = replace(where, cluster=new)
+    cluster = replace(options.cluster, where=where, external=external)
+    destination = Destination(cluster, options.role_account, kube=options.kube)
+    destination.check_reachable()
+    return destination
 
 
 def _facts(done: AppliedList) -> Iterator[tuple[str, Result, dict[str, Any]]]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand, HelpedGroup
-from irsa_cli.cli.options import common
-from irsa_cli.cli.options.types import wrong_usage
+from irsa_cli.cli.options.fields import arguments, bound, group
+from irsa_cli.cli.options.outputs import ReportedOutputFlags
+from irsa_cli.cli.options.values import wrong_usage
 from irsa_cli.cli.output.results.applied import of_applied
-from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.speaking import deliver
 
 
 @click.group("report", cls=HelpedGroup, epilog="  irsa report merge shard-*.json -o markdown")
@@ -18,10 +19,17 @@ def command() -> None:
     """Join the results of several runs."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class MergeOptions:
+    """The documents of the shards, and the form of the result."""
+
+    files: tuple[str, ...] = arguments(kind=click.STRING, required=True, metavar="FILE...")
+    output: ReportedOutputFlags = group(ReportedOutputFlags)
+
+
 @command.command("merge", cls=HelpedCommand)
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@common.reported_output_options
-def merge(**options: Any) -> int:
+@bound(MergeOptions)
+def merge(options: MergeOptions) -> int:
     """Join the results of all shards into one.
 
     FILE is a JSON document of apply, diff or delete (-o json or --json-file), or a folder of them. irsa
@@ -35,9 +43,9 @@ def merge(**options: Any) -> int:
     from irsa_cli.core.results.merging import merge, read_document
     from irsa_cli.usecases.texts import files_named, read_text
 
-    speaking = Speaking.take(options)
+    speaking = options.output.speaking()
     with wrong_usage():
-        names = [name for path in options["files"] for name in files_named(path, (".json",))]
+        names = [name for path in options.files for name in files_named(path, (".json",))]
         done = merge([read_document(read_text(name, LARGEST), name) for name in names])
     report = of_applied(done, speaking, dry_run=True)
     return deliver(report, speaking, only_shows=True)

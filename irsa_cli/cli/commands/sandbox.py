@@ -12,13 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedGroup
-from irsa_cli.cli.options.types import group, shared
+from irsa_cli.cli.options.fields import Flag, arguments, bound, flagged, group, many
+from irsa_cli.cli.options.kinds import TEXT
 from irsa_cli.cli.session import breaking_off
 from irsa_cli.cli.terminal.screen import is_terminal
 from irsa_cli.core.values import arn, names
@@ -28,16 +30,81 @@ from irsa_cli.sandbox import worlds
 if TYPE_CHECKING:
     from irsa_cli.sandbox import ClusterSpec, Sandbox
 
-_sandbox_options = group(
-    shared("sandbox"),
-    click.option(
+T = TypeVar("T")
+
+
+def _last(
+    flag: str, *, kind: click.ParamType[T], default: T, metavar: str | None = None, help_text: str
+) -> T:
+    """An option of which the last value counts."""
+
+    def declare(name: str) -> Any:
+        return click.option(name, flag, type=kind, default=default, metavar=metavar, help=help_text)
+
+    return flagged(Flag((flag,), declare), default)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SandboxFlags:
+    """The state that a sandbox starts in, and how its IAM behaves."""
+
+    clusters: tuple[str, ...] = many(
+        "--cluster",
+        kind=TEXT,
+        metavar="NAME[:REGION[:ACCOUNT]]",
+        help="Create this cluster (repeat). [default: demo:eu-west-1:111122223333]",
+    )
+    region: str | None = _last(
+        "--region",
+        kind=TEXT,
+        default=None,
+        metavar="REGION",
+        help_text="Region of the clusters without one.",
+    )
+    latency: float = _last(
+        "--latency",
+        kind=click.FloatRange(0, 10000),
+        default=0,
+        metavar="MS",
+        help_text="Delay each call by this many milliseconds.",
+    )
+    consistency: str = _last(
+        "--consistency",
+        kind=click.Choice(("strong", "replicas")),
+        default="strong",
+        help_text="Let IAM return the newest state, or a state up to --lag old.",
+    )
+    lag: float = _last(
+        "--lag",
+        kind=click.FloatRange(0, 60),
+        default=3,
+        metavar="SECONDS",
+        help_text="With --consistency replicas: longest delay of a read. [default: 3]",
+    )
+    seed: int = _last(
+        "--seed",
+        kind=click.INT,
+        default=0,
+        metavar="N",
+        help_text="Seed for the choice of delayed reads.",
+    )
+    world: str | None = _last(
         "--world",
-        type=click.Choice(worlds.names()),
+        kind=click.Choice(worlds.names()),
+        default=None,
         metavar="PAGE",
-        help="Start in the state of this how-to page, such as see or audit.",
-    ),
-)
-"""The options of a sandbox: the arguments of `_started`."""
+        help_text="Start in the state of this how-to page, such as see or audit.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunInSandboxOptions:
+    """The sandbox, and the command that runs in it."""
+
+    sandbox: SandboxFlags = group(SandboxFlags)
+    arguments: tuple[str, ...] = arguments(kind=click.UNPROCESSED, metavar="[-- COMMAND...]")
+
+
 _READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 
 
@@ -56,13 +123,13 @@ def command() -> None:
 
 
 @command.command("up", epilog="  irsa sandbox up > sandbox.env")
-@_sandbox_options
-def up(**options: Any) -> None:
+@bound(SandboxFlags)
+def up(options: SandboxFlags) -> None:
     """Start the sandbox until Ctrl-C and print its variables."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with _started(**options) as (sandbox, environment):
+    with _started(options) as (sandbox, environment):
         for name, value in environment.items():
             click.echo(f"export {name}={shlex.quote(value)}")
         click.echo(f"The sandbox is running ({sandbox.url}). Press Ctrl-C to delete it.", err=True)
@@ -70,9 +137,8 @@ def up(**options: Any) -> None:
 
 
 @command.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@_sandbox_options
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
-def run(arguments: tuple[str, ...], **options: Any) -> int:
+@bound(RunInSandboxOptions)
+def run(options: RunInSandboxOptions) -> int:
     """Run a shell or command in a new sandbox.
 
     Without COMMAND, your shell ($SHELL) starts. The exit code is that of the command.
@@ -82,11 +148,12 @@ def run(arguments: tuple[str, ...], **options: Any) -> int:
       irsa sandbox run --world see -- irsa get-sa -c demo
       irsa sandbox run -- sh -c 'irsa associate-oidc -c demo && irsa audit -c demo'
     """
-    if arguments and arguments[0].startswith("-"):
-        raise click.NoSuchOption(arguments[0])
+    given = options.arguments
+    if given and given[0].startswith("-"):
+        raise click.NoSuchOption(given[0])
     breaking_off()
-    with _started(**options) as (_, environment):
-        command = arguments or _shell(options["clusters"] or ("demo",), environment)
+    with _started(options.sandbox) as (_, environment):
+        command = given or _shell(options.sandbox.clusters or ("demo",), environment)
         try:
             ended = subprocess.run(command, env={**os.environ, **environment}, check=False)  # noqa: S603 - the user's
         except OSError as error:
@@ -134,17 +201,16 @@ def demo() -> int:
 
 
 @contextmanager
-def _started(
-    clusters: tuple[str, ...], region: str | None, world: str | None, **delays: Any
-) -> Iterator[tuple[Sandbox, dict[str, str]]]:
-    if world and (clusters or region):
+def _started(flags: SandboxFlags) -> Iterator[tuple[Sandbox, dict[str, str]]]:
+    world = flags.world
+    if world and (flags.clusters or flags.region):
         raise click.UsageError("--world has its own cluster, demo: leave out --cluster and --region")
     try:
         from irsa_cli.sandbox import ClusterSpec, Sandbox
 
-        names = clusters or (ClusterSpec().name,)
-        specs = [_spec(ClusterSpec, text, region) for text in names]
-        sandbox = Sandbox(specs, latency=delays["latency"] / 1000)
+        names = flags.clusters or (ClusterSpec().name,)
+        specs = [_spec(ClusterSpec, text, flags.region) for text in names]
+        sandbox = Sandbox(specs, latency=flags.latency / 1000)
     except ModuleNotFoundError as error:
         raise _missing(error) from error
     with sandbox, tempfile.TemporaryDirectory(prefix="irsa-sandbox-") as state:
@@ -157,8 +223,8 @@ def _started(
             user = worlds.prepare(sandbox, world, environment)
         if home["account"] != worlds.OTHER_ACCOUNT:
             worlds.put_other_account(sandbox, home["account"], specs)
-        if delays["consistency"] == "replicas":
-            sandbox.replicate(delays["lag"], delays["seed"])
+        if flags.consistency == "replicas":
+            sandbox.replicate(flags.lag, flags.seed)
         yield sandbox, {**sandbox.env(**home, user=user), **own}
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common
-from irsa_cli.cli.options.types import switch, wrong_usage
+from irsa_cli.cli.options.fields import argument, bound, group, switch
+from irsa_cli.cli.options.kinds import FILE
+from irsa_cli.cli.options.outputs import ReportedOutputFlags
+from irsa_cli.cli.options.values import wrong_usage
 from irsa_cli.cli.output.report import Entry, Line, Rank
 from irsa_cli.cli.output.results.applied import of_applied
-from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.speaking import deliver
 from irsa_cli.cli.terminal.screen import say
 from irsa_cli.core.values.shown import visible
 
@@ -22,11 +24,18 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.plans.saved_plan import SavedPlan
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShowOptions:
+    """The saved plan, and how it is shown."""
+
+    plan_file: str = argument(metavar="PLANFILE", kind=FILE, required=True)
+    detailed_exitcode: bool = switch("--detailed-exitcode", help="Exit 6 if the plan has changes.")
+    output: ReportedOutputFlags = group(ReportedOutputFlags)
+
+
 @click.command("show", cls=HelpedCommand)
-@click.argument("plan_file", metavar="PLANFILE", type=click.Path(exists=True, dir_okay=False))
-@switch("--detailed-exitcode", help="Exit 6 if the plan has changes.")
-@common.reported_output_options
-def command(**options: Any) -> int:
+@bound(ShowOptions)
+def command(options: ShowOptions) -> int:
     """Show a saved plan.
 
     irsa show calls neither AWS nor Kubernetes. To check whether the plan still applies, run
@@ -38,10 +47,10 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.usecases.plans.reading import shown
 
-    plan = read_plan(options["plan_file"])
-    speaking = Speaking.take(options)
+    plan = read_plan(options.plan_file)
+    speaking = options.output.speaking()
     done = shown(plan)
-    done.detailed = options["detailed_exitcode"]
+    done.detailed = options.detailed_exitcode
     if not speaking.quiet:
         say(f"Plan of irsa {plan.command}, saved {plan.made} by irsa {plan.version}, {plan.digest}", err=True)
         for place in dict.fromkeys(item.cluster.place for item in plan.items):

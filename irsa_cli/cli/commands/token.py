@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.commands.identity import account_of, settled, utc, who_options
+from irsa_cli.cli.commands.identity import IdentityFlags, account_of, settled, utc
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common
-from irsa_cli.cli.options.types import AUDIENCE, Duration, once, switch
+from irsa_cli.cli.options.fields import bound, group, once, switch
+from irsa_cli.cli.options.kinds import AUDIENCE, WholeSeconds
+from irsa_cli.cli.options.outputs import OutputFlags
 from irsa_cli.cli.output.report import Report
-from irsa_cli.cli.output.speaking import Speaking, in_form
+from irsa_cli.cli.output.speaking import in_form
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.trust.jwt import Claims, read
 from irsa_cli.core.values.shown import visible
@@ -26,18 +28,27 @@ _MOMENTS = ("iat", "nbf", "exp", "auth_time")
 """Claims that are moments, in Unix seconds (RFC 7519, section 4.1)."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TokenOptions:
+    """The ServiceAccount, and what its token is for."""
+
+    identity: IdentityFlags = group(IdentityFlags)
+    decode: bool = switch("--decode", help="Print the header and claims instead of the token.")
+    audience: str | None = once(
+        "--audience", kind=AUDIENCE, help="Audience of the token. [default: the ServiceAccount's]"
+    )
+    duration: int = once(
+        "--duration",
+        kind=WholeSeconds("10m", "24h"),
+        default=3600,
+        help="Lifetime to request, 10m to 24h. [default: 1h]",
+    )
+    output: OutputFlags = group(OutputFlags)
+
+
 @click.command("token", cls=HelpedCommand)
-@who_options
-@switch("--decode", help="Print the header and claims instead of the token.")
-@once("--audience", type=AUDIENCE, help="Audience of the token. [default: the ServiceAccount's]")
-@once(
-    "--duration",
-    type=Duration(within=("10m", "24h")),
-    default=3600,
-    help="Lifetime to request, 10m to 24h. [default: 1h]",
-)
-@common.output_options
-def command(**options: Any) -> int:
+@bound(TokenOptions)
+def command(options: TokenOptions) -> int:
     """Print a ServiceAccount's token.
 
     Keep the token secret: until it expires, it gives anybody the ServiceAccount's permissions. With
@@ -47,17 +58,15 @@ def command(**options: Any) -> int:
       irsa token s3-reader -n backend -c prod --decode
       irsa token s3-reader -n backend -c prod --audience vault
     """
-    speaking = Speaking.take(options)
-    seconds = options.pop("duration")
-    decode, audience = options.pop("decode"), options.pop("audience")
+    speaking = options.output.speaking()
 
     def work() -> str:
-        account = account_of(options, speaking)
-        wanted = audience or account.audience(speaking.progress.note)
-        token = account.token(wanted, seconds)
-        if speaking.output == "text" and not decode:
+        account = account_of(options.identity, speaking)
+        audience = options.audience or account.audience(speaking.progress.note)
+        token = account.token(audience, options.duration)
+        if speaking.output == "text" and not options.decode:
             return token.text
-        return _shown(account, token, wanted, speaking.output, decode=decode)
+        return _shown(account, token, audience, speaking.output, decode=options.decode)
 
     click.echo(settled(work, speaking, "TokenList"))
     return 0

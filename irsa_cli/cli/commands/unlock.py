@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
 
 import click
 
 from irsa_cli.cli.help.environment import state_dir
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import filled, shared, switch
+from irsa_cli.cli.options.fields import argument, bound, group, switch
+from irsa_cli.cli.options.kinds import TEXT
+from irsa_cli.cli.options.outputs import OutputFlags
+from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags
+from irsa_cli.cli.options.running import lock_namespace_flag, lock_namespace_in_force, state_dir_flag
 from irsa_cli.cli.output import plan_text as confirming
 from irsa_cli.cli.output.report import Report
 from irsa_cli.cli.output.result import failure_lines, of_result
-from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.speaking import deliver
 from irsa_cli.cli.session import outcome_of
 from irsa_cli.core.results.envelope import DocumentKind, failed
 from irsa_cli.core.results.locks import Removal, SeenLock, Unlocked
@@ -24,13 +26,23 @@ from irsa_cli.core.results.result import Result
 from irsa_cli.core.values.shown import visible
 
 
+@dataclass(frozen=True, kw_only=True)
+class UnlockOptions:
+    """The cluster, and whose locks are removed."""
+
+    holder: str | None = argument(kind=TEXT)
+    dry_run: bool = switch("--dry-run", help="Show the locks to remove; change nothing.")
+    yes: bool = switch("--yes", "-y", help="Skip the confirmation prompt.")
+    cluster: ClusterFlags = group(ClusterFlags)
+    kube: KubeFlags = group(KubeFlags)
+    lock_namespace: str | None = lock_namespace_flag()
+    state_dir: str | None = state_dir_flag()
+    output: OutputFlags = group(OutputFlags)
+
+
 @click.command("unlock", cls=HelpedCommand)
-@click.argument("holder", required=False, callback=filled)
-@switch("--dry-run", help="Show the locks to remove; change nothing.")
-@switch("--yes", "-y", help="Skip the confirmation prompt.")
-@shared("cluster", "kube", "lock namespace", "state dir")
-@common.output_options
-def command(**options: Any) -> int:
+@bound(UnlockOptions)
+def command(options: UnlockOptions) -> int:
     """List locks, or remove those of a dead run.
 
     Without HOLDER, irsa lists the locks with their holder, command, start and end. HOLDER is a holder from
@@ -44,21 +56,22 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.usecases.locks.unlock import Request, find_locks, unlock
 
-    speaking = Speaking.take(options)
-    holder, dry_run = options["holder"], options["dry_run"]
+    speaking = options.output.speaking()
+    holder, dry_run = options.holder, options.dry_run
     if dry_run and not holder:
         raise click.UsageError("--dry-run needs a HOLDER")
     progress = speaking.progress
-    common.check_reachable(options)
-    asks = not options["yes"] and confirming.can_ask()
+    destination = Destination(options.cluster, kube=options.kube)
+    destination.check_reachable()
+    asks = not options.yes and confirming.can_ask()
 
     def approve(locks: Sequence[SeenLock]) -> bool:
         return not asks or progress.ask([*map(visible, _lines(locks))], "Remove these locks?")
 
     request = Request(
-        targets.take_target(options),
-        common.take_lock_namespace(options),
-        state_dir(options["state_dir"]),
+        destination.target(state=options.state_dir),
+        lock_namespace_in_force(options.lock_namespace),
+        state_dir(options.state_dir),
         approve,
         dry_run,
         progress.note,

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import (
-    AUDIENCE,
-    ROLE_ARN,
-    many,
-    many_filled,
-    once,
-    once_filled,
-    shared,
-    switch,
-    wrong_usage,
+from irsa_cli.cli.options.accounts import (
+    NAME_OR_SELECTOR,
+    NAMESPACE_OR_ALL,
+    all_namespaces_flag,
+    any_namespace_flag,
+    name_flag,
+    selector_flag,
 )
+from irsa_cli.cli.options.audits import allow_empty_flag
+from irsa_cli.cli.options.contradictions import Needs, Rule, Wrong, check
+from irsa_cli.cli.options.fields import bound, group, many, once, switch
+from irsa_cli.cli.options.kinds import AUDIENCE, ROLE_ARN, TEXT
+from irsa_cli.cli.options.outputs import ReportFlags, output_flag, quiet_flag, speaking, verbose_flag
+from irsa_cli.cli.options.reach import ReachFlags, readers_flag
+from irsa_cli.cli.options.values import listed, wrong_usage
 from irsa_cli.cli.output.results.verify import of_verification
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.session import run_reading
@@ -35,34 +38,79 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit")
 
 
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions:
+    """The ServiceAccounts, and what is tried with their roles."""
+
+    name: str | None = name_flag()
+    everything: bool = switch(
+        "--all", help="Verify all ServiceAccounts with a role, in -n or in all namespaces."
+    )
+    everywhere: bool = all_namespaces_flag("Verify all ServiceAccounts with a role in all namespaces.")
+    selector: str | None = selector_flag()
+    namespace: str | None = any_namespace_flag(
+        "Namespace of NAME, --all or -l. [default: 'default', or all with --all or -l]"
+    )
+    reach: ReachFlags = group(ReachFlags)
+    audience: str | None = once(
+        "--audience",
+        kind=AUDIENCE,
+        help="Audience of the token. [default: the ServiceAccount's, else sts.amazonaws.com]",
+    )
+    pod: str | None = once(
+        "--pod", kind=TEXT, metavar="NAME", help="Bind the token to this pod, as kubelet does."
+    )
+    action: tuple[str, ...] = many(
+        "--action",
+        kind=TEXT,
+        metavar="SERVICE:ACTION",
+        help="Simulate this action in IAM (repeat, or comma-separated).",
+    )
+    resource: tuple[str, ...] = many(
+        "--resource", kind=TEXT, metavar="ARN", help="Resource for each --action (repeat)."
+    )
+    calls: tuple[str, ...] = many(
+        "--call",
+        kind=TEXT,
+        metavar="'SERVICE OPERATION ...'",
+        help="Call a read-only AWS operation with the role's credentials (repeat).",
+    )
+    chain: tuple[str, ...] = many(
+        "--chain",
+        kind=ROLE_ARN,
+        help="Assume this role with the credentials: role chaining (repeat).",
+    )
+    readers: tuple[str, ...] = readers_flag("Also read another account's IAM by this role (repeat).")
+    output: str = output_flag(*FORMATS)
+    reports: ReportFlags = group(ReportFlags)
+    allow_empty: bool = allow_empty_flag()
+    quiet: bool = quiet_flag()
+    verbose: bool = verbose_flag()
+
+    @property
+    def several(self) -> bool:
+        """Whether all ServiceAccounts are verified, or those of a selector, not NAME."""
+        return bool(self.everything or self.everywhere or self.selector)
+
+
+CONTRADICTIONS: tuple[Rule[VerifyOptions], ...] = (
+    NAMESPACE_OR_ALL,
+    NAME_OR_SELECTOR,
+    Wrong(
+        lambda options: bool(options.name) == options.several,
+        "give the NAME of a ServiceAccount, or -A for all",
+    ),
+    Wrong(
+        lambda options: options.several and options.pod,
+        "--pod needs the NAME of one ServiceAccount",
+    ),
+    Needs(("resource",), "action"),
+)
+
+
 @click.command("verify", cls=HelpedCommand)
-@common.name_argument()
-@switch("--all", "everything", help="Verify all ServiceAccounts with a role, in -n or in all namespaces.")
-@shared("all namespaces", text="Verify all ServiceAccounts with a role in all namespaces.")
-@shared("selector")
-@shared("any namespace", text="Namespace of NAME, --all or -l. [default: 'default', or all with --all or -l]")
-@shared("reach")
-@once(
-    "--audience",
-    type=AUDIENCE,
-    help="Audience of the token. [default: the ServiceAccount's, else sts.amazonaws.com]",
-)
-@once_filled("--pod", metavar="NAME", help="Bind the token to this pod, as kubelet does.")
-@many_filled(
-    "--action", metavar="SERVICE:ACTION", help="Simulate this action in IAM (repeat, or comma-separated)."
-)
-@many_filled("--resource", metavar="ARN", help="Resource for each --action (repeat).")
-@many_filled(
-    "--call",
-    "calls",
-    metavar="'SERVICE OPERATION ...'",
-    help="Call a read-only AWS operation with the role's credentials (repeat).",
-)
-@many("--chain", type=ROLE_ARN, help="Assume this role with the credentials: role chaining (repeat).")
-@shared("readers", text="Also read another account's IAM by this role (repeat).")
-@common.output_option(*FORMATS)
-@shared("report", "allow empty", "quiet", "calls")
-def command(**options: Any) -> int:
+@bound(VerifyOptions)
+def command(options: VerifyOptions) -> int:
     """Verify that a ServiceAccount can assume its role.
 
     irsa does the steps of the SDK in a pod. It requests a token and checks its claims, its signature, the
@@ -80,42 +128,35 @@ def command(**options: Any) -> int:
       irsa verify -A -c prod -o junit > irsa.xml
       irsa verify --all -n backend -l tier=web -c prod
     """
-    speaking = Speaking.take(options)
-    request, allow = _request(options), Allowance(empty=options["allow_empty"])
-    report = replace(_run(request, speaking), allow=allow)
-    return deliver(of_verification(report), speaking)
+    speaks = speaking(options.output, quiet=options.quiet, verbose=options.verbose, reports=options.reports)
+    request, allow = _request(options), Allowance(empty=options.allow_empty)
+    report = replace(_run(request, speaks), allow=allow)
+    return deliver(of_verification(report), speaks)
 
 
-def _request(options: dict[str, Any]) -> Request:
+def _request(options: VerifyOptions) -> Request:
     from irsa_cli.usecases.verification.verify import Request, Wanted
 
-    common.check_many(options)
-    many = bool(options["everything"] or options["everywhere"] or options["selector"])
-    if bool(options["name"]) == many:
-        raise click.UsageError("give the NAME of a ServiceAccount, or -A for all")
-    if many and options["pod"]:
-        raise click.UsageError("--pod needs the NAME of one ServiceAccount")
-    if options["resource"] and not options["action"]:
-        raise click.UsageError("--resource needs --action")
-    common.check_reachable(options)
+    check(options, CONTRADICTIONS)
+    reach = options.reach.joined()
+    reach.check_reachable()
     with wrong_usage():
         wanted = Wanted.of(
-            audience=options["audience"] or "",
-            actions=common.listed(options["action"]),
-            resources=options["resource"],
-            calls=options["calls"],
-            chain=options["chain"],
+            audience=options.audience or "",
+            actions=listed(options.action),
+            resources=options.resource,
+            calls=options.calls,
+            chain=options.chain,
         )
-    name = options["name"] or ""
-    namespace = options["namespace"] or ("default" if name else "")
+    name = options.name or ""
     return Request(
-        targets.take_target(options),
-        namespace,
+        reach.target(),
+        options.namespace or ("default" if name else ""),
         name,
-        options["pod"] or "",
+        options.pod or "",
         wanted,
-        readers=options["readers"],
-        selector=options["selector"] or "",
+        readers=options.readers,
+        selector=options.selector or "",
     )
 
 

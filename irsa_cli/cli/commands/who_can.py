@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import audits, common
-from irsa_cli.cli.options.types import shared
+from irsa_cli.cli.options.audits import ScopeFlags, SourceFlags
+from irsa_cli.cli.options.fields import argument, bound, group
+from irsa_cli.cli.options.outputs import OutputFlags
 from irsa_cli.cli.output.report import Report
 from irsa_cli.cli.output.result import messages_of_reading
-from irsa_cli.cli.output.speaking import Speaking, deliver
+from irsa_cli.cli.output.speaking import deliver
 from irsa_cli.cli.session import run_reading
 
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+", re.ASCII | re.IGNORECASE)
 
 
+@dataclass(frozen=True, kw_only=True)
+class WhoCanOptions:
+    """The question, and the accounts that it is about."""
+
+    action: str = argument(kind=click.STRING, required=True, metavar="SERVICE:ACTION")
+    resource: str | None = argument(kind=click.STRING)
+    source: SourceFlags = group(SourceFlags)
+    scope: ScopeFlags = group(ScopeFlags)
+    output: OutputFlags = group(OutputFlags)
+
+
 @click.command("who-can", cls=HelpedCommand)
-@click.argument("action", metavar="SERVICE:ACTION")
-@click.argument("resource", required=False, default="")
-@shared("source", "scope")
-@common.output_options
-def command(**options: Any) -> int:
+@bound(WhoCanOptions)
+def command(options: WhoCanOptions) -> int:
     """List the pods that can perform an AWS action.
 
     irsa evaluates the policies and permissions boundaries of all roles that pods can assume, directly or
@@ -41,13 +50,13 @@ def command(**options: Any) -> int:
     from irsa_cli.core.audit.report import WhoCanReport
     from irsa_cli.usecases.audit.run import ask_who_can
 
-    speaking = Speaking.take(options)
-    action, resource = options["action"], options["resource"]
+    speaking = options.output.speaking()
+    action, resource = options.action, options.resource or ""
     if not _ACTION.fullmatch(action):
         pattern = "give one action, without wildcards" if "*" in action else "example: s3:GetObject"
         wrong = f"'{action}' is not SERVICE:ACTION ({pattern})"
         raise click.BadParameter(wrong, param_hint="SERVICE:ACTION")
-    source, allow = audits.take_source(options), audits.take_allowance(options)
+    source, allow = options.source.source(), options.scope.allowance()
     failed = partial(WhoCanReport, action, resource)
     report = run_reading(
         lambda progress: ask_who_can(source, action, resource, progress.wire, allow), speaking, failed

@@ -6,9 +6,7 @@ that change its kind, are read from the command line only. `irsa --help` imports
 
 from __future__ import annotations
 
-import json
 import os
-import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,26 +16,107 @@ import click
 from click.core import ParameterSource
 
 FILE, CHOSEN, PREFIX = ".irsa.yaml", "IRSA_CONFIG", "IRSA_"
-_TABLES = json.loads(pkgutil.get_data(__package__, "options.json") or b"")
-PERMITS: Sequence[str] = _TABLES["permit"]
+PERMITS: Sequence[str] = (
+    "yes",
+    "force",
+    "prune",
+    "override",
+    "update_trust",
+    "update_target_trust",
+    "allow_wide_trust",
+    "allow_boundary_removal",
+    "no_permissions_boundary",
+    "detach_policy_arn",
+    "set_policy_arns",
+    "remove_inline_policy",
+    "remove_tag",
+    "role_only",
+    "everything",
+    "forward",
+    "pass_env",
+    "ignore_maker",
+    "in_pod",
+    "restart",
+    "finish",
+    "others",
+    "unmarked",
+    "gone_namespace",
+    "unused_for",
+    "older_than",
+    "most",
+)
 """Options that permit to delete, loosen, adopt or start pods: a variable set on another day must not."""
-_ANOTHER_RUN: Sequence[str] = _TABLES["another run"]
+_ANOTHER_RUN: Sequence[str] = ("name_option", "explain", "help", "out")
 """Options that change the kind of a run."""
 _OF_THEIR_OWN = ("permissions_boundary", "boundary")
 """Options whose variable is only a default: it yields to files."""
-TARGET: Sequence[str] = _TABLES["target"]
+TARGET: Sequence[str] = (
+    "cluster",
+    "region",
+    "any_region",
+    "profile",
+    "assume_role",
+    "issuer_url",
+    "account",
+    "kubeconfig",
+    "context",
+)
 """The options for a cluster and the caller."""
-_NEVER_OF: Mapping[str, Sequence[str]] = {"recover": TARGET, **_TABLES["never of"]}
+_NEVER_OF: Mapping[str, Sequence[str]] = {
+    "recover": TARGET,
+    "repoint": ("old", "new", "add", "verify", "retire", "status", "unused_for"),
+    "token": ("output", "decode"),
+    "credentials": ("output",),
+}
 """A cluster changes `recover`'s mode, and only flags replace the target of a run. Scripts read others."""
-_NONE_OF: Sequence[str] = _TABLES["none of"]
+_NONE_OF: Sequence[str] = ("sandbox", "docs", "help", "version", "policies", "completion", "preflight")
 """Commands without AWS: their options have other meanings."""
-_CONTRADICT: Sequence[Sequence[str]] = _TABLES["contradict"]
-_FILES_ONLY: Sequence[str] = _TABLES["files only"]
+_CONTRADICT: Mapping[str, Sequence[str]] = {
+    "namespace": ("everywhere",),
+    "name": ("everywhere", "selector"),
+    "quiet": ("verbose",),
+    "pod": ("everywhere", "everything", "selector"),
+    "service_account": ("role",),
+    "keep_sa": ("keep_role", "role_only"),
+    "keep_role": ("role_only",),
+    "role_only": ("verify", "label", "annotation"),
+    "attach_role_arn": (
+        "attach_policy_arn",
+        "inline_policy",
+        "well_known_policy",
+        "role_name",
+        "role_path",
+        "role_only",
+        "permissions_boundary",
+        "max_session_duration",
+        "description",
+        "tags",
+        "subject_pattern",
+    ),
+}
+"""Options, and those that contradict each of them."""
+_FILES_ONLY: Sequence[str] = ("clusters", "regions", "profile", "assume_role", "readers")
 """The options that contradict `audit --from`."""
-_NEEDS: Mapping[str, str] = _TABLES["need"]
+_NEEDS: Mapping[str, str] = {
+    "account": "issuer_url",
+    "detailed_exitcode": "dry_run",
+    "out": "dry_run",
+    "resource": "action",
+    "min_age": "cluster",
+    "associate": "audience",
+    "image": "in_pod",
+    "wait": "in_pod",
+}
 """Options that need another option; without it, their variables are ignored."""
 _STRENGTH = {ParameterSource.COMMANDLINE: 3, ParameterSource.ENVIRONMENT: 2, ParameterSource.DEFAULT_MAP: 1}
-PROJECT: Mapping[str, str] = _TABLES["project"]
+PROJECT: Mapping[str, str] = {
+    "cluster": "cluster",
+    "region": "region",
+    "regions": "region",
+    "profile": "profile",
+    "namespace": "namespace",
+    "fail_on": "fail_on",
+}
 """Options with a field in `.irsa.yaml`, and the attribute of the project."""
 
 
@@ -112,17 +191,25 @@ def _misspelt(context: click.Context) -> None:
 def settle(context: click.Context) -> None:
     """Ignore values of the environment and the project that a flag contradicts, or that lack an option."""
     _misspelt(context)
-    only_files = [("files", name) for name in _FILES_ONLY] if "regions" in context.params else []
-    for one, other in (*_CONTRADICT, *only_files):
-        strength = [_strength(context, name) for name in (one, other)]
-        if all(strength) and strength[0] != strength[1]:
-            _ignore(context, one if strength[0] < strength[1] else other)
+    for one, others in _CONTRADICT.items():
+        for other in others:
+            _ignore_weaker(context, one, other)
+    if "regions" in context.params:
+        for other in _FILES_ONLY:
+            _ignore_weaker(context, "files", other)
     for name, needed in _NEEDS.items():
         missing = needed in context.params and not context.params[needed]
         if missing and 0 < _strength(context, name) < 3:
             _ignore(context, name)
     if _strength(context, "issuer_url") > _strength(context, "cluster") == 1:
         _ignore(context, "cluster")  # The project's cluster is an EKS cluster.
+
+
+def _ignore_weaker(context: click.Context, one: str, other: str) -> None:
+    """Ignore the one of two options whose source precedes less."""
+    strength, other_strength = _strength(context, one), _strength(context, other)
+    if strength and other_strength and strength != other_strength:
+        _ignore(context, one if strength < other_strength else other)
 
 
 def is_flag(name: str) -> bool:

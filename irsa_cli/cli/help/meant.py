@@ -102,7 +102,7 @@ def _with_extra(
     if not isinstance(option, click.Option) or option.is_flag:
         return None
     joined = [*words[: at - 1], f"{words[at - 1]} {extra}", *words[at + 1 :]]
-    takes_one = hasattr(option, "fallback") or not option.multiple  # `fallback`: see `options.types.Once`.
+    takes_one = hasattr(option, "fallback") or not option.multiple  # `fallback`: see `options.fields.Once`.
     line = joined if takes_one else [*start, flag, *words[at:]]
     left = _error_of(line, root)
     return None if isinstance(left, click.BadParameter) and left.param is option else line

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from irsa_cli.cli.help.helping import DOCUMENT
-from irsa_cli.cli.options import types
-from irsa_cli.cli.options.common import listed
+from irsa_cli.cli.options import completion
+from irsa_cli.cli.options.fields import either, many, once, switch
+from irsa_cli.cli.options.kinds import POLICY_FILE, TEXT, Checked, WholeSeconds
+from irsa_cli.cli.options.values import listed, wrong_usage
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
 
@@ -19,30 +21,87 @@ if TYPE_CHECKING:
     from irsa_cli.core.policies.policy import Document
 
 
+DESCRIPTION = Checked("text", names.description)
+
+
 def _unless_never(context: click.Context, _parameter: click.Parameter, value: bool) -> bool:
     """Refuse the flag if the project's `.irsa.yaml` forbids it."""
     if value:
         from irsa_cli.usecases.command.project_settings import read_project
 
-        with types.wrong_usage():
+        with wrong_usage():
             project = read_project(Path.cwd())
         if project.never_wide_trust:
             raise click.UsageError(f"--allow-wide-trust: {project.place('allowWideTrust')} is never", context)
     return value
 
 
-allow_wide_trust_option = types.switch(
-    "--allow-wide-trust",
-    callback=_unless_never,
-    help="Allow an overly broad trust policy, or trust in a powerful role.",
-)
+def allow_wide_trust_flag() -> bool:
+    return switch(
+        "--allow-wide-trust",
+        callback=_unless_never,
+        help="Allow an overly broad trust policy, or trust in a powerful role.",
+    )
 
 
-def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
+def ignore_maker_flag() -> bool:
+    return switch("--ignore-maker", help="Continue if another tool may manage the role.")
+
+
+def allow_boundary_removal_flag() -> bool:
+    return switch("--allow-boundary-removal", help="Allow the removal of a role's permissions boundary.")
+
+
+def attach_policy_flag() -> tuple[str, ...]:
+    return many(
+        "--attach-policy-arn",
+        kind=TEXT,
+        metavar="ARN|NAME",
+        shell_complete=completion.managed_policies,
+        help="Attach this managed policy, by ARN or name (repeat, or separate by commas).",
+    )
+
+
+def inline_policy_flag(help_text: str) -> tuple[str, ...]:
+    return many("--inline-policy", kind=POLICY_FILE, metavar="FILE", help=help_text)
+
+
+def session_policy_flag(help_text: str) -> str | None:
+    return once("--session-policy", kind=POLICY_FILE, metavar="FILE", help=help_text)
+
+
+def description_flag() -> str | None:
+    return once("--description", kind=DESCRIPTION, help="Description of the role.")
+
+
+def max_session_flag(more: str = "") -> int | None:
+    return once(
+        "--max-session-duration",
+        kind=WholeSeconds("1h", "12h"),
+        help=f"Longest session of the role, 1h to 12h.{more}",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodFlags:
+    """Settings of the SDK in pods, as annotations of the ServiceAccount."""
+
+    sts_regional_endpoints: bool | None = either(
+        "--sts-regional-endpoints/--no-sts-regional-endpoints",
+        help="Use the regional (or the global) STS endpoint in pods.",
+    )
+    token_expiration: int | None = once(
+        "--token-expiration",
+        kind=WholeSeconds("10m", "24h"),
+        help="Lifetime of the pods' tokens, 10m to 24h.",
+    )
+
+
+def boundary_rules_in_force(*, may_remove: bool = False) -> BoundaryRules:
     """The rules for permissions boundaries, from the environment and `.irsa.yaml`."""
     from irsa_cli.usecases.command.project_settings import boundary_rules
 
-    with types.wrong_usage():
+    with wrong_usage():
         return boundary_rules(may_remove=may_remove)
 
 
@@ -54,7 +113,7 @@ def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
     if any(value.lstrip().startswith("{") for value in values):
         raise click.BadParameter(DOCUMENT, param_hint=flag)
     for text in policies:
-        with types.wrong_usage(flag):
+        with wrong_usage(flag):
             arn.check_policy_or_name(text)
     if len(policies) > policy.MANAGED_LIMIT:
         raise click.BadParameter(
@@ -74,7 +133,7 @@ def inline_policies(files: tuple[str, ...], flag: str = "--inline-policy") -> di
     found: dict[str, Document] = {}
     for file in files:
         name = "stdin" if file == "-" else Path(file).name.removesuffix(".json")
-        with types.wrong_usage(flag):
+        with wrong_usage(flag):
             names.inline_policy(name)
             document = read_policy(read_text(file), file)
             if name in found and not policy.equal(found[name], document):
@@ -90,22 +149,9 @@ def inline_policies(files: tuple[str, ...], flag: str = "--inline-policy") -> di
     return found
 
 
-def session_policy(options: Mapping[str, Any]) -> Document | None:
+def session_policy(file: str | None) -> Document | None:
     """The document of --session-policy, None without one."""
-    files = tuple(filter(None, [options["session_policy"]]))
-    return next(iter(inline_policies(files, "--session-policy").values()), None)
-
-
-def edits(flag: str, values: tuple[str, ...]) -> dict[str, str | None]:
-    """`key=value` sets a key, `key-` removes it (None), as in kubectl."""
-    found: dict[str, str | None] = {}
-    for text in values:
-        key, equals, value = text.partition("=")
-        removes = not equals and key.endswith("-")
-        if not (equals or removes) or not key.rstrip("-"):
-            raise click.BadParameter(f"'{text}' is neither KEY=VALUE nor KEY-", param_hint=flag)
-        edit = (key[:-1], None) if removes else (key, value)
-        if edit[0] in found and found[edit[0]] != edit[1]:
-            raise click.BadParameter(f"'{edit[0]}' is given twice, with different values", param_hint=flag)
-        found[edit[0]] = edit[1]
-    return found
+    if not file:
+        return None
+    (document,) = inline_policies((file,), "--session-policy").values()
+    return document

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -154,12 +154,6 @@ QUESTION = "Delete this?"
 def can_ask() -> bool:
     """Whether there is a person to ask: some CI systems have a terminal without one."""
     return sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
-
-
-def demand_yes(options: Mapping[str, Any], what: str) -> None:
-    """Raise `UsageError` for a command that deletes many, without `--yes` and without a terminal."""
-    if not (options["yes"] or options["dry_run"] or can_ask()):
-        raise click.UsageError(f"{what} needs a terminal to confirm: add --yes, or --dry-run to see the plan")
 
 
 class Confirmation:

@@ -71,19 +71,6 @@ class Speaking:
     verbose: bool
     files: ReportFiles = field(default_factory=ReportFiles)
 
-    @classmethod
-    def take(cls, options: dict[str, Any]) -> Speaking:
-        """Take the options of `output_options` out of a command's options."""
-        files = {key: options.pop(key, None) or "" for key in FILES}
-        reports = ReportFiles(**files, max_length=options.pop("max_length", None))
-        speaking = cls(options.pop("output"), options.pop("quiet"), options.pop("verbose", False), reports)
-        named = [os.path.abspath(name) for name in files.values() if name]
-        if len(set(named)) < len(named):
-            raise click.UsageError("--summary-file and --json-file have to be different files")
-        if speaking.quiet and speaking.verbose:
-            raise click.UsageError("--quiet and --verbose contradict each other")
-        return speaking
-
     @cached_property
     def progress(self) -> Progress:
         return Progress(quiet=self.quiet, verbose=self.verbose)

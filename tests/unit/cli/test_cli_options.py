@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -10,8 +12,14 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.cli.options.common import listed, output_options, pairs
-from irsa_cli.cli.options.types import DURATION, Checked, Once, shared
+from irsa_cli.cli.main import COMMANDS, module_of
+from irsa_cli.cli.options.contradictions import Excludes, Needs, Wrong, check
+from irsa_cli.cli.options.fields import Once, bound, group, many, once, switch
+from irsa_cli.cli.options.kinds import DURATION, NAMESPACE, TEXT
+from irsa_cli.cli.options.outputs import OutputFlags
+from irsa_cli.cli.options.reach import ClusterFlags, WhereFlags
+from irsa_cli.cli.options.running import RunFlags
+from irsa_cli.cli.options.values import listed, pairs
 from irsa_cli.core.values import names
 from irsa_cli.core.values.errors import InvalidInput
 
@@ -68,9 +76,8 @@ def test_an_option_given_again_must_say_the_same(values: list[str]) -> None:
 
 
 def test_a_checked_option_speaks_in_the_rules_words() -> None:
-    kind = Checked("name", "names.namespace")
-    assert parsed(["--x", "backend"], type=kind)[:2] == (0, "backend")
-    code, _, said = parsed(["--x", "Back_End"], type=kind)
+    assert parsed(["--x", "backend"], type=NAMESPACE)[:2] == (0, "backend")
+    code, _, said = parsed(["--x", "Back_End"], type=NAMESPACE)
     with pytest.raises(InvalidInput) as caught:
         names.namespace("Back_End")
     assert code == 2
@@ -155,18 +162,24 @@ def test_a_list_by_repetition_and_by_commas(values: list[list[str]]) -> None:
     assert found == listed(flat)
 
 
-def common(line: str) -> tuple[int, str, dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class CommonOptions:
+    cluster: ClusterFlags = group(ClusterFlags)
+    run: RunFlags = group(RunFlags)
+    output: OutputFlags = group(OutputFlags)
+
+
+def common(line: str) -> tuple[int, str, CommonOptions | None]:
     """Exit code and output of a command with the common options, and their values."""
-    seen: dict[str, Any] = {}
+    seen: list[CommonOptions] = []
 
     @click.command()
-    @shared("cluster", "run")
-    @output_options
-    def command(**options: Any) -> None:
-        seen.update(options)
+    @bound(CommonOptions)
+    def command(options: CommonOptions) -> None:
+        seen.append(options)
 
     ran = CliRunner().invoke(command, line.split())
-    return ran.exit_code, ran.output, seen
+    return ran.exit_code, ran.output, seen[0] if seen else None
 
 
 @pytest.mark.parametrize(
@@ -186,12 +199,73 @@ def common(line: str) -> tuple[int, str, dict[str, Any]]:
 )
 def test_the_common_options_refuse_what_can_not_be(line: str) -> None:
     code, output, seen = common(line)
-    assert (code, seen) == (2, {})
+    assert (code, seen) == (2, None)
     assert next(part for part in reversed(line.split()) if part.startswith("-")) in output
 
 
 def test_the_common_options_have_their_defaults() -> None:
     code, _, seen = common("-c a --cluster a")
-    names = ("cluster", "timeout", "rollback_timeout", "output")
-    assert (code, *(seen[name] for name in names)) == (0, "a", 300.0, 60.0, "text")
-    assert not any(seen[flag] for flag in ("dry_run", "detailed_exitcode", "yes", "quiet", "verbose"))
+    assert (code, seen) == (0, CommonOptions(cluster=ClusterFlags(where=WhereFlags(cluster="a"))))
+    run, output = RunFlags(), OutputFlags()
+    assert (run.timeout, run.rollback_timeout, output.output) == (300.0, 60.0, "text")
+    assert not any((run.dry_run, run.detailed_exitcode, run.yes, output.quiet, output.verbose))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartOptions:
+    size: float | None = once("--size", kind=DURATION)
+    texts: tuple[str, ...] = many("--text", kind=TEXT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholeOptions:
+    part: PartOptions = group(PartOptions)
+    loud: bool = switch("--loud")
+    place: str = once("-p", "--the-place", kind=TEXT, default="here")
+
+
+RULES = (
+    Excludes("loud", ("size", "texts"), unless="place"),
+    Needs(("texts",), "size"),
+    Wrong[WholeOptions](lambda options: options.place == "there", "not there"),
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (WholeOptions(), None),
+        (WholeOptions(place="", loud=True), None),
+        (WholeOptions(place="", loud=True, part=PartOptions(texts=("a",))),
+         "--loud and --text contradict each other"),
+        (WholeOptions(place="", loud=True, part=PartOptions(size=1, texts=("a",))),
+         "--loud and --size contradict each other"),
+        (WholeOptions(loud=True, part=PartOptions(size=1)), None),
+        (WholeOptions(loud=True, part=PartOptions(size=0, texts=("a",))), "--text needs --size"),
+        (WholeOptions(part=PartOptions(size=1, texts=("a",))), None),
+        (WholeOptions(place="there"), "not there"),
+    ],
+)  # fmt: skip
+def test_a_rule_is_broken_by_the_flags_that_are_given(options: WholeOptions, message: str | None) -> None:
+    if message is None:
+        check(options, RULES)
+        return
+    with pytest.raises(click.UsageError) as caught:
+        check(options, RULES)
+    assert caught.value.message == message
+
+
+def test_a_rule_of_a_command_names_fields_that_the_command_has() -> None:
+    """A field that is not there would let everything pass."""
+    checked = 0
+    for name in COMMANDS:
+        module = importlib.import_module(module_of(name))
+        known = {param.name for param in module.command.params}
+        for table in ("CONTRADICTIONS", "PERMISSIONS", "LIMITS"):
+            for rule in getattr(module, table, ()):
+                if isinstance(rule, Excludes):
+                    assert {rule.flag, *rule.others, rule.unless or rule.flag} <= known, (name, rule)
+                elif isinstance(rule, Needs):
+                    assert {rule.needed, *rule.flags} <= known, (name, rule)
+                checked += 1
+    assert checked > 40

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from tests.support.edited_program import ROOT, edited, put, run_in
 
-OPTION = """@many_filled("--namespace-label", metavar="K=V", help="Label of a new namespace.")
-@once("--audience","""
-VALUE = """            namespace_labels=names.labels(
-                common.pairs("--namespace-label", options["namespace_label"])
-            ),
-            **same,
-"""
+OPTION = """    namespace_label: tuple[str, ...] = many(
+        "--namespace-label", kind=TEXT, metavar="K=V", help="Label of a new namespace."
+    )
+    audience: str | None"""
+VALUE = """        namespace_labels=names.labels(pairs("--namespace-label", options.namespace_label)),
+        audience=options.audience"""
 FIELD = "    namespace_labels: Mapping[str, str] = field(default_factory=dict)\n"
 
 
@@ -37,8 +36,8 @@ def _spec(text: str) -> str:
 
 EDITS: dict[str, Callable[[str], str]] = {
     "cli/commands/create_sa.py": lambda text: put(
-        put(text, '@once("--audience",', OPTION),
-        "            **same,\n",
+        put(text, "    audience: str | None", OPTION),
+        "        audience=options.audience",
         VALUE,
     ),
     "core/binding/spec.py": _spec,

@@ -9,9 +9,9 @@ import irsa_cli
 
 ROOT = Path(irsa_cli.__file__).parents[1]
 WRITING = ("irsa_cli.cli.commands.create_sa", "irsa_cli.cli.commands.associate_oidc")
-REACH = 29_500
+REACH = 29_900
 """Lines that these can reach, as SECURITY.md says it."""
-USE_CASE = 24_100
+USE_CASE = 23_500
 """Lines that the use case of `create-sa` alone can reach."""
 
 

@@ -3,7 +3,7 @@
 import click
 
 from irsa_cli.cli.main import COMMANDS, irsa
-from irsa_cli.cli.options.types import Checked, _find
+from irsa_cli.cli.options.kinds import Checked
 from irsa_cli.core.plan.rules import FLAGS, RULES
 from irsa_cli.core.plan.states import CHAIN_ANNOTATIONS, WEBHOOK_ANNOTATIONS
 
@@ -21,7 +21,7 @@ def test_an_option_has_the_rule_of_its_name() -> None:
             known = option.name in RULES and (name, option.name) not in ALSO_NONE
             if isinstance(option.type, Checked) and known:
                 compared.add(option.name)
-                assert _find(option.type._check) is RULES[option.name], f"{name} --{option.name}"
+                assert option.type.check is RULES[option.name], f"{name} --{option.name}"
     assert {FLAGS[key] for key in CHAIN_ANNOTATIONS} <= compared
 
 
