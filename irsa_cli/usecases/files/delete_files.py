@@ -18,6 +18,7 @@ from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command, Result
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.errors import IrsaError, Unreadable
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.kube.client import Json
@@ -43,7 +44,7 @@ class Request:
     configs: tuple[Config, ...]
     target: Target
     selection: Selection = field(default_factory=Selection)
-    parallel: int = PARALLEL
+    parallel: checked.Parallel = PARALLEL
     force: bool = False
     max_failures: int | None = None
     """After so many failures nothing more is begun; None: however many."""

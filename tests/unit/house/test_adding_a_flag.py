@@ -15,11 +15,12 @@ VALUE = """            namespace_labels=names.labels(
             ),
             **same,
 """
-FIELD = "    namespace_labels: Mapping[str, str] = field(default_factory=dict)\n"
+FIELD = "    namespace_labels: checked.Labels = field(default_factory=dict)\n"
 
 
 def _spec(text: str) -> str:
-    text = put(text, '    attach_role_arn: str = ""\n', f'{FIELD}    attach_role_arn: str = ""\n')
+    first = '    attach_role_arn: checked.RoleArn = ""\n'
+    text = put(text, first, f"{FIELD}{first}")
     text = put(
         text,
         "    role: states.RoleState | None = None\n",
