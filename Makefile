@@ -60,7 +60,7 @@ coverage: $(VENV)/.ready  ## Coverage of each room by the unit tests; fails belo
 	$(BIN)/python tools/house/measure.py --coverage coverage.json --least $(LEAST)
 LEAST = irsa_cli.usecases=60 irsa_cli.changes=70
 
-measure: $(VENV)/.ready  ## Print the size of each folder, the imports, and files that are too large
+measure: $(VENV)/.ready  ## Print what each room says and how it branches, and what commands that write can reach
 	$(BIN)/python tools/house/measure.py
 
 FAULTS ?= tools/house/planted_faults.json

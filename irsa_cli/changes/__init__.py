@@ -1,4 +1,13 @@
-"""The vocabulary of reversible changes: one module for each kind of object, and how each is applied."""
+"""How each kind of change is carried out: one handler for each, and the only code that writes.
+
+A rollback must not destroy what somebody else has made meanwhile, so every handler compares before it sets:
+what is there as before is written, what is there as after is done already, everything else is a conflict.
+IAM has no conditional writes; each module says which window is left. Two handlers do not call each other,
+because only `irsa_cli.transaction` knows what has happened and in which order to undo it.
+
+Here nothing is decided: which changes a command needs is planned in `irsa_cli.core.planning`, and what the
+other rooms must know of a kind is a row of `irsa_cli.core.plan.kinds`.
+"""
 
 from __future__ import annotations
 

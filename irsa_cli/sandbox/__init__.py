@@ -1,4 +1,12 @@
-"""AWS and EKS in one process on loopback: for trials, demos, tests. Imported late, since moto is heavy."""
+"""AWS and EKS in one process on 127.0.0.1: for trials, demos and tests without an account.
+
+A test with mocked calls proves only that irsa calls what its author expected. The sandbox is asked over real
+sockets and refuses what AWS documents to refuse, answers late as IAM does, and can break any call. It shares
+no code with the rest of irsa: the evaluation of policies is written twice on purpose.
+
+It is imported late, because moto is heavy. Rules of one service are in `aws` and `kube`; the table of facts
+that it is compared with is in `tests/aws_facts`. A convenience for one test belongs to that test.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ are unescaped, and each view escapes them itself. Iterators are values that only
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 from functools import cached_property
@@ -38,7 +38,6 @@ VIEWS: dict[str, str] = {
     **REPORTS,
     **RISKS,
     "name": f"{_VIEWS}.documents:as_names",
-    "html": "irsa_cli.cli.output.audit_page:as_html",
 }
 """A view gets the report, and the longest text that the user wants; it returns the text."""
 
@@ -191,6 +190,8 @@ class Report:
     error: Exception | None = None
     """The error that ended the command as a whole."""
     command: str = field(default_factory=running)
+    own_views: Mapping[str, str] = field(default_factory=dict)
+    """Views of this result alone, as `VIEWS` has those of all: commands that write never load them."""
 
     @property
     def title(self) -> str:

@@ -114,7 +114,8 @@ def show(report: Report, output: str, most: int | None = None) -> None:
 
 def in_form(report: Report, output: str, most: int | None = None) -> str:
     """A report in a form other than text, without the end of its last line."""
-    text: str = pkgutil.resolve_name(VIEWS[output])(report, most)
+    view = report.own_views.get(output) or VIEWS[output]
+    text: str = pkgutil.resolve_name(view)(report, most)
     return text.removesuffix("\n")
 
 

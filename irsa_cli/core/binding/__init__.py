@@ -1,7 +1,10 @@
-"""The binding of one ServiceAccount to its role: as it is wanted, as it is, and whose it is.
+"""One ServiceAccount and its role: what a user wants of them, and what is there.
 
-A plan connects the two. `spec` has what is wanted; `current`, `bound` and `update_request` have what the
-commands that create, delete and change a binding have read of it; `ownership` tells whom a role belongs to
-and refuses what is somebody else's. Nothing here knows a command, reads anything or decides about the
-order of changes: that is the business of `irsa_cli.core.planning`.
+A command line and an entry of a file become the same `BindingSpec`, and only with a cluster it becomes the
+desired state, because ARNs need a partition and an account. The current state is read with all that a plan
+must not destroy: owner, further statements, parts that could not be read.
+
+A field that decides whether irsa acts is compared in `irsa_cli.core.planning`, not here. Lists of many
+bindings are in `irsa_cli.core.inventory`, marks of owners in `irsa_cli.core.marks`, the syntax of files in
+`irsa_cli.core.config`.
 """

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from irsa_cli.core.binding.spec import BindingSpec
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.errors import Refused
 
 Spec = TypeVar("Spec", bound=BindingSpec)
@@ -29,7 +30,7 @@ class BoundaryRules:
     that every role has one, '' where nobody does; `may_remove` is the user's word that one may go.
     """
 
-    default: str = ""
+    default: checked.PolicyArn = ""
     required_by: str = ""
     may_remove: bool = False
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from irsa_cli.core.marks.lifecycle import with_marks
 from irsa_cli.core.plan import states
@@ -15,7 +14,7 @@ from irsa_cli.core.policies.policy import Document, WellKnown
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import assuming, trust_policy
 from irsa_cli.core.trust.chain import POLICY_NAME, Chain, chain_annotations
-from irsa_cli.core.values import names
+from irsa_cli.core.values import checked, names
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, iam_arn, provider_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
@@ -29,49 +28,49 @@ class BindingSpec:
     they were given. Values that only a cluster has (partition, account) are still open.
     """
 
-    namespace: str
-    name: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    policies: tuple[str, ...] = ()
+    namespace: checked.Namespace
+    name: checked.ServiceAccountName
+    labels: checked.Labels = field(default_factory=dict)
+    annotations: checked.Annotations = field(default_factory=dict)
+    policies: tuple[checked.PolicyArnOrName, ...] = ()
     well_known: tuple[WellKnown, ...] = ()
-    inline: Mapping[str, Document] = field(default_factory=dict)
-    attach_role_arn: str = ""
-    role_name: str = ""
-    role_path: str = ""
+    inline: checked.InlinePolicies = field(default_factory=dict)
+    attach_role_arn: checked.RoleArn = ""
+    role_name: checked.RoleName = ""
+    role_path: checked.RolePath = ""
     role_only: bool = False
-    subject_pattern: str = ""
-    subjects: tuple[str, ...] = ()
+    subject_pattern: checked.SubjectPattern = ""
+    subjects: tuple[checked.Subject, ...] = ()
     """Further subjects that the role trusts: `system:serviceaccount:NAMESPACE:NAME`, also with wildcards."""
-    issuers: tuple[str, ...] = ()
+    issuers: tuple[checked.IssuerUrl, ...] = ()
     """The issuers of further clusters whose subjects the role trusts."""
-    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    conditions: checked.Conditions = field(default_factory=dict)
     """The conditions of each statement of the trust policy besides audience and subject."""
-    permissions_boundary: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
-    description: str | None = None
-    max_session_duration: int | None = None
-    audience: str = DEFAULT_AUDIENCE
+    permissions_boundary: checked.PolicyArn = ""
+    tags: checked.Tags = field(default_factory=dict)
+    description: checked.Description | None = None
+    max_session_duration: checked.SessionDuration | None = None
+    audience: checked.Audience = DEFAULT_AUDIENCE
     sts_regional_endpoints: bool | None = None
-    token_expiration: int | None = None
-    target_role: str = ""
+    token_expiration: checked.TokenExpiration | None = None
+    target_role: checked.TargetArn = ""
     """The ARN of a role, of another account mostly, that the role may assume: chaining."""
-    external_id: str = ""
+    external_id: checked.ExternalId = ""
     """The external ID that the target role requires."""
     target_tag_session: bool = False
     """Whether the role may tag the sessions of the target role."""
-    aws_config_map: str = ""
+    aws_config_map: checked.ConfigMapName = ""
     """The ConfigMap of the namespace that tells SDKs how to assume the target role."""
     pod_identity: bool = False
     """Whether an EKS Pod Identity association gives pods the role."""
     web_identity: bool = True
     """Whether the annotation gives pods the role (IRSA)."""
-    session_policy: Mapping[str, Any] = field(default_factory=dict)
+    session_policy: checked.PolicyDocument = field(default_factory=dict)
     """The policy that limits what pods may do with the role by Pod Identity."""
     disable_session_tags: bool = False
     create_service_account: bool = False
     """With Pod Identity alone: whether the ServiceAccount is created if it is missing."""
-    unsaid: tuple[str, ...] = field(default=(), compare=False)
+    unsaid: tuple[checked.Attribute, ...] = field(default=(), compare=False)
     """Attributes that what it was read from has no word for."""
 
     def __str__(self) -> str:

@@ -11,8 +11,8 @@ from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
-from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.cluster import Cluster
 
 Edits = Mapping[str, str | None]
@@ -27,29 +27,29 @@ class Update:
     '' the boundary. Durations in seconds.
     """
 
-    attach: tuple[str, ...] = ()
-    detach: tuple[str, ...] = ()
-    policies: tuple[str, ...] | None = None
-    inline: Mapping[str, Document | None] = field(default_factory=dict)
-    boundary: str | None = None
-    tags: Edits = field(default_factory=dict)
-    description: str | None = None
-    max_session_duration: int | None = None
-    labels: Edits = field(default_factory=dict)
-    annotations: Edits = field(default_factory=dict)
-    audience: str | None = None
+    attach: tuple[checked.PolicyArnOrName, ...] = ()
+    detach: tuple[checked.PolicyArnOrName, ...] = ()
+    policies: tuple[checked.PolicyArnOrName, ...] | None = None
+    inline: checked.InlineEdits = field(default_factory=dict)
+    boundary: checked.PolicyArn | None = None
+    tags: checked.TagEdits = field(default_factory=dict)
+    description: checked.Description | None = None
+    max_session_duration: checked.SessionDuration | None = None
+    labels: checked.LabelEdits = field(default_factory=dict)
+    annotations: checked.AnnotationEdits = field(default_factory=dict)
+    audience: checked.Audience | None = None
     sts_regional_endpoints: bool | None = None
-    token_expiration: int | None = None
-    target_role: str | None = None
+    token_expiration: checked.TokenExpiration | None = None
+    target_role: checked.TargetArn | None = None
     """The ARN of the target role; '' removes it, as for the external id and the ConfigMap."""
-    external_id: str | None = None
+    external_id: checked.ExternalId | None = None
     target_tag_session: bool | None = None
-    aws_config_map: str | None = None
+    aws_config_map: checked.ConfigMapName | None = None
     update_target_trust: bool = False
     """Whether the statement that the target's trust policy lacks is added to it."""
     also_pod_identity: bool = False
     """Whether pods also get the role by EKS Pod Identity."""
-    session_policy: Document | None = None
+    session_policy: checked.PolicyDocument | None = None
     """The policy that limits the role's permissions by EKS Pod Identity; {} removes it."""
 
     @property

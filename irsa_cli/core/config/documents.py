@@ -46,10 +46,10 @@ _BINDINGS = (
     *OF_DOCUMENTS,
 )
 _METADATA: Table = {
-    **text_fields("region", name="cluster"),
+    **text_fields(Defaults, "region", name="cluster"),
     "tags": ("tags", lambda reader, node: reader.text_map(node, names.tags)),
 }
-_BOUNDARY = text_fields(permissionsBoundary="boundary")
+_BOUNDARY = text_fields(Defaults, permissionsBoundary="boundary")
 
 
 def _no_files(path: str) -> str:
@@ -284,8 +284,8 @@ def _session_policy(reader: Reader, node: Node) -> Document:
 
 
 _ROLE: Table = {
-    **text_fields(roleARN="attach_role_arn", permissionsBoundaryARN="permissions_boundary"),
-    **text_fields("roleName", targetRoleARN="target_role"),
+    **text_fields(Binding, roleARN="attach_role_arn", permissionsBoundaryARN="permissions_boundary"),
+    **text_fields(Binding, "roleName", targetRoleARN="target_role"),
     **flag_fields("createServiceAccount", "disableSessionTags"),
     "policy": ("session_policy", _session_policy),
 }

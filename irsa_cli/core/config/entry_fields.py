@@ -10,12 +10,12 @@ from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode
 
-from irsa_cli.core.config.model import OtherCluster
+from irsa_cli.core.config.model import Binding, Config, OtherCluster
 from irsa_cli.core.config.nodes import compose, text_of
 from irsa_cli.core.config.policies import note_problems, read_policy
 from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
 from irsa_cli.core.plan import states
-from irsa_cli.core.plan.rules import RULES
+from irsa_cli.core.plan.rules import NOTES
 from irsa_cli.core.policies import policy, wellknown, wellknown_uses
 from irsa_cli.core.policies.operators import COMPARISONS, operator_of
 from irsa_cli.core.policies.policy import Document, WellKnown
@@ -25,11 +25,11 @@ from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.names import did_you_mean
 from irsa_cli.core.values.placeholders import UNFILLED, placeholder_in_policy
 
-ACCESS = text_fields("account", "assumeRole")
+ACCESS = text_fields(Config, "account", "assumeRole")
 """The account of a cluster, and the role to assume there."""
 ACCOUNT_FIELDS: Table = {
-    **text_fields("roleAccount", "roleAssumeRole", "roleProfile", "targetRole", "externalID"),
-    **text_fields("targetAssumeRole", "targetProfile", "awsConfigMap"),
+    **text_fields(Binding, "roleAccount", "roleAssumeRole", "roleProfile", "targetRole", "externalID"),
+    **text_fields(Binding, "targetAssumeRole", "targetProfile", "awsConfigMap"),
     **flag_fields("targetTagSession"),
 }
 """Fields about other accounts."""
@@ -111,7 +111,7 @@ def _annotations(reader: Reader, node: Node) -> tuple[dict[str, str], dict[str, 
         if name == states.ROLE_ARN_ANNOTATION:
             reader.problem(key, "irsa sets the role's ARN itself; for an existing role: attachRoleARN")
         elif name in _WEBHOOK:
-            settings[_WEBHOOK[name]] = reader.checked(value, RULES[_WEBHOOK[name]], text)
+            settings[_WEBHOOK[name]] = reader.checked(value, NOTES[name].rule, text)
         elif reader.checked(key, names.service_account_annotations, {name: text}) is not None:
             others[name] = text
     reader.checked(node, names.service_account_annotations, others)

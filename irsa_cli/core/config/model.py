@@ -9,11 +9,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 from irsa_cli.core.binding.spec import BindingSpec
+from irsa_cli.core.plan.rules import rules_of
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.shards import Shard
+from irsa_cli.core.values.shown import visible
 
 UNSAID_BY_ASSOCIATIONS = ("subjects",)
 """Attributes that an entry of eksctl's `podIdentityAssociations` has no word for."""
@@ -31,9 +34,9 @@ OF_ASSOCIATIONS = {
 class OtherCluster:
     """A further cluster that the role trusts, by EKS name or issuer; `region` defaults to the file's."""
 
-    name: str = ""
-    region: str = ""
-    issuer: str = ""
+    name: checked.ClusterName = ""
+    region: checked.Region = ""
+    issuer: checked.IssuerUrl = ""
 
 
 @dataclass(frozen=True)
@@ -43,19 +46,19 @@ class Binding(BindingSpec):
     The issuers of `clusters` are still unknown.
     """
 
-    where: str = ""
-    cluster: str = ""
-    region: str = ""
-    account: str = ""
+    where: checked.FreeText = ""
+    cluster: checked.ClusterName = ""
+    region: checked.Region = ""
+    account: checked.AccountId = ""
     """The account of the cluster, if the file names it."""
     clusters: tuple[OtherCluster, ...] = ()
-    role_account: str = ""
+    role_account: checked.AccountId = ""
     """The account of the role, if it is not the cluster's; access to it:"""
-    role_assume_role: str = ""
-    role_profile: str = ""
-    target_assume_role: str = ""
+    role_assume_role: checked.RoleArn = ""
+    role_profile: checked.Profile = ""
+    target_assume_role: checked.RoleArn = ""
     """Access to the account of the target role."""
-    target_profile: str = ""
+    target_profile: checked.Profile = ""
 
     def in_its_words(self, text: str) -> str:
         """A text with the names of fields in the entry's file."""
@@ -65,6 +68,19 @@ class Binding(BindingSpec):
         return re.sub(named, lambda field: OF_ASSOCIATIONS[field[0]], text)
 
 
+def _of_entries(accounts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Check values for all entries by the rules that each entry has for them."""
+    for attribute, value in accounts.items():
+        if not isinstance(value, bool):
+            rule = rules_of(Binding).get(attribute)
+            if rule is None:
+                raise InvalidInput(
+                    f"{visible(attribute)} is not valid", reason="irsa has no rule for this text"
+                )
+            rule(value)
+    return accounts
+
+
 @dataclass(frozen=True)
 class Config:
     """A document; `cluster`, `region` and `account` are empty if it does not name them.
@@ -72,16 +88,16 @@ class Config:
     `notices` are about parts that irsa does not read.
     """
 
-    where: str
-    cluster: str = ""
-    region: str = ""
+    where: checked.FreeText
+    cluster: checked.ClusterName = ""
+    region: checked.Region = ""
     with_oidc: bool = False
     bindings: tuple[Binding, ...] = ()
-    notices: tuple[str, ...] = ()
-    accounts: Mapping[str, Any] = field(default_factory=dict)
+    notices: tuple[checked.FreeText, ...] = ()
+    accounts: Annotated[Mapping[str, Any], _of_entries] = field(default_factory=dict)
     """Fields about other accounts for all entries, by attribute."""
-    account: str = ""
-    assume_role: str = ""
+    account: checked.AccountId = ""
+    assume_role: checked.RoleArn = ""
     """The role that the run assumes for this cluster; `account` is its account."""
 
 
@@ -89,8 +105,8 @@ class Config:
 class Selection:
     """Globs for `namespace/name`, as in eksctl; `*` also matches `/`. Raises `InvalidInput`."""
 
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
+    include: tuple[checked.FreeText, ...] = ()
+    exclude: tuple[checked.FreeText, ...] = ()
     shard: Shard | None = None
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.trust.rules.rule import Risk
+from irsa_cli.core.values import checked
 
 ACCEPTED_DAYS = 366
 """How far ahead `until` may be: what is accepted is looked at again at least once a year."""
@@ -49,22 +50,22 @@ class Project:
     """The settings of a project; `source` is its file, '' if there is none."""
 
     source: str = ""
-    permissions_boundary: str = ""
+    permissions_boundary: checked.PolicyArn = ""
     require_permissions_boundary: bool = False
     lock: bool = True
     """Whether runs lock what they change."""
-    lock_namespace: str = ""
+    lock_namespace: checked.Namespace = ""
     lock_timeout: float | None = None
     """Seconds that a run waits for a lock; None where the file does not say."""
     ignores: tuple[AuditIgnore, ...] = ()
     """Risks that are accepted."""
-    cluster: str = ""
-    region: str = ""
-    profile: str = ""
-    namespace: str = ""
-    expect_account: str = ""
+    cluster: checked.ClusterName = ""
+    region: checked.Region = ""
+    profile: checked.Profile = ""
+    namespace: checked.Namespace = ""
+    expect_account: checked.AccountId = ""
     """The account that every cluster has to be in; '' where any may be."""
-    expect_cluster_arn: str = ""
+    expect_cluster_arn: checked.ClusterArn = ""
     fail_on: str = ""
     """From which severity on `audit` and `lint` fail, where no flag says it."""
     never_wide_trust: bool = False

@@ -81,12 +81,12 @@ def _severity(text: str) -> str:
 _LOCK_TIMEOUT = names.seconds(0, 86400, "lock timeout")
 _WIDE_TRUST = one_of("never", "by-flag")
 _FIELDS: Table = {
-    **text_fields("cluster", "region", "profile", "namespace", "expectAccount", "expectClusterARN"),
+    **text_fields(Project, "cluster", "region", "profile", "namespace", "expectAccount", "expectClusterARN"),
     "failOn": ("fail_on", lambda reader, node: reader.text(node, _severity) or ""),
     "allowWideTrust": ("never_wide_trust", lambda reader, node: reader.text(node, _WIDE_TRUST) == "never"),
-    **text_fields("permissionsBoundary"),
+    **text_fields(Project, "permissionsBoundary"),
     **flag_fields("requirePermissionsBoundary", "lock"),
-    **text_fields("lockNamespace"),
+    **text_fields(Project, "lockNamespace"),
     "lockTimeout": ("lock_timeout", lambda reader, node: reader.duration(node, _LOCK_TIMEOUT)),
     "audit": ("ignores", read_audit),
 }

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard, TypeVar
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from irsa_cli.core.config import nodes
-from irsa_cli.core.plan.rules import RULES
+from irsa_cli.core.plan.rules import rule_of
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.limits import seconds_of
 from irsa_cli.core.values.names import did_you_mean
@@ -27,11 +27,11 @@ Table = Mapping[str, tuple[str, Read]]
 """Fields by name: the attribute that holds what a field says, and how it is read."""
 
 
-def text_fields(*names: str, **others: str) -> Table:
-    """Fields that are a text and have the rules of their attributes; `others` differ from them by name."""
+def text_fields(owner: type, *names: str, **others: str) -> Table:
+    """Fields that are a text and have the rules of the owner's attributes; `others` have another name."""
 
     def read(attribute: str) -> Read:
-        return lambda reader, node: reader.text(node, RULES[attribute]) or ""
+        return lambda reader, node: reader.text(node, rule_of(owner, attribute)) or ""
 
     attributes = others | {name: attribute_of(name) for name in names}
     return {name: (attribute, read(attribute)) for name, attribute in attributes.items()}

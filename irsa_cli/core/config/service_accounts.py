@@ -14,7 +14,7 @@ from irsa_cli.core.config.model import Binding
 from irsa_cli.core.config.nodes import is_off
 from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, one_of, text_fields
 from irsa_cli.core.policies.operators import COMPARISONS
-from irsa_cli.core.values import names
+from irsa_cli.core.values import checked, names
 
 ReadFile = Callable[[str], str]
 """The text of a file that the configuration names; raises `InvalidInput`."""
@@ -43,8 +43,8 @@ UNSAID = ("inline", "subjects", "target_role")
 OF_POLICIES = ("attachPolicyARNs", "wellKnownPolicies", "attachPolicy")
 METADATA = ("name", "namespace", "labels", "annotations")
 _ROLE: Table = {
-    **text_fields("attachRoleARN", "permissionsBoundary", "roleName", "rolePath", "description"),
-    **text_fields("subjectPattern"),
+    **text_fields(Binding, "attachRoleARN", "permissionsBoundary", "roleName", "rolePath", "description"),
+    **text_fields(Binding, "subjectPattern"),
     **flag_fields("roleOnly"),
     "maxSessionDuration": (
         "max_session_duration",
@@ -73,10 +73,10 @@ class Defaults:
 
     ours: bool
     read: ReadFile
-    cluster: str = ""
-    region: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
-    boundary: str = ""
+    cluster: checked.ClusterName = ""
+    region: checked.Region = ""
+    tags: checked.Tags = field(default_factory=dict)
+    boundary: checked.PolicyArn = ""
     accounts: Mapping[str, Any] = field(default_factory=dict)
     """Fields about other accounts, by attribute of entries."""
 

@@ -11,7 +11,7 @@ from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.rules import FLAGS, UnreadableNote, noted, noted_or_none
+from irsa_cli.core.plan.rules import NOTES, UnreadableNote, noted, noted_or_none
 from irsa_cli.core.planning import chaining
 from irsa_cli.core.planning.create import provider_changes
 from irsa_cli.core.planning.trust_warnings import check, planned_risks
@@ -275,7 +275,7 @@ def _noted(pair: Pairing, key: str) -> str:
     try:
         return noted(pair.account.annotations, key)
     except UnreadableNote as error:
-        flag = FLAGS[key].replace("_", "-")
+        flag = NOTES[key].flag
         steps = (f"set it: --{flag} VALUE", f"or remove it: --remove-{flag}")
         raise error.but(details=(f"of ServiceAccount {pair.full_name}",), next_steps=steps) from error
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.errors import InvalidInput
 
 Document = dict[str, Any]
@@ -87,5 +88,5 @@ Values = Mapping[str, tuple[str, ...]]
 class WellKnown:
     """A policy of the catalogue and the parameters that somebody wants it with."""
 
-    name: str
-    parameters: Values = field(default_factory=dict)
+    name: checked.WellKnownName
+    parameters: checked.Parameters = field(default_factory=dict)

@@ -35,6 +35,7 @@ from irsa_cli.core.trust.assuming import (
     said,
 )
 from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.arn import Arn, is_target
 from irsa_cli.core.values.errors import InvalidInput
 
@@ -52,11 +53,11 @@ class Chain:
     into policies, and into the configuration of SDKs.
     """
 
-    role_arn: str
-    target_arn: str
-    external_id: str = ""
+    role_arn: checked.TargetArn
+    target_arn: checked.TargetArn
+    external_id: checked.ExternalId = ""
     tag_session: bool = False
-    role_id: str = ""
+    role_id: checked.RoleId = ""
 
     def __post_init__(self) -> None:
         check(self)

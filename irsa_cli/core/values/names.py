@@ -125,6 +125,11 @@ external_id = _rule(r"[\w+=,.@:/-]{2,}", 1224, "external id", "2 or more letters
 """The value of `sts:ExternalId` that a trust policy may require of a caller."""
 
 
+def cluster_if_any(text: str) -> str:
+    """Check the name of a cluster, or its absence."""
+    return cluster(text) if text else text
+
+
 def profile(text: str) -> str:
     """Check the name of a profile of the AWS configuration."""
     rule = _PROFILE if text.isprintable() else _NOTHING

@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.errors import InvalidInput
 
 
@@ -14,7 +15,7 @@ class Shard:
     """One of `total` parts of the clusters, counted from 0. Another cluster moves none to another part."""
 
     index: int
-    total: int
+    total: checked.Parts
 
     def has(self, *cluster: str) -> bool:
         """Whether the cluster with this account, region and name is in it."""

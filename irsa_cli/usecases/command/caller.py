@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 
 from irsa_cli.aws.session import AwsSession, WireLog
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import ProjectExpectations, Reach
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError
@@ -118,27 +119,27 @@ EXPECT_ACCOUNT = "--expect-account"
 class Target:
     """Which cluster, as whom. `issuer_url` and `account` stand for a cluster that isn't EKS."""
 
-    cluster: str
-    region: str | None = None
-    profile: str | None = None
-    assume_role: str | None = None
+    cluster: checked.ClusterNameIfAny
+    region: checked.Region | None = None
+    profile: checked.Profile | None = None
+    assume_role: checked.RoleArn | None = None
     kubeconfig: str | None = None
     context: str | None = None
-    issuer_url: str | None = None
-    account: str | None = None
-    role_account: str | None = None
+    issuer_url: checked.IssuerUrl | None = None
+    account: checked.AccountId | None = None
+    role_account: checked.AccountId | None = None
     """The account of roles and OIDC provider, if it is not the cluster's; access to it:"""
-    role_assume_role: str | None = None
-    role_profile: str | None = None
-    target_account: str | None = None
+    role_assume_role: checked.RoleArn | None = None
+    role_profile: checked.Profile | None = None
+    target_account: checked.AccountId | None = None
     """The account of the role that a ServiceAccount's role may assume; how its trust policy is reached:"""
-    target_assume_role: str | None = None
-    target_profile: str | None = None
-    expect_account: str = field(default="", compare=False)
+    target_assume_role: checked.RoleArn | None = None
+    target_profile: checked.Profile | None = None
+    expect_account: checked.AccountId = field(default="", compare=False)
     """The account that the cluster has to be in; '' for any."""
     expected_by: str = field(default=EXPECT_ACCOUNT, compare=False)
     """The flag that expects it, or the place of the document."""
-    expect_clusters: tuple[str, ...] = field(default=(), compare=False)
+    expect_clusters: tuple[checked.ClusterArn, ...] = field(default=(), compare=False)
     """The ARNs of the clusters of which it has to be one; none for any."""
     expect_project: Callable[[], ProjectExpectations] = field(
         default=ProjectExpectations, compare=False, repr=False

@@ -12,6 +12,7 @@ from irsa_cli.aws.gone import recognize
 from irsa_cli.core.config.model import Binding, Config, Selection
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command, Result
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.transaction.reading import is_interrupted, unfinished_runs
 from irsa_cli.transaction.story import About
@@ -35,7 +36,7 @@ class Request:
     configs: tuple[Config, ...]
     target: Target
     selection: Selection = field(default_factory=Selection)
-    parallel: int = PARALLEL
+    parallel: checked.Parallel = PARALLEL
     force: bool = False
     max_failures: int | None = None
     """After so many failures nothing more is begun; None: however many."""

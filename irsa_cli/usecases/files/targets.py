@@ -13,6 +13,7 @@ from typing import TypeVar
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.config.model import Binding, Config, Selection
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
@@ -275,7 +276,7 @@ class Request:
     configs: tuple[Config, ...]
     target: Target
     selection: Selection = field(default_factory=Selection)
-    parallel: int = PARALLEL
+    parallel: checked.Parallel = PARALLEL
     atomic: bool = False
     override: bool = False
     update_trust: bool = False
@@ -285,13 +286,13 @@ class Request:
     verify: bool = False
     prune: bool = False
     """Whether to delete bindings that irsa created here and that no file contains."""
-    canary: str = ""
+    canary: checked.ClusterOrIssuer = ""
     """The cluster that comes first; if it fails, nothing else is begun."""
     changed_by: bool = False
     """Whether it is asked who has changed what differs."""
     max_failures: int | None = None
     """After so many failures nothing more is begun; None: however many."""
-    boundary: str = ""
+    boundary: checked.PolicyArn = ""
     """The permissions boundary of all roles, whatever the files say; '' leaves it to them."""
     boundaries: BoundaryRules = field(default_factory=BoundaryRules)
 

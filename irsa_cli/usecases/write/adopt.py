@@ -16,6 +16,7 @@ from irsa_cli.core.planning.adopt import Adoption, Adoptions, Passed, adoption
 from irsa_cli.core.planning.update import risks_of
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
 from irsa_cli.kube.client import Json
@@ -38,9 +39,9 @@ class Request:
     """The request: one ServiceAccount; without `name` all of the namespace, or of all namespaces ('')."""
 
     target: Target
-    namespace: str = ""
-    name: str = ""
-    role_name: str = ""
+    namespace: checked.Namespace = ""
+    name: checked.ServiceAccountName = ""
+    role_name: checked.RoleName = ""
     """A role that is taken over for the ServiceAccount, whether that names it or not."""
     ignore_maker: bool = False
 
@@ -50,7 +51,7 @@ class Several:
     """The ServiceAccounts (`namespace/name`) that `adopt_all` found."""
 
     target: Target
-    accounts: tuple[str, ...]
+    accounts: tuple[checked.FullName, ...]
     ignore_maker: bool = False
 
 

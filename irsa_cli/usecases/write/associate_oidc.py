@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from irsa_cli.aws import iam as reading
@@ -12,6 +11,7 @@ from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import provider_changes
 from irsa_cli.core.results.result import Command, Result
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.transaction.story import Story
@@ -26,9 +26,9 @@ class Request:
     """The request, with checked values."""
 
     target: Target
-    audiences: tuple[str, ...] = (DEFAULT_AUDIENCE,)
-    thumbprints: tuple[str, ...] = ()
-    tags: Mapping[str, str] = field(default_factory=dict)
+    audiences: tuple[checked.Audience, ...] = (DEFAULT_AUDIENCE,)
+    thumbprints: tuple[checked.Thumbprint, ...] = ()
+    tags: checked.Tags = field(default_factory=dict)
 
 
 def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result:

@@ -24,6 +24,7 @@ from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_
 from irsa_cli.core.planning import deletion_checks
 from irsa_cli.core.planning.delete import Deletion, deletion
 from irsa_cli.core.results.result import Command, Ended, Result
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.names import Namespaced, default_role_name
 from irsa_cli.transaction.reading import command_of, interrupted_runs, read, supersede
@@ -57,9 +58,9 @@ class Request(Namespaced):
     """The request, with checked values."""
 
     target: Target
-    namespace: str
-    name: str
-    role_name: str = ""
+    namespace: checked.Namespace
+    name: checked.ServiceAccountName
+    role_name: checked.RoleName = ""
     extent: Extent = Extent.ROLE
     keep_account: bool = False
     keep_role: bool = False

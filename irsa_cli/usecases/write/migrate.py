@@ -33,7 +33,7 @@ from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
 from irsa_cli.core.uses.credentials import is_without, ways_of
 from irsa_cli.core.uses.new_pods import Templates
 from irsa_cli.core.uses.ways import IdentitySource
-from irsa_cli.core.values import patience
+from irsa_cli.core.values import checked, patience
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, read
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
@@ -70,8 +70,8 @@ class Request:
 
     target: Target
     to: IdentitySource
-    namespace: str
-    names: tuple[str, ...] = ()
+    namespace: checked.Namespace
+    names: tuple[checked.ServiceAccountName, ...] = ()
     restart: bool = False
     finish: bool = False
     others: bool = False

@@ -31,6 +31,7 @@ from irsa_cli.core.planning.repoint_guards import FORCE, Addition, Objection, ob
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, Unverified, read
@@ -72,11 +73,11 @@ class Request:
     """
 
     target: Target
-    old: str
+    old: checked.ClusterOrIssuer
     phase: Phase
-    patterns: tuple[str, ...] = ()
-    role_path: str = "/"
-    namespace: str = ""
+    patterns: tuple[checked.RolePattern, ...] = ()
+    role_path: checked.RolePath = "/"
+    namespace: checked.Namespace = ""
     others: bool = False
     unused_for: float = 30 * 86400.0
     force: bool = False

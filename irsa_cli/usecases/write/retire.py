@@ -33,6 +33,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import principals, trusted_providers
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import CLUSTER, Command, Ended, Result
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.arn import issuer_of
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Unreadable, read
@@ -62,12 +63,12 @@ class Request:
     """
 
     target: Target
-    names: tuple[str, ...] = ()
+    names: tuple[checked.ClusterOrIssuer, ...] = ()
     everything: bool = False
-    pattern: str = ""
+    pattern: checked.NamespacePattern = ""
     age: float = 0.0
     unmarked: bool = False
-    most: int = 100
+    most: checked.Most = 100
 
 
 def retire(request: Request, settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList:

@@ -32,6 +32,7 @@ from irsa_cli.core.planning.migrate import addition, without_tags
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.chain import Chain, FoundTarget, statement_removals
 from irsa_cli.core.uses.ways import IdentitySource
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.errors import InvalidInput, Unreadable, unless_denied
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import command_of, interrupted_runs, read
@@ -59,8 +60,8 @@ class Request:
     """
 
     target: Target
-    namespace: str
-    name: str
+    namespace: checked.Namespace
+    name: checked.ServiceAccountName
     update: Update
     associate: bool = False
     verify: bool = False

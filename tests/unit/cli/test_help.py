@@ -78,10 +78,11 @@ def test_each_command_is_in_one_group() -> None:
 
 
 def test_the_help_of_a_command_fits_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of `irsa` has a line for each command: it has room for some more."""
     monkeypatch.setenv("COLUMNS", "80")
     for name, context in GROUPED.items():
         lines = _help(context).splitlines()
-        assert len(lines) <= (49 if name in ("irsa", "irsa create-sa") else 60), name
+        assert len(lines) <= {"irsa": 54, "irsa create-sa": 49}.get(name, 60), name
         assert max(map(len, lines)) <= 80, name
 
 

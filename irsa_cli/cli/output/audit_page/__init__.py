@@ -1,6 +1,12 @@
-"""`irsa audit -o html`: one self-contained file without any requests.
+"""`irsa audit -o html`: the account as a page, in one file that requests nothing.
 
-Foreign texts are in the page only as JSON, and shown by the DOM's textContent.
+The page is opened in browsers with a session at AWS, and names in it are written by whoever may create a
+ServiceAccount. So texts of others are in it only as JSON and shown by the DOM's textContent; a policy in the
+page allows its own script and nothing else, and no library is loaded from elsewhere. Only reports of an
+audit have this form: no command that writes can load it.
+
+The picture is computed in `irsa_cli.core.audit`; here nothing is judged. Other forms of the same findings
+are in `irsa_cli.cli.output.views`.
 """
 
 from __future__ import annotations

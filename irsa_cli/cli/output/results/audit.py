@@ -194,6 +194,7 @@ def of_risks(found: RiskReport, speaking: Speaking) -> Report:
         ),
         suites=[Suite("", _cases(found))],
         error=found.error,
+        own_views={"html": "irsa_cli.cli.output.audit_page:as_html"},
     )
 
 

@@ -1,12 +1,12 @@
-"""What CONTRIBUTING.md says of a new output form is enough: added to a copy of the program, one works."""
+"""The recipe of CONTRIBUTING.md for an output form: followed in a copy, one works and the tests pass."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.edited_program import ROOT, edited, put, run_in
+from tests.support.edited_program import put
+from tests.support.recipes import files_of, followed, generate, run, run_tests
 
 FORM = '''"""Findings as tab-separated values."""
 
@@ -20,8 +20,9 @@ def as_tsv(report: Report, _most: int | None = None) -> str:
 '''
 LINE = '    "tsv": f"{_VIEWS}.tsv:as_tsv",\n'
 EDITS: dict[str, Callable[[str], str]] = {
-    "cli/output/views/tsv.py": lambda _: FORM,
-    "cli/output/report.py": lambda text: put(text, "RISKS = {\n", f"RISKS = {{\n{LINE}"),
+    "irsa_cli/cli/output/views/tsv.py": lambda _: FORM,
+    "irsa_cli/cli/output/report.py": lambda text: put(text, "RISKS = {\n", f"RISKS = {{\n{LINE}"),
+    "docs/how-to/audit.md": lambda text: f"{text}\n`-o tsv` prints one finding a line, with tabs.\n",
 }
 SCRIPT = """
 import json
@@ -47,10 +48,10 @@ assert "tsv" in irsa("audit", "--help").stdout
 """
 
 
-def test_an_output_form_is_added_by_the_files_that_are_listed_and_no_others(tmp_path: Path) -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    listed = re.search(r"^## A new output form\n(.*?)^## ", text, re.M | re.S)
-    assert listed is not None
-    files = re.findall(r"(?m)^\d\. `irsa_cli/([\w/…]+\.py)`", listed[1])
-    assert [name.replace("…", "tsv") for name in files] == list(EDITS)
-    run_in(edited(tmp_path / "program", EDITS), SCRIPT, str(tmp_path / "trust-policy.json"))
+def test_the_recipe_of_an_output_form_leaves_the_tests_green(tmp_path: Path) -> None:
+    assert [name.replace("…", "tsv") for name in files_of("A new output form")] == list(EDITS)
+    project = followed(tmp_path / "project", EDITS)
+    run(project, ["-c", SCRIPT, str(tmp_path / "trust-policy.json")])
+    generate(project, "commands", "man")
+    modules = (f"tests/unit/cli/test_{name}.py" for name in ("outputs", "reports", "help"))
+    run_tests(project, *modules, "tests/unit/house/test_gates.py")
