@@ -35,9 +35,9 @@ from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.values import checked
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.reading import everything
-from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, connect
-from irsa_cli.usecases.command.execute import Job, RunContext, begin, going_on, perform, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, begin, going_on
+from irsa_cli.usecases.command.loop import Draft, Loop
 from irsa_cli.usecases.command.settings import Settings
 
 
@@ -55,37 +55,51 @@ def tag_role(request: Request, settings: Settings, log: WireLog) -> Result:
     connection = connect(request.target, kube=False, log=log)
     begin(connection, settings)
     context = RunContext.of(Command.TAG_ROLE, connection, None)
-    earlier = going_on(settings, context, everything)
-    with naming_caller(connection.caller):
-        role = iam.bare_role(connection.iam, request.role_name)
-    if role is None:
-        raise Refused(f"role {request.role_name} does not exist")
-    work = plan(request.role_name, role, request.tags)
-    result = perform(Job(work, connection, settings, context, [role]))
-    supersede_if_well(earlier, result, settings)
-    return result
+
+    def draft() -> Draft:
+        role = iam.read_role(connection.iam, request.role_name)
+        if role is None:
+            raise Refused(f"role {request.role_name} does not exist")
+        return Draft(plan(request.role_name, role.state, request.tags), [role])
+
+    return Loop(connection, settings, context, going_on(settings, context, everything)).run(draft)
 '''
 COMMAND = '''"""`irsa tag-role`: its options; the work is in `irsa_cli.usecases.write.tag_role`."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
-from irsa_cli.cli.options import common, targets
-from irsa_cli.cli.options.types import ROLE_NAME, many_filled, shared, wrong_usage
+from irsa_cli.cli.options.fields import argument, bound, group, many
+from irsa_cli.cli.options.kinds import ROLE_NAME, TEXT
+from irsa_cli.cli.options.outputs import ReportedOutputFlags
+from irsa_cli.cli.options.reach import ClusterFlags, Destination, RoleAccountFlags
+from irsa_cli.cli.options.running import RunFlags
+from irsa_cli.cli.options.values import pairs, wrong_usage
 from irsa_cli.cli.session import Writing
 from irsa_cli.core.values import names
 
 
+@dataclass(frozen=True, kw_only=True)
+class TagRoleOptions:
+    """The role, and its new tags."""
+
+    role_name: str = argument(metavar="ROLE", kind=ROLE_NAME)
+    cluster: ClusterFlags = group(ClusterFlags)
+    role_account: RoleAccountFlags = group(RoleAccountFlags)
+    tags: tuple[str, ...] = many(
+        "--tags", kind=TEXT, metavar="K=V,...", help="Tags of the role (repeat, or comma-separated)."
+    )
+    run: RunFlags = group(RunFlags)
+    output: ReportedOutputFlags = group(ReportedOutputFlags)
+
+
 @click.command("tag-role", cls=HelpedCommand)
-@click.argument("role_name", metavar="ROLE", type=ROLE_NAME)
-@shared("cluster", "role account")
-@many_filled("--tags", metavar="K=V,...", help="Tags of the role (repeat, or comma-separated).")
-@common.writing_options
-def command(**options: Any) -> int:
+@bound(TagRoleOptions)
+def command(options: TagRoleOptions) -> int:
     """Set tags of a role.
 
     Examples:
@@ -93,11 +107,11 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.usecases.write.tag_role import Request, tag_role
 
-    run = Writing(options)
+    run = Writing(options.run, options.output)
     with wrong_usage("--tags"):
-        tags = names.tags(common.pairs("--tags", options["tags"], split=True))
-    request = Request(targets.take_target(options), options["role_name"], tags)
-    return run.one("tag-role", request, tag_role)
+        tags = names.tags(pairs("--tags", options.tags, split=True))
+    target = Destination(options.cluster, options.role_account).target()
+    return run.one("tag-role", Request(target, options.role_name, tags), tag_role)
 '''
 PLANNED = """    "tag-role": PlannedCommand(tag_role.Request, _one(tag_role.tag_role)),
     "apply": PlannedCommand("""

@@ -88,7 +88,7 @@ def test_events_that_are_hidden_do_not_tell_that_nobody_waits(binding: Binding) 
     assert "events" in note
 
 
-@pytest.mark.parametrize("read", ["association", "role"])
+@pytest.mark.parametrize("read", ["association", "whole_role"])
 def test_what_each_needs_is_read_at_the_same_time(
     read: str, binding: Binding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
