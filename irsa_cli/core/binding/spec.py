@@ -158,6 +158,11 @@ class DesiredState(ServiceAccountRef, Options):
         return self.association is None or not self.role_only
 
     @property
+    def needs_account(self) -> bool:
+        """Whether the ServiceAccount, and so its namespace, has to be there in the end."""
+        return not self.role_only or self.creates_account
+
+    @property
     def own_statement(self) -> Document:
         """The statement for this ServiceAccount alone that irsa adds to a role of somebody else."""
         if self.association is None:

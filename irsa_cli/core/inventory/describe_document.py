@@ -214,8 +214,6 @@ class Description:
 
     def to_json(self) -> dict[str, Any]:
         account, injection, provider = self.account, self.injection, self.provider
-        role = self.role
-        policies = None if isinstance(self.policies, Unreadable) else self.policies
         return {
             **list_document.binding_json(self.binding),
             "serviceAccount": {
@@ -229,13 +227,7 @@ class Description:
             "tokenSeconds": injection.token_seconds,
             "role": {
                 **list_document.role_json(self.binding),
-                "lastUsedRegion": role.used_in or None if role else None,
-                "description": role.state.description if role else None,
-                "maxSessionDuration": role.max_session_duration if role else None,
-                "trustPolicy": role.trust if role else None,
-                "policies": None
-                if role is None or policies is None
-                else [policy.to_json() for policy in policies],
+                **self._role_details(),
                 "permissionsBoundary": self.boundary.to_json() if self.boundary else None,
             },
             "provider": {"url": provider.url, "audiences": list(provider.audiences)}
@@ -246,6 +238,23 @@ class Description:
             "kubernetes": self.kubernetes.to_json(),
             **({} if self.target is None else {"target": self.target.to_json()}),
         }
+
+    def _role_details(self) -> dict[str, Any]:
+        """What only the role itself tells; all of it is null without the role."""
+        names = ("lastUsedRegion", "description", "maxSessionDuration", "trustPolicy", "policies")
+        if self.role is None:
+            return dict.fromkeys(names)
+        is_unread = isinstance(self.policies, Unreadable)
+        policies = None if is_unread else [policy.to_json() for policy in self.policies]
+        role = self.role
+        values = (
+            role.used_in or None,
+            role.state.description,
+            role.max_session_duration,
+            role.trust,
+            policies,
+        )
+        return dict(zip(names, values, strict=True))
 
 
 def pod_json(item: PodIdentity) -> dict[str, Any]:

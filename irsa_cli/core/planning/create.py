@@ -52,7 +52,7 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
     policies = [change for change in changes.gains if change not in late]
     losses = [*late, *changes.losses]
     first = _provider_changes(desired, current)
-    if not current.namespace_exists and (not desired.role_only or desired.creates_account):
+    if not current.namespace_exists and desired.needs_account:
         first.append(Change(Kind.NAMESPACE, (desired.namespace,), None, desired.new_namespace))
     first += _role_changes(desired, current, last=not policies)
     second = [*policies, *_trust_changes(desired, current), *early, *chaining.changes(desired, current)]
@@ -265,7 +265,7 @@ def satisfies(desired: DesiredState, change: Change) -> bool:
     objects: set[tuple[Kind, tuple[str, ...]]] = {(Kind.PROVIDER, (desired.identity.provider_arn,))}
     if desired.role is not None:
         objects.add((Kind.ROLE, (desired.role_name,)))
-    if not desired.role_only or desired.creates_account:
+    if desired.needs_account:
         objects |= {
             (Kind.NAMESPACE, (desired.namespace,)),
             (Kind.SERVICE_ACCOUNT, (desired.namespace, desired.name)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -42,38 +43,43 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
     """Delete the provider; without one there is nothing to do. Raises `Refused` while roles trust it."""
     connection = connect(request.target, kube=False, log=log, gone=recognize)
     _check_known_issuer(connection)
-    cluster = connection.cluster
     begin(connection, settings)
-    arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     context = RunContext.of(Command.DISASSOCIATE_OIDC, connection, None)
     earlier = going_on(settings, context, everything)
+    return Loop(connection, settings, context, earlier).run(partial(_draft, connection, request))
 
-    def draft() -> Draft:
-        present = reading.provider(connection.iam, arn) if cluster.issuer else None
-        changes = [] if present is None else [Change(Kind.PROVIDER, (arn,), present, None)]
-        notes, there = [], Documents((cluster,))
-        if present is not None:
-            notes = [*_check_known(changes, request), *_check_ours(cluster, request, present)]
-            trusting, there = _check_unused(connection, request, arn)
-            notes += trusting
-            others = [item for item in present.audiences if item != DEFAULT_AUDIENCE]
-            notes += [f"it also accepted the audiences {', '.join(others)}"] if others else []
 
-        def describe(result: Result) -> None:
-            result.facts = {
-                "provider": {
-                    "arn": arn,
-                    "url": cluster.issuer,
-                    "audiences": present.audiences if present else [],
-                    "deleted": result.ended is Ended.COMMITTED,
-                }
-            }
-            result.notes += notes
+def _draft(connection: Connection, request: Request) -> Draft:
+    """The deletion of the provider, if there is one."""
+    cluster = connection.cluster
+    arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
+    provider = reading.provider(connection.iam, arn) if cluster.issuer else None
+    if provider is None:
+        return Draft(Plan.of([]), [None], describe=partial(_describe, cluster, arn, [], []))
+    changes = [Change(Kind.PROVIDER, (arn,), provider, None)]
+    notes = [*_check_known(changes, request), *_check_ours(cluster, request, provider)]
+    trusting, documents = _check_unused(connection, request, arn)
+    notes += trusting
+    others = [audience for audience in provider.audiences if audience != DEFAULT_AUDIENCE]
+    if others:
+        notes.append(f"it also accepted the audiences {', '.join(others)}")
+    return Draft(
+        Plan.of(changes),
+        [provider],
+        documents=lambda: documents,
+        guard=partial(Guard, losses=request.force, loss_flag="--force"),
+        describe=partial(_describe, cluster, arn, provider.audiences, notes),
+    )
 
-        guard = partial(Guard, losses=request.force, loss_flag="--force")
-        return Draft(Plan.of(changes), [present], documents=lambda: there, guard=guard, describe=describe)
 
-    return Loop(connection, settings, context, earlier).run(draft)
+def _describe(
+    cluster: Cluster, arn: str, audiences: Sequence[str], notes: Sequence[str], result: Result
+) -> None:
+    deleted = result.ended is Ended.COMMITTED
+    result.facts = {
+        "provider": {"arn": arn, "url": cluster.issuer, "audiences": list(audiences), "deleted": deleted}
+    }
+    result.notes += notes
 
 
 def _check_known_issuer(connection: Connection) -> None:

@@ -90,8 +90,8 @@ def _malformed(facts: Facts) -> Judgement:
 def _refused(facts: Facts) -> Judgement:
     pods = {pod.name: pod for pod, _ in subjects.injected_users(facts.named)}
     last = subjects.newest(facts)
-    said = last.message.lower()
-    if (_NO_TOKEN in said or _NO_PROVIDER in said) and _is_unexplained(facts, last):
+    names_its_cause = any(cause in last.message.lower() for cause in (_NO_TOKEN, _NO_PROVIDER))
+    if names_its_cause and _is_unexplained(facts, last):
         raise CannotTell("see sts-region and token-malformed")
     # The roles that its pods are to ask for: the annotation's, and those that containers name themselves.
     annotated = subjects.annotations_of(facts.named).get(ROLE_ARN_ANNOTATION, "")

@@ -270,10 +270,11 @@ class RolePower:
         for policy, grants in sorted(self.policies.items()):
             of_aws = _MANAGED.fullmatch(policy)
             for grant in grants:
-                if not grant.denies and grant.is_about(EVERY, "role", self._account):
-                    for pattern in grant.much:
-                        name = of_aws[1] if of_aws else f"{pattern} in policy {policy}"
-                        by_name.setdefault(name, []).append(grant)
+                if grant.denies or not grant.is_about(EVERY, "role", self._account):
+                    continue
+                for pattern in grant.much:
+                    name = of_aws[1] if of_aws else f"{pattern} in policy {policy}"
+                    by_name.setdefault(name, []).append(grant)
         return by_name
 
     def _escalation(self, held: frozenset[str]) -> tuple[PowerLevel, str]:
