@@ -37,7 +37,7 @@ def test_the_recipe_of_a_room_leaves_the_tests_green(tmp_path: Path) -> None:
     assert [name.replace("…", "pricing") for name in files_of("A new room")] == list(EDITS)
     project = followed(tmp_path, {**EDITS, "irsa_cli/usecases/pricing/cost.py": lambda _: COST})
     run(project, ["-c", LINT])
-    run_tests(project, "tests/unit/house")
+    run_tests(project, "tests/unit/house", "tests/docs/test_pages.py")
 
 
 def test_the_checks_know_a_room_that_has_no_place(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ FILES = (
     "*.txt",
     "*.yml",
     "Makefile",
+    "LICENSE",
     "hatch_build.py",
     "requirements.lock",
     "Containerfile",
