@@ -73,6 +73,11 @@ class CurrentState:
     policies: PolicyVersions = field(default_factory=PolicyVersions, compare=False)
     """The policies for the role."""
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether a part of the binding is there already."""
+        return any((self.role, self.service_account, self.association))
+
 
 def is_made(account: ServiceAccount) -> bool:
     """Whether irsa created a ServiceAccount that nobody has taken over: it has the label and the mark."""

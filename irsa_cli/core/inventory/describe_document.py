@@ -244,9 +244,9 @@ class Description:
         names = ("lastUsedRegion", "description", "maxSessionDuration", "trustPolicy", "policies")
         if self.role is None:
             return dict.fromkeys(names)
-        is_unread = isinstance(self.policies, Unreadable)
-        policies = None if is_unread else [policy.to_json() for policy in self.policies]
-        role = self.role
+        role, policies = self.role, None
+        if not isinstance(self.policies, Unreadable):
+            policies = [policy.to_json() for policy in self.policies]
         values = (
             role.used_in or None,
             role.state.description,

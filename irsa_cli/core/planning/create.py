@@ -35,8 +35,7 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
     """
     check_preconditions(desired, current)
     if changes is None:
-        is_new = current.role is None and current.service_account is None and current.association is None
-        if not is_new:
+        if current.has_parts:
             from irsa_cli.core.planning.differences import check
 
             check(desired, current)

@@ -90,22 +90,20 @@ def _malformed(facts: Facts) -> Judgement:
 def _refused(facts: Facts) -> Judgement:
     pods = {pod.name: pod for pod, _ in subjects.injected_users(facts.named)}
     last = subjects.newest(facts)
-    names_its_cause = any(cause in last.message.lower() for cause in (_NO_TOKEN, _NO_PROVIDER))
-    if names_its_cause and _is_unexplained(facts, last):
+    if _names_its_cause(last) and _is_unexplained(facts, last):
         raise CannotTell("see sts-region and token-malformed")
     # The roles that its pods are to ask for: the annotation's, and those that containers name themselves.
     annotated = subjects.annotations_of(facts.named).get(ROLE_ARN_ANNOTATION, "")
     set_by_containers = [token.role for token in own_tokens(facts.named)]
     wanted = [annotated, *set_by_containers]
     newest = subjects.newest_by_role(facts, pods.values())
-    refused = [event for event in newest.values() if event.error and not _is_others(facts, event)]
+    failed = [event for event in newest.values() if event.error]
+    refused = [event for event in failed if not _is_others(facts, event)]
     own = [event for event in refused if event.role_arn in ("", *wanted)]
-    if own:
-        if own[0].role_arn not in set_by_containers:  # pod-own-token judges those.
-            _require_in_order(facts)
-        return _undecided(facts, own[0], found_by=pods.values())
-    if refused:
+    if refused and not own:
         return _for_another_role(refused, wanted)
+    if own:
+        return _undecided(facts, own[0], found_by=pods.values())
     if last.error and last not in newest.values():
         text = "STS rejected the newest exchange before the current pods were created"
         return hint(text, answer=subjects.in_words(last))
@@ -123,6 +121,8 @@ def _for_another_role(refused: list[TrailEvent], wanted: list[str]) -> Judgement
 
 def _undecided(facts: Facts, event: TrailEvent, found_by: Iterable[Pod]) -> Judgement:
     """A refusal that nothing explains; what irsa tried after it tells whether it would happen again."""
+    if event.role_arn not in [token.role for token in own_tokens(facts.named)]:  # pod-own-token judges those.
+        _require_in_order(facts)
     said = f"STS rejected the newest exchange: {subjects.in_words(event)}"
     evidence = {"role": event.role_arn, "pods": subjects.pod_names(found_by)}
     for later in have(facts.named.events):
@@ -151,6 +151,11 @@ def _require_in_order(facts: Facts) -> None:
     provider = there(subjects.provider_there(facts), "the issuer has no OIDC provider")
     if subjects.audience_of(facts, facts.named) not in provider.audiences:
         raise CannotTell("the provider does not accept the token's audience")
+
+
+def _names_its_cause(event: TrailEvent) -> bool:
+    """Whether STS itself says that the token, or the provider, is the problem."""
+    return any(cause in event.message.lower() for cause in (_NO_TOKEN, _NO_PROVIDER))
 
 
 def _is_unexplained(facts: Facts, event: TrailEvent) -> bool:
