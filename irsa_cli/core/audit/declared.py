@@ -104,7 +104,7 @@ class Powerful:
             yield f"some policies of these pod roles were not read: {some(unread)}"
 
     def _foreign(self, roles: Iterable[Role]) -> dict[str, list[str]]:
-        """Who can assume roles of accounts that were not read, with the role, by account."""
+        """The principals that can assume roles of accounts that were not read, with the role, by account."""
         pairs = [*self._named()]
         for role in roles:
             pairs += self._assumed(role)

@@ -131,7 +131,7 @@ class Diagnosis:
         return AnswerScope(question, counts, (*not_read(self.unread), *unknown, *left_out))
 
     def _unknown(self, accounts: Iterable[Examined]) -> Iterator[NotExamined]:
-        """What no check could tell; it matters if the diagnosis depends on it."""
+        """The questions that no check could answer; they matter if the diagnosis depends on it."""
         deciding = [*self.undecided]
         for account in accounts:
             deciding += account.undecided

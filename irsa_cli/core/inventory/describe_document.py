@@ -240,7 +240,7 @@ class Description:
         }
 
     def _role_details(self) -> dict[str, Any]:
-        """What only the role itself tells; all of it is null without the role."""
+        """The facts of the role itself; all are null without it."""
         names = ("lastUsedRegion", "description", "maxSessionDuration", "trustPolicy", "policies")
         if self.role is None:
             return dict.fromkeys(names)

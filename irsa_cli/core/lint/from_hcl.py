@@ -51,7 +51,7 @@ def _kind(block: Block) -> str:
 
 
 def _unused_document(module: Module, block: Block, used: Iterable[Any]) -> Iterator[dict[str, Any]]:
-    """The document of a data source that lets a role be assumed, and that no role of the files has."""
+    """The trust policy in a data source, if no role of the files has it."""
     kind = _kind(block)
     if kind != "aws_iam_policy_document":
         return

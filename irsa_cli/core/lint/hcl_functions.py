@@ -14,7 +14,7 @@ from irsa_cli.core.policies.policy import as_list
 
 @dataclass(frozen=True)
 class Call:
-    """A call with its arguments; `joined` and `template` are the module's ways to make a long text."""
+    """A call with its arguments; `joined` and `template` join long texts within the limit."""
 
     name: str
     arguments: list[Any]
@@ -33,7 +33,7 @@ class Call:
 
     @property
     def result(self) -> Any:
-        """What the function returns; None if that is unknown."""
+        """The value that the function returns; None if it is unknown."""
         function = _FUNCTIONS.get(self.name)
         return function(self) if function else None
 

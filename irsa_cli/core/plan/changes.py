@@ -179,7 +179,7 @@ _WORDS: Mapping[str, str] = {
     "uid": "uid (deleted and recreated)",
     "role_id": "id (deleted and recreated)",
 }
-"""What the fields of states are called."""
+"""The names of the fields of states, for users."""
 THERE = "is there"
 
 

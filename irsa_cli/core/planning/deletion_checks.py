@@ -60,7 +60,7 @@ def check_ended(bound: Bound, living: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class _Uses:
-    """Who uses a binding that is to be deleted, or may: each is empty if nobody does."""
+    """The users of a binding before it is deleted, and its possible users; empty if there are none."""
 
     pods: Sequence[Pod]
     workloads: Sequence[str]
@@ -70,7 +70,7 @@ class _Uses:
     principals: Sequence[str]
     """Others that the role trusts."""
     hidden: Sequence[str]
-    """What could not be read."""
+    """The parts that could not be read."""
 
     @property
     def why(self) -> str:

@@ -6,5 +6,5 @@ cannot be read becomes a gap, since half of an account is worth an answer. `lint
 network at all. All three select what they show in the same way: severity, acceptances of `.irsa.yaml`,
 baseline.
 
-What is a risk is decided in `irsa_cli.core`, how it is printed in `irsa_cli.cli`.
+Risks are judged in `irsa_cli.core`, and printed in `irsa_cli.cli`.
 """

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def _no_description(_result: Result) -> None:
-    """Nothing is said of the result but what its changes say."""
+    """Add nothing to the result."""
 
 
 @dataclass(frozen=True)

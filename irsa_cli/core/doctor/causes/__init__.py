@@ -1,4 +1,4 @@
-"""The causes of a broken setup: one module for each place where it breaks, with one check for each cause.
+"""The causes of a broken setup: a module for each part that can break, a check for each cause.
 
 A check is registered by `@check_of` with its cause's group and weight; `data/causes.json` has its texts.
 Modules are found by their names, so a new cause is a row and a function: there is no list to forget. The

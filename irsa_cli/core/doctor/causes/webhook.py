@@ -178,7 +178,7 @@ _GIVEN_LATER = {
     "pod-older-than-webhook": (89, "they have no web identity and are older than the webhook"),
     "pod-missed": (88, "they were created after the annotation; new pods would get a web identity"),
 }
-"""Causes that a restart corrects: the weight, and what is said of the pods."""
+"""Causes that a restart corrects: the weight, and the text about the pods."""
 
 
 def _bare(identifier: str, reason: str, facts: Facts) -> Judgement:

@@ -1,4 +1,4 @@
-"""What the API server's words mean when it refuses to create a pod, and the command that shows the reason."""
+"""The meaning of the API server's words if it refuses a pod, and the command that shows the reason."""
 
 from __future__ import annotations
 

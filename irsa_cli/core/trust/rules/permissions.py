@@ -53,7 +53,7 @@ class AssumedRoles:
 
 
 def escalation_through(role: str, assumed: AssumedRoles) -> Iterator[Risk]:
-    """It can assume a role that is, or can become, an administrator."""
+    """It can assume a role that has, or can gain, administrator permissions."""
     statement = f"the role, by assuming {' -> '.join(assumed.arns)},"
     gain = f"gain administrator permissions: {assumed.power.words}"
     rule = RULES["can-become-administrator"]
