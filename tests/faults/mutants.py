@@ -48,10 +48,11 @@ def _preconditions_are_ignored() -> None:
 
 def _a_role_that_exists_counts_as_made() -> None:
     from irsa_cli.changes.role import RoleHandler
+    from irsa_cli.core.objects.role import Role
     from irsa_cli.transaction.protocol import Applied
 
-    def own(self: Any, found: tuple[Any, str], transaction: str) -> Any:
-        return Applied(changed=True, identity={"RoleId": found[1]})
+    def own(self: Any, found: Role, transaction: str) -> Any:
+        return Applied(changed=True, identity={"RoleId": found.role_id})
 
     _replace(RoleHandler, "_own", own)
 
