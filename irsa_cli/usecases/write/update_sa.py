@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -124,6 +124,22 @@ def earlier_runs(settings: Settings, context: RunContext) -> list[Path]:
     return same
 
 
+@dataclass(frozen=True)
+class _Planned:
+    """The plan of one attempt, with the notes about it.
+
+    `chain` is the role's target after the update, if that is to be proven. `targets` are the current targets
+    and ConfigMaps, before and after the update, and `new_target` the ARN of the target after it; None if
+    the targets do not change.
+    """
+
+    plan: Plan
+    notes: Sequence[str]
+    chain: Chain | None
+    targets: planning.FoundChain | None
+    new_target: str | None
+
+
 @dataclass
 class _Updating:
     """The attempts of one command; what STS has said once is not asked again."""
@@ -132,25 +148,16 @@ class _Updating:
     request: Request
     settings: Settings
     verification: dict[str, Any] = field(default_factory=dict)
-    versions: PolicyVersions = field(default_factory=PolicyVersions)
-    chain: Chain | None = None
-    """The role's target after the update."""
-    there: planning.FoundChain | None = None
-    """The current targets and ConfigMaps, before and after the update."""
-    new_target: str | None = None
-    """The ARN of the role's target after the update, where the targets were read."""
-    chain_notes: list[str] = field(default_factory=list)
     by_association: bool = False
     """Whether only an EKS Pod Identity association gives pods the role."""
-    support_notes: list[str] = field(default_factory=list)
 
     def draft(self) -> Draft:
-        pair, notes = self._read()
+        pair, versions, unchecked = self._read()
         self.by_association = pair.has_association_only
-        todo = self._plan(pair)
-        gated = self.request.verify and (len(todo) > 0 or not self.verification)
-        gate = (lambda run: self._prove(todo, pair, run)) if gated else None
-        seen = [pair, self.versions, *([self.there] if self.there is not None else [])]
+        planned = self._plan(pair)
+        gated = self.request.verify and (len(planned.plan) > 0 or not self.verification)
+        seen = [pair, versions, *([planned.targets] if planned.targets is not None else [])]
+        notes = [*unchecked, *self._notes(pair), *planned.notes]
         guard = partial(
             guard_of_account,
             pair,
@@ -159,12 +166,12 @@ class _Updating:
             gain_flag="--allow-wide-trust",
         )
         return Draft(
-            todo,
+            planned.plan,
             seen,
-            documents=partial(self._documents, pair),
+            documents=partial(_documents, pair, planned),
             guard=guard,
-            gate=gate,
-            describe=partial(self._describe, pair, todo, notes),
+            gate=partial(self._prove, planned, pair) if gated else None,
+            describe=partial(self._describe, pair, planned.plan, notes),
         )
 
     def _describe(self, pair: Pairing, todo: Plan, notes: list[str], result: Result) -> None:
@@ -175,26 +182,19 @@ class _Updating:
         }
         if result.error is None:
             result.warnings = planning.risks_of(pair, todo)
-            result.notes += [*notes, *self._notes(pair), *self.chain_notes, *self.support_notes]
+            result.notes += notes
             if pair.has_association_only and result.ended is not Ended.PLANNED:
                 target = self.request.update.target_role or ""
                 names = (pair.namespace, pair.name)
                 result.notes += observe.external_id_notes(self.connection, *names, target)
         result.verification = self.verification or None
 
-    def _documents(self, pair: Pairing) -> Documents:
-        there, targets = self.there, dict[str, FoundTarget]()
-        if there is not None:
-            targets.update(there.left)
-            if self.new_target is not None and there.after is not None:
-                targets[self.new_target] = there.after
-        return of_pairing(pair, targets)
-
-    def _read(self) -> tuple[Pairing, list[str]]:
-        """The current state and notes about gaps; raises `Refused` if it must not change."""
+    def _read(self) -> tuple[Pairing, PolicyVersions, list[str]]:
+        """The current state, its policies, and notes about gaps; raises `Refused` if it must not change."""
         request, connection = self.request, self.connection
         if not request.update.concerns_role:
-            return self._checked(read_account(connection, request.namespace, request.name)), []
+            pair = self._checked(read_account(connection, request.namespace, request.name))
+            return pair, PolicyVersions(), []
         boundary = self._boundary() or ""
         policies = [arn for arn in request.update.new_policies if arn != boundary]
         with ThreadPoolExecutor(2) as pool:
@@ -203,18 +203,18 @@ class _Updating:
             pair, accounts = read_pairing(connection, request.namespace, request.name)
         pair = self._checked(pair)
         check_ours(pair, sharers(pair.role_arn, pair.full_name, accounts))
-        self.versions = exist.result()
+        versions = exist.result()
         if self.settings.keeps_plan and pair.role is not None:
             # Reviewers of the plan see policies that stay as well.
             stays = observe.check_policies(
                 connection, pair.role.attached, pair.role.state.permissions_boundary
             )
-            self.versions = PolicyVersions({**self.versions.versions, **stays.versions})
+            versions = PolicyVersions({**versions.versions, **stays.versions})
         if provider is not None and request.update.audience is not None:
             pair = replace(pair, provider=provider.result())
             if not request.associate:
                 check_provider(connection.cluster, request.update.audience, pair.provider)
-        return pair, [UNCHECKED] if accounts is None else []
+        return pair, versions, [UNCHECKED] if accounts is None else []
 
     def _checked(self, pair: Pairing) -> Pairing:
         """With the association, if it is needed; raises `Refused` if it can't change as requested."""
@@ -229,55 +229,57 @@ class _Updating:
         named = self.request.update.boundary
         return self.request.boundaries.default or None if named is None else named
 
-    def _plan(self, pair: Pairing) -> Plan:
-        update, rules, quotas = self.request.update, self.request.boundaries, planning.Quotas()
+    def _plan(self, pair: Pairing) -> _Planned:
+        update, quotas, notes = self.request.update, planning.Quotas(), list[str]()
+        targets: planning.FoundChain | None = None
+        new_target: str | None = None
         bare = pair.role is not None and not pair.role.state.permissions_boundary
         if bare and update.concerns_role:
             update = replace(update, boundary=self._boundary())
         if not quotas.suffice(update, pair):
             quotas = self._quotas()
         if pair.has_association_only:
-            self._check_target(update, pair)
+            notes += self._check_target(update, pair)
             update = association.with_permission(update, pair)
         chain = planning.chain_update(update, pair)
         update = update if chain is None else chain.merged(update)
-        found = planning.plan(
+        plan = planning.plan(
             update, pair, quotas, associate=self.request.associate, gated=self.request.verify
         )
-        if self.request.verify:
-            self.chain = planning.chain_of(pair) if chain is None else chain.after
         if chain is not None:
             adds, gated = update.update_target_trust, self.request.verify
             judged = adds and not self.request.allow_wide_trust
-            self.new_target = None if chain.after is None else chain.after.target_arn
-            there = self.there = _read_chains(self.connection, pair.namespace, chain, judged=judged)
-            found = planning.with_chain(found, chain, there, pair, adds=adds, gated=gated)
-            kept = statement_removals((item, there.left[item.target_arn]) for item in chain.left)[1]
-            self.chain_notes = [*target_notes(chain.after, there.after), *kept]
+            new_target = None if chain.after is None else chain.after.target_arn
+            targets = _read_chains(self.connection, pair.namespace, chain, judged=judged)
+            plan = planning.with_chain(plan, chain, targets, pair, adds=adds, gated=gated)
+            left = ((former, targets.left[former.target_arn]) for former in chain.left)
+            notes += [*target_notes(chain.after, targets.after), *statement_removals(left)[1]]
         if update.also_pod_identity:
             ways = identity_of(self.connection, pair)
             allowed = Permitted(wide_trust=self.request.allow_wide_trust)
             added = addition(IdentitySource.POD_IDENTITY, ways, allowed)
-            self.support_notes = notes_of_support(
-                added, pair, lambda: support_of(self.connection, pair.namespace)
-            )
+            notes += notes_of_support(added, pair, lambda: support_of(self.connection, pair.namespace))
             if pair.association is None:
                 role = unless_denied(lambda: bindings.whole_role(self.connection.iam, pair.role_name))
-                self.support_notes += check_switching(self.connection, role, without_tags(ways))
-            found = Plan((*filter(None, found.stages), *added.stages))
-        found = association.with_association(found, self.request.update, pair)
-        check_boundaries(rules, found, named=True)
+                notes += check_switching(self.connection, role, without_tags(ways))
+            plan = Plan((*filter(None, plan.stages), *added.stages))
+        plan = association.with_association(plan, self.request.update, pair)
+        check_boundaries(self.request.boundaries, plan, named=True)
         if not self.request.allow_wide_trust:
-            planning.check_pair(pair, found)
-        return found
+            planning.check_pair(pair, plan)
+        proven = None
+        if self.request.verify:
+            proven = planning.chain_of(pair) if chain is None else chain.after
+        return _Planned(plan, notes, proven, targets, new_target)
 
-    def _check_target(self, update: Update, pair: Pairing) -> None:
-        """Raise `Refused` if the association's new target role does not trust the role."""
+    def _check_target(self, update: Update, pair: Pairing) -> list[str]:
+        """Notes about the association's new target role; raises `Refused` if it does not trust the role."""
         chain = association.target_of(update, pair)
-        if chain is not None:
-            target = observe.read_target(self.connection, chain.target_arn)
-            chaining.check_target(chain, target, adds=False)
-            self.chain_notes = [*target_notes(chain, target)]
+        if chain is None:
+            return []
+        target = observe.read_target(self.connection, chain.target_arn)
+        chaining.check_target(chain, target, adds=False)
+        return [*target_notes(chain, target)]
 
     def _quotas(self) -> planning.Quotas:
         found = unless_denied(lambda: iam.quotas(self.connection.iam))
@@ -289,7 +291,7 @@ class _Updating:
             found.get("AssumeRolePolicySizeQuota", default.trust),
         )
 
-    def _prove(self, todo: Plan, pair: Pairing, run: Run | None) -> None:
+    def _prove(self, planned: _Planned, pair: Pairing, run: Run | None) -> None:
         """Exchange a token as pods do; changes in IAM may still be spreading."""
         desired = DesiredState(
             cluster=pair.cluster,
@@ -297,13 +299,18 @@ class _Updating:
             name=pair.name,
             role_arn=pair.role_arn,
             audience=self.request.update.audience or pair.audience,
-            chain=self.chain,
+            chain=planned.chain,
         )
-        seconds = run.remaining - 1 if run is not None and may_be_spreading(todo) else 0
+        seconds = run.remaining - 1 if run is not None and may_be_spreading(planned.plan) else 0
         pause = sleep if run is None else run.pause
         self.verification.update(
             verify(
-                self.connection, desired, seconds=seconds, pause=pause, listen=self.settings.listen, plan=todo
+                self.connection,
+                desired,
+                seconds=seconds,
+                pause=pause,
+                listen=self.settings.listen,
+                plan=planned.plan,
             )
         )
 
@@ -317,6 +324,15 @@ class _Updating:
             )
             notes.append(f"the OIDC provider still accepts {pair.audience}, as others may use it")
         return notes
+
+
+def _documents(pair: Pairing, planned: _Planned) -> Documents:
+    targets = dict[str, FoundTarget]()
+    if planned.targets is not None:
+        targets.update(planned.targets.left)
+        if planned.new_target is not None and planned.targets.after is not None:
+            targets[planned.new_target] = planned.targets.after
+    return of_pairing(pair, targets)
 
 
 def _read_chains(
