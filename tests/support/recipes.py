@@ -76,7 +76,9 @@ def run_tests(project: Path, *modules: str) -> None:
 
 def run(project: Path, words: Iterable[str]) -> str:
     """Run Python in the copy and return its output; it has to succeed."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "IRSA_"))
+    }
     environment.update(PYTHONPATH=str(project), IRSA_TEST_PROFILE="brief")
     ended = subprocess.run(
         [sys.executable, *words],

@@ -70,7 +70,11 @@ class Loop:
 
         Raises `Refused` and other errors of the draft, and those of `perform`.
         """
-        result = until_settled(lambda: self.attempt(draft), self.settings, self.since)
+        return self.settle(lambda: self.attempt(draft))
+
+    def settle(self, attempt: Callable[[], Result]) -> Result:
+        """As `run`, for who reads in another way after an attempt that failed."""
+        result = until_settled(attempt, self.settings, self.since)
         supersede_if_well(self.earlier, result, self.settings, self.covers)
         return result
 

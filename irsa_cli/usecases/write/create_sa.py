@@ -149,15 +149,17 @@ class Work:
         if not desired.role_only:
             asked = self.asked or Question(self.connection, desired.namespace, desired.name)
 
-        def draft() -> Draft:
+        loop = Loop(self.connection, self.settings, self.context, self.earlier, self.covers)
+
+        def attempt() -> Result:
             look, looks[0] = looks[0], self._look
             try:
-                return self._draft(look)
+                return loop.attempt(lambda: self._draft(look))
             except (LookAgain, Refused):
                 looks[0] = self.look_again or self._look
                 raise
 
-        result = Loop(self.connection, self.settings, self.context, self.earlier, self.covers).run(draft)
+        result = loop.settle(attempt)
         if asked is not None:
             asked.tell(result, desired.namespace, desired.name, desired.role_arn)
         return result

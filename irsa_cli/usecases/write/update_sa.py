@@ -128,7 +128,7 @@ def earlier_runs(settings: Settings, context: RunContext) -> list[Path]:
 class _Planned:
     """The plan of one attempt, with the notes about it.
 
-    `chain` is the role's target after the update, if that is to be proven. `targets` are the current targets
+    `chain` is the role's target after the update, if it has to be proven. `targets` are the current targets
     and ConfigMaps, before and after the update, and `new_target` the ARN of the target after it; None if
     the targets do not change.
     """
