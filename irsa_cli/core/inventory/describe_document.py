@@ -242,19 +242,16 @@ class Description:
     def _role_details(self) -> dict[str, Any]:
         """The facts of the role itself; all are null without it."""
         names = ("lastUsedRegion", "description", "maxSessionDuration", "trustPolicy", "policies")
+        details: dict[str, Any] = dict.fromkeys(names)
         if self.role is None:
-            return dict.fromkeys(names)
-        role, policies = self.role, None
+            return details
+        details["lastUsedRegion"] = self.role.used_in or None
+        details["description"] = self.role.state.description
+        details["maxSessionDuration"] = self.role.max_session_duration
+        details["trustPolicy"] = self.role.trust
         if not isinstance(self.policies, Unreadable):
-            policies = [policy.to_json() for policy in self.policies]
-        values = (
-            role.used_in or None,
-            role.state.description,
-            role.max_session_duration,
-            role.trust,
-            policies,
-        )
-        return dict(zip(names, values, strict=True))
+            details["policies"] = [policy.to_json() for policy in self.policies]
+        return details
 
 
 def pod_json(item: PodIdentity) -> dict[str, Any]:
