@@ -23,6 +23,7 @@ from irsa_cli.core.results.result import ALL, SHARED_PARTS, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.execute import Gate
+from irsa_cli.usecases.command.loop import Draft
 from irsa_cli.usecases.command.retry import Attempts, came_between, with_its_locks
 from irsa_cli.usecases.files.cluster_run import GOOD, ClusterRun
 from irsa_cli.usecases.locks.locks import binding_lock
@@ -110,7 +111,14 @@ class _Attempt:
         proof: dict[str, Any] = {}
         seen = [entry.current for entry in self.entries]
         result = self.cluster_run.make(
-            self.plan, self._gate(proof), self.base.there, seen, self._documents, self._guard
+            Draft(
+                self.plan,
+                seen,
+                self.base.there,
+                documents=self._documents,
+                guard=self._guard,
+                gate=self._gate(proof),
+            )
         )
         result.facts = {
             "serviceAccounts": [

@@ -10,8 +10,6 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.access.documents import Documents
-from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.role_changes import check_boundaries
 from irsa_cli.core.binding.spec import DesiredState
@@ -30,7 +28,8 @@ from irsa_cli.transaction.recover import stories
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, WireLog, connect
-from irsa_cli.usecases.command.execute import Gate, Job, RunContext, other_desired_state, perform
+from irsa_cli.usecases.command.execute import RunContext, other_desired_state
+from irsa_cli.usecases.command.loop import Draft, Loop
 from irsa_cli.usecases.command.parallel import Pace, result_of, run_all
 from irsa_cli.usecases.command.parallel import ended as ended_item
 from irsa_cli.usecases.command.retry import with_its_locks
@@ -327,12 +326,14 @@ class ClusterRun:
         begun: list[SharedTransaction] = []
         settings = replace(self.settings, started=time.monotonic())
 
-        def begin(job: Job, _gate: Gate | None) -> Result:
-            begun.append(SharedTransaction.begin(job))
+        context = self._context(SHARED_PARTS)
+
+        def begin() -> Result:
+            begun.append(SharedTransaction.begin(base.plan, self.connection, settings, context))
             return begun[0].result
 
-        job = Job(base.plan, self.connection, settings, self._context(SHARED_PARTS))
-        result = result_of(lambda: perform(job, carry_out=begin))
+        loop = Loop(self.connection, settings, context)
+        result = result_of(lambda: loop.perform(Draft(base.plan, carry_out=begin)))
         note(self.ended(SHARED_PARTS, result))
         is_ready = result.ended in (Ended.COMMITTED, Ended.PLANNED)
         shared = begun[0] if begun else None
@@ -365,20 +366,10 @@ class ClusterRun:
             if tell:
                 self.settings.note(other_desired_state(path))
 
-    def make(
-        self,
-        plan: Plan,
-        gate: Gate | None,
-        counted_on: Iterable[Change],
-        seen: Sequence[object],
-        documents: Callable[[], Documents],
-        guard: Callable[[], Guard],
-    ) -> Result:
+    def make(self, draft: Draft) -> Result:
         """Carry a plan for all ServiceAccounts of the files out, or only show it."""
         settings = replace(self.settings, started=time.monotonic())
-        context = self._context(ALL)
-        job = Job(plan, self.connection, settings, context, seen, counted_on, documents, guard)
-        return perform(job, gate)
+        return Loop(self.connection, settings, self._context(ALL)).perform(draft)
 
     def _desired_states(self, snapshot: Snapshot) -> tuple[list[Entry], list[Item]]:
         """The desired state of each entry, and the entries that have none."""
