@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from irsa_cli.transaction.protocol import Event, Step
 from irsa_cli.usecases.command.caller import naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.execute import Gate, RunContext, execute, supersede_if_well
-from irsa_cli.usecases.command.retry import until_settled
+from irsa_cli.usecases.command.retry import ATTEMPTS, Attempt, until_settled
 from irsa_cli.usecases.command.settings import Settings
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class Loop:
     """One run of a writing command on one subject; `context` goes into the journal.
 
     `earlier` are the journals of interrupted runs that it makes needless if it ends well, as far as `covers`
-    says. `since`: when the command of many such runs began (`monotonic`).
+    says. `since`: when the command of many such runs began (`monotonic`). `most` attempts are made if others
+    come between. `continues`: an attempt ends what the one before has left, and so makes it needless.
     """
 
     connection: Connection
@@ -83,25 +85,37 @@ class Loop:
     earlier: Sequence[Path] = ()
     covers: reading.Covers = reading.everything
     since: float | None = None
+    most: int = ATTEMPTS
+    continues: bool = False
 
     def run(self, draft: Callable[[], Draft | Result]) -> Result:
         """Draft and act until nobody comes between; a draft may be a result, if there is nothing to do.
 
         Raises `Refused` and other errors of the draft, and those of `perform`.
         """
-        return self.settle(lambda: self.attempt(draft))
+        return self.repeat(lambda _attempt: draft())
 
-    def settle(self, attempt: Callable[[], Result]) -> Result:
-        """As `run`, for who reads in another way after an attempt that failed."""
-        result = until_settled(attempt, self.settings, self.since)
+    def repeat(self, draft: Callable[[Attempt], Draft | Result]) -> Result:
+        """As `run`, for a draft that depends on the attempt."""
+        result = until_settled(
+            partial(self._attempt, draft),
+            self.settings,
+            self.since,
+            most=self.most,
+            continues=self.continues,
+        )
         supersede_if_well(self.earlier, result, self.settings, self.covers)
         return result
 
-    def attempt(self, draft: Callable[[], Draft | Result]) -> Result:
-        """Draft and act once."""
+    def _attempt(self, draft: Callable[[Attempt], Draft | Result], attempt: Attempt) -> Result:
         with naming_caller(self.connection.caller):
-            drafted = draft()
-        return drafted if isinstance(drafted, Result) else self.perform(drafted)
+            drafted = draft(attempt)
+        result = drafted if isinstance(drafted, Result) else self.perform(drafted)
+        if attempt.before is not None:
+            # What it could not roll back is deleted, or written over, by now.
+            journal = self.settings.state_dir / f"{attempt.before.transaction}.jsonl"
+            supersede_if_well([journal], result, self.settings)
+        return result
 
     def perform(self, draft: Draft) -> Result:
         """Carry out a plan, or only show it; without changes, only its gate runs.

@@ -115,7 +115,7 @@ class ClusterRun:
         Changes of shared parts stay locked until all have ended.
         """
         with self.holding() as cluster_run, naming_caller(self.connection.caller):
-            with_its_locks(lambda: cluster_run._one_by_one(done, pace, tell), cluster_run.settings.hold)
+            with_its_locks(lambda _: cluster_run._one_by_one(done, pace, tell), cluster_run.settings.hold)
 
     @contextmanager
     def holding(self, locks: Iterable[Lock] = ()) -> Iterator[ClusterRun]:
@@ -317,6 +317,11 @@ class ClusterRun:
     def _context(self, binding: object) -> RunContext:
         return RunContext.of(Command.APPLY, self.connection, str(binding))
 
+    def loop(self, binding: object) -> Loop:
+        """The loop of a run that begins now, for one entry or for all."""
+        settings = replace(self.settings, started=time.monotonic())
+        return Loop(self.connection, settings, self._context(binding))
+
     def _begin_shared_parts(
         self, base: SharedBase, note: Callable[[Item], None]
     ) -> tuple[bool, SharedTransaction | None]:
@@ -324,15 +329,12 @@ class ClusterRun:
         if not len(base.plan):
             return True, None
         begun: list[SharedTransaction] = []
-        settings = replace(self.settings, started=time.monotonic())
-
-        context = self._context(SHARED_PARTS)
+        loop = self.loop(SHARED_PARTS)
 
         def begin() -> Result:
-            begun.append(SharedTransaction.begin(base.plan, self.connection, settings, context))
+            begun.append(SharedTransaction.begin(base.plan, loop.connection, loop.settings, loop.context))
             return begun[0].result
 
-        loop = Loop(self.connection, settings, context)
         result = result_of(lambda: loop.perform(Draft(base.plan, carry_out=begin)))
         note(self.ended(SHARED_PARTS, result))
         is_ready = result.ended in (Ended.COMMITTED, Ended.PLANNED)
@@ -365,11 +367,6 @@ class ClusterRun:
         for path in supersede(paths, is_over):
             if tell:
                 self.settings.note(other_desired_state(path))
-
-    def make(self, draft: Draft) -> Result:
-        """Carry a plan for all ServiceAccounts of the files out, or only show it."""
-        settings = replace(self.settings, started=time.monotonic())
-        return Loop(self.connection, settings, self._context(ALL)).perform(draft)
 
     def _desired_states(self, snapshot: Snapshot) -> tuple[list[Entry], list[Item]]:
         """The desired state of each entry, and the entries that have none."""

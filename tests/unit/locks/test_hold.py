@@ -22,7 +22,7 @@ from irsa_cli.core.plan.states import (
     ServiceAccountState,
 )
 from irsa_cli.core.values.errors import FailedCall, IrsaError, LockLost, Refused, ServiceError
-from irsa_cli.usecases.command.retry import LookAgain, with_its_locks
+from irsa_cli.usecases.command.retry import Attempt, LookAgain, with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks import hold as holding
 from irsa_cli.usecases.locks import taking
@@ -314,7 +314,7 @@ def test_what_is_half_there_while_another_run_is_at_work_is_read_again(
         first.hold.release()
     seen: list[list[Lock]] = []
 
-    def attempt() -> str:
+    def read(_attempt: Attempt) -> str:
         second.hold.take_meanwhile()
         seen.append(second.held)
         if len(seen) < 2:
@@ -322,7 +322,7 @@ def test_what_is_half_there_while_another_run_is_at_work_is_read_again(
         return "read"
 
     with pytest.raises(type(error)) if looks == 1 else nullcontext():
-        assert with_its_locks(attempt, second.hold) == "read"
+        assert with_its_locks(read, second.hold) == "read"
     assert seen == [[A]] * looks
 
 
