@@ -34,6 +34,9 @@ from irsa_cli.usecases.command.settings import Settings, stoppable
 if TYPE_CHECKING:
     from irsa_cli.core.access.difference import AccessChange
 
+GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
+"""The ends of a run after which all is as desired."""
+
 
 @dataclass(frozen=True)
 class RunContext:
@@ -116,7 +119,7 @@ def supersede_if_well(
     earlier: Iterable[Path], result: Result, settings: Settings, covers: reading.Covers = reading.everything
 ) -> None:
     """Mark earlier runs as superseded after this one has succeeded."""
-    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
+    if result.ended in GOOD and not settings.dry_run:
         reading.supersede(earlier, covers)
 
 

@@ -111,8 +111,7 @@ class Loop:
         with naming_caller(self.connection.caller):
             drafted = draft(attempt)
         result = drafted if isinstance(drafted, Result) else self.perform(drafted)
-        if attempt.before is not None:
-            # What it could not roll back is deleted, or written over, by now.
+        if self.continues and attempt.before is not None:
             journal = self.settings.state_dir / f"{attempt.before.transaction}.jsonl"
             supersede_if_well([journal], result, self.settings)
         return result
@@ -123,8 +122,9 @@ class Loop:
         The one way by which commands write. Raises `JournalError`, `LookAgain` if a lock is missing,
         `Refused` if it is not the saved plan, and errors of the gate.
         """
-        plan, connection, settings = draft.plan, self.connection, self.settings
-        cluster = connection.cluster
+        plan = draft.plan
+        settings = self.settings
+        cluster = self.connection.cluster
         served = [self._served(plan)] if settings.keeps_plan and len(plan) else []
         access = draft.access(cluster)
         access_change = None if access is None else access.change
@@ -141,11 +141,14 @@ class Loop:
             result = Result(Ended.PLANNED, cluster=cluster, changes=changes)
         else:
             result = self._carry_out(draft)
-        result.notes += [] if connection.gone is None else [connection.gone.note]
+        if self.connection.gone is not None:
+            result.notes.append(self.connection.gone.note)
         result.notes += not_again(
             item.change for item in result.changes if item.state in ("planned", "undone")
         )
-        result.command, result.seconds, result.planned = self.context.command, settings.seconds, planned
+        result.command = self.context.command
+        result.seconds = settings.seconds
+        result.planned = planned
         result.access = access_change
         draft.describe(result)
         return result
@@ -159,21 +162,23 @@ class Loop:
 
     def _carry_out(self, draft: Draft) -> Result:
         """Ask, lock what the plan needs, and write."""
-        plan, connection, settings = draft.plan, self.connection, self.settings
-        settings.check_confirmed(lambda: settings.confirm_plan(plan, connection.cluster.place))
+        settings = self.settings
+        place = self.connection.cluster.place
+        settings.check_confirmed(lambda: settings.confirm_plan(draft.plan, place))
         if settings.hold is not None:
             busy = settings.hold.busy() if draft.counted_on else ()
-            settings.hold.secure(plan, counted_on=draft.counted_on, busy=busy)
+            settings.hold.secure(draft.plan, counted_on=draft.counted_on, busy=busy)
         if draft.carry_out is not None:
             result = draft.carry_out()
         else:
-            result = execute(plan, connection, settings, self.context, draft.gate)
-        result.error = with_caller(result.error, connection.caller)
+            result = execute(draft.plan, self.connection, settings, self.context, draft.gate)
+        result.error = with_caller(result.error, self.connection.caller)
         return result
 
     def _served(self, plan: Plan) -> ServedAccounts:
         """The ServiceAccounts of a plan whose pods get their role by EKS Pod Identity, not by annotation."""
-        connection, service_account = self.connection, self.context.service_account or ""
+        connection = self.connection
+        service_account = self.context.service_account or ""
         names = {change.name for change in plan if change.kind is Kind.SERVICE_ACCOUNT}
         if "/" in service_account:
             names.add(service_account)

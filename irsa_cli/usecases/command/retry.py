@@ -25,7 +25,7 @@ from irsa_cli.core.values.errors import (
     ServiceError,
 )
 from irsa_cli.core.values.patience import current
-from irsa_cli.usecases.command.execute import SAME_AGAIN
+from irsa_cli.usecases.command.execute import GOOD, SAME_AGAIN
 from irsa_cli.usecases.command.settings import HeldLocks, Settings, late_signal
 
 T = TypeVar("T")
@@ -34,7 +34,6 @@ ATTEMPTS = 3
 """How often a run attempts at most, if others work on the same objects at the same time."""
 ROUNDS = 5
 """How often a plan may need other locks than the one before."""
-GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
 NOT_FOUND = 404
 
 

@@ -22,10 +22,10 @@ from irsa_cli.core.planning.trust_warnings import of_desired_state
 from irsa_cli.core.results.result import ALL, SHARED_PARTS, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.usecases.command.execute import Gate
+from irsa_cli.usecases.command.execute import GOOD, Gate
 from irsa_cli.usecases.command.loop import Draft
 from irsa_cli.usecases.command.retry import Attempt
-from irsa_cli.usecases.files.cluster_run import GOOD, ClusterRun
+from irsa_cli.usecases.files.cluster_run import ClusterRun
 from irsa_cli.usecases.locks.locks import binding_lock
 from irsa_cli.usecases.read.reads import WORKERS
 from irsa_cli.usecases.read.snapshot import SharedBase, Snapshot

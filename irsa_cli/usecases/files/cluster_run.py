@@ -28,7 +28,7 @@ from irsa_cli.transaction.recover import stories
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, other_desired_state
+from irsa_cli.usecases.command.execute import GOOD, RunContext, other_desired_state
 from irsa_cli.usecases.command.loop import Draft, Loop
 from irsa_cli.usecases.command.parallel import Pace, result_of, run_all
 from irsa_cli.usecases.command.parallel import ended as ended_item
@@ -46,8 +46,6 @@ from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.snapshot import SharedBase, Snapshot
 from irsa_cli.usecases.write import delete_sa
 from irsa_cli.usecases.write.create_sa import Work
-
-GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
 
 
 @dataclass(frozen=True)
