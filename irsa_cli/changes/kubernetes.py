@@ -37,6 +37,8 @@ class ObjectHandler(Settled):
 
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
+        self._patched: dict[tuple[str, ...], Json] = {}
+        """The objects that this run has patched, as the server returned them: it deletes no newer version."""
 
     def _read(self, change: Change) -> Json | None:
         return self._kube.one(self.resource, *_place(change))
@@ -65,9 +67,11 @@ class ObjectHandler(Settled):
     def _delete(self, change: Change, claim: Claim | None, check: Callable[[Json], None]) -> Applied:
         """Delete it as it was read. `check` raises if what is there must not be deleted."""
         lost = False
+        present = self._patched.pop(change.target, None)
         for _ in range(ROUNDS):
-            with telling(Outcome.UNKNOWN if lost else Outcome.REFUSED):
-                present = self._read(change)
+            if present is None:
+                with telling(Outcome.UNKNOWN if lost else Outcome.REFUSED):
+                    present = self._read(change)
             if present is None or present["metadata"].get("deletionTimestamp"):
                 return Applied(changed=lost)
             metadata = present["metadata"]
@@ -83,6 +87,7 @@ class ObjectHandler(Settled):
                     return Applied(changed=lost or error.outcome is Outcome.UNKNOWN)
                 if error.code == CONFLICT:
                     lost = lost or error.outcome is Outcome.UNKNOWN
+                    present = None
                     continue
                 raise
             return Applied(changed=True)
@@ -309,7 +314,7 @@ class ServiceAccountHandler(ObjectHandler):
                 # `null` removes a key; with the resourceVersion the server refuses a stale patch (409).
                 marks = {"annotations": dict(after.annotations), "labels": dict(after.labels)}
                 patch = {"metadata": {"resourceVersion": version, **marks}}
-                self._kube.patch(self.resource, *_place(change), patch)
+                self._patched[change.target] = self._kube.patch(self.resource, *_place(change), patch)
                 return Applied(changed=True, identity={"uid": uid} if uid else {})
             except ServiceError as error:
                 again = error.outcome is Outcome.UNKNOWN and not lost

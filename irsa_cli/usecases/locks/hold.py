@@ -276,7 +276,6 @@ class Hold:
             raise
 
     def _give_back_one(self, held: HeldLock) -> None:
-        self.registry.forget(held.lock, self)
         try:
             self.taker.release(held)
         except ServiceError as error:
@@ -286,3 +285,6 @@ class Hold:
                 f"Note: the lock of {held.lock.words} could not be released ({error});"
                 f" it expires in {seconds:.0f} s."
             )
+        finally:
+            # Not before: another thread would take the Lease for its own, which goes under its hands.
+            self.registry.forget(held.lock, self)

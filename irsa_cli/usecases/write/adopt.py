@@ -229,7 +229,7 @@ def _one_of_all(
     draft = _draft(pair, adoption(pair, others, ignore_maker=request.ignore_maker))
     if not settings.dry_run:
         settings.note(pair.full_name)
-    result = Loop(connection, settings, context).attempt(lambda: draft)
+    result = Loop(connection, settings, context).perform(draft)
     if result.ended is Ended.COMMITTED:
         supersede(interrupted_runs(settings.state_dir, context.about))
     asked.tell(result, pair.namespace, pair.name, pair.role_arn)
