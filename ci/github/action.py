@@ -46,6 +46,8 @@ DOCUMENTS = ("history", "get-sa", "describe-sa", "who-can", "unlock")
 """Commands that have a JSON document, and no Markdown."""
 GUARDED = (*PLANNING, "verify", "doctor", "recover", "get-sa", "describe-sa", "unlock")
 """Commands that take --expect-account and --expect-cluster-arn."""
+RENAMED = {"unlock": ["recover", "--unlock"]}
+"""Commands that irsa has under another name than the action."""
 COMMANDS = tuple(dict.fromkeys((*PLANNING, *FOUND, "verify", "doctor", "recover", *DOCUMENTS)))
 """What the action runs. Not exec, token and credentials: what they print is secret, and a log is not."""
 FAIL_ON = ("error", "changes", "never")
@@ -154,7 +156,7 @@ def words(env: Env, home: Path) -> list[str]:
     if guards and command not in GUARDED:
         raise Wrong(f"{command} has no {' and no '.join(guards)}")
     own += [f"--{flag}={value}" for flag, value in guards.items()]
-    return [command, *own, *more, *_files(command, env, home)]
+    return [*RENAMED.get(command, [command]), *own, *more, *_files(command, env, home)]
 
 
 def _files(command: str, env: Env, home: Path) -> list[str]:
@@ -184,7 +186,8 @@ def run(env: Env) -> int:
     home = Path(env["IRSA_ACTION_FOLDER"])
     kept = {name: env.get(f"IRSA_ACTION_{name}", "") for name in ("COMMAND", "FAIL_ON", "SUMMARY")}
     (home / "run.json").write_text(json.dumps(kept), encoding="utf-8")
-    command, *others = words(env, home)
+    line = words(env, home)
+    command = env["IRSA_ACTION_COMMAND"]
     if command == "recover":
         _make_own(home / "kept")
     inherited = {
@@ -204,7 +207,7 @@ def run(env: Env) -> int:
     ):
         fcntl.flock(alive, fcntl.LOCK_EX)
         child = subprocess.Popen(
-            [env["IRSA_ACTION_PROGRAM"], command, *others],
+            [env["IRSA_ACTION_PROGRAM"], *line],
             cwd=directory,
             env={**inherited, "IRSA_STATE_DIR": str(home / "kept" / "journals")},
             stdin=subprocess.DEVNULL,
