@@ -6,7 +6,6 @@ import signal
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -39,11 +38,6 @@ class IdentityFlags:
     service_account: NameFlags = group(NameFlags)
     cluster: ClusterFlags = group(ClusterFlags)
     kube: KubeFlags = group(KubeFlags)
-
-
-def utc(moment: float) -> str:
-    """A time in the format of RFC 3339."""
-    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def account_of(flags: IdentityFlags, speaking: Speaking) -> NamedServiceAccount:

@@ -1,4 +1,4 @@
-"""`irsa token`: its options, and the output of a token."""
+"""`irsa token`: its options and output; the work is in `irsa_cli.usecases.exec.identity`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.commands.identity import IdentityFlags, account_of, settled, utc
+from irsa_cli.cli.commands.identity import IdentityFlags, account_of, settled
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.fields import bound, group, once, switch
 from irsa_cli.cli.options.kinds import AUDIENCE, WholeSeconds
@@ -22,7 +22,8 @@ from irsa_cli.core.trust.jwt import Claims, read
 from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.read.identity import NamedServiceAccount, Token
+    from irsa_cli.usecases.exec.identity import Token
+    from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 _MOMENTS = ("iat", "nbf", "exp", "auth_time")
 """Claims that are moments, in Unix seconds (RFC 7519, section 4.1)."""
@@ -58,12 +59,14 @@ def command(options: TokenOptions) -> int:
       irsa token s3-reader -n backend -c prod --decode
       irsa token s3-reader -n backend -c prod --audience vault
     """
+    from irsa_cli.usecases.exec.identity import audience_of, issue_token
+
     speaking = options.output.speaking()
 
     def work() -> str:
         account = account_of(options.identity, speaking)
-        audience = options.audience or account.audience(speaking.progress.note)
-        token = account.token(audience, options.duration)
+        audience = options.audience or audience_of(account, speaking.progress.note)
+        token = issue_token(account, audience, options.duration)
         if speaking.output == "text" and not options.decode:
             return token.text
         return _shown(account, token, audience, speaking.output, decode=options.decode)
@@ -79,7 +82,7 @@ def _shown(account: NamedServiceAccount, token: Token, audience: str, output: st
     item = {
         "serviceAccount": {"namespace": account.namespace, "name": account.name},
         "audience": audience,
-        "expires": utc(token.lifetime.expires),
+        "expires": token.expiration,
         "token": None if decode else token.text,
         "header": found.header if decode else None,
         "claims": found.claims if decode else None,

@@ -108,6 +108,11 @@ class RoleCredentials:
     role_session: str
     """The ARN of the role's session: what AWS knows their user by."""
 
+    @property
+    def expiration(self) -> str:
+        """Their end in the format of RFC 3339."""
+        return self.expires.strftime("%Y-%m-%dT%H:%M:%SZ")
+
 
 SESSION_PREFIX = "irsa"
 

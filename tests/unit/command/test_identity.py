@@ -14,7 +14,7 @@ from irsa_cli.aws.sts import assume_by_token
 from irsa_cli.cli.commands.token import when
 from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.usecases.command.connect import Connection, Target
-from irsa_cli.usecases.read import identity
+from irsa_cli.usecases.exec.identity import own_session_name
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 ROLE_ARN = "eks.amazonaws.com/role-arn"
@@ -76,7 +76,7 @@ def test_a_user_whom_the_machine_does_not_know_has_a_session_name(monkeypatch: p
         raise KeyError("uid not found: 1001")
 
     monkeypatch.setattr("getpass.getuser", unknown)
-    assert identity.own_session_name().startswith("irsa-1")
+    assert own_session_name().startswith("irsa-1")
 
 
 @pytest.fixture
