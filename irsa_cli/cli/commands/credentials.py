@@ -94,11 +94,11 @@ def with_loop_guard(flags: IdentityFlags) -> None:
     The caller's profile may be the one whose credential_process this is; without the guard each run would
     start the next.
     """
-    where, account = flags.cluster.where, flags.service_account
-    parts = (where.cluster, where.region, account.namespace, account.name)
-    wanted = ":".join(part or "" for part in parts)
+    where = flags.cluster.where
+    account = flags.service_account
+    run = f"{where.cluster or ''}:{where.region or ''}:{account.namespace}:{account.name}"
     active = os.environ.get(ACTIVE, "").split()
-    if wanted in active:
+    if run in active:
         raise Refused(
             "irsa credentials was started by itself",
             reason="the profile that it uses gets its credentials from it",
@@ -106,12 +106,12 @@ def with_loop_guard(flags: IdentityFlags) -> None:
                 "name the caller's own profile in the credential_process: irsa credentials … -p PROFILE",
             ),
         )
-    os.environ[ACTIVE] = " ".join([*active, wanted])
+    os.environ[ACTIVE] = " ".join([*active, run])
 
 
 def _document(identity: WorkloadIdentity, credentials: RoleCredentials) -> Envelope:
     account = identity.account
-    item = {
+    document = {
         "serviceAccount": {"namespace": account.namespace, "name": account.name},
         "role": {"arn": identity.role_arn},
         "roleSession": credentials.role_session,
@@ -121,4 +121,4 @@ def _document(identity: WorkloadIdentity, credentials: RoleCredentials) -> Envel
         "expires": credentials.expiration,
     }
     cluster = account.connection.cluster
-    return Envelope(DocumentKind.CREDENTIALS, ReadOutcome.OK, cluster=cluster, items=[item])
+    return Envelope(DocumentKind.CREDENTIALS, ReadOutcome.OK, cluster=cluster, items=[document])

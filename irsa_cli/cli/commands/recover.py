@@ -206,10 +206,10 @@ def _check(options: RecoverOptions) -> None:
 
 
 def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
-    found = unfinished_of(settings.state_dir)
-    report = of_journals(found, none="No unfinished transactions on this machine.", headers=headers)
-    if found.stories and not speaking.quiet:
-        last = found.stories[-1].transaction
+    journals = unfinished_of(settings.state_dir)
+    report = of_journals(journals, none="No unfinished transactions on this machine.", headers=headers)
+    if journals.stories and not speaking.quiet:
+        last = journals.stories[-1].transaction
         step = f"  irsa recover {last}  # rolls it back; --forward continues it"
         report = replace(report, parts=[*report.parts, Message("Next:"), Message(visible(step))])
     return deliver(report, speaking)
@@ -225,12 +225,12 @@ def _by_journal(options: RecoverOptions, settings: Settings, speaking: Speaking)
         confirmed=options.yes or confirming.can_ask(),
     )
 
-    def work() -> Result | Recoveries:
+    def recover_journals() -> Result | Recoveries:
         if options.transaction:
             return recover(options.transaction, request, settings, speaking.progress.wire)
         return recover_all(request, settings, speaking.progress.wire)
 
-    return _finish(work, speaking)
+    return _finish(recover_journals, speaking)
 
 
 def _by_cluster(options: RecoverOptions, settings: Settings, speaking: Speaking) -> int:
@@ -240,14 +240,14 @@ def _by_cluster(options: RecoverOptions, settings: Settings, speaking: Speaking)
     approve = _approval(options, speaking.progress)
     request = Request(options.reach.joined().target(), age, approve)
 
-    def work() -> Result | Recoveries | Found:
+    def recover_leftovers() -> Result | Recoveries | Found:
         if options.everything:
             return take_back_all(request, settings, speaking.progress.wire)
         if options.transaction:
             return take_back(options.transaction, request, settings, speaking.progress.wire)
         return find_leftovers(request, settings, speaking.progress.wire)
 
-    return _finish(work, speaking)
+    return _finish(recover_leftovers, speaking)
 
 
 def _unlock(options: RecoverOptions, speaking: Speaking) -> int:
@@ -272,12 +272,12 @@ def _unlock(options: RecoverOptions, speaking: Speaking) -> int:
         progress.note,
     )
 
-    def work() -> Unlocked:
+    def list_or_remove() -> Unlocked:
         if holder:
             return unlock(holder, request, progress.wire)
         return find_locks(request, progress.wire)
 
-    report = of_locks(outcome_of(work, speaking), speaking)
+    report = of_locks(outcome_of(list_or_remove, speaking), speaking)
     return deliver(report, speaking, only_shows=options.dry_run or not holder)
 
 
@@ -295,8 +295,8 @@ def _approval(options: RecoverOptions, progress: Progress) -> Callable[[Sequence
     return approve
 
 
-def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking) -> int:
-    outcome = outcome_of(work, speaking)
+def _finish(recovering: Callable[[], Result | Recoveries | Found], speaking: Speaking) -> int:
+    outcome = outcome_of(recovering, speaking)
     if isinstance(outcome, Found):
         return deliver(of_found(outcome), speaking)
     if isinstance(outcome, Recoveries):

@@ -46,13 +46,13 @@ def command(options: ShowOptions) -> int:
 
     plan = read_plan(options.plan_file)
     speaking = options.output.speaking()
-    done = shown(plan)
-    done.detailed = options.detailed_exitcode
+    results = shown(plan)
+    results.detailed = options.detailed_exitcode
     if not speaking.quiet:
         say(f"Plan of irsa {plan.command}, saved {plan.made} by irsa {plan.version}, {plan.digest}", err=True)
         for place in dict.fromkeys(item.cluster.place for item in plan.items):
             say(place, err=True)
-    return deliver(of_applied(done, speaking, dry_run=True), speaking, only_shows=True)
+    return deliver(of_applied(results, speaking, dry_run=True), speaking, only_shows=True)
 
 
 def read_plan(path: str) -> SavedPlan:
