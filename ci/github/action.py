@@ -49,6 +49,8 @@ DOCUMENTS = ("history", "get-sa", "describe-sa", "who-can", "unlock", "preflight
 OF_CLUSTER = (*PLANNING, "verify", "doctor", "recover", "get-sa", "describe-sa", "unlock")
 GUARDED = {"expect-account": (*OF_CLUSTER, "preflight"), "expect-cluster-arn": OF_CLUSTER}
 """Commands that take each of these flags."""
+RENAMED = {"unlock": ["recover", "--unlock"], "report": ["report", "merge"]}
+"""Commands that irsa has under another name than the action."""
 COMMANDS = tuple(dict.fromkeys((*PLANNING, *FOUND, "verify", "doctor", "recover", "report", *DOCUMENTS)))
 """What the action runs. Not exec, token and credentials: what they print is secret, and a log is not."""
 FAIL_ON = ("error", "changes", "never")
@@ -161,8 +163,7 @@ def words(env: Env, home: Path) -> list[str]:
     if missing:
         raise Wrong(f"{command} has no {' and no '.join(missing)}")
     own += [f"--{flag}={value}" for flag, value in guards.items()]
-    program_command = ["report", "merge"] if command == "report" else [command]
-    return [*program_command, *own, *more, *_files(command, env, home)]
+    return [*RENAMED.get(command, [command]), *own, *more, *_files(command, env, home)]
 
 
 def _files(command: str, env: Env, home: Path) -> list[str]:
@@ -192,7 +193,8 @@ def run(env: Env) -> int:
     home = Path(env["IRSA_ACTION_FOLDER"])
     kept = {name: env.get(f"IRSA_ACTION_{name}", "") for name in ("COMMAND", "FAIL_ON", "SUMMARY")}
     (home / "run.json").write_text(json.dumps(kept), encoding="utf-8")
-    command, *others = words(env, home)
+    line = words(env, home)
+    command = env["IRSA_ACTION_COMMAND"]
     if command == "recover":
         _make_own(home / "kept")
     inherited = {
@@ -212,7 +214,7 @@ def run(env: Env) -> int:
     ):
         fcntl.flock(alive, fcntl.LOCK_EX)
         child = subprocess.Popen(
-            [env["IRSA_ACTION_PROGRAM"], command, *others],
+            [env["IRSA_ACTION_PROGRAM"], *line],
             cwd=directory,
             env={**inherited, "IRSA_STATE_DIR": str(home / "kept" / "journals")},
             stdin=subprocess.DEVNULL,

@@ -46,7 +46,7 @@ PERMITS: Sequence[str] = (
     "most",
 )
 """Options that permit to delete, loosen, adopt or start pods: a variable set on another day must not."""
-_ANOTHER_RUN: Sequence[str] = ("name_option", "explain", "help", "out")
+_ANOTHER_RUN: Sequence[str] = ("name_option", "explain", "help", "out", "unlock")
 """Options that change the kind of a run."""
 _OF_THEIR_OWN = ("permissions_boundary", "boundary")
 """Options whose variable is only a default: it yields to files."""
@@ -62,19 +62,40 @@ TARGET: Sequence[str] = (
     "context",
 )
 """The options for a cluster and the caller."""
+NOT_OF_LOCKS = (
+    "everything",
+    "forward",
+    "min_age",
+    "role_account",
+    "role_assume_role",
+    "role_profile",
+    "target_assume_role",
+    "target_profile",
+    "lock_timeout",
+    "lock",
+    "no_headers",
+    "max_length",
+    "summary_file",
+    "json_file",
+)
+"""The options of `recover` that contradict `--unlock`."""
 _NEVER_OF: Mapping[str, Sequence[str]] = {
     "recover": TARGET,
     "repoint": ("old", "new", "add", "verify", "retire", "status", "unused_for"),
     "token": ("output", "decode"),
     "credentials": ("output",),
 }
-"""A cluster changes `recover`'s mode, and only flags replace the target of a run. Scripts read others."""
+"""A cluster changes `recover`'s mode, and only flags replace the target of a run. Scripts read others.
+
+`recover --unlock` is not here: its locks are those of the cluster in force.
+"""
 _NONE_OF: Sequence[str] = ("sandbox", "docs", "help", "version", "policies", "completion", "preflight")
 """Commands without AWS: their options have other meanings."""
 _CONTRADICT: Mapping[str, Sequence[str]] = {
     "namespace": ("everywhere",),
     "name": ("everywhere", "selector"),
     "quiet": ("verbose",),
+    "unlock": NOT_OF_LOCKS,
     "pod": ("everywhere", "everything", "selector"),
     "service_account": ("role",),
     "keep_sa": ("keep_role", "role_only"),
@@ -124,18 +145,20 @@ def variable_of(command: str, option: click.Parameter) -> str:
     name = option.name or ""
     if not isinstance(option, click.Option) or option.hidden or command.split(" ")[0] in _NONE_OF:
         return ""
+    if name in _NEVER_OF.get(command, ()):
+        return ""
     if option.envvar:
         return str(option.envvar)
-    if name in (*PERMITS, *_ANOTHER_RUN, *_OF_THEIR_OWN, *_NEVER_OF.get(command, ())):
+    if name in (*PERMITS, *_ANOTHER_RUN, *_OF_THEIR_OWN):
         return ""
     flag = next((text for text in option.opts if text.startswith("--")), "")
     return f"{PREFIX}{flag.strip('-').replace('-', '_').upper()}" if flag else ""
 
 
 def name_variables(name: str, command: click.Command) -> click.Command:
+    """Let the options of a command read their variables; `name`: see `HelpedCommand.known_as`."""
     for option in command.params:
-        if found := variable_of(name, option):
-            option.envvar = found
+        option.envvar = variable_of(name, option) or None
     return command
 
 

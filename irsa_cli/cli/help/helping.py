@@ -107,6 +107,10 @@ class HelpedCommand(AsCalled):
         _write_options(common, "Common options", ctx, formatter)
         formatter.write(f"\nAll options: {ctx.command_path} --help-all, or irsa docs reference/commands\n")
 
+    def known_as(self, args: Sequence[str]) -> str:
+        """The name by which the environment and the project know the command on this line."""
+        return self.name or ""
+
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
@@ -116,7 +120,7 @@ class HelpedCommand(AsCalled):
                 from irsa_cli.core.values.errors import InvalidInput
 
                 try:
-                    extra.setdefault("default_map", project_defaults(info_name or "", self))
+                    extra.setdefault("default_map", project_defaults(self.known_as(args), self))
                 except InvalidInput as error:
                     raise click.UsageError(str(error), parent) from error
             context = super().make_context(info_name, args, parent, **extra)

@@ -20,7 +20,7 @@ _MEANINGS = {meaning for meanings in WORDS["options"].values() for meaning in me
 _FILE = ("-f", "--filename", "--config-file")
 _OF_FILES = ("apply", "diff", "delete")
 _NOT_OF = {
-    "unlock": ("--name",),
+    "recover": ("--name",),
     "init": ("-o", "--output"),
     **dict.fromkeys(("audit", "who-can", "lint", "history"), ("-n", "--namespace")),
 }

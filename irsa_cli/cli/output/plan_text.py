@@ -35,13 +35,20 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _ACTIONS = {"create": "green", "update": "yellow", "delete": "red"}
 
 
+NOTHING_CHANGED = "Nothing was changed (dry run)."
+
+
 def plan_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
     """The changes of a dry run and their total; `whole`: with every value."""
-    changes = [item.change for item in result.changes]
-    yield from change_lines(changes, whole=whole)
-    yield totals(changes, whole=whole)
-    yield from access_lines([result], whole=whole)
-    yield "Nothing was changed (dry run)."
+    yield from change_lines((item.change for item in result.changes), whole=whole)
+    yield from total_lines([result], whole=whole)
+    yield NOTHING_CHANGED
+
+
+def total_lines(planned: Sequence[Result], *, whole: bool = False) -> Iterator[str]:
+    """What the changes of these plans amount to: the number of objects, and who gains or loses a role."""
+    yield totals((item.change for result in planned for item in result.changes), whole=whole)
+    yield from access_lines(planned, whole=whole)
 
 
 def access_lines(results: Iterable[Result], *, whole: bool = False, ended: bool = False) -> Iterator[str]:

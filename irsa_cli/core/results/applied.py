@@ -62,6 +62,19 @@ class NotBegun:
         return {"cluster": cluster_json(self.cluster), "serviceAccount": account_json(self.name)}
 
 
+@dataclass(frozen=True)
+class SavedRequest:
+    """The request of a saved plan: its command, and the settings that differ from the command's defaults."""
+
+    command: str
+    settings: Mapping[str, Any]
+    allow_access_change: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        allowed = {"allow_access_change": True} if self.allow_access_change else {}
+        return {**self.settings, **allowed}
+
+
 @dataclass
 class AppliedList:
     """The results of all. `detailed`: exit code 6 means pending changes; `pending` were not started."""
@@ -76,8 +89,8 @@ class AppliedList:
     """The name of an object of one transaction."""
     shard: Mapping[str, Any] | None = None
     """The shard as JSON, if the run is one of several."""
-    request: Mapping[str, Any] | None = None
-    """The settings of a saved request that differ from the command's defaults, by name."""
+    request: SavedRequest | None = None
+    """What a saved plan carries out, if this is one."""
     missing: tuple[str, ...] = ()
     """Shards whose results are unknown."""
     is_timed = True
@@ -163,7 +176,7 @@ class AppliedList:
             facts={
                 "notBegun": [item.to_json() for item in self.pending],
                 "byCluster": [{**row, "summary": dict(counts[key])} for key, row in found.items()],
-                **({"request": self.request} if self.request is not None else {}),
+                **({"request": self.request.to_json()} if self.request is not None else {}),
                 **({"shard": self.shard} if self.shard else {}),
                 **({"missingShards": list(self.missing)} if self.missing else {}),
             },
@@ -184,6 +197,10 @@ class Changed:
     def __str__(self) -> str:
         agent = f" ({self.agent})" if self.agent else ""
         return f"{self.what}: {self.operation} by {self.who} at {self.time}{agent}"
+
+    @classmethod
+    def from_json(cls, written: Mapping[str, str]) -> Changed:
+        return cls(written["object"], written["operation"], written["time"], written["who"], written["agent"])
 
     def to_json(self) -> dict[str, str]:
         return {

@@ -1,4 +1,4 @@
-"""A lock as others see it, and the result of `irsa unlock`."""
+"""A lock as others see it, and the result of `irsa recover --unlock`."""
 
 from __future__ import annotations
 

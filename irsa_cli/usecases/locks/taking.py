@@ -310,7 +310,7 @@ def held(lock: Lock, state: lease.LeaseState, cluster: str, waited: float) -> Re
         reason=state.holding,
         next_steps=(
             "run this again when the other run has finished, or wait longer: --lock-timeout 10m",
-            f"irsa unlock {shlex.quote(state.holder)} -c {cluster}  # if you know that it is dead",
+            f"irsa recover --unlock {shlex.quote(state.holder)} -c {cluster}  # if you know that it is dead",
         ),
     )
 

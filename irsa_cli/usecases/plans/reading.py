@@ -19,7 +19,7 @@ from irsa_cli.core.binding.boundaries import BoundaryRequired
 from irsa_cli.core.plan.changes import PASSED_OVER, Change, Kind, Plan, PlannedWork, Seen
 from irsa_cli.core.plan.states import NOBODY, OwnerState
 from irsa_cli.core.plan.written import write
-from irsa_cli.core.results.applied import AppliedList, Item
+from irsa_cli.core.results.applied import AppliedList, Item, SavedRequest
 from irsa_cli.core.results.envelope import API_VERSION
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, UnexpectedCluster
@@ -51,10 +51,8 @@ Run = Callable[[saved_plan.Request, Settings, WireLog, Tell], "Result | AppliedL
 
 def shown(plan: saved_plan.SavedPlan) -> AppliedList:
     """The plan as its dry run has shown it, and what was requested."""
-    settings = settings_of(plan.request)
-    if plan.allow_access_change:
-        settings["allow_access_change"] = True
-    return AppliedList([_shown(item) for item in plan.items], request=settings)
+    request = SavedRequest(plan.command, settings_of(plan.request), plan.allow_access_change)
+    return AppliedList([_shown(item) for item in plan.items], request=request)
 
 
 def _shown(item: saved_plan.PlannedItem) -> Item:

@@ -179,7 +179,7 @@ def test_another_run_waits_and_then_goes_on(table: Table) -> None:
 def test_it_is_not_waited_for_longer_than_asked(table: Table, timeout: float) -> None:
     _, second = table.two(timeout)
     started = table.seconds
-    second.refused(A, "another run is working on ServiceAccount ns/a", "irsa unlock r1_alice@")
+    second.refused(A, "another run is working on ServiceAccount ns/a", "irsa recover --unlock r1_alice@")
     second.hold.release()
     assert table.seconds - started == pytest.approx(timeout)
     assert table.holders(A) == ["r1"]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 
 import click
 
-from irsa_cli.cli.output.plan_text import access_lines, change_lines, totals
-from irsa_cli.cli.output.report import Entry, Level, Part, Rank, Report
+from irsa_cli.cli.output.plan_text import NOTHING_CHANGED, access_lines, change_lines, total_lines
+from irsa_cli.cli.output.report import Entry, Level, Line, Part, Rank, Report
 from irsa_cli.cli.output.result import (
     GOOD,
     WORDS,
@@ -22,7 +23,7 @@ from irsa_cli.cli.output.result import (
 )
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.terminal.screen import mark
-from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Changed, Item
+from irsa_cli.core.results.applied import NOT_BEGUN, AppliedList, Changed, Item, SavedRequest
 from irsa_cli.core.results.result import CLUSTER, Ended, Result
 from irsa_cli.core.trust.rules.rule import FilePlace
 from irsa_cli.core.values.shown import listed, plural, visible
@@ -61,14 +62,27 @@ def of_applied(
 ) -> Report:
     """The report of many ServiceAccounts in the order of the files, or of a run that ended before them.
 
-    Its text begins with the parts `first`.
+    Its text begins with the parts `first`; that of a saved plan begins with its request.
     """
     if isinstance(done, Result):
         return of_result(done, quiet=speaking.quiet, verbose=speaking.verbose)
     unchanged = all(item.result.ended is Ended.UNCHANGED for item in done.items)
     silent = speaking.output == "text" and speaking.quiet and dry_run and unchanged
     parts = chain(first, () if silent else _text(done, whole=speaking.verbose))
-    return of_many(done, parts, map(visible, () if silent else _messages(done, quiet=speaking.quiet)))
+    report = of_many(done, parts, map(visible, () if silent else _messages(done, quiet=speaking.quiet)))
+    return report if done.request is None else _with_request(report, done.request)
+
+
+def _with_request(report: Report, request: SavedRequest) -> Report:
+    """The report of a saved plan below the request that it carries out."""
+    title = f"irsa {request.command}"
+    # JSON, so that no two values look the same.
+    settings = [
+        f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in request.settings.items()
+    ]
+    text = (f"Request of {title}:", *(visible(f"  {line}") for line in settings))
+    entry = Entry(title, "request", Rank.UPDATED, tuple(Line(line, Rank.UPDATED) for line in settings))
+    return replace(report, parts=chain(text, report.parts), entries=(entry, *report.entries))
 
 
 def of_many(done: AppliedList, parts: Iterable[Part], lines: Iterable[str]) -> Report:
@@ -136,28 +150,31 @@ def _entries(done: AppliedList) -> Iterator[Entry]:
 
 
 def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
-    pending = [item for item in done.items if item.result.ended is Ended.PLANNED]
-    for item in pending:
-        named = item.place or item.cluster in item.name
-        yield visible(f"{item.title}:" if named else f"{item.cluster} {item.name}:")
-        yield from change_lines((change.change for change in item.result.changes), whole=whole)
-        for one in item.result.facts.get("changedBy", ()):
-            facts = {"what" if key == "object" else key: value for key, value in one.items()}
-            yield visible(f"    changed: {Changed(**facts)}")
-    if pending:
-        yield totals((change.change for item in pending for change in item.result.changes), whole=whole)
-        yield from access_lines((item.result for item in pending), whole=whole)
+    planned = [item for item in done.items if item.result.ended is Ended.PLANNED]
+    for item in planned:
+        yield from _planned_lines(item, whole=whole)
+    if planned:
+        yield from total_lines([item.result for item in planned], whole=whole)
     took = f" ({done.seconds:.1f} s)" if done.is_timed else ""
     yield f"{counted(done) or 'Nothing to do'}{took}."
     committed = (item.result for item in done.items if item.result.ended is Ended.COMMITTED)
     yield from access_lines(committed, whole=whole, ended=True)
     words = totals_words(done)
     widest = max(map(len, done.by_place), default=0)
-    for place, found in done.by_place.items():  # The clusters, if there are several.
-        parts = ", ".join(f"{count} {words[name]}" for name, count in found.items())
+    for place, counts in done.by_place.items():  # The clusters, if there are several.
+        parts = ", ".join(f"{count} {words[name]}" for name, count in counts.items())
         yield visible(f"  {place:<{widest}}  {parts}")
-    if pending:
-        yield "Nothing was changed (dry run)."
+    if planned:
+        yield NOTHING_CHANGED
+
+
+def _planned_lines(item: Item, *, whole: bool) -> Iterator[str]:
+    """The planned changes of one, and who changed what differs."""
+    has_cluster = item.place or item.cluster in item.name
+    yield visible(f"{item.title}:" if has_cluster else f"{item.cluster} {item.name}:")
+    yield from change_lines((change.change for change in item.result.changes), whole=whole)
+    for written in item.result.facts.get("changedBy", ()):
+        yield visible(f"    changed: {Changed.from_json(written)}")
 
 
 def _messages(done: AppliedList, *, quiet: bool) -> Iterator[str]:
