@@ -94,7 +94,8 @@ class Access:
     def _direct(self, who: Who, role: str) -> dict[AccessWay, Admission]:
         """The ways that need no other role, but the one that EKS goes through for an association's target."""
         account = Account(who.place, *who.namespaced)
-        cluster, given = self._clusters[who.place], self.documents.associations.get(account)
+        cluster = self._clusters[who.place]
+        given = self.documents.associations.get(account)
         noted = self.documents.accounts.get(account) or {}
         found = {AccessWay.TOKEN: self._by_tokens(who.subject, cluster.issuer, role)}
         if isinstance(given, states.AssociationState):
@@ -110,7 +111,8 @@ class Access:
         last = given.target_role_arn or given.role_arn
         if role != last:
             return NEVER
-        tagged, first = not given.without_session_tags, given.role_arn
+        tagged = not given.without_session_tags
+        first = given.role_arn
         admission = self._on_trust(first, lambda trust: _of_service(trust, cluster, who, tagged=tagged))
         return admission if role == first else admission.and_(self._chained(first, role, tagged=tagged))
 
@@ -123,7 +125,8 @@ class Access:
         account = Account(who.place, *who.namespaced)
         given = self.documents.associations.get(account)
         tags = isinstance(given, states.AssociationState) and not given.without_session_tags
-        direct, found = self._direct(who, source), NEVER
+        direct = self._direct(who, source)
+        found = NEVER
         served = {way: admission for way, admission in direct.items() if way.serves_pods}
         for way, admission in (served or direct).items():
             tagged = tags and way is AccessWay.POD_IDENTITY
@@ -185,7 +188,8 @@ class Access:
         is_refused = accepted is not None and audience not in accepted
         if is_refused or not issuer or host_path(issuer) in self.documents.gone:
             return NEVER
-        provider, is_known = self._provider(issuer, role), host_path(issuer) in self.by_issuer
+        provider = self._provider(issuer, role)
+        is_known = host_path(issuer) in self.by_issuer
 
         def judged(trust: Document) -> Admission:
             prefix = f"{host_path(issuer)}:".lower()
@@ -245,7 +249,8 @@ def _of_principal(trust: Document, who: Who) -> Admission:
     if who.place == "AWS" and is_target(who.name):
         context |= context_of_session(who.name)
     context |= {key: (value,) for key, value in who.given}
-    names, found = _names(who), NEVER
+    names = _names(who)
+    found = NEVER
     named: Any = ANYBODY if who.is_everybody else {who.place: who.name}
 
     def ask_for(action: str) -> Admission:

@@ -56,7 +56,9 @@ class Shift:
     def read(cls, data: Any) -> Shift:
         """The same again; raises `ValueError`, `TypeError` or `LookupError` for what irsa does not write."""
         first, last = (tuple(map(AccessWay, data[key])) for key in ("before", "after"))
-        role, certain, conditions = data["role"]["arn"], data["certain"], tuple(data["conditions"])
+        role = data["role"]["arn"]
+        certain = data["certain"]
+        conditions = tuple(data["conditions"])
         found = cls(Who.read(data["who"]), role, first, last, certain, conditions, data["podsOnly"])
         if found.to_json() != data or not all(isinstance(text, str) for text in (role, *conditions)):
             raise ValueError("this is not what irsa writes of access")
@@ -83,7 +85,8 @@ class AccessChange:
     @classmethod
     def between(cls, first: Documents, last: Documents, home: str = "") -> AccessChange:
         """Between two states."""
-        one, other = Access(first), Access(last)
+        one = Access(first)
+        other = Access(last)
         shifted = [
             (who, role, one.ways(who, role), other.ways(who, role))
             for who, role in sorted(_concerned(one, other), key=_order)
@@ -144,7 +147,8 @@ def _order(pair: tuple[Who, str]) -> tuple[str, ...]:
 
 def _concerned(one: Access, other: Access) -> Iterator[tuple[Who, str]]:
     """Those whose access the differences between two states can be about."""
-    first, last = one.documents, other.documents
+    first = one.documents
+    last = other.documents
     pairs = one.pairs | other.pairs
     if first.providers != last.providers or one.has_chains or other.has_chains:
         yield from pairs
@@ -165,7 +169,8 @@ def _shift(who: Who, role: str, first: Ways, last: Ways, *, gain: bool) -> Shift
     """The gain, or the loss, of one of them; None if there is none."""
     poor, rich = (first, last) if gain else (last, first)
     for served in (False, True):
-        has, had = _all(rich, served=served), _all(poor, served=served)
+        has = _all(rich, served=served)
+        had = _all(poor, served=served)
         if not has.is_within(had):
             certain = has.answer is Answer.YES and had.answer is Answer.NO
             conditions = () if certain else tuple(dict.fromkeys((*has.conditions, *had.conditions)))

@@ -115,7 +115,8 @@ class _Editing:
 
     def learn(self, change: Change) -> None:
         """Add what a change tells of the state before it, if that was not read."""
-        there, decides = change.before, change.kind.traits.decides
+        there = change.before
+        decides = change.kind.traits.decides
         if decides is Decides.ROLE:
             role = there if there is not None else change.after
             assert isinstance(role, states.RoleState), "the state of a role"
@@ -138,7 +139,8 @@ class _Editing:
 
     def apply(self, change: Change) -> None:
         """Take what a change leaves."""
-        state, decides = change.after, change.kind.traits.decides
+        state = change.after
+        decides = change.kind.traits.decides
         if decides is Decides.ROLE:
             role = state if state is not None else change.before
             assert isinstance(role, states.RoleState), "the state of a role"
@@ -183,7 +185,8 @@ class _Editing:
             self._statements[arn] = trust_policy.edited(self._statements.get(arn, _NO_STATEMENT), old, new)
 
     def _edit_policy(self, arn: str, change: Change) -> None:
-        policies, state = self._policies.setdefault(arn, {}), change.after
+        policies = self._policies.setdefault(arn, {})
+        state = change.after
         if state is None:
             policies.pop(change.target[1], None)
         else:

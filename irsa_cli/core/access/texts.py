@@ -12,7 +12,8 @@ SHOWN = 3
 
 def sentence(item: Shift, *, gain: bool, home: str = "") -> str:
     """One gain, or one loss, in words."""
-    who, role = item.who.text(home), item.role.rpartition("/")[2]
+    who = item.who.text(home)
+    role = item.role.rpartition("/")[2]
     if item.pods_only:
         verb = "get" if gain else "no longer get"
         return f"pods of {who} {verb if item.certain else f'may {verb}'} {role}"

@@ -87,7 +87,8 @@ class Who:
     @classmethod
     def of_token(cls, issuer: str, subject_of_token: str, clusters: Mapping[str, Cluster]) -> Who:
         """The owner of the tokens for a subject; `clusters` are those that are known, by their issuers."""
-        cluster, rest = clusters.get(issuer), subject_of_token.removeprefix(_PREFIX)
+        cluster = clusters.get(issuer)
+        rest = subject_of_token.removeprefix(_PREFIX)
         if cluster is not None and rest != subject_of_token and rest.count(":") == 1:
             return cls.account(cluster.arn, *rest.split(":"))
         return cls(WhoKind.TOKEN, issuer, subject_of_token)
@@ -132,7 +133,8 @@ class Who:
     @classmethod
     def read(cls, data: Any) -> Who:
         """The same again; raises `ValueError`, `TypeError` or `LookupError` for what irsa does not write."""
-        place, name = data["place"], data["name"]
+        place = data["place"]
+        name = data["name"]
         if not (isinstance(place, str) and isinstance(name, str)):
             raise TypeError("a name is not a text")
         given = tuple((str(key), str(value)) for key, value in data["given"].items())
@@ -185,7 +187,9 @@ def _of_conditions(item: Statement, clusters: Mapping[str, Cluster]) -> Iterator
 
 def _subjects(item: Statement, issuer: str) -> list[str]:
     """The subjects that a statement names, with `*` if it limits them by none of them."""
-    key, found, is_limited = f"{issuer}:sub".lower(), list[str](), False
+    key = f"{issuer}:sub".lower()
+    found: list[str] = []
+    is_limited = False
     for operator, name, values in tests_of(item):
         if name.lower() == key and comparing(operator) is not None:
             found += values

@@ -121,7 +121,8 @@ class InCluster:
 
     def _behind(self, takers: Takers, step: TakerStep) -> tuple[tuple[Principal, ...], bool]:
         """The IAM principals of a subject that are less powerful than its goal, and whether it (maybe) is."""
-        subject, weight = step.taker.subject, step.goals[0].weight
+        subject = step.taker.subject
+        weight = step.goals[0].weight
         if subject.account in takers.every:
             return (), takers.every[subject.account].weight < weight
         principals = takers.cluster.access.behind(subject)
@@ -149,7 +150,8 @@ class InCluster:
                 else str(subject)
             )
             evidence += [f"{subject} is {principal.arn} ({principal.by})" for principal in principals]
-        rule, name = RULES["powerful-service-account"], takers.cluster.name
+        rule = RULES["powerful-service-account"]
+        name = takers.cluster.name
         violation = risk(
             rule, f"{some(who)} of cluster {name}", reason, cluster=name, evidence=tuple(evidence)
         )

@@ -86,7 +86,8 @@ class Powerful:
                 rank = (not any(hop.conditions for hop in chain), power, -len(chain))
                 source = chain[0].source
                 if source not in ranks or rank > ranks[source]:
-                    ranks[source], chains[source] = rank, (chain, power)
+                    ranks[source] = rank
+                    chains[source] = (chain, power)
         return chains
 
     def unread(self) -> Iterator[str]:
@@ -290,7 +291,8 @@ class Declared:
                 for index, statement in allowing(role.trust):
                     if provider in principals(statement, "Federated"):
                         reason = f"trusts {issuer_of(provider)}, which belongs to no cluster in {self._where}"
-                        name, path = name_of(index, statement), place_of(index, "Principal")
+                        name = name_of(index, statement)
+                        path = place_of(index, "Principal")
                         yield risk(RULES["dead-issuer"], name, reason, role=role.arn, path=path)
 
     def _changed(self, role: Role) -> Iterator[Risk]:
@@ -315,7 +317,8 @@ class Declared:
             else:
                 continue
             if statement not in written:
-                rule, where = RULES["changed-since-irsa"], place_of(index)
+                rule = RULES["changed-since-irsa"]
+                where = place_of(index)
                 yield risk(rule, name_of(index, statement), reason, role=role.arn, path=where)
 
     def _unused(self, role: Role) -> Iterator[Risk]:

@@ -77,7 +77,8 @@ class AuditedAssociation(Namespaced):
     @classmethod
     def read(cls, item: Mapping[str, Any]) -> AuditedAssociation:
         """Read EKS's JSON, described or listed (without roles)."""
-        namespace, name = text_of(item["namespace"]), text_of(item["serviceAccount"])
+        namespace = text_of(item["namespace"])
+        name = text_of(item["serviceAccount"])
         role, target = (text_of(item.get(key) or "") for key in ("roleArn", "targetRoleArn"))
         return cls(namespace, name, str(item.get("associationId", "")), role, target)
 
@@ -269,7 +270,8 @@ def _each(found: _Gathered, items: Iterable[tuple[str, Any]], read: Callable[[An
         try:
             yield read(item)
         except (LookupError, TypeError, ValueError, AttributeError, InvalidInput):
-            wrong, first = wrong + 1, first or source
+            wrong = wrong + 1
+            first = first or source
     if wrong:
         found.unread.append(f"{plural(wrong, 'entry')} of {first} without the expected format: ignored")
 
@@ -282,7 +284,8 @@ def _role(item: Any) -> Role:
 
 def _clusters(found: _Gathered) -> Iterator[AuditedCluster]:
     for gathered in found.clusters.values():
-        described, associations = gathered.described, gathered.associations
+        described = gathered.described
+        associations = gathered.associations
         if not described and associations is None and gathered.rbac.is_empty:
             continue
         kinds = ("ServiceAccount", "Pod", "Namespace")

@@ -15,7 +15,8 @@ from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.power import PowerLevel, RolePower, of_managed
 from irsa_cli.core.trust.rules.rule import ORDER, Risk
 
-ADMINISTRATOR, ESCALATION = "administrator", "privilege escalation"
+ADMINISTRATOR = "administrator"
+ESCALATION = "privilege escalation"
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,8 @@ class Reachable:
         ]
 
     def _of_cluster(self, role: Role, provider: str, cluster: AuditedCluster) -> Iterator[Way]:
-        index, issuer = self.index(cluster), cluster.host_path
+        index = self.index(cluster)
+        issuer = cluster.host_path
         unsure = () if self.estate.providers is not None else ("the account has the OIDC provider",)
         audiences = self._audiences(role, provider, issuer)
         named = {
@@ -175,7 +176,8 @@ class Reachable:
             if self.estate.accounts.isdisjoint(association.role_arn.split(":")[4:5]):
                 yield replace(way, conditions=("the role, which was not read, trusts EKS Pod Identity",))
             return
-        name, region = cluster.arn.rpartition("/")[2] or cluster.name, cluster.region
+        name = cluster.arn.rpartition("/")[2] or cluster.name
+        region = cluster.region
         named = Cluster(name, cluster.arn, region, "", cluster.account, cluster.issuer)
         context = context_of_service(named, association)
         unread = {key: PresentKey() for key, value in context.items() if value == ("",)}
@@ -195,7 +197,8 @@ class Reachable:
         ]
         taken: dict[str, set[str]] = {}
         for path in sorted(found, key=lambda path: (bool(path.conditions), len(path.hops))):
-            known, accounts = taken.setdefault(path.way.cluster, set()), path.way.accounts
+            known = taken.setdefault(path.way.cluster, set())
+            accounts = path.way.accounts
             left = (accounts & {account} if account else accounts) - known
             if left:
                 known |= left

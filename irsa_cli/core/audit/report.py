@@ -120,7 +120,8 @@ class RiskReport(Reading):
     @property
     def found_code(self) -> int:
         """5 for a risk from `fail_on` on."""
-        shown, levels = self.selection.shown, ORDER[ORDER.index(self.fail_on) :] if self.fail_on else ()
+        shown = self.selection.shown
+        levels = ORDER[ORDER.index(self.fail_on) :] if self.fail_on else ()
         broken = self.fail_on_broken and any(risk.rule.broken for risk in shown)
         return (
             ExitCode.UNVERIFIED if broken or any(risk.severity in levels for risk in shown) else ExitCode.DONE
@@ -209,7 +210,8 @@ def _arns(audit: Audit | None) -> Arns:
 
 
 def _source_json(audit: Audit | None) -> dict[str, Any]:
-    keys, found = ("name", "arn", "region", "account", "issuer"), audit.estate.clusters if audit else ()
+    keys = ("name", "arn", "region", "account", "issuer")
+    found = audit.estate.clusters if audit else ()
     clusters = [{key: getattr(cluster, key) or None for key in keys} for cluster in found]
     return {"caller": (audit.estate.caller if audit else "") or None, "clusters": clusters}
 
@@ -279,7 +281,8 @@ class WhoCanReport(Reading):
         return self.audit.unread if self.audit else ()
 
     def envelope(self) -> Envelope:
-        sure, arns = sum(not can.conditions for can in self.found), _arns(self.audit)
+        sure = sum(not can.conditions for can in self.found)
+        arns = _arns(self.audit)
         asked = {"action": self.action, "resource": self.resource or None}
         return self.document(
             DocumentKind.ROLE_PATHS,

@@ -139,7 +139,8 @@ class Takers:
         return ("", *self._spaces) if differs else ("",)
 
     def _step(self, taker: AccountTaker, act: Act, space: str) -> TakerStep | None:
-        conditions, pods = act.conditions, self.cluster.pods
+        conditions = act.conditions
+        pods = self.cluster.pods
         if act.id == "annotate" or any(text.startswith(ALSO) for text in conditions):
             return None  # The role's trust policy decides that.
         runs = not isinstance(pods, Unreadable) and (RUNS in conditions or HOST_PATH in conditions)
@@ -223,14 +224,16 @@ def by_iam(takers: Takers, estate: Estate, asked: Candidates, trusts: Trusts) ->
                 f"{f', if {some(conditions)}' if conditions else ''}"
             )
             evidence = tuple(f"{permission.by} allows it" for permission in permissions)
-            rule, name = RULES["powerful-service-account"], cluster.name
+            rule = RULES["powerful-service-account"]
+            name = cluster.name
             violation = risk(rule, role.arn, reason, cluster=name, evidence=evidence)
             yield less_sure(violation.behind(trusts.worst([best.role])), conditions)
 
 
 def _allowed(estate: Estate, cluster: AuditedCluster, role: Role, way: IamWay) -> list[Allowed]:
     """The permissions for all actions of a way in a cluster, empty if one is missing."""
-    read, (eks, _, name) = cluster.access.entries, cluster.arn.partition(":cluster/")
+    read = cluster.access.entries
+    eks, _, name = cluster.arn.partition(":cluster/")
     entries = () if isinstance(read, Unreadable) else read
     if role.arn.split(":")[4] != cluster.account:
         return []

@@ -83,7 +83,8 @@ def _refused(account: LintedAccount, trusts: Sequence[LintedTrust]) -> Iterator[
     if not role or not known or len(policies) != 1:
         return
     subject = f"{SERVICE_ACCOUNT}{account.namespace}:{account.name}"
-    place, trusted = policies[0].placed.place(), not refuses(policies[0], subject)
+    place = policies[0].placed.place()
+    trusted = not refuses(policies[0], subject)
     yield from not_trusted(replace(declared(account), role=role, trusted=trusted, trust_place=place))
 
 
@@ -161,7 +162,8 @@ def _everybody(objects: Sequence[LintedObject]) -> Iterator[Risk | Unjudged]:
 def _open(
     becoming: Becoming, written: LintedObject, binding: RbacBinding, known: set[RoleRef]
 ) -> Iterator[Risk | Unjudged]:
-    place, role = written.placed.place(("subjects",)), binding.role
+    place = written.placed.place(("subjects",))
+    role = binding.role
     if role not in known and role.name in _BUILT_IN:
         binding = replace(binding, role=RoleRef(ACCESS_POLICY, _BUILT_IN[role.name]))
     elif role not in known and role.name not in _HARMLESS:

@@ -133,7 +133,8 @@ class Nodes:
             if pair is None:
                 break
             # A single element has the mark of its key.
-            where, node = (where if pair[0] is node else pair[0]), pair[1]
+            where = where if pair[0] is node else pair[0]
+            node = pair[1]
         return where.start_mark
 
     def value(self, node: Node, known: dict[int, Any]) -> Any:
@@ -204,7 +205,8 @@ class Placed:
     def place(self, path: Path = ()) -> FilePlace:
         """The place of the part that a path leads to: its key or list element."""
         mark = self.nodes.mark(self.node, path)
-        line, column = mark.line + self.offset[0], mark.column + self.offset[1]
+        line = mark.line + self.offset[0]
+        column = mark.column + self.offset[1]
         # Marks from YAML have no file name but <unicode string>.
         source = self.source if mark.name[:1] == "<" else mark.name
         return FilePlace(source, line + 1, column + 1, self.subject)

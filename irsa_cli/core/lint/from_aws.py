@@ -97,7 +97,8 @@ class Template:
         parts = argument.split(".", 1) if isinstance(argument, str) else argument
         if not isinstance(parts, list) or not parts or not all(isinstance(part, str) for part in parts):
             return None
-        name, attribute = parts[0], ".".join(parts[1:])
+        name = parts[0]
+        attribute = ".".join(parts[1:])
         if self.type_of(name) in _PROVIDERS and attribute == "Arn":
             return self._ref(name)
         if self.type_of(name) == CFN_JSON and attribute == "Value":
@@ -110,23 +111,28 @@ class Template:
         return self.gaps.gap(f"{name}.{attribute}")
 
     def _sub(self, argument: Any) -> str | None:
-        text, variables = argument, {}
+        text = argument
+        variables = {}
         if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[1], dict):
             text, variables = argument
         if not isinstance(text, str):
             return None
         own = {name: self._resolved(part) for name, part in variables.items()}
-        parts, place, length = [], 0, 0
+        parts = []
+        place = 0
+        length = 0
         for variable in _VARIABLE.finditer(text):
             part = text[place : variable.start()] + self._variable(variable, own)
-            place, length = variable.end(), length + len(part)
+            place = variable.end()
+            length = length + len(part)
             if length > _LONGEST:
                 return None
             parts.append(part)
         return "".join([*parts, text[place:]])
 
     def _variable(self, variable: re.Match[str], own: Mapping[str, Any]) -> str:
-        literal, name = variable[1], variable[2].strip()
+        literal = variable[1]
+        name = variable[2].strip()
         if literal:
             return f"${{{name}}}"
         value = own[name] if name in own else self._get_att(name) if "." in name else self._ref(name)
@@ -242,7 +248,8 @@ def dicts(value: Any) -> list[dict[str, Any]]:
     return [element for element in listed(value) if isinstance(element, dict)]
 
 
-_ROLE, _ASSOCIATION = "AWS::IAM::Role", "AWS::EKS::PodIdentityAssociation"
+_ROLE = "AWS::IAM::Role"
+_ASSOCIATION = "AWS::EKS::PodIdentityAssociation"
 _ASSOCIATION_KEYS = ("Namespace", "ServiceAccount", "RoleArn", "DisableSessionTags")
 
 
@@ -270,7 +277,8 @@ def of_template(placed: Placed) -> Iterator[LintedTrust | LintedAssociation]:
         document = template.resolved(properties[_DOCUMENT])
         policy = placed.at("Resources", name, "Properties", _DOCUMENT, subject=name)
         if (read := as_json(document)) is not None:
-            policy, document = policy.inside(), read
+            policy = policy.inside()
+            document = read
         names = [gaps.gap(name), gaps.gap(f"{name}.Arn"), template.resolved(properties.get("RoleName"))]
         known_as = tuple(alias for alias in names if isinstance(alias, str))
         much = _power_of_resource(template, properties, known_as)

@@ -58,7 +58,8 @@ def _created(binding: Binding) -> str:
 
 def _statement(gaps: Gaps, config: Config, binding: Binding) -> dict[str, Any]:
     """The statement for EKS Pod Identity, in a cluster whose account is not known."""
-    account, region = gaps.gap("account"), config.region or gaps.gap("region")
+    account = gaps.gap("account")
+    region = config.region or gaps.gap("region")
     arn = f"arn:aws:eks:{region}:{account}:cluster/{config.cluster or gaps.gap('cluster')}"
     cluster = Cluster(config.cluster, arn, region, "aws", account, "")
     tagged = not binding.disable_session_tags
@@ -77,7 +78,8 @@ class _Entry:
 
     def trust(self, config: Config) -> LintedTrust:
         """The trust policy of the role that irsa creates for it."""
-        binding, gaps = self.binding, Gaps()
+        binding = self.binding
+        gaps = Gaps()
         others = [
             host_path(cluster.issuer) if cluster.issuer else gaps.gap(cluster.name)
             for cluster in binding.clusters
@@ -175,7 +177,8 @@ def of_manifest(placed: Placed) -> Iterator[Found]:
 def _of_object(placed: Placed, value: Mapping[str, Any], version: str, kind: str) -> Iterator[Found]:
     metadata = value.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    name, namespace = str(metadata.get("name") or ""), str(metadata.get("namespace") or "")
+    name = str(metadata.get("name") or "")
+    namespace = str(metadata.get("namespace") or "")
     subject = f"{kind} {f'{namespace}/' if namespace else ''}{name}"
     if version.partition("/")[0] in _GROUPS:
         yield LintedObject(replace(placed, subject=""), kind, namespace, name, value)

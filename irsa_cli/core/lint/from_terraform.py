@@ -193,7 +193,8 @@ def _role(placed: Placed, resource: _Resource, roles: _Roles, gaps: Gaps) -> Ite
     policies |= {gaps.shown(str(block.get("name"))): _policy(block.get("policy"), gaps) for block in inline}
     policies |= roles.inline.get(name, {})
     much = power(arns, policies, str(resource.values.get("permissions_boundary") or ""))
-    document, inside = _policy(value, gaps), policy.inside()
+    document = _policy(value, gaps)
+    inside = policy.inside()
     if document is None and has_gap(value):
         document = inside.value if isinstance(inside.value, dict) else gaps.gap("the policy")
     refined = partial(_in_data, policy) if isinstance(value, dict) and document is not value else None
@@ -207,7 +208,8 @@ def _account(placed: Placed, resource: _Resource, later: Mapping[str, Any], gaps
     for index, metadata in enumerate(dicts(resource.values.get("metadata"))):
         annotations = metadata.get("annotations")
         where = placed.at(*resource.path, "metadata", index, subject=resource.address)
-        name, namespace = str(metadata.get("name") or ""), str(metadata.get("namespace") or "")
+        name = str(metadata.get("name") or "")
+        namespace = str(metadata.get("namespace") or "")
         if isinstance(annotations, dict) and ROLE_ARN_ANNOTATION in annotations:
             role = annotations[ROLE_ARN_ANNOTATION]
             known = role if role is not None else gaps.gap(_WHOLE)
@@ -224,7 +226,8 @@ def _deferred(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> Iterator[
         change = item.get("change") if isinstance(item, dict) else None
         if not isinstance(change, dict) or item.get("type") != "aws_iam_policy_document":
             continue
-        after, later = change.get("after"), change.get("after_unknown")
+        after = change.get("after")
+        later = change.get("after_unknown")
         if isinstance(after, dict) and isinstance(later, dict):
             document = _document(after, later, gaps)
             if any("Principal" in statement for statement in dicts(document["Statement"])):
@@ -299,7 +302,8 @@ def _statement(item: Mapping[str, Any], gaps: Gaps) -> Document:
         statement["Condition"] = conditions
     block: dict[str, Any] = {}
     for each in dicts(conditions):
-        test, values = str(each.get("test")), each.get("values")
+        test = str(each.get("test"))
+        values = each.get("values")
         block.setdefault(test, {})[_key(each.get("variable"), values, gaps)] = values
     if block:
         statement["Condition"] = block

@@ -119,7 +119,8 @@ class Module:
         for block in _parse(Source(name, text)).blocks:
             self.blocks.append(block)
             self._by_labels.setdefault(block.labels, block)
-            kind, values = block.labels[0], block.attributes
+            kind = block.labels[0]
+            values = block.attributes
             if kind == "locals":
                 self._named.update({f"local.{key}": (block.source, value) for key, value in values.items()})
             elif kind == "variable" and "default" in values:
@@ -234,7 +235,8 @@ class Module:
 
     def _template(self, source: Source, names: Names) -> str | None:
         """A text with expressions; None if it has directives."""
-        place, texts = 0, []
+        place = 0
+        texts = []
         self.budget.spend(len(source.text) // _LETTERS)
         for opening in _OPENING.finditer(source.text):
             if opening.start() < place:
@@ -285,7 +287,8 @@ class Module:
 
     def _reference(self, source: Source, tree: Tree, names: Names) -> Any:
         path = self._path(source, tree, names)
-        head, labels = str(path[0]), [step for step in path if isinstance(step, str)]
+        head = str(path[0])
+        labels = [step for step in path if isinstance(step, str)]
         if path in (["true"], ["false"], ["null"]):  # The form in python-hcl2 8.1.0.
             return self._literal(source, tree, names)
         if head in names:
@@ -302,7 +305,8 @@ class Module:
         block = self._by_labels.get(tuple(labels[:3]))
         if block is None or len(labels) != 4:
             return None
-        kind, name = labels[1], labels[3]
+        kind = labels[1]
+        name = labels[3]
         if kind == "aws_iam_policy_document":
             return self.document(block)
         name = "name" if (kind, name) == ("aws_iam_role", "id") else name

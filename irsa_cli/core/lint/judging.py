@@ -104,7 +104,9 @@ def _of_trust(trust: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudg
             continue  # One entry of a file leads to a statement for each cluster.
         reported.add(once)
         shown = trust.gaps.shown
-        seen, statement, suggestion = map(shown, item.evidence), item.statement, item.suggestion
+        seen = map(shown, item.evidence)
+        statement = item.statement
+        suggestion = item.suggestion
         item = replace(item, statement=shown(statement), reason=shown(item.reason), evidence=tuple(seen))
         yield replace(item, suggestion=shown(suggestion))
 
@@ -143,7 +145,8 @@ def refuses(trust: LintedTrust, subject: str) -> bool:
 
 def _malformed_parts(trust: LintedTrust, document: Mapping[str, Any]) -> Iterator[InvalidInput]:
     for index, statement in enumerate(as_list(document["Statement"])):
-        path, name = ("Statement", index), name_of(index, statement if isinstance(statement, dict) else {})
+        path = ("Statement", index)
+        name = name_of(index, statement if isinstance(statement, dict) else {})
         if not isinstance(statement, dict):
             if not has_gap(statement):
                 yield _malformed(trust, path, f"{name} is not an object")

@@ -175,7 +175,8 @@ def _allowed(policies: Policies, action: str, resource: str) -> Allowed | None:
             truth = _on(item, resource) if does(item, action) else False
             if truth is False:
                 continue
-            condition, where = _condition(item), f"{name}, {name_of(index, item)}"
+            condition = _condition(item)
+            where = f"{name}, {name_of(index, item)}"
             if item.get("Effect") == "Deny":
                 # Of any resource, only a Deny of all certainly denies something.
                 counts = resource != ANY or "*" in as_list(item.get("Resource", []))

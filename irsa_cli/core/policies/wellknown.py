@@ -132,7 +132,8 @@ def resolve(uses: Iterable[WellKnown], scope: Scope) -> Resolved:
     policies: dict[str, None] = {}
     inline: dict[str, Document] = {}
     for use in uses:
-        found, given = get(use.name), use.parameters
+        found = get(use.name)
+        given = use.parameters
         policies |= {iam_arn(scope.partition, "aws", f"policy/{item}"): None for item in found.managed}
         values = _filled(found, {"partition": (scope.partition,), **scope.values, **given})
         statements = [

@@ -24,7 +24,8 @@ def check(use: WellKnown) -> WellKnown:
 
 def check_given(use: WellKnown) -> WellKnown:
     """Check the policy's name and the parameters that are given, whatever is missing."""
-    policy, name = get(use.name), use.name
+    policy = get(use.name)
+    name = use.name
     for key, values in use.parameters.items():
         known = policy.parameters.get(key)
         if known is None:

@@ -204,7 +204,8 @@ class AccountTarget:
 
     def _named(self, opening: Opening, subject: RbacSubject) -> list[str] | None:
         """The open conditions from the rule's resource names; None if they exclude the way."""
-        names, way = opening.names, opening.takeover
+        names = opening.names
+        way = opening.takeover
         if not names:
             return []
         said = ", ".join(names)

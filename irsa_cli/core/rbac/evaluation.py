@@ -95,7 +95,8 @@ class Grant:
     rules: tuple[RbacRule, ...] | Unreadable | None
 
     def to_json(self) -> dict[str, Any]:
-        role, rules = self.binding.role, self.rules
+        role = self.binding.role
+        rules = self.rules
         known = isinstance(rules, tuple)
         return {
             "subject": self.subject.to_json(),

@@ -160,7 +160,8 @@ def _texts(rule: Json, key: str) -> tuple[str, ...]:
 
 
 def binding_of(body: Json, kind: str) -> RbacBinding:
-    metadata, ref = body["metadata"], body["roleRef"]
+    metadata = body["metadata"]
+    ref = body["roleRef"]
     namespace = str(metadata["namespace"]) if kind == "RoleBinding" else ""
     role_kind = str(ref["kind"])
     role = RoleRef(role_kind, str(ref["name"]), namespace if role_kind == "Role" else "")
@@ -172,7 +173,8 @@ def binding_of(body: Json, kind: str) -> RbacBinding:
 
 def _subject(subject: Json, namespace: str) -> RbacSubject | None:
     """Read a subject; None for a ServiceAccount without a namespace, which matches nobody."""
-    kind, name = str(subject["kind"]), str(subject["name"])
+    kind = str(subject["kind"])
+    name = str(subject["name"])
     if kind != "ServiceAccount":
         return RbacSubject(kind, name)
     space = str(subject.get("namespace") or namespace)

@@ -46,7 +46,8 @@ def policy_rules(name: str) -> tuple[RbacRule, ...] | Unreadable:
 
 AWS_AUTH = "aws-auth"
 _PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}")
-_CONFIG_MAP_ONLY, _API_ONLY = "CONFIG_MAP", "API"
+_CONFIG_MAP_ONLY = "CONFIG_MAP"
+_API_ONLY = "API"
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,8 @@ class ClusterAccess:
         bindings = []
         for entry in () if isinstance(self.entries, Unreadable) else self.entries:
             for policy in entry.policies:
-                role, who = RoleRef(ACCESS_POLICY, policy.name), (RbacSubject("IAM", entry.arn),)
+                role = RoleRef(ACCESS_POLICY, policy.name)
+                who = (RbacSubject("IAM", entry.arn),)
                 spaces = policy.namespaces or ("",)
                 bindings += [RbacBinding(ACCESS_POLICY, policy.name, role, who, space) for space in spaces]
         return tuple(bindings)
@@ -186,7 +188,8 @@ def aws_auth_of(body: Mapping[str, Any]) -> tuple[AccessEntry, ...] | Unreadable
     try:
         mapped = (*_mapped(data, "mapRoles", "rolearn"), *_mapped(data, "mapUsers", "userarn"))
         # Accounts whose principals all have access, as users named by their ARNs.
-        form, by = "arn:{{{{partition}}}}:iam::{}:{{{{any}}}}", f"{AWS_AUTH} mapAccounts"
+        form = "arn:{{{{partition}}}}:iam::{}:{{{{any}}}}"
+        by = f"{AWS_AUTH} mapAccounts"
         accounts = map(_text, _items(data, "mapAccounts"))
         every = (
             AccessEntry(f"arn:aws:iam::{account}:root", form.format(account), by=by) for account in accounts
@@ -204,7 +207,8 @@ def _mapped(data: Mapping[str, Any], key: str, what: str) -> Iterable[AccessEntr
         fields = {text_of(name).lower(): value for name, value in item.value if isinstance(name, ScalarNode)}
         groups = fields.get("groups")
         group_names = tuple(map(_text, groups.value)) if isinstance(groups, SequenceNode) else ()
-        arn, username = _text(fields.get(what)), _text(fields.get("username"))
+        arn = _text(fields.get(what))
+        username = _text(fields.get("username"))
         yield AccessEntry(arn, username, group_names, by=f"{AWS_AUTH} {key}")
 
 

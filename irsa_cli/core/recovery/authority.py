@@ -46,7 +46,8 @@ def beyond_marks(plan: Collection[Change], begun: Iterable[Change]) -> list[Chan
     made = {change.target[0] for change in plan if change.kind is Kind.ROLE and change.before is None}
 
     def is_proven(change: Change) -> bool:
-        proof, created = change.kind.traits.proof, change.before is None
+        proof = change.kind.traits.proof
+        created = change.before is None
         if proof is Proof.PUT_ON:
             return created and change.target[0] in made
         return proof is Proof.IS_MARK or (proof is Proof.MARK and created)

@@ -132,7 +132,8 @@ class _Judge:
     def leftovers(self) -> Leftovers | None:
         roles = self._incomplete
         certain = self._certain
-        namespaces, provider = self._free_namespaces, self._free_provider
+        namespaces = self._free_namespaces
+        provider = self._free_provider
         below = [_piece(Kind.PROVIDER, (provider.arn,), provider.state)] if provider else []
         below += [
             _piece(Kind.NAMESPACE, (item.name,), states.NamespaceState(), uid=item.uid) for item in namespaces

@@ -218,7 +218,8 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
         names = sorted(account.full_name for account in seen.accounts if account.role_arn == role.arn)
         why = f"ServiceAccount {', '.join(names)} uses it: {life.why}"
         return Standing(spared=True, why=why, next_steps=tuple(life.next_steps(where)))
-    reason, steps = "", tuple(life.deletion(where))
+    reason = ""
+    steps = tuple(life.deletion(where))
     if role.is_associated and not role.has_journal:
         reason = "it can have an EKS Pod Identity association (irsa delete-sa deletes both)"
     elif life.stage is Stage.INCOMPLETE:

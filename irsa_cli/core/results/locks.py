@@ -113,7 +113,8 @@ class SeenLock:
         return f"held until {moment} unless it is renewed"
 
     def to_json(self) -> dict[str, Any]:
-        state, notes = self.state, self.state.annotations
+        state = self.state
+        notes = self.state.annotations
         return {
             "lease": state.name,
             "locked": notes.get(LOCKED),

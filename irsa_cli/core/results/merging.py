@@ -180,7 +180,8 @@ def _cluster(raw: Mapping[str, Any] | None) -> Cluster | None:
 
 
 def _change(raw: Mapping[str, Any]) -> ChangeResult:
-    kind, name = Kind(raw["kind"]), raw["target"]
+    kind = Kind(raw["kind"])
+    name = raw["target"]
     parts = len(kind.traits.target) - 1
     target = name.rsplit("/", parts) if name.startswith("arn:") else name.split("/", parts)
     sides = {side: _state(raw[side]) for side in ("before", "after")}
@@ -237,7 +238,8 @@ def merge(documents: Sequence[ReadDocument]) -> MergedList:
     for item, one, number in sorted(entries, key=lambda entry: _place(entry[0].result.cluster)):
         done.items.append(item)
         raw = one.document["items"][number : number + 1]
-        about, before = (item.result.cluster, item.name), one.source
+        about = (item.result.cluster, item.name)
+        before = one.source
         if raw and seen.setdefault(about, before) != before:
             raise InvalidInput(f"{item.title} is in {seen[about]} and in {before}")
         if item.result.error is not None:
@@ -261,7 +263,8 @@ def _missing(documents: Sequence[ReadDocument]) -> tuple[str, ...]:
     known = [(one, shard) for one in documents if (shard := one.about.get("shard"))]
     if not known:
         return ()
-    whole, found = known[0][1], set[int]()
+    whole = known[0][1]
+    found: set[int] = set()
     for one, shard in known:
         if any(shard[key] != whole[key] for key in ("total", "files")):
             raise InvalidInput(

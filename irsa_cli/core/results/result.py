@@ -61,7 +61,9 @@ class TransactionScope(str, Enum):
     """The cluster's OIDC provider, or what irsa could not read of the cluster."""
 
 
-SHARED_PARTS, ALL, CLUSTER = "(shared parts)", "(all)", "(cluster)"
+SHARED_PARTS = "(shared parts)"
+ALL = "(all)"
+CLUSTER = "(cluster)"
 """Names of transactions without a single ServiceAccount, on the screen and in journals."""
 SCOPES = {
     SHARED_PARTS: TransactionScope.SHARED_PARTS,

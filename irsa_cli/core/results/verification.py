@@ -154,7 +154,8 @@ class Verification(Namespaced):
 def agreed(verification: Verification) -> Verification:
     """Withdraw failures that contradict STS: the trust policy may have changed between read and exchange."""
     steps = {step.name: step for step in verification.steps}
-    exchange, trust = steps.get(Name.EXCHANGE), steps.get(Name.TRUST)
+    exchange = steps.get(Name.EXCHANGE)
+    trust = steps.get(Name.TRUST)
     if exchange is None or trust is None or exchange.status is not StepStatus.OK:
         return verification
     if trust.status is not StepStatus.FAILED:

@@ -27,7 +27,8 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.names import Namespaced
 
-ASSUME, TAG = "sts:AssumeRole", "sts:TagSession"
+ASSUME = "sts:AssumeRole"
+TAG = "sts:TagSession"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Naming:
     why: str = ""
 
 
-IS_NAMED, IS_NOT_NAMED = Naming(True), Naming(False)
+IS_NAMED = Naming(True)
+IS_NOT_NAMED = Naming(False)
 Names = Callable[[Statement], Naming]
 """Whether a statement's Principal names who assumes the role."""
 _EVERYBODY = "*"

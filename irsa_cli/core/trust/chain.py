@@ -104,14 +104,16 @@ class Chain:
         """Whether the target's trust policy allows the role, action by action."""
         given: Context = {"sts:externalid": (self.external_id,)} if self.external_id else {}
         tags = dict.fromkeys(_OF_TAGS, UNKNOWN) if self.tag_session else {}
-        names, context = self._names(), {**context_of_session(self.role_arn), **tags, **given}
+        names = self._names()
+        context = {**context_of_session(self.role_arn), **tags, **given}
         return tuple(said(dict(trust), names, context, action) for action in self.actions)
 
     def allowed(
         self, policies: Policies, *, boundary: Any = None, has_boundary: bool = False
     ) -> tuple[Said, ...]:
         """Whether the role's own policies allow it, by action; the boundary as in `permissions.allowed`."""
-        answers, target = [], self.target_arn
+        answers = []
+        target = self.target_arn
         for action in self.actions:
             found = allowed(policies, action, target, boundary=boundary, has_boundary=has_boundary)
             if found is None:
@@ -228,7 +230,8 @@ def statement_removals(chains: Iterable[tuple[Chain, FoundTarget]]) -> tuple[lis
     found: list[Change] = []
     notes: list[str] = []
     for chain, target in chains:
-        trust, of = target.trust or {}, f"the trust policy of {chain.target_arn}"
+        trust = target.trust or {}
+        of = f"the trust policy of {chain.target_arn}"
         statement = marked(trust, chain.role_arn)
         if target.unread:
             sid = f"its Sid would be {mark(chain.role_arn)}"
@@ -245,7 +248,8 @@ TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"  # noqa: 
 """Where the pod identity webhook puts the token."""
 KEY = "config"
 """The key of the ConfigMap, and so the file's name in the mount."""
-PROFILE, SOURCE = "target", "source"
+PROFILE = "target"
+SOURCE = "source"
 _WORD = re.compile(r"[\x21-\x7e]*")
 
 

@@ -59,7 +59,8 @@ def corrected_together(
     document: Mapping[str, Any], risks: Collection[Risk], context: TrustContext, meant: Meant
 ) -> Document | None:
     """The document without all of these risks that can be corrected, one after another; None for none."""
-    found, wanted = dict(document), {item.rule for item in risks}
+    found = dict(document)
+    wanted = {item.rule for item in risks}
     others = [item for item in risks if item.rule not in TRUST_RULES]
     for _ in range(MOST_STEPS):
         places = range(len(as_list(found.get("Statement", []))))
@@ -83,7 +84,8 @@ def _is_good(
     before: Mapping[str, Any], after: Document, risk: Risk, context: TrustContext, meant: Meant
 ) -> bool:
     """Whether the rule and all others are kept now, and everybody who was allowed before still is."""
-    found, left = judge(before, context), judge(after, context)
+    found = judge(before, context)
+    left = judge(after, context)
     was = {item.rule.id for item in found}
     if any(item.rule.id not in was for item in left):
         return False
@@ -168,7 +170,8 @@ def _named(place: _Place) -> list[Any]:
 
 def _without_principals(place: _Place, kind: str, unwanted: Collection[str]) -> list[Any]:
     """The statement without these principals; without the statement if it has no others."""
-    found, named = place.without(), place.item.get("Principal")
+    found = place.without()
+    named = place.item.get("Principal")
     if isinstance(named, dict):
         kept = [name for name in as_list(named.get(kind, [])) if name not in unwanted]
         left = {other: names for other, names in named.items() if other != kind}
@@ -206,7 +209,8 @@ def _plain_operator(place: _Place) -> list[Any]:
 def _own_key(place: _Place) -> list[Any]:
     """The test on the key of the statement's own issuer."""
     operator, key = map(str, place.risk.path[3:5])
-    known, providers = operator_of(operator), place.providers()
+    known = operator_of(operator)
+    providers = place.providers()
     if known is None or known.negated or len(providers) != 1:
         return []
     values = as_list(place.item["Condition"][operator][key])

@@ -307,7 +307,8 @@ def _reasons(item: Mapping[str, Any], holding: Iterable[Tested]) -> Iterator[str
 
 def _reason(tested: Tested) -> str:
     got = tested.got if isinstance(tested.got, tuple) else None
-    name, has = f"{tested.operator} {tested.key}", shown_values(tested.key, got)
+    name = f"{tested.operator} {tested.key}"
+    has = shown_values(tested.key, got)
     if tested.for_lack:
         return f"{name}: {has}, so {tested.for_lack} matches"
     has = "which matches any value" if got is None and tested.got is not None else has
@@ -328,7 +329,8 @@ def _principal_failure(item: Mapping[str, Any], provider: str) -> Failure | None
     named = _is_named(principal, provider)
     if named is not None and named != excluding:
         return None
-    wanted, got = words_of(principal), (f"Federated {provider}",)
+    wanted = words_of(principal)
+    got = (f"Federated {provider}",)
     return Failure("Principal", wanted=wanted, got=got, unknown=named is None, excluding=excluding)
 
 

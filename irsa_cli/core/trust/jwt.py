@@ -28,7 +28,8 @@ class Claims:
     @property
     def seconds(self) -> float | None:
         """For how long the token is good in all, by its issuer's clock; None when it doesn't say."""
-        issued, expires = self.claims.get("iat"), self.claims.get("exp")
+        issued = self.claims.get("iat")
+        expires = self.claims.get("exp")
         if not isinstance(issued, int | float) or not isinstance(expires, int | float):
             return None
         try:

@@ -229,7 +229,8 @@ def audience_replacement(
     """
     if explain(document, after).allowed:
         return None
-    old, new = trust_policy.statement(before), trust_policy.statement(after)
+    old = trust_policy.statement(before)
+    new = trust_policy.statement(after)
     item = trust_policy.found(document, old)
     if item is None:
         more = restrictions.voided(document, before)

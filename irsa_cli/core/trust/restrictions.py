@@ -48,7 +48,8 @@ def voided(
     `demanded` are the tests (`Restriction.test`) of that new statement: these stay. Nothing
     is bypassed if a statement already allows the subject without such conditions.
     """
-    found, kept = list(_covering(document, identity)), set(demanded)
+    found = list(_covering(document, identity))
+    kept = set(demanded)
     if any(is_for and not restrictions for restrictions, is_for in found):
         return ()
     return tuple(one for restrictions, _ in found for one in restrictions if one.test not in kept)
@@ -75,7 +76,8 @@ def _covering(
         (verdict,) = explain({"Statement": [bare]}, identity).verdicts
         if not verdict.possible:
             continue
-        restrictions, truths = [], {"sub": [True], "aud": [True]}
+        restrictions = []
+        truths = {"sub": [True], "aud": [True]}
         for operator, key, value in conditions_of(item):
             tested = first_failing({operator: {key: value}}, context, variables=variables)
             fails = tested is not None and tested.truth is False

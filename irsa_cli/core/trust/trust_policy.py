@@ -23,7 +23,8 @@ from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.values.arn import issuer_of
 from irsa_cli.core.values.errors import Refused
 
-EXACT, LIKE = "StringEquals", "StringLike"
+EXACT = "StringEquals"
+LIKE = "StringLike"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ def read_statement(statement: Any) -> Shared | None:
     """A statement exactly as irsa writes it, without a Sid or with irsa's; None for any other."""
     try:
         provider = statement["Principal"]["Federated"]
-        condition, prefix = statement["Condition"], issuer_of(provider)
+        condition = statement["Condition"]
+        prefix = issuer_of(provider)
         audience = condition[EXACT][f"{prefix}:aud"]
         operator = LIKE if LIKE in condition else EXACT
         subjects = tuple(as_list(condition[operator][f"{prefix}:sub"]))
@@ -146,7 +148,8 @@ def contains(document: Mapping[str, Any], wanted: Document) -> bool:
     It may have it together with others: one statement in irsa's form for several subjects. A statement with
     irsa's mark is there only with the mark: one that means the same without is somebody else's.
     """
-    subjects, items = read_statement(wanted), as_list(document.get("Statement", []))
+    subjects = read_statement(wanted)
+    items = as_list(document.get("Statement", []))
     forms = filter(None, map(read_statement, items if subjects else ()))
     return any(_same(item, wanted) for item in items) or any(
         item.fits(subjects) and {*subjects.subjects} <= {*item.subjects} for item in forms if subjects
@@ -174,14 +177,16 @@ def _same(one: Any, other: Document) -> bool:
 
 def with_statement(document: Mapping[str, Any], wanted: Document) -> Document:
     """The policy with this subject in a statement of irsa's form, or a new one: see `next_to_its_like`."""
-    statements, subjects = as_list(document.get("Statement", [])), read_statement(wanted)
+    statements = as_list(document.get("Statement", []))
+    subjects = read_statement(wanted)
     joined = next_to_its_like(statements, wanted) if subjects is None else join(statements, subjects, wanted)
     return {**document, "Statement": joined}
 
 
 def without_statement(document: Mapping[str, Any], unwanted: Document) -> Document:
     """The policy without this statement, or without its subject where several share one."""
-    kept, without = [], read_statement(unwanted)
+    kept = []
+    without = read_statement(unwanted)
     for item in as_list(document.get("Statement", [])):
         found = read_statement(item)
         if without is None or found is None or not found.fits(without):
@@ -236,7 +241,8 @@ def renamed(statement: Mapping[str, Any], old: str, new: str) -> Document:
     Of the principals only `new` is left. Condition keys have the prefix of `new`, whatever the operator, and
     variables (`${PREFIX:sub}`) too. The rest of a key is as it was written.
     """
-    one, other = issuer_of(old), issuer_of(new)
+    one = issuer_of(old)
+    other = issuer_of(new)
 
     def value(item: Any) -> Any:
         if isinstance(item, list):

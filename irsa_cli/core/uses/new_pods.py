@@ -64,7 +64,9 @@ def of_pod(workload: Workload, new: Pod, way: IdentitySource, role: str) -> NewP
     if rejected:
         return NewPods(workload, lost=(rejected,))
     former = {item.name: credentials_of(before, item) for item in before.containers}
-    lost, kept, doubts = list[str](), list[str](), list[str]()
+    lost: list[str] = []
+    kept: list[str] = []
+    doubts: list[str] = []
     for item in new.containers:
         used = item.name in former and former[item.name].way is not None
         found = credentials_of(new, item)

@@ -59,9 +59,11 @@ def with_tags(role: Role, trusts: Mapping[str, Trust]) -> Switching:
 
     `trusts` are the trust policies of the single roles among `targets_of`.
     """
-    lost, doubts = list[str](), list[str]()
+    lost: list[str] = []
+    doubts: list[str] = []
     for target in targets_of(role):
-        is_one_role, trust = is_target(target), trusts.get(target)
+        is_one_role = is_target(target)
+        trust = trusts.get(target)
         if is_one_role and not _may(role, trust, ASSUME):
             continue  # It does not trust the role anyway.
         if _allows(role, TAG, target) is None:

@@ -58,7 +58,8 @@ _ADDED = {
 
 def injected(pod: Json, way: IdentitySource) -> Json:
     """A new pod with what the webhook adds if its ServiceAccount gets the role by this way."""
-    metadata, added = pod["metadata"], _ADDED[way]
+    metadata = pod["metadata"]
+    added = _ADDED[way]
     if SKIPPED_PODS in (metadata.get("labels") or {}):
         return pod
     pod = copy.deepcopy(pod)

@@ -65,7 +65,8 @@ def _trust(facts: Facts) -> Judgement:
         return _no_role(facts, "role", association.role_arn)
     said = _said_to_service(facts, association, role)
     # For this ServiceAccount alone.
-    names, tagged = (facts.named.namespace, facts.named.name), not association.without_tags
+    names = (facts.named.namespace, facts.named.name)
+    tagged = not association.without_tags
     statement = assuming.statement(facts.cluster, *names, tagged=tagged)
     return _judged(facts, role, said, statement)
 
@@ -112,7 +113,8 @@ def _target(facts: Facts) -> Judgement:
     role = have(facts.named.target_role)
     if role is None:
         return _no_role(facts, "target role", arn)
-    tagged, external_id = not association.without_tags, association.external_id
+    tagged = not association.without_tags
+    external_id = association.external_id
     statement: Document = {
         "Effect": "Allow",
         "Principal": {"AWS": association.role_arn},
@@ -206,7 +208,8 @@ def is_similar(one: tuple[str, str], other: tuple[str, str]) -> bool:
 
 def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
     """Associations for nearly its name of which nobody has anything, while its own pods have nothing."""
-    subject, accounts = facts.named, facts.accounts
+    subject = facts.named
+    accounts = facts.accounts
     if subject.association is not None or not any(map(has_nothing, subject.known_users())):
         return ()
     names = {account.full_name for account in known(accounts)}
@@ -249,7 +252,9 @@ def _other_name(facts: Facts) -> Judgement:
 
 def _associate(facts: Facts, lost: tuple[OtherAssociation, ...]) -> str:
     """The command that associates the role; one to look first, where its trust policy would not do."""
-    association, role, subject = lost[0].association, lost[0].role, facts.named
+    association = lost[0].association
+    role = lost[0].role
+    subject = facts.named
     if len(lost) > 1 or not isinstance(association, Association) or not association.role_arn:
         return commands.eks(facts, "list-pod-identity-associations")
     what = f"--namespace {shlex.quote(subject.namespace)} --service-account {shlex.quote(subject.name)}"

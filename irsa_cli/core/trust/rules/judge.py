@@ -58,7 +58,8 @@ def _default_account(look: Look, index: int, statement: Statement) -> Iterator[R
         namespace, _, name = subject.removeprefix(SERVICE_ACCOUNT).partition(":")
         if name == "default":
             reason = f"allows ServiceAccount default of namespace {namespace}, used by every pod"
-            reason, place = f"{reason} that sets no other", place_of(index, "Condition")
+            reason = f"{reason} that sets no other"
+            place = place_of(index, "Condition")
             yield risk(RULES["default-service-account"], name_of(index, statement), reason, path=place)
 
 
@@ -67,7 +68,8 @@ def _audience(
 ) -> Iterator[Risk]:
     if accepted is not None and (len(accepted) < 2 or _FOR_AWS.issuperset(accepted)):
         return  # STS rejects all other audiences before it reads the policy.
-    name, place = name_of(index, statement), place_of(index, "Condition")
+    name = name_of(index, statement)
+    place = place_of(index, "Condition")
     if index in look.allowing(subject, NO_AUDIENCE):
         reason = "accepts any audience of the OIDC provider, including tokens for other services"
         step = f"require StringEquals {look.issuer}:aud {DEFAULT_AUDIENCE}"
@@ -85,9 +87,11 @@ def _audience(
 def _operators(look: Look, index: int, statement: Statement) -> Iterator[Risk]:
     """Operators that match if the key is missing."""
     own = {issuer_of(arn).lower() for arn in principals(statement, "Federated")}
-    name, tight = name_of(index, statement), RULES["wrong-issuer-key"].fix.format(issuer=look.issuer)
+    name = name_of(index, statement)
+    tight = RULES["wrong-issuer-key"].fix.format(issuer=look.issuer)
     for text, key, _ in tests_of(statement):
-        operator, (issuer, _, claim) = operator_of(text), key.rpartition(":")
+        operator = operator_of(text)
+        issuer, _, claim = key.rpartition(":")
         place = place_of(index, "Condition", text, key)
         if operator is None or operator.compare is None or claim.lower() not in ("sub", "aud"):
             continue
@@ -141,9 +145,11 @@ def of_everybody(document: Mapping[str, Any]) -> Iterator[Risk]:
             limit = "only its conditions limit it"
         elif tests:
             limit = "its conditions only exclude some"
-        key, principal = "Principal", "everyone"
+        key = "Principal"
+        principal = "everyone"
         if "NotPrincipal" in statement:
-            key, principal = "NotPrincipal", "everyone except a few"
+            key = "NotPrincipal"
+            principal = "everyone except a few"
         reason = f"has {principal} as its principal, and {limit}"
         violation = risk(RULES["everybody"], name_of(index, statement), reason, path=place_of(index, key))
         yield replace(violation, severity=Severity.MEDIUM) if required else violation
@@ -185,7 +191,8 @@ def _actions(index: int, statement: Statement) -> Iterator[Risk]:
         text for text in actions_of(statement) if any(sign in text for sign in "*?") and covers((text,), way)
     ]
     if "NotAction" in statement and does(statement, way):
-        reason, key = "allows all actions except those in NotAction", "NotAction"
+        reason = "allows all actions except those in NotAction"
+        key = "NotAction"
         yield risk(RULES["all-sts-actions"], name_of(index, statement), reason, path=place_of(index, key))
     elif wide:
         reason = f"allows {' and '.join(wide)}: every way to assume the role, with any session tags"

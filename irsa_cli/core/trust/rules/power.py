@@ -54,7 +54,8 @@ _OF_AWS: dict[str, Statement] = {
 }
 SHOWN_WAYS = 2
 """The most ways to escalate that are listed."""
-ANY, EVERY = "", "*"
+ANY = ""
+EVERY = "*"
 """Targets of an action besides ARNs: any resource, and every one of its kind."""
 
 
@@ -103,7 +104,8 @@ class PowerGrant:
 
     def is_about(self, target: str, kind: str, account: str) -> bool:
         """Whether it covers a target; a Deny must surely do."""
-        excluding, patterns = "NotResource" in self.item, self.resources
+        excluding = "NotResource" in self.item
+        patterns = self.resources
         if target == ANY and (excluding or not self.denies):
             return bool(patterns) and not self.denies
         if target in (ANY, EVERY):
@@ -218,7 +220,8 @@ class RolePower:
     def _asked(
         self, grants: Iterable[PowerGrant], action: str, target: str, passed: tuple[str, ...]
     ) -> tuple[str, ...] | None:
-        kind, context = _KINDS.get(action, ""), self._context(passed)
+        kind = _KINDS.get(action, "")
+        context = self._context(passed)
         best: tuple[str, ...] | None = None
         unless: list[str] = []
         for grant in grants:

@@ -86,7 +86,8 @@ class AccountContext(TrustContext):
                 if arn not in self.providers:
                     continue
                 trusted[arn] = None
-                name, path = statements.name_of(index, statement), statements.place_of(index, "Principal")
+                name = statements.name_of(index, statement)
+                path = statements.place_of(index, "Principal")
                 issuer = issuer_of(arn)
                 if self.existing is not None and arn not in self.existing:
                     reason = f"trusts OIDC provider {issuer}, which does not exist"

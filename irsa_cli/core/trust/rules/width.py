@@ -31,7 +31,8 @@ from irsa_cli.core.values.arn import issuer_of
 SERVICE_ACCOUNT = "system:serviceaccount:"
 
 
-ONE, OTHER = "x9q7z", "k3w8v"
+ONE = "x9q7z"
+OTHER = "k3w8v"
 """Random names: a test that allows them allows any name."""
 
 
@@ -82,7 +83,8 @@ class Pair:
         return RULES["every-name"] if _is_all(self.name) else RULES["name-pattern"]
 
     def risk(self, statement: str, pattern: str, suggestion: str, path: tuple[str | int, ...]) -> Risk:
-        seen, reason = (f"the pattern is '{pattern}'",), f"allows {self._whom}"
+        seen = (f"the pattern is '{pattern}'",)
+        reason = f"allows {self._whom}"
         return risk(self.rule, statement, reason, suggestion, path=path, pattern=pattern, evidence=seen)
 
     @property
@@ -263,19 +265,24 @@ def _place(look: Look, index: int, statement: Statement, pattern: str) -> tuple[
 def _of_all(look: Look, index: int, tight: str) -> Risk:
     """The risk of a statement that allows every ServiceAccount."""
     statement = look.statements[index]
-    name, every = name_of(index, statement), "allows every ServiceAccount of the cluster"
+    name = name_of(index, statement)
+    every = "allows every ServiceAccount of the cluster"
     tests = list(look.values("sub", [statement]))
     place = place_of(index, "Condition") if statement.get("Condition") else place_of(index)
     if wild := [value for _, values in tests for value in values if "*" in value]:
         place = _place(look, index, statement, wild[0])
     if not statement.get("Condition"):
-        rule, reason = RULES["no-condition"], f"has no condition and {every}, with a token for any audience"
+        rule = RULES["no-condition"]
+        reason = f"has no condition and {every}, with a token for any audience"
     elif not tests:
-        rule, reason = RULES["no-subject"], f"does not test the token's subject and {every}"
+        rule = RULES["no-subject"]
+        reason = f"does not test the token's subject and {every}"
     elif not any(is_positive(operator) for operator, _ in tests):
-        rule, reason = RULES["only-negative"], f"only excludes subjects and {every} except those"
+        rule = RULES["only-negative"]
+        reason = f"only excludes subjects and {every} except those"
     else:
         patterns = ", ".join(f"'{value}'" for value in wild)
-        rule, reason = RULES["every-subject"], f"{every} with {patterns or 'a test that matches all'}"
+        rule = RULES["every-subject"]
+        reason = f"{every} with {patterns or 'a test that matches all'}"
     tested = ", ".join(value for _, values in tests for value in values)
     return risk(rule, name, reason, tight, path=place, pattern=tested)
