@@ -15,7 +15,7 @@ from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.statements import ANY, Allowed, statements, tests_of_key, trusted_providers
 from irsa_cli.core.policies.web_identity import PresentKey, WebIdentity
-from irsa_cli.core.trust.assuming import ASSUME, context_of_service, names_service, said
+from irsa_cli.core.trust.assuming import ASSUME, context_of_service, decide, names_service
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
 from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.width import MOST_AUDIENCES
@@ -181,7 +181,7 @@ class Reachable:
         named = Cluster(name, cluster.arn, region, "", cluster.account, cluster.issuer)
         context = context_of_service(named, association)
         unread = {key: PresentKey() for key, value in context.items() if value == ("",)}
-        answer = said(role.trust, names_service, {**context, **unread}, ASSUME)
+        answer = decide(role.trust, names_service, {**context, **unread}, ASSUME)
         if answer.answer is Answer.YES:
             yield way
         elif answer.answer is Answer.UNKNOWN:

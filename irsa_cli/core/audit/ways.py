@@ -26,7 +26,7 @@ from irsa_cli.core.policies.statements import (
     principals,
 )
 from irsa_cli.core.policies.web_identity import Context, PresentKey
-from irsa_cli.core.trust.assuming import ASSUME, context_of_session, names_role, said
+from irsa_cli.core.trust.assuming import ASSUME, context_of_session, decide, names_role
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.rule import SHOWN
@@ -168,7 +168,7 @@ class Hops:
             return
         # It can pass any external ID.
         context: Context = {**context_of_session(role.arn), "sts:externalid": PresentKey()}
-        answer = said(target.trust, names_role(source, role.arn), context, ASSUME)
+        answer = decide(target.trust, names_role(source, role.arn), context, ASSUME)
         if answer.answer is Answer.NO:
             return
         admitted_by = _statement(role, target)

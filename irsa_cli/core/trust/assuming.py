@@ -47,7 +47,7 @@ _EVERYBODY = "*"
 
 
 @dataclass(frozen=True)
-class Said:
+class Decision:
     """The answer of a trust policy for an action, and why it is not yes."""
 
     action: str
@@ -103,7 +103,7 @@ def beyond_its_kind(item: Statement, caller: str) -> Naming:
     return Naming(None, f"AWS does not document whether the principal {text} includes {caller}")
 
 
-def said(document: Document, names: Names, context: Context, action: str) -> Said:
+def decide(document: Document, names: Names, context: Context, action: str) -> Decision:
     """Whether a trust policy allows an action.
 
     A Deny that applies goes before every Allow. Without an Allow that may apply it is a no, whatever a Deny
@@ -118,16 +118,16 @@ def said(document: Document, names: Names, context: Context, action: str) -> Sai
     denying = [(truth, why) for effect, truth, why in verdicts if effect == "Deny" and truth is not False]
     allowing = [(truth, why) for effect, truth, why in verdicts if effect == "Allow"]
     if any(truth is True for truth, _ in denying):
-        return Said(action, Answer.NO, "a Deny statement applies")
+        return Decision(action, Answer.NO, "a Deny statement applies")
     if all(truth is False for truth, _ in allowing):
         reasons = [why for _, why in allowing if why]
-        return Said(action, Answer.NO, "; ".join(dict.fromkeys(reasons)) or "no statement allows it")
+        return Decision(action, Answer.NO, "; ".join(dict.fromkeys(reasons)) or "no statement allows it")
     if denying:
-        return Said(action, Answer.UNKNOWN, f"a Deny statement may apply: {denying[0][1]}")
+        return Decision(action, Answer.UNKNOWN, f"a Deny statement may apply: {denying[0][1]}")
     if any(truth is True for truth, _ in allowing):
-        return Said(action, Answer.YES)
+        return Decision(action, Answer.YES)
     unknown = [why for truth, why in allowing if truth is None]
-    return Said(action, Answer.UNKNOWN, "; ".join(dict.fromkeys(unknown)))
+    return Decision(action, Answer.UNKNOWN, "; ".join(dict.fromkeys(unknown)))
 
 
 def _judge(
@@ -152,7 +152,7 @@ def _judge(
     return False, f"{tested.operator} {tested.key} requires {wanted}, but the request has {has}"
 
 
-def lacking(said: tuple[Said, ...], answer: Answer) -> Iterator[Said]:
+def lacking(said: tuple[Decision, ...], answer: Answer) -> Iterator[Decision]:
     """Those with this answer."""
     return (item for item in said if item.answer is answer)
 
@@ -195,10 +195,10 @@ def marked_statement(cluster: Cluster, namespace: str, name: str, *, tagged: boo
 
 def said_to_service(
     document: Document, cluster: Cluster, subject: Namespaced, *, tagged: bool = True
-) -> tuple[Said, ...]:
+) -> tuple[Decision, ...]:
     """How a trust policy answers EKS Pod Identity for a ServiceAccount; `tagged`: with session tags."""
     context = context_of_service(cluster, subject, tagged=tagged)
-    return tuple(said(document, names_service, context, action) for action in actions(tagged=tagged))
+    return tuple(decide(document, names_service, context, action) for action in actions(tagged=tagged))
 
 
 def context_of_service(cluster: Cluster, subject: Namespaced, *, tagged: bool = True) -> Context:

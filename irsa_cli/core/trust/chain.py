@@ -27,12 +27,12 @@ from irsa_cli.core.trust.assuming import (
     ASSUME,
     IS_NAMED,
     TAG,
+    Decision,
     Names,
     Naming,
-    Said,
     context_of_session,
+    decide,
     names_role,
-    said,
 )
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values import checked
@@ -100,17 +100,17 @@ class Chain:
             "Condition": condition,
         }
 
-    def judge(self, trust: Mapping[str, Any]) -> tuple[Said, ...]:
+    def judge(self, trust: Mapping[str, Any]) -> tuple[Decision, ...]:
         """Whether the target's trust policy allows the role, action by action."""
         given: Context = {"sts:externalid": (self.external_id,)} if self.external_id else {}
         tags = dict.fromkeys(_OF_TAGS, UNKNOWN) if self.tag_session else {}
         names = self._names()
         context = {**context_of_session(self.role_arn), **tags, **given}
-        return tuple(said(dict(trust), names, context, action) for action in self.actions)
+        return tuple(decide(dict(trust), names, context, action) for action in self.actions)
 
     def allowed(
         self, policies: Policies, *, boundary: Any = None, has_boundary: bool = False
-    ) -> tuple[Said, ...]:
+    ) -> tuple[Decision, ...]:
         """Whether the role's own policies allow it, by action; the boundary as in `permissions.allowed`."""
         answers = []
         target = self.target_arn
@@ -119,12 +119,12 @@ class Chain:
             if found is None:
                 bounded = allowed(policies, action, target) is not None
                 by = "the permissions boundary does not allow" if bounded else "no policy of the role allows"
-                answers.append(Said(action, Answer.NO, f"{action} on {target}: {by} it"))
+                answers.append(Decision(action, Answer.NO, f"{action} on {target}: {by} it"))
             elif found.conditions:
                 why = f"{action} is allowed if {'; '.join(found.conditions)}"
-                answers.append(Said(action, Answer.UNKNOWN, why))
+                answers.append(Decision(action, Answer.UNKNOWN, why))
             else:
-                answers.append(Said(action, Answer.YES, f"{action} is allowed by {found.by}"))
+                answers.append(Decision(action, Answer.YES, f"{action} is allowed by {found.by}"))
         return tuple(answers)
 
     def _names(self) -> Names:
@@ -169,7 +169,7 @@ def chain_annotations(target: str, external_id: str, config_map: str) -> dict[st
     return {key: value for key, value in said if value}
 
 
-def answer_of(found: tuple[Said, ...]) -> Answer:
+def answer_of(found: tuple[Decision, ...]) -> Answer:
     """Whether everything is allowed."""
     answers = {item.answer for item in found}
     return next((answer for answer in (Answer.NO, Answer.UNKNOWN) if answer in answers), Answer.YES)

@@ -16,7 +16,7 @@ from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import Allowed, allowed, allowing, does
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context
-from irsa_cli.core.trust.assuming import ASSUME, TAG, context_of_session, names_role, said
+from irsa_cli.core.trust.assuming import ASSUME, TAG, context_of_session, decide, names_role
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import Arn, is_target
 from irsa_cli.core.values.errors import Unreadable
@@ -94,4 +94,4 @@ def _doubts_of(role: Role, target: str, trust: Trust) -> Iterator[str]:
 def _answer(role: Role, trust: Document, action: str) -> Answer:
     chosen: Context = dict.fromkeys(_CHOSEN_BY_PODS, UNKNOWN)
     context = {**context_of_session(role.arn), **chosen}
-    return said(trust, names_role(Arn.parse(role.arn), role.arn), context, action).answer
+    return decide(trust, names_role(Arn.parse(role.arn), role.arn), context, action).answer

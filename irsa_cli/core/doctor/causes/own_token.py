@@ -23,7 +23,7 @@ from irsa_cli.core.plan.states import TARGET_ANNOTATION
 from irsa_cli.core.policies.statements import statements, tests_of_key
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.assuming import Said, lacking
+from irsa_cli.core.trust.assuming import Decision, lacking
 from irsa_cli.core.trust.chain import POLICY_NAME, PROFILE, Chain, answer_of, chain_of_notes, target_of
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.restrictions import voided
@@ -244,7 +244,7 @@ def _granted(facts: Facts) -> tuple[str, bool]:
     return target_of(policies.get(POLICY_NAME, {}))
 
 
-def _refused(said: tuple[Said, ...], fine: str, chain: Chain) -> str:
+def _refused(said: tuple[Decision, ...], fine: str, chain: Chain) -> str:
     """Why one side refuses; if it does not, the check ends."""
     if answer_of(said) is Answer.YES:
         raise finding.Decided(finding.ok(fine, target=chain.target_arn))
