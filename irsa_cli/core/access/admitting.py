@@ -22,15 +22,7 @@ from irsa_cli.core.access.who import ANYBODY, AccessWay, Who, WhoKind, by_issuer
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.policies.statements import (
-    WAYS_IN,
-    Statement,
-    allowing,
-    does,
-    principals,
-    statements,
-    tests_of_key,
-)
+from irsa_cli.core.policies.statements import WAYS_IN, Statement, allowing, does, principals, values_of_key
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context, WebIdentity
 from irsa_cli.core.trust import assuming
 from irsa_cli.core.trust.assuming import (
@@ -195,9 +187,8 @@ class Access:
             trust = self.documents.statements.get(role)
         audiences = {DEFAULT_AUDIENCE, *(self._accepted(issuer, role) or ())}
         if isinstance(trust, dict):
-            key = f"{host_path(issuer)}:aud"
-            for _, values in tests_of_key(statements(trust), key):
-                audiences |= {value for value in values if not {"*", "?", "$"} & {*value}}
+            tested = values_of_key(trust, f"{host_path(issuer)}:aud")
+            audiences |= {value for value in tested if not {"*", "?", "$"} & {*value}}
         return NEVER.or_(*(self._by_token(subject, issuer, role, audience) for audience in audiences))
 
     def _by_token(self, subject: str, issuer: str, role: str, audience: str) -> Admission:
@@ -302,7 +293,4 @@ def _names(who: Who) -> Names:
 
 def _external_id(trust: Document) -> str:
     """The external ID that a trust policy asks for, which who is to assume the role knows; '' for none."""
-    for _, values in tests_of_key(statements(trust), "sts:ExternalId"):
-        if values:
-            return values[0]
-    return ""
+    return next(iter(values_of_key(trust, "sts:ExternalId")), "")

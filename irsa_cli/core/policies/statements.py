@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from irsa_cli.core.policies.operators import Operator, like, operator_of
@@ -116,6 +117,11 @@ def tests_of_key(items: Iterable[Statement], key: str) -> Iterator[tuple[str, tu
     """Operator and values of each test of a condition key."""
     for item in items:
         yield from ((name, values) for name, of, values in tests_of(item) if of.lower() == key.lower())
+
+
+def values_of_key(document: Any, key: str) -> list[str]:
+    """All values that the statements of a policy test a condition key against."""
+    return list(chain.from_iterable(values for _, values in tests_of_key(statements(document), key)))
 
 
 def comparing(name: str) -> Operator | None:
