@@ -172,5 +172,7 @@ class Result:
     @property
     def verifications(self) -> list[Any]:
         """Its verifications as JSON."""
-        found = self.verification or {}
-        return [found] if "subject" in found else list(found.values())
+        by_name = self.verification or {}
+        if "subject" in by_name:
+            return [by_name]
+        return list(by_name.values())
