@@ -38,14 +38,12 @@ def targets_of(role: Role) -> tuple[str, ...]:
     """The roles that a role's own policies allow to assume: ARNs, or patterns of them."""
     if isinstance(role.policy_documents, Unreadable):
         return ()
-    patterns = (
-        str(resource)
-        for document in role.policy_documents.values()
-        for _, statement in allowing(document)
-        if does(statement, ASSUME)
-        for resource in as_list(statement.get("Resource", "*"))
-    )
-    return tuple(pattern for pattern in dict.fromkeys(patterns) if _allows(role, ASSUME, pattern))
+    patterns: dict[str, None] = {}
+    for document in role.policy_documents.values():
+        for _, statement in allowing(document):
+            if does(statement, ASSUME):
+                patterns.update(dict.fromkeys(map(str, as_list(statement.get("Resource", "*")))))
+    return tuple(pattern for pattern in patterns if _allows(role, ASSUME, pattern))
 
 
 def _allows(role: Role, action: str, resource: str) -> Allowed | None:
