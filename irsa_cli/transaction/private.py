@@ -45,14 +45,17 @@ def make_folder(folder: Path) -> None:
 
 def check_folder(folder: Path) -> None:
     """Raise `NotPrivate` unless the folder and all above it are the user's; one that is not there is fine."""
-    place, ahead, links = Path("/"), list(reversed(_parts(folder))), 0
+    place = Path("/")
+    ahead = list(reversed(_parts(folder)))
+    links = 0
     _check_above(place, os.lstat(place))
     while ahead:
         name = ahead.pop()
         if name == "..":
             place = place.parent  # No link is left in it.
             continue
-        place, above = place / name, place
+        above = place
+        place = above / name
         try:
             found = os.lstat(place)
         except FileNotFoundError:
@@ -126,11 +129,14 @@ def _foreign(place: Path, found: os.stat_result, what: str = "") -> NotPrivate:
 
 
 def _check_writers(place: Path, found: os.stat_result) -> None:
-    who, fix = "", ""
+    who = ""
+    fix = ""
     if found.st_mode & stat.S_IWOTH:
-        who, fix = "everybody", "go-w"
+        who = "everybody"
+        fix = "go-w"
     elif found.st_mode & stat.S_IWGRP and not (_is_alone(found.st_gid) and not _has_acl(place)):
-        who, fix = f"group {_name_of_group(found.st_gid)}", "g-w"
+        who = f"group {_name_of_group(found.st_gid)}"
+        fix = "g-w"
     if who:
         raise _refusal(
             place,
@@ -151,9 +157,11 @@ def _is_alone(group: int) -> bool:
     members: Iterable[str]
     try:
         found = grp.getgrgid(group)
-        name, members = found.gr_name, found.gr_mem
+        name = found.gr_name
+        members = found.gr_mem
     except KeyError:
-        name, members = "", ()
+        name = ""
+        members = ()
     if group == 0:
         return set(members) <= {"root"}
     try:

@@ -52,7 +52,8 @@ def read(path: Path) -> Story:
     try:
         header = _parsed(lines[0]) if lines else None
         story = _begun(written.mapping(header, "its first line"))
-        records, rolls_back = list(story.records), bool(story.context.get(TAKES_BACK))
+        records = list(story.records)
+        rolls_back = bool(story.context.get(TAKES_BACK))
         for line in lines[1:]:
             try:
                 event = _parsed(line)
@@ -79,7 +80,8 @@ def content_of(path: Path) -> bytes:
     try:
         with open(open_own(path), "rb") as stream:
             file = stream.fileno()
-            is_file, size = stat.S_ISREG(os.fstat(file).st_mode), os.fstat(file).st_size
+            is_file = stat.S_ISREG(os.fstat(file).st_mode)
+            size = os.fstat(file).st_size
             if is_file and size <= LARGEST:
                 return stream.read()
     except NotPrivate as error:
@@ -122,7 +124,8 @@ def _begun(header: Mapping[str, Any]) -> Story:
 
 
 def _is_sealed(header: Mapping[str, Any]) -> bool:
-    bare, found = {key: said for key, said in header.items() if key != SEAL}, header.get(SEAL)
+    bare = {key: said for key, said in header.items() if key != SEAL}
+    found = header.get(SEAL)
     try:
         return isinstance(found, str) and found.isascii() and is_sealed(bytes_of(bare), found)
     except (ValueError, RecursionError):

@@ -190,7 +190,9 @@ def roll_forward(
         for step in all_of(stages):
             # None counts as done before this process has checked it.
             record = step.record
-            step.earlier, step.noted, record.done = record.needs_undo, record.done, False
+            step.earlier = record.needs_undo
+            step.noted = record.done
+            record.done = False
             step.unanswered = sent if step.earlier and not step.noted else None
             step.written = sent if step.noted and record.changed else None
             if step.earlier and step.noted and step.change.action == "create":

@@ -85,12 +85,14 @@ class Rollback:
 
     def _find(self, step: Tracked, run: Run) -> None:
         """Wait until a change shows that nobody answered; raises when it doesn't, or can't be looked for."""
-        until, waits = self._late_until(step), pauses()
+        until = self._late_until(step)
+        waits = pauses()
         while not self._is_there(step, run):
             if time.monotonic() >= until or run.remaining <= 0:
                 raise errors.DeadlineExceeded(f"{step.change.name} did not appear")
             time.sleep(min(next(waits), run.remaining))
-        step.record.done, step.state = True, "done"
+        step.record.done = True
+        step.state = "done"
         self.note("done", step.index, changed=True, identity={})
         self._listen(Event(Step.DONE, step.change))
 
@@ -105,7 +107,8 @@ class Rollback:
 
     def undo(self, stages: Stages, transaction: str) -> list[Leftover]:
         """Roll back what needs it and nobody else relies on; returns what could not be rolled back."""
-        run, steps = self._run(transaction), all_of(stages)
+        run = self._run(transaction)
+        steps = all_of(stages)
         for step in steps:
             # An earlier rollback recreated an object: what was on it goes to the new one.
             if step.record.undone and step.change.after is None and step.change.kind.traits.recreated:
@@ -137,7 +140,8 @@ class Rollback:
     ) -> list[Tracked]:
         """Those of a stage that can be rolled back although some of the later ones could not."""
         stuck = [item for item in leftovers if not item.is_only_reported]
-        left, plan = [item.change for item in stuck], [step.change for step in steps]
+        left = [item.change for item in stuck]
+        plan = [step.change for step in steps]
         waiting = [step for step in todo if waits(step.change, plan, left)]
         for step in waiting:
             self._leave(step, _waiting(step, stuck[0]), leftovers)
@@ -162,14 +166,17 @@ class Rollback:
             on_it = _own_on_it(step, leftovers) if type(error) is errors.Conflict else None
             self._leave(step, error if on_it is None else _waiting(step, on_it), leftovers)
             return
-        step.record.undone, step.state = True, "undone"
+        step.record.undone = True
+        step.state = "undone"
         self.note("undone", step.index)
         self._listen(Event(Step.UNDONE, step.change, time.monotonic() - started, changed=changed))
 
     def _undo_until_gone(self, step: Tracked, turn: Turn) -> bool:
         """Take a step back until no write of it can strike any more, and no old reading hides it."""
-        run, claim = turn.run, Claim(turn.run.transaction, step.record.identity)
-        until, changed = self._late_until(step), False
+        run = turn.run
+        claim = Claim(turn.run.transaction, step.record.identity)
+        until = self._late_until(step)
+        changed = False
         waits = pauses()
         while True:
             applied = self._attempt(step.change.inverse, turn, claim)
@@ -336,7 +343,8 @@ class Survey:
     def _claimed(self, step: Tracked) -> str:
         """Why somebody else relies on an object; irsa waits for a mark that decides: IAM may recover."""
         ours = step.record.needs_undo and step.state != "left"
-        until, waits = time.monotonic() + self.late_seconds, pauses()
+        until = time.monotonic() + self.late_seconds
+        waits = pauses()
         while True:
             try:
                 with within(self.run):

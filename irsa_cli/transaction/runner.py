@@ -113,7 +113,8 @@ class Runner:
 
     def _confirm(self, steps: Sequence[Tracked]) -> str:
         """Confirm the changes of one document, and what they may have undone of this machine's other runs."""
-        mine, written = [step.change for step in steps], max(step.written or 0.0 for step in steps)
+        mine = [step.change for step in steps]
+        written = max(step.written or 0.0 for step in steps)
         began = min((step.written or 0.0) - step.seconds for step in steps)
         theirs = concurrent_changes(self._journal.path, time.time() - (time.monotonic() - began), mine)
         with within(self._run):
@@ -166,7 +167,8 @@ class Runner:
             self._tell_failure(step, error, time.monotonic() - started)
             raise
         if there:
-            step.state, step.seconds = "done", time.monotonic() - started
+            step.state = "done"
+            step.seconds = time.monotonic() - started
             self._listen(Event(Step.DONE, step.change, changed=False))
         return there
 
@@ -193,11 +195,13 @@ class Runner:
         step.seconds = time.monotonic() - started
         # The steps of an earlier process are also rolled back.
         changed = applied.changed or step.earlier
-        step.record.done, step.record.changed = True, changed
+        step.record.done = True
+        step.record.changed = changed
         step.record.identity = dict(applied.identity)
         if calls.given_up:
             # An attempt before the one that was answered may strike yet, and make another incarnation.
-            step.unanswered, step.record.identity = time.monotonic(), {}
+            step.unanswered = time.monotonic()
+            step.record.identity = {}
         step.written = time.monotonic() if changed else None
         step.state = "done" if changed else "unchanged"
         if changed and step.change.action == "create":
@@ -206,7 +210,8 @@ class Runner:
         self._listen(Event(Step.DONE, step.change, step.seconds, changed=applied.changed))
 
     def _tell_failure(self, step: Tracked, error: Exception, seconds: float) -> None:
-        step.seconds, step.state = seconds, "failed"
+        step.seconds = seconds
+        step.state = "failed"
         self._listen(Event(Step.FAILED, step.change, seconds, error))
 
 

@@ -20,7 +20,8 @@ def show_failure(
     error: IrsaError, exit_code: int, arguments: Sequence[str], output: str, command: str
 ) -> None:
     """Write and print why a command did not start; `output` is '' for text, which is already printed."""
-    entries, said = [], []
+    entries = []
+    said = []
     for line in (error.message, *error.details):
         if found := _PLACED.match(line):
             place = FilePlace(found["file"], int(found["line"]), int(found["column"] or 0))
@@ -44,7 +45,8 @@ def named_files(arguments: Sequence[str]) -> ReportFiles:
     own = list(takewhile(lambda text: text != "--", arguments))
     named: dict[str, str] = {}
     for key in FILES:
-        flag, variable = f"--{key.replace('_', '-')}", f"IRSA_{key.upper()}"
+        flag = f"--{key.replace('_', '-')}"
+        variable = f"IRSA_{key.upper()}"
         named[key] = os.environ.get(variable, "").strip()
         for text, following in zip(own, [*own, ""][1:], strict=True):
             if text == flag:

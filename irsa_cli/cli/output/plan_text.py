@@ -121,7 +121,8 @@ def _values(
         if key in _NOT_SHOWN:
             continue
         if key in _DOCUMENTS:
-            old, new = before.get(key), after.get(key)
+            old = before.get(key)
+            new = after.get(key)
             if (whole or old != new) and (old or new):
                 yield from _document(key, old, new)
         elif isinstance(after[key], dict):

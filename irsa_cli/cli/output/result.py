@@ -65,7 +65,8 @@ def plan_verdict(results: Sequence[Result]) -> str:
 
 def facts_of(*clusters: Cluster | None, transaction: str = "") -> tuple[tuple[str, str], ...]:
     """Cluster, region and account of each, callers, time and transaction, if known."""
-    known, found = [cluster for cluster in clusters if cluster is not None], []
+    known = [cluster for cluster in clusters if cluster is not None]
+    found = []
     for cluster in known:
         found += [("cluster", cluster.name), ("region", cluster.region), ("account", cluster.account)]
     found += dict.fromkeys(("caller", caller_name(cluster.caller)) for cluster in known)
@@ -147,7 +148,8 @@ def _documents(change: Change) -> Iterator[Document]:
     """The documents of a change: policies, as a difference if there was one before."""
     before, after = attributes(change)
     for key, named in _DOCUMENTS.items():
-        old, new = before.get(key), after.get(key)
+        old = before.get(key)
+        new = after.get(key)
         if old == new or not (old or new):
             continue
         title = f"{named} of {change.kind.value} {change.description}"
@@ -204,7 +206,8 @@ def _ended_line(result: Result) -> str:
 
 def _outcome(result: Result) -> str:
     """The state after the command; '' if the result has no facts yet."""
-    facts, command = result.facts, result.command
+    facts = result.facts
+    command = result.command
     account, role, provider = (facts.get(key) for key in ("serviceAccount", "role", "provider"))
     if command in (Command.DELETE_SA, Command.DISASSOCIATE_OIDC):
         return _deleted(facts)

@@ -97,10 +97,12 @@ def _organization(session: AwsSession, name: str, own: str) -> tuple[list[str], 
 
     https://docs.aws.amazon.com/organizations/latest/APIReference/API_ListAccounts.html
     """
-    roles, gaps = [], []
+    roles = []
+    gaps = []
     for page in pages(session.client("organizations").list_accounts, "NextToken"):
         for listed in page["Accounts"]:
-            account, state = check_account(listed["Id"]), listed.get("State") or listed.get("Status")
+            account = check_account(listed["Id"])
+            state = listed.get("State") or listed.get("Status")
             if state == "ACTIVE" and account != own:
                 roles.append(f"arn:{session.partition}:iam::{account}:role/{name}")
             elif state != "CLOSED" and account != own:  # Nothing runs in a closed one.
@@ -312,7 +314,8 @@ def audit(request: Request, log: WireLog) -> AuditReport:
     selection = replace(selection, notes=(*selection.notes, *judged.notes))
     if request.with_fixes:
         selection = replace(selection, shown=Fixes(judged.trusts).of(selection.shown))
-    scope, reach = request.scope, judged.reach
+    scope = request.scope
+    reach = judged.reach
     paths = None
     if request.with_paths or scope != AuditScope():
         paths = tuple(reach.paths(scope.role) if scope.role else reach.all_paths(scope.account))
@@ -328,7 +331,8 @@ def audit(request: Request, log: WireLog) -> AuditReport:
 
 def _check(judged: Audit) -> None:
     """Raise `Refused` if the role or ServiceAccount of the scope does not exist."""
-    scope, estate = judged.scope, judged.estate
+    scope = judged.scope
+    estate = judged.estate
     if scope.role and scope.role not in estate.roles_by_arn:
         error = Refused(f"the role {scope.role} was not found")
         raise error.but(details=_similar(scope.role, estate.roles_by_arn))

@@ -21,7 +21,8 @@ from irsa_cli.usecases.local.kubeconfig import all_clusters, eks_cluster
 P = ParamSpec("P")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=,/-]{0,200}", re.ASCII)
 """Names without characters that a shell interprets."""
-_JOURNALS, _HEAD = 200, 16_384
+_JOURNALS = 200
+_HEAD = 16_384
 
 
 def _safe(names: Callable[P, Iterator[str]]) -> Callable[P, list[str]]:

@@ -37,12 +37,14 @@ class ContextCluster:
 def eks_cluster(path: str | None = None, context: str | None = None) -> ContextCluster | None:
     """The cluster of a context (default: the current one); None if it is not known to be on EKS."""
     files = [*_read([path] if path else _paths())]
-    chosen, source = context, ""
+    chosen = context
+    source = ""
     if not chosen:
         found = next(((doc, file) for doc, file in files if _text(doc.get("current-context"))), None)
         if found is None:
             return None
-        chosen, source = str(found[0]["current-context"]), found[1]
+        chosen = str(found[0]["current-context"])
+        source = found[1]
     described, where = _named(files, "contexts", "context", chosen)
     cluster_name = _text(described.get("cluster"))
     cluster, _ = _named(files, "clusters", "cluster", cluster_name)

@@ -65,7 +65,8 @@ def settings_in_force(
 ) -> Iterator[Setting]:
     """Each setting once; `options` are the flags that variables mean, of those that are set only."""
     given = {name: text.strip() for name, text in environment.items() if text.strip()}
-    region, named = given.get("IRSA_REGION") or project.region, "IRSA_CLUSTER" in given or project.cluster
+    region = given.get("IRSA_REGION") or project.region
+    named = "IRSA_CLUSTER" in given or project.cluster
     by_context: dict[str, str] = {}
     if context is not None and not named and region in ("", context.region):
         by_context = {"cluster": context.name, "region": context.region}

@@ -181,7 +181,8 @@ class Expectation:
             works = [replace(work, seen=now.seen, access=now.access) for work in works]
         moved = as_planned(works, now)
         if moved:
-            more, name = len(moved) - SHOWN, now.service_account or "the cluster"
+            more = len(moved) - SHOWN
+            name = now.service_account or "the cluster"
             raise StalePlan(
                 f"the saved plan is stale: {name} has changed since {self.made}",
                 details=[*moved[:SHOWN], *([f"and {more} more"] if more > 0 else [])],
@@ -229,7 +230,8 @@ def apply_plan(
     items = [looked] if isinstance(looked, Result) else [item.result for item in looked.items]
     for item in items:
         if (stale := _stale(item.error, plan, again)) is not None:
-            item.ended, item.error = Ended.REFUSED, stale
+            item.ended = Ended.REFUSED
+            item.error = stale
     if settings.dry_run or not all(item.ended in (Ended.PLANNED, Ended.UNCHANGED) for item in items):
         return looked
     if isinstance(looked, AppliedList) and looked.signal:
@@ -242,7 +244,8 @@ def apply_plan(
 
 def _again(plan: saved_plan.SavedPlan, file: str) -> str:
     """The step that creates the plan again, with the names of its files."""
-    configs, target = getattr(plan.request, "configs", ()), plan.request.target
+    configs = getattr(plan.request, "configs", ())
+    target = plan.request.target
     files = dict.fromkeys(config.where.rpartition(":")[0] for config in configs)
     words = [word for name in files for word in ("-f", "-" if name == "standard input" else name)]
     words += ["-c", target.cluster] if target.cluster and not all(item.cluster for item in configs) else []
@@ -304,7 +307,8 @@ def as_planned(planned: Iterable[PlannedWork], now: PlannedWork) -> list[str]:
 
 
 def _moved(before: Seen, after: Seen) -> Iterator[str]:
-    gone, new = before.keys() - after.keys(), after.keys() - before.keys()
+    gone = before.keys() - after.keys()
+    new = after.keys() - before.keys()
     for name in sorted({*before, *after}):
         if any(name.startswith(f"{whole} ") for whole in gone | new):
             continue  # A part of an object that is reported as a whole.

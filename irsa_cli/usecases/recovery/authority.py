@@ -55,7 +55,8 @@ def _account(target: Target) -> str:
 
 def check_cluster(story: Story, connection: Connection) -> None:
     """Raise `Refused` when the cluster that answers is not the one that the journal is about."""
-    recorded, found = story.context.get("cluster"), connection.cluster.arn
+    recorded = story.context.get("cluster")
+    found = connection.cluster.arn
     if recorded is not None and recorded != found:
         raise Refused(
             f"transaction {story.transaction} belongs to another cluster",

@@ -57,14 +57,16 @@ PARALLEL = 8
 
 def look(connection: Connection) -> SeenLeftovers:
     """Read the leftovers of runs in three round trips, however many roles; raises `ServiceError`."""
-    cluster, iam = connection.cluster, connection.iam
+    cluster = connection.cluster
+    iam = connection.iam
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     with ThreadPoolExecutor(4) as pool:
         listed = pool.submit(reading.list_roles, iam)
         found_provider = pool.submit(reading.aged_provider, iam, arn) if cluster.issuer else None
         accounts = pool.submit(list[Json] if connection.gone else connection.kube.service_accounts)
         namespaces = pool.submit(list[Json] if connection.gone else connection.kube.namespaces)
-    roles, now = listed.result().roles, listed.result().now
+    roles = listed.result().roles
+    now = listed.result().now
     found = found_provider.result() if found_provider else None
     # Roles that bear the cluster's tag: under its path, or with another path and its provider.
     path = default_role_path(cluster.name)
@@ -210,7 +212,8 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
 def take_back_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
     """Roll back what all runs have left, but for those that may still live."""
     recovery = _Recovery.read(request, settings, log)
-    done, gone = Recoveries(), set[Key]()
+    done = Recoveries()
+    gone = set[Key]()
     chosen = [recovery.plan(item) for item in recovery.found.leftovers if not recovery.found.why_not(item)]
     if chosen and not settings.dry_run:
         results.approve(request.approve, chosen)
@@ -290,7 +293,8 @@ class _Recovery:
         if self.settings.dry_run:
             result = self.plan(leftovers)
         else:
-            connection, changes = self.connection, (piece.change for piece in leftovers.pieces)
+            connection = self.connection
+            changes = (piece.change for piece in leftovers.pieces)
             locks = WantedLocks(recovery_locks(changes, connection.cluster))
             with locked(connection, self.settings, Command.RECOVER, locks, stop.pause) as settings:
                 path = self._journal(leftovers)
@@ -314,7 +318,8 @@ class _Recovery:
                     for path, story in [*stories(self.settings.state_dir)]
                     if takes_back(story) == leftovers.transaction and not story.finished
                 )
-        result.cluster, result.facts = self.connection.cluster, _facts(leftovers)
+        result.cluster = self.connection.cluster
+        result.facts = _facts(leftovers)
         result.seconds = time.monotonic() - started
         return result
 
@@ -330,7 +335,8 @@ class _Recovery:
         identities = {index: piece.identity for index, piece in enumerate(leftovers.pieces)}
         accounts = ", ".join(leftovers.accounts)
         context = RunContext.of(Command.RECOVER, self.connection, accounts, takes_back=leftovers.transaction)
-        name, folder = new_transaction_id(), self.settings.state_dir
+        name = new_transaction_id()
+        folder = self.settings.state_dir
         return record_found(folder, name, plan, identities, context.to_journal())
 
     def _own_journal(self, leftovers: Leftovers) -> tuple[Path, Story] | None:
@@ -338,7 +344,8 @@ class _Recovery:
         found = self.journals.get(leftovers.transaction)
         if found is None or found[1].finished or not found[1].sealed:
             return None
-        story, account = found[1], self.request.target.role_account
+        story = found[1]
+        account = self.request.target.role_account
         about = (story.context.get("cluster"), story.role_account)
         return found if about == (self.connection.cluster.arn, account) else None
 

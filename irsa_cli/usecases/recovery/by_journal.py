@@ -185,7 +185,8 @@ class _Work:
     def plan(self, story: Story) -> Result:
         cluster = results.cluster_of(story)
         self.announce(cluster)
-        changes, facts = self._changes(story), results.facts_of(story)
+        changes = self._changes(story)
+        facts = results.facts_of(story)
         result = results.planned(story.transaction, changes, facts, cluster, self.settings)
         if not story.sealed:
             result.notes.append(authority.NOT_WRITTEN_HERE.format(story.transaction))
@@ -193,7 +194,8 @@ class _Work:
 
     def authorise(self, path: Path, connection: Connection, *, named: bool) -> frozenset[str]:
         """Check the journal's authority; returns the roles with nothing to roll back. See `Request`."""
-        story, forward = read(path), self.request.forward
+        story = read(path)
+        forward = self.request.forward
         begun = [record.change for record in story.records if record.needs_undo]
         authority.check_cluster(story, connection)
         with naming_caller(connection.caller):
@@ -263,7 +265,8 @@ class _Work:
         committed = result.ended is Ended.COMMITTED
         if committed and story.about is not None:
             supersede(interrupted_runs(self.settings.state_dir, story.about), _like(story))
-        result.cluster, result.facts = connection.cluster, results.facts_of(story, committed=committed)
+        result.cluster = connection.cluster
+        result.facts = results.facts_of(story, committed=committed)
         result.seconds = time.monotonic() - started
         return result
 

@@ -129,7 +129,8 @@ def is_alive(state_dir: Path, run: str) -> bool | None:
 
 
 def story_json(story: Story) -> dict[str, Any]:
-    name, arn = story.target.get("cluster"), story.context.get("cluster")
+    name = story.target.get("cluster")
+    arn = story.context.get("cluster")
     return {
         "transaction": story.transaction,
         "scope": story.scope.value,

@@ -72,8 +72,10 @@ def access_of(changes: Sequence[Change], cluster: Cluster) -> AccessChange | Non
 
 def roll_back(path: Path, story: Story, connection: Connection, settings: Settings) -> list[Leftover]:
     """Roll back a transaction as its settings say; see `irsa_cli.transaction.recover`."""
-    found, seconds = handlers_of(connection), settings.rollback_timeout
-    listen, fence = settings.listen, settings.hold
+    found = handlers_of(connection)
+    seconds = settings.rollback_timeout
+    listen = settings.listen
+    fence = settings.hold
     return recover.roll_back(path, story, found, listen, rollback_seconds=seconds, fence=fence)
 
 
@@ -103,8 +105,10 @@ def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, c
 
 def cluster_of(story: Story) -> Cluster:
     """The cluster by its ARN in the journal, or by the options of one that is not on EKS."""
-    target, arn = story.target, str(story.context.get("cluster", ""))
-    parts, given = arn.split(":"), (target.get("region") or "", target.get("account") or "")
+    target = story.target
+    arn = str(story.context.get("cluster", ""))
+    parts = arn.split(":")
+    given = (target.get("region") or "", target.get("account") or "")
     is_arn = arn.startswith("arn:") and len(parts) > 5
     region, account = parts[3:5] if is_arn else given
     roles = target.get("role_account") or ""

@@ -71,7 +71,8 @@ def _shown(value: Any) -> Any:
 
 
 def _data(report: AuditReport) -> dict[str, Any]:
-    selection, audit = report.selection, report.audit
+    selection = report.selection
+    audit = report.audit
     risks = [*selection.shown, *(item for item, _ in selection.accepted)]
     picture = picture_of(audit, selection.shown, report.paths) if audit else None
     reasons = [f"{why.reason} (until {why.until})" for _, why in selection.accepted]

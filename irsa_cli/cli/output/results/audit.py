@@ -46,7 +46,8 @@ _SEVERITIES = {
 
 def _text(report: RiskReport, *, evidence: bool) -> Iterator[str]:
     """The text with escaped parts: objects that were read, a line for each risk, the summary."""
-    shown, audit = report.selection.shown, None
+    shown = report.selection.shown
+    audit = None
     if isinstance(report, AuditReport):
         audit = report.audit
         yield from _head(audit)
@@ -165,7 +166,8 @@ def who_can_lines(report: WhoCanReport) -> Iterator[str]:
     but = f", but {plural(unread, 'item')} could not be read" if unread else ""
     answer = f"No ServiceAccount was found that can perform {what}{but}."
     if accounts:
-        number, ways = plural(len(accounts), "ServiceAccount"), plural(len(report.found), "way")
+        number = plural(len(accounts), "ServiceAccount")
+        ways = plural(len(report.found), "way")
         answer = f"{number} can perform {what}, in {ways}."
     yield visible(answer)
     yield report.scope.sentence
@@ -236,7 +238,8 @@ def _risk(item: Risk) -> Line:
     if item.corrected is not None:
         lines = tuple(json.dumps(item.corrected, indent=2).splitlines())
         documents.append(Document(f"{item.rule.id}: the corrected trust policy", lines, "json"))
-    text, word = f"{subject}{item.sentence}", item.severity.value
+    text = f"{subject}{item.sentence}"
+    word = item.severity.value
     return Line(text, rank, word, item.rule.id, "", tuple(documents), level, item.place)
 
 

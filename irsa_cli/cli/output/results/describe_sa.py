@@ -69,7 +69,8 @@ def _time(moment: datetime | None) -> str:
 
 
 def _account(found: Description) -> Rows:
-    account, injection = found.account, found.injection
+    account = found.account
+    injection = found.injection
     yield "created by", f"{found.binding.account_maker}, {_time(account.created)}"
     yield "annotated", _time(account.annotated)
     yield "annotations", _pairs(account.annotations)
@@ -108,7 +109,8 @@ _NEW = {"web-identity": "IRSA", "pod-identity": "EKS Pod Identity"}
 
 
 def _pod_identity(found: Description) -> Rows:
-    binding, given = found.binding, found.binding.association
+    binding = found.binding
+    given = found.binding.association
     if not isinstance(given, Association):
         return
     yield "association", given.id
@@ -138,7 +140,9 @@ def _policies(policies: Iterable[Policy]) -> list[str]:
 def _trust(found: Description) -> Rows:
     if found.binding.by == "pod-identity":
         return
-    provider, explanation, role = found.provider, found.binding.explanation, found.binding.role
+    provider = found.provider
+    explanation = found.binding.explanation
+    role = found.binding.role
     if isinstance(provider, ProviderState):
         yield "provider", f"accepts {', '.join(provider.audiences) or 'no audience'}"
     else:

@@ -130,7 +130,8 @@ def _summary(account: Examined, said: Container[str]) -> Iterator[str]:
 
 
 def verdict_line(diagnosis: Diagnosis) -> str:
-    count, hidden = len(diagnosis.problems), _hidden(diagnosis)
+    count = len(diagnosis.problems)
+    hidden = _hidden(diagnosis)
     if not count:
         if not hidden:
             only_cluster = diagnosis.account is None and not diagnosis.accounts
@@ -158,9 +159,11 @@ def _hinted(diagnosis: Diagnosis) -> str:
     found = [item for item in diagnosis.findings if _is_hint(item)]
     if not found:
         return ""
-    first, more = found[0], ", ".join(item.cause.id for item in found[1:])
+    first = found[0]
+    more = ", ".join(item.cause.id for item in found[1:])
     also = f", then at {more}" if more else ""
-    why, where = visible(first.judgement.text), f"{first.cause.id} first{also}"
+    why = visible(first.judgement.text)
+    where = f"{first.cause.id} first{also}"
     return f"No problem was found, but {why}. If the application fails, check {where}."
 
 

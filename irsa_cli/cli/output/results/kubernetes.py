@@ -26,7 +26,8 @@ def may_lines(found: InKubernetes) -> Iterator[str]:
 
 
 def _permission(item: Grant) -> str:
-    rules, binding = item.rules, item.binding
+    rules = item.rules
+    binding = item.binding
     if rules is None:
         what = "nothing, as the role is not there"
     elif isinstance(rules, Unreadable):
@@ -54,7 +55,8 @@ def taker_lines(found: InKubernetes, account: str, roles: Sequence[str] = ()) ->
     named = some([arn.rsplit("/", 1)[-1] for arn in roles])
     end = f" -> {'role' if len(roles) == 1 else 'roles'} {named}" if roles else ""
     for taker, principals in takers:
-        chain, given = str(taker.subject), [f"{item.arn} ({item.by})" for item in principals]
+        chain = str(taker.subject)
+        given = [f"{item.arn} ({item.by})" for item in principals]
         if taker.subject.kind == "IAM":
             chain = taker.subject.name
         elif given:

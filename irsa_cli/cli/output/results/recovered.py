@@ -77,7 +77,8 @@ def _named(result: Result) -> str:
 
 def of_found(found: Found) -> Report:
     """The leftovers of runs in a cluster, and how to roll the first back."""
-    name, is_eks = found.cluster.name, found.cluster.arn.startswith("arn:")
+    name = found.cluster.name
+    is_eks = found.cluster.arn.startswith("arn:")
     parts: list[Part] = [visible(line) for item in found.leftovers for line in _lines(found, item)]
     first = next((item for item in found.leftovers if not found.why_not(item)), None)
     if first is not None:

@@ -31,7 +31,8 @@ def _annotation(
 def as_annotations(report: Report, _most: int | None = None) -> str:
     """A line for each annotation, and one with the outcome and the number of hidden ones."""
     found = [*_of(report)]
-    lines, left = [], Counter[Level]()
+    lines = []
+    left = Counter[Level]()
     for level in (Level.ERROR, Level.WARNING, Level.NOTICE):
         most = SHOWN - (level is Level.NOTICE)  # One is for the end.
         items = [line for its_level, line in found if its_level is level]

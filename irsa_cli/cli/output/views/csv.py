@@ -23,7 +23,8 @@ def as_csv(report: Report, _most: int | None = None) -> str:
     writer.writerow(_COLUMNS)
     for item in report.findings:
         if item.accepted is None:
-            risk, place = item.risk, item.risk.place
+            risk = item.risk
+            place = item.risk.place
             row = (
                 *(risk.severity.value, risk.rule.id, risk.role, risk.cluster, risk.account),
                 *(risk.sentence, risk.suggestion, risk.rule.source, item.fingerprint),

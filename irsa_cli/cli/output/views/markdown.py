@@ -14,7 +14,9 @@ LENGTH = 65_000
 SUMMARY_LENGTH = 1024 * 1024 - 4096
 """Bytes of a job's summary on GitHub: 1 MiB for all steps together."""
 LEAST = 1_000
-_LONGEST_LINE, _LONGEST_MESSAGE, _LONGEST_NAME = 2_000, 8_000, 200
+_LONGEST_LINE = 2_000
+_LONGEST_MESSAGE = 8_000
+_LONGEST_NAME = 200
 _LARGEST = 100
 """Texts per section: of more, not all names may fit."""
 _CUT = "**Cut, as there is no room for it** (`--max-length`; `-o json` has it all):"
@@ -47,7 +49,8 @@ class Section:
 def as_markdown(report: Report, most: int | None = None) -> str:
     """The report in `most` characters: the least important pieces are left out, and named."""
     max_length = most or LENGTH
-    head, sections = _head(report), list(_sections(report))
+    head = _head(report)
+    sections = list(_sections(report))
     places = [(number, place) for number, group in enumerate(sections) for place in range(len(group.pieces))]
     places.sort(key=lambda at: (sections[at[0]].pieces[at[1]].phase, sections[at[0]].pieces[at[1]].rank, at))
 
@@ -62,7 +65,9 @@ def as_markdown(report: Report, most: int | None = None) -> str:
 
 def _text(sections: Sequence[Section], kept: Container[tuple[int, int]]) -> str:
     """The kept pieces under their headings, then the names of all others."""
-    shown, cut, whole = [], [], []
+    shown = []
+    cut = []
+    whole = []
     for number, group in enumerate(sections):
         inside = [it.text for place, it in enumerate(group.pieces) if (number, place) in kept]
         names = [it.name for place, it in enumerate(group.pieces) if (number, place) not in kept]
@@ -78,7 +83,8 @@ def _text(sections: Sequence[Section], kept: Container[tuple[int, int]]) -> str:
 
 def _names(sections: Iterable[Section], room: int) -> str:
     """As many names as have room, the most important first, and how many more there are."""
-    names, shown = [group.name for group in sorted(sections, key=lambda item: item.rank)], list[str]()
+    names = [group.name for group in sorted(sections, key=lambda item: item.rank)]
+    shown = list[str]()
     room -= len(f"\n\n{_CUT}\n\n- and {len(names)} more\n")
     for name in names:
         room -= len(name) + len(_BETWEEN)
@@ -120,7 +126,8 @@ def _entry(entry: Entry) -> Iterator[Section]:
     """An entry's sections: several if it is large."""
     title = shortened(entry.title, _LONGEST_LINE)
     place = f" ({code(shortened(str(entry.place), 300))})" if entry.place else ""
-    heading, name = f"### {plain(entry.state)}: {code(title)}", f"{plain(entry.state)} {plain(title)}"
+    heading = f"### {plain(entry.state)}: {code(title)}"
+    name = f"{plain(entry.state)} {plain(title)}"
     pieces = list(_pieces(entry)) or [Fragment("", "", _LINE, entry.rank)]
     if len(pieces) <= _LARGEST:
         yield Section(f"{heading}{place}\n", name, entry.rank, pieces)
@@ -141,7 +148,8 @@ def _pieces(entry: Entry) -> Iterator[Fragment]:
     for line in entry.lines:
         for document in line.documents:
             name = plain(shortened(document.title, _LONGEST_NAME))
-            shown, title = fence(document.lines, document.language), plain(_line(document.title))
+            shown = fence(document.lines, document.language)
+            title = plain(_line(document.title))
             # Markdown within HTML begins after an empty line.
             text = f"\n<details><summary>{title}</summary>\n\n{shown}\n\n</details>\n"
             yield Fragment(text, name, _DOCUMENT, line.rank)

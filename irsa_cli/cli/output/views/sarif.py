@@ -26,7 +26,8 @@ def as_sarif(report: Report, _most: int | None = None) -> str:
     """One run with a result for each finding; accepted ones are suppressed."""
     document = report.document
     notifications = [{"level": "warning", "message": {"text": visible(text)}} for text in document.notes]
-    full_name, rules = f"irsa audit {__version__}", [*map(_rule, RULES.values())]
+    full_name = f"irsa audit {__version__}"
+    rules = [*map(_rule, RULES.values())]
     driver = {"name": "irsa", "fullName": full_name, "version": __version__, "rules": rules}
     invocation = {
         "executionSuccessful": report.error is None,
@@ -81,7 +82,8 @@ def _result(finding: FoundRisk) -> dict[str, Any]:
 
 def _location(item: Risk) -> dict[str, Any]:
     """The place in a file, or an object's name: code scanning shows only results with a file."""
-    region, name = {"startLine": 1}, item.role or item.statement
+    region = {"startLine": 1}
+    name = item.role or item.statement
     if item.place is None:
         uri = _path(item)
     else:
