@@ -65,7 +65,8 @@ class Watched:
     def unchanged(self, version: str, now: float) -> float:
         """Seconds for which nobody has written it."""
         if version != self.version:
-            self.version, self.seen = version, now
+            self.version = version
+            self.seen = now
         return now - self.seen
 
 
@@ -187,7 +188,8 @@ class Taker:
             with _unless(CONFLICT, NOT_FOUND):
                 body = lease.renewed(held.body, _now())
                 answer = self.leases.replace_lease(self.namespace, held.lock.name, body)
-                held.body, held.written = answer.body, started
+                held.body = answer.body
+                held.written = started
                 return
             found = self.leases.lease(self.namespace, held.lock.name)
             state = None if found is None else lease.LeaseState.read(found.body)

@@ -122,11 +122,14 @@ class _Place:
         try:
             for number, item in enumerate(left, first):
                 done.items[number] = (item, Removal.UNKNOWN)
-                name, uid, version = item.state.name, item.state.uid, item.state.version
+                name = item.state.name
+                uid = item.state.uid
+                version = item.state.version
                 self.connection.kube.delete_lease(self.request.namespace, name, uid=uid, version=version)
                 done.items[number] = (item, Removal.REMOVED)
         except ServiceError as error:
-            item, known = done.items[number][0], error.outcome is not Outcome.UNKNOWN
+            item = done.items[number][0]
+            known = error.outcome is not Outcome.UNKNOWN
             if known:
                 done.items[number] = (item, Removal.KEPT)
             is_renewed = known and error.code == CONFLICT
