@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from irsa_cli.core.access.documents import Account, Documents
 from irsa_cli.core.access.guard import ANY_CHANGE, Guard
-from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState, ServiceAccountRef
-from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
@@ -70,7 +68,7 @@ def guard_of(desired: DesiredState) -> Guard:
     )
 
 
-def guard_of_all(desired_states: Iterable[DesiredState], deleted: Iterable[Bound] = ()) -> Guard:
+def guard_of_all(desired_states: Iterable[DesiredState], deleted: Iterable[Binding] = ()) -> Guard:
     """Whom several bindings name together, and those that are deleted."""
     each = list(map(guard_of, desired_states))
     return Guard(
@@ -90,35 +88,20 @@ def guard_of_account(
     return Guard(frozenset({_account(found)}), frozenset({role_arn}), gains=gains, gain_flag=gain_flag)
 
 
-def of_pairing(pair: Pairing, targets: Mapping[str, FoundTarget] | None = None) -> Documents:
-    """Of a ServiceAccount with its role; `targets` are roles that this one may assume, by ARN."""
-    account, role, given = _account(pair), pair.role, pair.association
-    provider = provider_arn(pair.cluster.partition, pair.cluster.home, pair.cluster.issuer)
-    exists = pair.account if pair.account.exists else None
+def of_binding(binding: Binding) -> Documents:
+    """Of a binding that is changed or deleted."""
+    account, association, provider = _account(binding), binding.known_association, binding.known_provider
+    cluster = binding.cluster
+    arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
+    # EKS may tell only the id of one.
+    given = association.state if association is not None and association.role_arn else None
     return Documents(
-        (pair.cluster,),
-        {**({} if role is None else {pair.role_arn: role.trust}), **_targets(targets or {})},
-        {account: _annotations(exists)},
-        {} if given is None else {account: given.state},
-        {} if pair.provider is None else {provider: _audiences(pair.provider)},
-        {} if role is None else {pair.role_arn: _policies(role)},
-    )
-
-
-def of_bound(bound: Bound) -> Documents:
-    """Of a binding that is deleted."""
-    account, given = _account(bound), bound.association
-    roles = (*bound.own, *bound.others, *([bound.used] if bound.used is not None else []))
-    association = given.state if isinstance(given, Association) and given.role_arn else None
-    return Documents(
-        (bound.cluster,),
-        {
-            **{role.arn: role.trust for role in roles},
-            **_targets({chain.target_arn: target for chain, target in bound.targets}),
-        },
-        {account: _annotations(bound.account)},
-        {account: association},
-        policies={role.arn: _policies(role) for role in bound.own},
+        (cluster,),
+        {**{role.arn: role.trust for role in binding.roles}, **_targets(binding.targets)},
+        {account: _annotations(binding.existing)},
+        {account: given},
+        {} if provider is None else {arn: _audiences(provider)},
+        {role.arn: _policies(role) for role in binding.own},
     )
 
 

@@ -79,14 +79,6 @@ class CurrentState:
         return any((self.role, self.service_account, self.association))
 
 
-def is_made(account: ServiceAccount) -> bool:
-    """Whether irsa created a ServiceAccount that nobody has taken over: it has the label and the mark."""
-    return (
-        account.labels.get(states.MANAGED_BY_LABEL) == "irsa"
-        and states.TRANSACTION_TAG in account.annotations
-    )
-
-
 def life_of(desired: DesiredState, current: CurrentState) -> Lifecycle:
     """How far the role has come that is there under the desired one's name."""
     tags = current.role.state.tags if current.role is not None else {}
@@ -157,7 +149,7 @@ class RoleChanges:
 
 def account_changes(
     target: tuple[str, str],
-    account: ServiceAccount,
+    account: ServiceAccount | None,
     annotations: Mapping[str, str | None],
     labels: Mapping[str, str | None],
     *,
@@ -165,10 +157,14 @@ def account_changes(
 ) -> list[Change]:
     """Sets the keys that have another value, removes those whose value is None; empty when all agree.
 
+    Also empty without a ServiceAccount.
+
     Bound to the object that was read, by uid and resourceVersion. The webhook's
     annotations that irsa writes are marked as irsa's; one that has the desired value keeps its owner.
     Not `own`: they are again what somebody else had written, without a mark.
     """
+    if account is None:
+        return []
     differing = {key: value for key, value in annotations.items() if account.annotations.get(key) != value}
     marked = with_marks(differing) if own else differing
     annotated = {key: value for key, value in marked.items() if account.annotations.get(key) != value}

@@ -11,7 +11,7 @@ from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import TARGET_ANNOTATION, ConfigMapState, DocumentState
+from irsa_cli.core.plan.states import ConfigMapState, DocumentState
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import trust_policy
@@ -25,13 +25,13 @@ from irsa_cli.core.trust.chain import (
     aws_config,
     chain_of_policies,
     marked,
+    noted_chain,
     role_of,
     statement_removals,
     usage,
 )
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.rules.power import check_power
-from irsa_cli.core.values.arn import is_target
 from irsa_cli.core.values.errors import Refused
 
 
@@ -122,13 +122,8 @@ def former_chains(
     if desired.role is None or role is None or "target_role" in desired.unsaid:
         return ()
     before = chain_of_policies(desired.role_arn, role.inline)
-    return left_chains(before, noted_chain(desired.role_arn, account), desired.chain)
-
-
-def noted_chain(role_arn: str, account: ServiceAccount | None) -> Chain | None:
-    """The chain that the ServiceAccount notes: a run changes it last, and anybody may have edited it."""
-    target = account.annotations.get(TARGET_ANNOTATION, "") if account is not None else ""
-    return Chain(role_arn, target) if is_target(target) else None
+    annotations = account.annotations if account is not None else {}
+    return left_chains(before, noted_chain(desired.role_arn, annotations), desired.chain)
 
 
 def left_chains(before: Chain | None, noted: Chain | None, after: Chain | None) -> tuple[Chain, ...]:

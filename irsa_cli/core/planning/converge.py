@@ -6,7 +6,8 @@ import json
 from dataclasses import replace
 
 from irsa_cli.core.binding import attached_trust
-from irsa_cli.core.binding.current import CurrentState, RoleChanges, is_annotated, is_made, life_of
+from irsa_cli.core.binding.binding import is_made
+from irsa_cli.core.binding.current import CurrentState, RoleChanges, is_annotated, life_of
 from irsa_cli.core.binding.role_changes import check_path, role_changes
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import applied

@@ -154,6 +154,12 @@ def chain_of_notes(role_arn: str, there: Mapping[str, str]) -> Chain | None:
     return Chain(role_arn, target, noted(there, states.EXTERNAL_ID_ANNOTATION)) if target else None
 
 
+def noted_chain(role_arn: str, annotations: Mapping[str, str]) -> Chain | None:
+    """The chain that the ServiceAccount notes: a run changes it last, and anybody may have edited it."""
+    target = annotations.get(states.TARGET_ANNOTATION, "")
+    return Chain(role_arn, target) if is_target(target) else None
+
+
 def permission(target_arn: str, *, tag_session: bool = False) -> Document:
     """The policy that allows a role to assume the target."""
     actions = [ASSUME, TAG] if tag_session else ASSUME

@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import partial
 
 from irsa_cli.aws.iam import trust_quota, with_managed_documents
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.ownership import check_over, check_there
-from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.service_accounts import with_manifest
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import migrate as planning
-from irsa_cli.core.planning.ways import CurrentIdentity
+from irsa_cli.core.planning.ways import Ways
 from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.absence import check_namespace
@@ -35,32 +35,35 @@ def names_in(connection: Connection, namespace: str) -> list[str]:
     return sorted(annotated | {it["name"] for it in found if (namespace, it["name"]) in given})
 
 
-def read_ways(connection: Connection, namespace: str, name: str) -> CurrentIdentity:
+def read_ways(connection: Connection, namespace: str, name: str) -> Ways:
     """A ServiceAccount with its role and its association; raises `Refused` if irsa must not change them."""
     with ThreadPoolExecutor(2) as pool:
         provider = pool.submit(read_provider, connection)
-        given = pool.submit(read_association, connection, namespace, name)
+        asked = pool.submit(read_association, connection, namespace, name)
         body = connection.kube.service_account(namespace, name)
-    account, association = NamedServiceAccount(connection, namespace, name), given.result()
+    named, association = NamedServiceAccount(connection, namespace, name), asked.result()
     if body is None:
-        raise account.missing()
-    pair = Pairing(connection.cluster, namespace, name, with_manifest(body), provider=provider.result())
-    if not pair.role_arn and association is not None:
-        pair = replace(pair, named_role=association.role_arn)
+        raise named.missing()
+    account = with_manifest(body)
+    binding = Binding(
+        connection.cluster, namespace, name, account, provider=provider.result(), association=association
+    )
+    if not binding.annotation and association is not None:
+        binding = replace(binding, named_role=association.role_arn)
     else:
         try:
-            account.with_role(Injection.read(pair.account.annotations))
+            named.with_role(Injection.read(account.annotations))
         except Refused as error:
             raise naming_roles(error, connection, namespace, name) from error
-    planning.check_account(pair)
-    pair = with_role(connection, pair)
-    check_over(pair, check_there(pair))
-    return identity_of(connection, replace(pair, association=association))
+    planning.check_account(binding)
+    binding = with_role(connection, binding)
+    check_over(binding, check_there(binding))
+    return ways_of(connection, binding)
 
 
-def identity_of(connection: Connection, pair: Pairing) -> CurrentIdentity:
+def ways_of(connection: Connection, binding: Binding) -> Ways:
     """The two ways of a ServiceAccount whose role was read."""
-    assert pair.role is not None, "its caller has read it"
-    power = partial(with_managed_documents, connection.iam, pair.role)
-    quota = trust_quota(connection.iam, pair.role.trust)
-    return CurrentIdentity(**vars(pair), trust_quota=quota, judged=power)
+    role = binding.seen_role
+    assert role is not None, "its caller has read it"
+    power = partial(with_managed_documents, connection.iam, role)
+    return Ways(binding, trust_quota=trust_quota(connection.iam, role.trust), judged=power)

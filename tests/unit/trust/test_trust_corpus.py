@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.binding.update_request import Pairing
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.doctor.causes.role import TRUST_CAUSES
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.inventory.bindings import binding_of
@@ -292,13 +292,13 @@ def test_bindings_and_adopting_tell_the_answer() -> None:
         binding = binding_of(CLUSTER, account, role.with_trust(found.document), provider)
         assert (binding.reason == "") is (answer is Answer.YES), found.origin
         current = Role(ROLE, RoleState("/", found.document))
-        pair = Pairing(
+        pair = Binding(
             CLUSTER,
             "backend",
             "app",
             ServiceAccount("backend", "app", annotations, uid="1"),
             current,
-            provider,
+            provider=provider,
         )
         try:
             assert adoption(pair, ()).kept, found.origin
