@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from irsa_cli.core.access.documents import Account, Documents
 from irsa_cli.core.access.guard import ANY_CHANGE, Guard
@@ -11,45 +12,30 @@ from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState, ServiceAccountRef
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust.chain import FoundTarget
-from irsa_cli.core.values.arn import iam_arn, provider_arn
+from irsa_cli.core.values.arn import provider_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Unreadable
 
 
 def of_current(desired: DesiredState, current: CurrentState) -> Documents:
     """Of a binding that is created or completed."""
-    cluster, account = desired.cluster, _account(desired)
-    trusts: dict[str, Document | Unreadable | None] = {desired.role_arn: None}
-    policies: dict[str, Mapping[str, Document | None]] = {}
-    if current.role is not None:
-        resource = f"role{current.role.state.path}{desired.role_name}"
-        arn = iam_arn(cluster.partition, desired.role_account, resource)
-        trusts[arn] = current.role.trust
-        if desired.role is not None:
-            policies[arn] = _policies(current.role)
-    elif current.role_unreadable:
-        trusts[desired.role_arn] = Unreadable(current.role_unreadable)
-    elif desired.role is not None:
-        policies[desired.role_arn] = {}
-    service_account = current.service_account
-    if current.bound_role is not None and service_account is not None:
-        trusts[service_account.annotations[ROLE_ARN_ANNOTATION]] = current.bound_role.trust
-    targets = dict(current.former_targets)
-    if desired.chain is not None and current.target is not None:
-        targets[desired.chain.target_arn] = current.target
-    given = None if current.association is None else current.association.state
-    is_home = desired.role_account == cluster.home
-    is_known = service_account is not None or not desired.role_only or desired.creates_account
-    return Documents(
-        (cluster,),
-        {**trusts, **_targets(targets)},
-        {account: _annotations(service_account)} if is_known else {},
-        {} if desired.association is None else {account: given},
-        {desired.identity.provider_arn: _audiences(current.provider)} if is_home else {},
-        policies,
+    binding, seen = current.binding, of_binding(current.binding)
+    trust = binding.role if isinstance(binding.role, Unreadable) else None
+    policies = {} if desired.role is None else seen.policies
+    if desired.role is not None and binding.role is None:
+        policies = {desired.role_arn: {}}
+    is_home = desired.role_account == desired.cluster.home
+    is_known = binding.existing is not None or not desired.role_only or desired.creates_account
+    return replace(
+        seen,
+        trusts={desired.role_arn: trust, **seen.trusts},
+        accounts=seen.accounts if is_known else {},
+        associations={} if desired.association is None else seen.associations,
+        providers={desired.identity.provider_arn: _audiences(binding.known_provider)} if is_home else {},
+        policies=policies,
         # An association goes before an annotation, if there is one.
         unread=(f"ServiceAccount {desired.full_name}",) if desired.association and not is_known else (),
     )

@@ -143,9 +143,10 @@ def _not_admitted(desired: DesiredState, found: Attached, maker: str) -> Refused
 
 def notes(desired: DesiredState, current: CurrentState) -> list[str]:
     """Notes on a role that is not refused: what can't be known, and what is bypassed."""
-    if desired.role is not None or current.role is None or desired.association is not None:
+    role = current.binding.seen_role
+    if desired.role is not None or role is None or desired.association is not None:
         return []
-    found = judge(desired, current.role)
+    found = judge(desired, role)
     said = []
     if found.outlook.answer is not Answer.YES:
         why = "; ".join(found.outlook.conditions)
@@ -165,9 +166,10 @@ def _bypassed(voids: Iterable[Restriction]) -> list[str]:
 
 def facts(desired: DesiredState, current: CurrentState) -> dict[str, Any]:
     """The facts of a result about a trust policy with bypassed restrictions; empty for all others."""
-    if desired.role is not None or current.role is None or desired.association is not None:
+    role = current.binding.seen_role
+    if desired.role is not None or role is None or desired.association is not None:
         return {}
-    found = judge(desired, current.role)
+    found = judge(desired, role)
     if found.added is None or not found.voids:
         return {}
     change = {"before": found.before, "after": found.after, "voids": [item.text for item in found.voids]}
@@ -176,14 +178,15 @@ def facts(desired: DesiredState, current: CurrentState) -> dict[str, Any]:
 
 def service_notes(desired: DesiredState, current: CurrentState) -> list[str]:
     """Notes on EKS Pod Identity: an unknown answer of a trust policy, and tags that differ."""
-    wanted, there, found = desired.association, current.association, list[str]()
-    if wanted is not None and there is not None and not wanted.tags.items() <= there.tags.items():
-        found.append(f"association {there.id} keeps its tags: irsa sets them only when it creates one")
-    if desired.role is not None or current.role is None:
+    role, association, found = current.binding.seen_role, current.binding.known_association, list[str]()
+    wanted = desired.association
+    if wanted is not None and association is not None and not wanted.tags.items() <= association.tags.items():
+        found.append(f"association {association.id} keeps its tags: irsa sets them only when it creates one")
+    if desired.role is not None or role is None:
         return found
-    if (statement := added(desired, current.role)) is not None:
-        return [*found, *_bypassed(_adding(desired, current.role, statement).voids)]
-    unknown = lacking(_service_answers(desired, current.role.state.trust), Answer.UNKNOWN)
+    if (statement := added(desired, role)) is not None:
+        return [*found, *_bypassed(_adding(desired, role, statement).voids)]
+    unknown = lacking(_service_answers(desired, role.trust), Answer.UNKNOWN)
     trust = f"the trust policy of {desired.role_arn} allows EKS Pod Identity"
     return [*found, *(f"irsa can't tell whether {trust} {item.action}: {item.why}" for item in unknown)]
 

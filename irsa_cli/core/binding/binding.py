@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding.spec import ServiceAccountRef
-from irsa_cli.core.marks import makers
-from irsa_cli.core.marks.lifecycle import was_bound, wrote
+from irsa_cli.core.marks import lifecycle, makers
+from irsa_cli.core.marks.lifecycle import Lifecycle, was_bound, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.role import Role
@@ -104,6 +104,14 @@ class Binding(ServiceAccountRef):
         return self.others if self.seen_role is None else (self.seen_role, *self.others)
 
     @property
+    def other_role(self) -> Role | None:
+        """The role that the annotation names, if it was seen and this is about another one."""
+        for role in self.others:
+            if role.arn == self.annotation:
+                return role
+        return None
+
+    @property
     def own(self) -> tuple[Role, ...]:
         """The roles that bear irsa's tags for it: usually one."""
         return tuple(role for role in self.roles if role.is_for(self.cluster, self.full_name))
@@ -178,9 +186,19 @@ class Binding(ServiceAccountRef):
         """Whether the ServiceAccount names the role that this is about."""
         return bool(self.annotation) and self.annotation == self.role_arn
 
-    def was_bound_to(self, role: Role) -> bool:
+    @property
+    def is_marked(self) -> bool:
         """Whether irsa's mark on the ServiceAccount says that a run bound it to this role."""
+        return was_bound(self.annotations, self.role_arn)
+
+    def was_bound_to(self, role: Role) -> bool:
+        """The same for any role."""
         return was_bound(self.annotations, role.arn)
+
+    def life_of(self, role: Role, *, recorded: bool | None = None) -> Lifecycle:
+        """How far the run behind a role has come; `recorded` as in `lifecycle.of`."""
+        is_named, is_marked = self.annotation == role.arn, self.was_bound_to(role)
+        return lifecycle.of(role.tags, named=is_named, recorded=recorded, marked=is_marked)
 
     @property
     def is_made(self) -> bool:

@@ -160,7 +160,7 @@ _MAKER = ("provider", "tags", TRANSACTION_TAG)
 _DOCUMENTS = frozenset({"trust", "document"})
 _SILENT = frozenset({"state", "role", "account"})
 _WORDS: Mapping[str, str] = {
-    "service_account": "ServiceAccount",
+    "account": "ServiceAccount",
     "provider": "OIDC provider",
     "attached": "attached policy",
     "inline": "inline policy",
@@ -170,9 +170,9 @@ _WORDS: Mapping[str, str] = {
     "annotations": "annotation",
     "audiences": "audience",
     "max_session_duration": "maximum session duration",
-    "own": "role",
-    "used": "role",
     "others": "role",
+    "targets": "target role",
+    "config_maps": "ConfigMap",
     "policies": "policy",
     "versions": "version",
     "associations": "EKS Pod Identity association",

@@ -6,10 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.objects.role import Role
-from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ConfigMapState, DocumentState
 from irsa_cli.core.policies import policy
@@ -37,16 +36,17 @@ from irsa_cli.core.values.errors import Refused
 
 def check(desired: DesiredState, current: CurrentState) -> None:
     """Raise `Refused` if the role can't assume its target, or if the ConfigMap belongs to others."""
+    binding = current.binding
     if desired.chain is not None:
-        check_target(desired.chain, current.target, adds=desired.update_target_trust)
+        check_target(desired.chain, target_of(desired, binding), adds=desired.update_target_trust)
     if desired.aws_config_map:
-        owner = (desired.namespace, desired.name)
-        check_config_map(owner, desired.aws_config_map, current.config_maps)
-        found, update = current.config_maps.get(desired.aws_config_map), desired.command("update-sa")
-        if found is not None and found.data != _data(desired) and not desired.override:
+        config_maps, update = binding.known_config_maps, desired.command("update-sa")
+        check_config_map(binding.key, desired.aws_config_map, config_maps)
+        config_map = config_maps.get(desired.aws_config_map)
+        if config_map is not None and config_map.data != _data(desired) and not desired.override:
             raise Refused(
                 f"ConfigMap {desired.namespace}/{desired.aws_config_map} has another configuration",
-                details=policy.difference(found.data, _data(desired)),
+                details=policy.difference(config_map.data, _data(desired)),
                 next_steps=(f"to overwrite it: {update} --aws-config-map {desired.aws_config_map}",),
             )
 
@@ -115,15 +115,13 @@ def admitted(chain: Chain, trust: Document) -> Document:
     return trust_policy.with_replaced(trust, old, chain.statement)
 
 
-def former_chains(
-    desired: DesiredState, role: Role | None, account: ServiceAccount | None
-) -> tuple[Chain, ...]:
+def former_chains(desired: DesiredState, binding: Binding) -> tuple[Chain, ...]:
     """The current targets of the role that are not desired any more."""
+    role = binding.seen_role
     if desired.role is None or role is None or "target_role" in desired.unsaid:
         return ()
     before = chain_of_policies(desired.role_arn, role.inline)
-    annotations = account.annotations if account is not None else {}
-    return left_chains(before, noted_chain(desired.role_arn, annotations), desired.chain)
+    return left_chains(before, noted_chain(desired.role_arn, binding.annotations), desired.chain)
 
 
 def left_chains(before: Chain | None, noted: Chain | None, after: Chain | None) -> tuple[Chain, ...]:
@@ -135,14 +133,15 @@ def left_chains(before: Chain | None, noted: Chain | None, after: Chain | None) 
 
 def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """Changes next to role and ServiceAccount; the permission is planned with the role."""
-    found = target_changes(desired.chain, current.target, adds=desired.update_target_trust)
+    binding, name = current.binding, desired.aws_config_map
+    changes = target_changes(desired.chain, target_of(desired, binding), adds=desired.update_target_trust)
     if desired.override:
-        found += statement_removals(former(desired, current))[0]
+        changes += statement_removals(former(desired, binding))[0]
     if desired.role_only:
-        return found
-    owner, name = (desired.namespace, desired.name), desired.aws_config_map
-    data = _data(desired) if name else None
-    return [*found, *config_map_changes(owner, name, data, current.config_maps, replaces=desired.override)]
+        return changes
+    data, config_maps = _data(desired) if name else None, binding.known_config_maps
+    changes += config_map_changes(binding.key, name, data, config_maps, replaces=desired.override)
+    return changes
 
 
 def config_map_changes(
@@ -207,10 +206,15 @@ def facts(desired: DesiredState) -> dict[str, Any]:
     }
 
 
-def former(desired: DesiredState, current: CurrentState) -> Iterator[tuple[Chain, FoundTarget]]:
+def target_of(desired: DesiredState, binding: Binding) -> FoundTarget | None:
+    """The target role of the desired role; None without one, or if it was not read."""
+    return None if desired.chain is None else binding.targets.get(desired.chain.target_arn)
+
+
+def former(desired: DesiredState, binding: Binding) -> Iterator[tuple[Chain, FoundTarget]]:
     """The chains to remove, with what is there of their targets."""
-    for chain in former_chains(desired, current.role, current.service_account):
-        yield chain, current.former_targets[chain.target_arn]
+    for chain in former_chains(desired, binding):
+        yield chain, binding.targets[chain.target_arn]
 
 
 def target_notes(chain: Chain | None, target: FoundTarget | None) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.binding import is_made
-from irsa_cli.core.binding.current import CurrentState, RoleChanges, is_annotated, life_of
+from irsa_cli.core.binding.current import CurrentState, RoleChanges, life_of
 from irsa_cli.core.binding.role_changes import check_path, role_changes
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import applied
@@ -38,17 +38,19 @@ def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool =
     Raises `Refused` for objects of others, and unless `takes_over` for an incomplete role of another desired
     state.
     """
-    if current.service_account is not None and not desired.role_only:
-        check_note(current.service_account.annotations, desired.namespace, desired.name)
-    desired = _with_unsaid(_with_keys(desired, current.service_account), current.role)
-    desired = _with_notes(desired, current.role)
-    _check_account(desired, current.service_account)
+    binding = current.binding
+    role = binding.seen_role
+    if binding.existing is not None and not desired.role_only:
+        check_note(binding.existing.annotations, desired.namespace, desired.name)
+    desired = _with_unsaid(_with_keys(desired, binding.existing), role)
+    desired = _with_notes(desired, role)
+    _check_account(desired, binding.existing)
     _check_association(desired, current)
     desired = replace(desired, override=True)
-    if desired.role is None or current.role is None:
+    if desired.role is None or role is None:
         return plan(desired, current)
     assert desired.role is not None
-    tags = current.role.tags
+    tags = role.tags
     for key, mark in desired.marks.items():
         if tags.get(key) != mark:
             raise Refused(
@@ -56,7 +58,7 @@ def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool =
                 reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {mark}",
                 next_steps=_instead_of(desired, current, theirs=key in tags),
             )
-    check_path(current.role, desired.role.path)
+    check_path(role, desired.role.path)
     owned_statements.check_marks(desired.role_name, tags)
     life = life_of(desired, current)
     is_same = tags.get(states.SPEC_HASH_TAG) == desired.role.tags.get(states.SPEC_HASH_TAG)
@@ -69,7 +71,7 @@ def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool =
                 *life.next_steps(desired.cluster.options),
             ),
         )
-    return plan(desired, current, _changes(desired, current, current.role))
+    return plan(desired, current, _changes(desired, current, role))
 
 
 def _with_unsaid(desired: DesiredState, role: Role | None) -> DesiredState:
@@ -132,7 +134,7 @@ def trust_notes(desired: DesiredState, current: CurrentState) -> list[str]:
 
 def _voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, ...]:
     """Restrictions by others in the trust policy that the desired state would remove."""
-    role = current.role
+    role = current.binding.seen_role
     if desired.role is None or role is None:
         return ()
     return owned_statements.voided(role.trust, _trust_after(desired, role), _own(desired, role))
@@ -163,7 +165,7 @@ def _check_widening(desired: DesiredState, current: CurrentState, before: Docume
 
 def _is_restricted_association(desired: DesiredState, current: CurrentState) -> bool:
     """Whether statements of others alone trust EKS Pod Identity, with conditions that may not hold."""
-    role = current.role
+    role = current.binding.seen_role
     if desired.association is None or role is None or _pod_statements(desired, role):
         return False
     tagged = not desired.association.without_session_tags
@@ -179,7 +181,7 @@ def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -
             "give the entry another roleName",
             "or, to use that role: attachRoleARN in place of roleName, and --update-trust",
         )
-    known = is_annotated(desired, current) and not desired.role_only
+    known = current.binding.is_annotated and not desired.role_only
     named = "" if known else f" --role-name {desired.role_name}"
     adopt = f"to adopt the role: {desired.command('adopt')}{named}"
     return (adopt, "or give the entry another roleName")
@@ -220,10 +222,11 @@ def _check_association(desired: DesiredState, current: CurrentState) -> None:
 
     Raises `Refused` also if pods still get the role by the annotation alone that the entry does not have.
     """
-    wanted, there = desired.association, current.association
+    binding = current.binding
+    wanted, there = desired.association, binding.known_association
     if wanted is None:
         return
-    if desired.role is not None and not desired.uses_web_identity and is_annotated(desired, current):
+    if desired.role is not None and not desired.uses_web_identity and binding.is_annotated:
         raise Refused(
             f"{desired.full_name} still gets its role by the annotation",
             reason="the entry is for EKS Pod Identity alone: running pods would lose the role",

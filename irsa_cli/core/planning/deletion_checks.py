@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.binding import Binding
-from irsa_cli.core.marks import lifecycle, makers
+from irsa_cli.core.marks import makers
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.objects.kinds import Pod
@@ -42,10 +42,7 @@ class Users:
 
 def check_ended(binding: Binding, living: Sequence[str]) -> None:
     """Raise `Refused` if a run may be creating it; `living` are transactions that may be running."""
-    lives = [
-        lifecycle.of(role.tags, named=role.arn == binding.annotation, marked=binding.was_bound_to(role))
-        for role in binding.own
-    ]
+    lives = [binding.life_of(role) for role in binding.own]
     makers = sorted({life.transaction for life in lives if life.stage is Stage.INCOMPLETE} & {*living})
     if makers:
         raise Refused(

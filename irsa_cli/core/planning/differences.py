@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from irsa_cli.core.binding.current import CurrentState, is_annotated, life_of
+from irsa_cli.core.binding.current import CurrentState, life_of
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
@@ -77,14 +77,14 @@ def check(desired: DesiredState, current: CurrentState) -> None:
 
 
 def _differences(desired: DesiredState, current: CurrentState) -> Iterator[Difference]:
-    if desired.role is not None and current.role is not None:
-        yield from _role_differences(
-            desired, desired.role, current.role, life_of(desired, current), current.service_account
-        )
-    if current.service_account is not None and not desired.role_only:
-        yield from _service_account_differences(desired, current.service_account)
-    if desired.association is not None and current.association is not None:
-        found = _association_differences(desired.association, current.association)
+    binding = current.binding
+    role = binding.seen_role
+    if desired.role is not None and role is not None:
+        yield from _role_differences(desired, desired.role, role, life_of(desired, current), binding.existing)
+    if binding.existing is not None and not desired.role_only:
+        yield from _service_account_differences(desired, binding.existing)
+    if desired.association is not None and binding.known_association is not None:
+        found = _association_differences(desired.association, binding.known_association)
         yield from (item for item in found if item.aspect is Aspect.OWNER or not desired.override)
 
 
@@ -213,15 +213,16 @@ def _service_account_differences(desired: DesiredState, account: ServiceAccount)
 
 def _updating(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> list[str]:
     """The one update-sa command for all differences, or what it would leave."""
-    if not is_annotated(desired, current) and current.bound_role is None:
+    binding = current.binding
+    if not binding.is_annotated and binding.other_role is None:
         steps = ["run this again with the existing values"]
         if all(item.aspect is Aspect.SERVICE_ACCOUNT for item in differences):
             steps.append("to overwrite them: run this again with --override-existing-serviceaccounts")
         return steps
-    if desired.association is not None and is_annotated(desired, current):
+    if desired.association is not None and binding.is_annotated:
         return [f"{desired.command('migrate')} --to pod-identity  # adds it next to IRSA"]
     left = [item.what for item in differences if item.update is None]
-    account = current.service_account
+    account = binding.existing
     if left or account is None:
         steps = ["run this again with the existing values, or change them first"]
         return [*steps, *(f"irsa update-sa does not change the {what.rpartition(', ')[2]}" for what in left)]
@@ -253,7 +254,8 @@ def account_of_its_role(desired: DesiredState, account: ServiceAccount | None) -
 
 def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Difference]:
     """Differences of the ServiceAccount's current role, if irsa manages that under another name."""
-    account, role = current.service_account, current.bound_role
+    binding = current.binding
+    account, role = binding.existing, binding.other_role
     if desired.role is None or desired.override or account is None or role is None:
         return
     named = account.annotations.get(states.ROLE_ARN_ANNOTATION, "")
@@ -284,11 +286,12 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
 
 
 def _refusal(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> Refused:
+    binding = current.binding
     steps = _updating(desired, current, differences)
     aspects = {difference.aspect for difference in differences}
-    account = current.service_account
+    account = binding.existing
     other = account.annotations.get(states.ROLE_ARN_ANNOTATION) if account else None
-    moved = current.bound_role is not None and str(other).rsplit("/", 1)[-1] == desired.role_name
+    moved = binding.other_role is not None and str(other).rsplit("/", 1)[-1] == desired.role_name
     if other not in (None, desired.role_arn) and not moved:
         attaching = f"{desired.command('create-sa')} --attach-role-arn {desired.role_arn}"
         steps = [f"{'run this again with' if desired.role else attaching} {OVERRIDE}"]
@@ -303,8 +306,8 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
         ]
     elif Aspect.UNDER_WAY in aspects:
         steps = [*life_of(desired, current).next_steps(desired.cluster.options)]
-    elif current.role and Aspect.OWNER in aspects:
-        role = current.role.state
+    elif binding.seen_role and Aspect.OWNER in aspects:
+        role = binding.seen_role.state
         # IAM finds roles by name alone: the one that is there may have another path than the desired one.
         arn = iam_arn(desired.cluster.partition, desired.role_account, f"role{role.path}{desired.role_name}")
         owner, maker = role.tags.get(states.SERVICE_ACCOUNT_TAG), makers.maker_of_role(role.tags)

@@ -108,7 +108,7 @@ class _Attempt:
         """Carry the plan out, or only show it, and tell what there is to say about it."""
         _ = self.cluster_run.asked  # EKS is asked in the meantime.
         proof: dict[str, Any] = {}
-        seen = [entry.current for entry in self.entries]
+        seen = [part for entry in self.entries for part in entry.current.seen]
         result = self.cluster_run.make(
             self.plan, self._gate(proof), self.base.there, seen, self._documents, self._guard
         )

@@ -408,9 +408,10 @@ ABANDONED_SECONDS = 900.0
 
 def is_abandoned(current: CurrentState) -> bool:
     """Whether the run that created the role is too old to be alive; an unknown run is not."""
-    if current.role is None:
+    role = current.binding.seen_role
+    if role is None:
         return False
-    mark = current.role.state.tags.get(TRANSACTION_TAG, "")
+    mark = role.tags.get(TRANSACTION_TAG, "")
     starts = began(mark)
     if mark and not starts:
         return False

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws import iam as reading
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import CurrentState, PolicyVersions
 from irsa_cli.core.binding.role_power import power_of
 from irsa_cli.core.binding.spec import DesiredState
@@ -27,6 +28,7 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
 from irsa_cli.core.values import arn, errors
 from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.names import near
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
@@ -53,28 +55,44 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         target = pool.submit(target_of, connection, desired)
         association = pool.submit(association_of, connection, desired)
         config_maps = pool.submit(config_maps_of, connection, desired)
-    found_role, unreadable = role.result()
     versions = policies.result()
-    found_account = account.result() if needs_account else _evidence(connection, desired, found_role)
-    # A ServiceAccount that is there needs no permission to create one.
-    has_namespace = not needs_account or found_account is not None or rehearsal.result()
-    return CurrentState(
+    binding = about(desired, role.result())
+    seen_account = account.result() if needs_account else _evidence(connection, desired, binding.seen_role)
+    binding = replace(
+        binding,
+        account=seen_account,
         provider=provider.result() if provider is not None else None,
-        role=found_role,
-        role_unreadable=unreadable,
-        service_account=found_account,
-        bound_role=None if desired.role_only else _bound_role(connection, desired, found_account),
+        association=association.result()[0],
+        config_maps=config_maps.result(),
+    )
+    # A ServiceAccount that is there needs no permission to create one.
+    has_namespace = not needs_account or seen_account is not None or rehearsal.result()
+    is_missing = desired.role is None and binding.role is None
+    return CurrentState(
+        with_targets(connection, desired, _with_other_role(connection, desired, binding), target.result()),
         namespace_exists=has_namespace,
         similar_namespaces=() if has_namespace else similar_namespaces(connection, desired.namespace),
-        similar_roles=() if desired.role or found_role or unreadable else _similar_roles(connection, desired),
-        trust_quota=_trust_quota(connection, desired, found_role),
+        similar_roles=_similar_roles(connection, desired) if is_missing else (),
+        trust_quota=_trust_quota(connection, desired, binding.seen_role),
         policies=versions,
-        association=association.result()[0],
         support=association.result()[1],
-        target=target.result(),
-        former_targets=targets(connection, former_chains(desired, found_role, found_account)),
-        config_maps=with_former(connection, desired, found_account, config_maps.result()),
     )
+
+
+def about(desired: DesiredState, role: Role | Unreadable | None) -> Binding:
+    """The binding about the desired role, wherever it is, without anything else."""
+    role_arn = role.arn if isinstance(role, Role) else desired.role_arn
+    return Binding(desired.cluster, desired.namespace, desired.name, role=role, named_role=role_arn)
+
+
+def with_targets(
+    connection: Connection, desired: DesiredState, binding: Binding, target: FoundTarget | None
+) -> Binding:
+    """With the desired target role, which was read already, and the former ones; and the former ConfigMap."""
+    seen = targets(connection, former_chains(desired, binding))
+    if desired.chain is not None and target is not None:
+        seen[desired.chain.target_arn] = target
+    return replace(binding, targets=seen, config_maps=_with_former(connection, desired, binding))
 
 
 def association_of(
@@ -110,21 +128,19 @@ def external_id_notes(connection: Connection, namespace: str, name: str, target:
     ]
 
 
-def _bound_role(connection: Connection, desired: DesiredState, account: ServiceAccount | None) -> Role | None:
-    """The ServiceAccount's role in the cluster's account instead of the desired one; None if unreadable."""
-    named = (
-        account.annotations.get(states.ROLE_ARN_ANNOTATION, desired.role_arn) if account is not None else ""
-    )
-    if desired.role is None or desired.override or named in ("", desired.role_arn):
-        return None
+def _with_other_role(connection: Connection, desired: DesiredState, binding: Binding) -> Binding:
+    """With the ServiceAccount's other role, if that is in the cluster's account and can be read."""
+    if desired.role_only or desired.role is None or desired.override:
+        return binding
+    if binding.annotation in ("", desired.role_arn) or binding.is_elsewhere:
+        return binding
     try:
-        found = arn.role_arn(named)
-        if found.account != connection.cluster.home:
-            return None
-        role = reading.current_role(connection.iam, found.name)
+        role = reading.current_role(connection.iam, arn.role_arn(binding.annotation).name)
     except (errors.InvalidInput, errors.ServiceError):
-        return None
-    return role if role is not None and f"role{role.state.path}{found.name}" == found.resource else None
+        return binding
+    if role is None or role.arn != binding.annotation:
+        return binding
+    return replace(binding, others=(role,))
 
 
 def is_account_needed(desired: DesiredState, role: Role | None) -> bool:
@@ -150,38 +166,34 @@ def _trust_quota(connection: Connection, desired: DesiredState, role: Role | Non
     return reading.trust_quota(connection.iam) if size > policy.TRUST_LIMIT else policy.TRUST_LIMIT
 
 
-def read_role(connection: Connection, desired: DesiredState) -> tuple[Role | None, str]:
-    """The role, or why it can't be read."""
+def read_role(connection: Connection, desired: DesiredState) -> Role | Unreadable | None:
+    """The role; raises `Refused` for one to be used that has another path."""
     if desired.role is not None:
-        return reading.current_role(connection.iam, desired.role_name), ""
+        return reading.current_role(connection.iam, desired.role_name)
     if desired.role_account != connection.cluster.home:
-        return None, f"it is in account {desired.role_account}"
-    found = errors.unless_denied(
+        return Unreadable(f"it is in account {desired.role_account}")
+    role = errors.unless_denied(
         lambda: reading.current_role(connection.iam, desired.role_name, policies=lambda role: False)
     )
-    if isinstance(found, errors.Unreadable):
-        return None, found.why
-    if (
-        found is not None
-        and f"{found.state.path}{desired.role_name}" != desired.role_arn.partition(":role")[2]
-    ):
+    if role is None or isinstance(role, Unreadable):
+        return role
+    partition, _, resource = desired.role_arn.partition(":role")
+    if f"{role.path}{desired.role_name}" != resource:
         # IAM finds roles by name alone; STS wants the whole ARN, path included.
-        real = f"{desired.role_arn.partition(':role')[0]}:role{found.state.path}{desired.role_name}"
+        real = f"{partition}:role{role.path}{desired.role_name}"
         raise errors.Refused(
             f"role {desired.role_arn} does not exist",
-            reason=f"the role {desired.role_name} has the path {found.state.path}",
+            reason=f"the role {desired.role_name} has the path {role.path}",
             next_steps=(f"run this again with --attach-role-arn {real}",),
         )
-    if found is not None and desired.update_trust and not desired.allow_wide_trust:
-        found = reading.with_documents(connection.iam, found)
-    return found, ""
+    if desired.update_trust and not desired.allow_wide_trust:
+        return reading.with_documents(connection.iam, role)
+    return role
 
 
 def _similar_roles(connection: Connection, desired: DesiredState) -> tuple[str, ...]:
     listed = errors.unless_denied(lambda: reading.list_roles(connection.iam).roles)
-    arns = (
-        {} if isinstance(listed, errors.Unreadable) else {it.arn.rpartition("/")[2]: it.arn for it in listed}
-    )
+    arns = {} if isinstance(listed, Unreadable) else {it.arn.rpartition("/")[2]: it.arn for it in listed}
     return tuple(arns[name] for name in near(desired.role_name, arns))
 
 
@@ -275,7 +287,7 @@ def read_target(connection: Connection, arn: str, *, judged: bool = False) -> Fo
         )
     iam = connection.iam_of_target(parsed.account)
     found = errors.unless_denied(lambda: reading.read_role(iam, parsed.name))
-    if isinstance(found, errors.Unreadable):
+    if isinstance(found, Unreadable):
         return FoundTarget(unread=found.why)
     if found is None or f"role{found.path}{parsed.name}" != parsed.resource:
         return FoundTarget()
@@ -292,18 +304,15 @@ def config_maps_of(connection: Connection, desired: DesiredState) -> dict[str, F
     return named_config_maps(connection, desired.namespace, desired.aws_config_map)
 
 
-def with_former(
-    connection: Connection,
-    desired: DesiredState,
-    account: ServiceAccount | None,
-    found: Mapping[str, FoundConfigMap],
+def _with_former(
+    connection: Connection, desired: DesiredState, binding: Binding
 ) -> Mapping[str, FoundConfigMap]:
-    """With the ServiceAccount's former ConfigMap, if that is another one."""
-    former = noted_or_none(account.annotations, states.CONFIG_MAP_ANNOTATION) if account is not None else ""
+    """The desired ConfigMap, and the ServiceAccount's former one if that is another one."""
+    former = noted_or_none(binding.annotations, states.CONFIG_MAP_ANNOTATION)
     kept = desired.role_only or "target_role" in desired.unsaid
     if not former or former == desired.aws_config_map or kept:
-        return found
-    return {**found, **named_config_maps(connection, desired.namespace, former)}
+        return binding.known_config_maps
+    return {**binding.known_config_maps, **named_config_maps(connection, desired.namespace, former)}
 
 
 def named_config_maps(connection: Connection, namespace: str, name: str) -> dict[str, FoundConfigMap]:

@@ -20,7 +20,6 @@ from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount, service_account, with_manifest
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState
-from irsa_cli.core.planning.chaining import former_chains
 from irsa_cli.core.planning.create import provider_changes, shared_parts_counted_on
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
@@ -134,11 +133,11 @@ class Snapshot(ClusterLists):
 
     def observe(self, desired: DesiredState) -> CurrentState:
         """The current state for one desired state on the common base; raises `IrsaError` (no policy)."""
-        found = (None, "") if self.is_unlisted(desired) else observe.read_role(self._connection, desired)
+        role = None if self.is_unlisted(desired) else observe.read_role(self._connection, desired)
         association = (
             None if desired.association is None else self.association(desired.namespace, desired.name)
         )
-        return self._current(desired, found, self.account, association)
+        return self._current(desired, role, self.account, association)
 
     def observe_again(self, desired: DesiredState) -> CurrentState:
         """The same; the role and the ServiceAccount are read again instead of taken from the lists."""
@@ -155,34 +154,33 @@ class Snapshot(ClusterLists):
     def _current(
         self,
         desired: DesiredState,
-        found: tuple[Role | None, str],
+        role: Role | Unreadable | None,
         account: Callable[[str, str], ServiceAccount | None],
         association: Association | None,
     ) -> CurrentState:
-        role, unreadable = found
+        binding = observe.about(desired, role)
         versions = self._check_policies(desired)
         # The annotation tells whether pods still get the role by it.
-        needed = desired.association is not None or observe.is_account_needed(desired, role)
-        there = account(desired.namespace, desired.name) if needed else None
+        needed = desired.association is not None or observe.is_account_needed(desired, binding.seen_role)
+        seen_account = account(desired.namespace, desired.name) if needed else None
         ask = partial(support_of, self._connection, desired.namespace)
         missing = desired.association is not None and association is None
         support = self.once(("support", "", desired.namespace), ask) if missing else None
-        config_maps = observe.config_maps_of(self._connection, desired)
-        current = CurrentState(
+        binding = replace(
+            binding,
+            account=seen_account,
             provider=self._groundwork.provider if self._is_home(desired) else None,
-            role=role,
-            role_unreadable=unreadable,
-            service_account=there,
-            namespace_exists=True,
-            policies=versions,
             association=association,
+            config_maps=observe.config_maps_of(self._connection, desired),
+        )
+        target = observe.target_of(self._connection, desired)
+        current = CurrentState(
+            observe.with_targets(self._connection, desired, binding, target),
+            policies=versions,
             support=support.result() if support is not None else None,
-            target=observe.target_of(self._connection, desired),
-            former_targets=observe.targets(self._connection, former_chains(desired, role, there)),
-            config_maps=observe.with_former(self._connection, desired, there, config_maps),
         )
         sizes = [policy.size(desired.role.trust)] if desired.role is not None else []
-        sizes += [policy.size(role.state.trust)] if role is not None else []
+        sizes += [policy.size(binding.trust)] if binding.seen_role is not None else []
         # The account's quota may be needed for a large trust policy.
         is_large = sum(sizes) > policy.TRUST_LIMIT
         return replace(current, trust_quota=self.trust_quota) if is_large else current

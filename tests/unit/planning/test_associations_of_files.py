@@ -14,6 +14,7 @@ from irsa_cli.core.plan.changes import Kind
 from irsa_cli.core.plan.states import COMMIT_TAG, DONE, TRANSACTION_TAG
 from irsa_cli.core.planning.converge import converge
 from irsa_cli.core.trust.chain import FoundTarget
+from irsa_cli.usecases.read.observe import about
 from tests.unit.planning.desired_states import CLUSTER
 
 TARGET = "arn:aws:iam::444455556666:role/data"
@@ -46,7 +47,8 @@ def reached(desired: DesiredState) -> CurrentState:
         tags=wanted.tags,
     )
     former = {TARGET: FoundTarget(unread="there are no credentials")}
-    return CurrentState(None, role, None, association=association, former_targets=former)
+    binding = replace(about(desired, role), association=association, targets=former)
+    return CurrentState(binding)
 
 
 KINDS = (Kind.TRUST_POLICY, Kind.INLINE_POLICY, Kind.ASSOCIATION)
