@@ -22,7 +22,7 @@ from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
 from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget, chain_of_policies, noted_chain
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
@@ -180,6 +180,12 @@ class Binding(ServiceAccountRef):
     def identity_with(self, audience: str) -> WebIdentity:
         """The same with an audience of one's choice."""
         return self.token(self.cluster.home, audience)
+
+    def identity_in(self, account: str) -> WebIdentity:
+        """The token of its pods as roles of an account see it, by the region in which pods call STS."""
+        settings = Injection.read(self.annotations)
+        region = region_called(self.cluster.region, regional=settings.regional_sts)
+        return replace(self.token(account, settings.audience), request={REQUESTED_REGION: region})
 
     @property
     def is_annotated(self) -> bool:

@@ -166,7 +166,6 @@ class Description:
     cluster: Cluster
     account: ServiceAccount
     binding: ListedBinding
-    provider: ReadProvider = None
     policies: tuple[Policy, ...] | Unreadable = ()
     boundary: Policy | None = None
     pods: tuple[PodIdentity, ...] | Unreadable = ()
@@ -178,7 +177,11 @@ class Description:
     @property
     def role(self) -> Role | None:
         """Its role, None if it is missing or unreadable."""
-        return self.binding.role if isinstance(self.binding.role, Role) else None
+        return self.binding.binding.seen_role
+
+    @property
+    def provider(self) -> ReadProvider:
+        return self.binding.binding.provider
 
     @property
     def injection(self) -> Injection:

@@ -17,9 +17,9 @@ from datetime import datetime, timezone
 from functools import partial
 
 from irsa_cli.aws import details, iam
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.spec import BindingSpec, desired_state_of
 from irsa_cli.core.inventory import bindings
-from irsa_cli.core.inventory.list_document import associated
 from irsa_cli.core.inventory.unbound import unbound
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects import service_accounts
@@ -189,14 +189,12 @@ def _bindings(
     roles, providers = _by_account(reads, wanted)
     items: list[bindings.ListedBinding] = []
     for names, (account, association) in pairs.items():
-        arn, served = arns[names], bindings.PodIdentityState(association, agent)
-        role = roles[arn.account][arn.name] if arn is not None else None
-        provider = providers[arn.account] if arn is not None else None
-        if account is not None and bindings.annotation_of(account) is not None:
-            now = datetime.now(timezone.utc)
-            items.append(bindings.binding_of(cluster, account, role, provider, now, served))
-        else:
-            items.append(associated(cluster, names, account, role, served))
+        binding = about(cluster, names, account, association)
+        arn = arns[names]
+        if arn is not None:
+            role, provider = roles[arn.account][arn.name], providers[arn.account]
+            binding = replace(binding, role=role, provider=provider)
+        items.append(bindings.listed(binding, datetime.now(timezone.utc), agent))
     notes, unread = list[str](), associations.why if isinstance(associations, Unreadable) else ""
     if unread and accounts:
         notes.append(f"EKS Pod Identity associations were not checked: {unread}")
@@ -219,6 +217,19 @@ def _bindings(
     return bindings.Bindings(
         cluster, bindings.in_order(items), texts, *counts, scope.namespace, scope.selector
     )
+
+
+def about(
+    cluster: Cluster,
+    names: tuple[str, str],
+    account: ServiceAccount | None,
+    association: Association | Unreadable | None,
+) -> Binding:
+    """A ServiceAccount (`names`: namespace and name) by its annotation, or by its association alone."""
+    binding = Binding(cluster, *names, account, association=association)
+    if account is not None and bindings.annotation_of(account) is not None:
+        return binding
+    return replace(binding, named_role=association.role_arn if isinstance(association, Association) else "")
 
 
 _Pair = tuple[ServiceAccount | None, Association | Unreadable | None]

@@ -13,11 +13,10 @@ from irsa_cli.core.doctor.commands import Makers, makers_of
 from irsa_cli.core.doctor.reported import RESOURCES, Maker, maker
 from irsa_cli.core.inventory.bindings import (
     ListedBinding,
-    PodIdentityState,
     ReadProvider,
     ReadRole,
     annotation_of,
-    binding_of,
+    listed,
     named_role,
 )
 from irsa_cli.core.inventory.describe_document import (
@@ -27,7 +26,6 @@ from irsa_cli.core.inventory.describe_document import (
     Policy,
     pods_of,
 )
-from irsa_cli.core.inventory.list_document import associated
 from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
@@ -44,7 +42,7 @@ from irsa_cli.core.values.errors import Refused, Unreadable, read
 from irsa_cli.usecases.command.caller import naming_caller, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.read.associations import Given, unread
-from irsa_cli.usecases.read.bindings import naming_roles
+from irsa_cli.usecases.read.bindings import about, naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.pod_identity import described
 from irsa_cli.usecases.read.rbac import read_access, read_rbac
@@ -179,7 +177,7 @@ class _Describing:
         provider: ReadProvider = read(lambda: self.reads.provider(wanted.account).result())
         names = _both(attached.result(), inline.result())
         binding = self._judged(account, _bound(role, names), provider, given)
-        found = Description(cluster, account, binding, provider)
+        found = Description(cluster, account, binding)
         if not isinstance(role, Role):
             return found
         found = replace(found, policies=_policies(names))
@@ -191,13 +189,10 @@ class _Describing:
     def _judged(
         self, account: ServiceAccount, role: ReadRole, provider: ReadProvider, given: Future[Given]
     ) -> ListedBinding:
-        cluster, served = (
-            self.connection.cluster,
-            PodIdentityState(_theirs(account, given), given.result()[1]),
-        )
-        if annotation_of(account) is None:
-            return associated(cluster, (account.namespace, account.name), account, role, served)
-        return binding_of(cluster, account, role, provider, datetime.now(timezone.utc), served)
+        names = (account.namespace, account.name)
+        binding = about(self.connection.cluster, names, account, _theirs(account, given))
+        binding = replace(binding, role=role, provider=provider)
+        return listed(binding, datetime.now(timezone.utc), given.result()[1])
 
     def _begin(self, work: Callable[[], Iterable[str]]) -> Future[Names]:
         return self.pool.submit(read, work)

@@ -70,7 +70,7 @@ def _time(moment: datetime | None) -> str:
 
 def _account(found: Description) -> Rows:
     account, injection = found.account, found.injection
-    yield "created by", f"{found.binding.account_maker}, {_time(account.created)}"
+    yield "created by", f"{found.binding.binding.account_maker}, {_time(account.created)}"
     yield "annotated", _time(account.annotated)
     yield "annotations", _pairs(account.annotations)
     yield "labels", _pairs(account.labels)
@@ -83,7 +83,7 @@ def _role(found: Description) -> Rows:
     role = found.role
     if role is None:
         return
-    yield "created by", f"{found.binding.role_maker}, {_time(role.created)}"
+    yield "created by", f"{found.binding.binding.role_maker}, {_time(role.created)}"
     yield "description", role.state.description or _NONE
     yield "last used", f"{_time(role.last_used)} {role.used_in}" if role.last_used else "not in 400 days"
     yield "session", f"{role.max_session_duration} s at most"
