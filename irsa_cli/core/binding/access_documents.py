@@ -10,11 +10,11 @@ from irsa_cli.core.access.guard import ANY_CHANGE, Guard
 from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState, ServiceAccountRef
+from irsa_cli.core.binding.targets import TargetRole
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.trust.chain import FoundTarget
 from irsa_cli.core.values.arn import provider_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Unreadable
@@ -83,7 +83,7 @@ def of_binding(binding: Binding) -> Documents:
     given = association.state if association is not None and association.role_arn else None
     return Documents(
         (cluster,),
-        {**{role.arn: role.trust for role in binding.roles}, **_targets(binding.targets)},
+        {**{role.arn: role.trust for role in binding.roles}, **_trusts(binding.targets)},
         {account: _annotations(binding.existing)},
         {account: given},
         {} if provider is None else {arn: _audiences(provider)},
@@ -112,5 +112,5 @@ def _policies(role: Role) -> Mapping[str, Document | None]:
     return {**dict.fromkeys(role.attached), **role.inline}
 
 
-def _targets(found: Mapping[str, FoundTarget]) -> dict[str, Document | Unreadable | None]:
-    return {arn: Unreadable(it.unread) if it.unread else it.trust for arn, it in found.items()}
+def _trusts(targets: Mapping[str, TargetRole]) -> dict[str, Document | Unreadable | None]:
+    return {arn: target.trust if isinstance(target, Role) else target for arn, target in targets.items()}

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding.spec import ServiceAccountRef
+from irsa_cli.core.binding.targets import TargetRole
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle, was_bound, wrote
 from irsa_cli.core.objects.aws import Association
@@ -23,7 +24,7 @@ from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
-from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget, chain_of_policies, noted_chain
+from irsa_cli.core.trust.chain import Chain, FoundConfigMap, chain_of_policies, noted_chain
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, Unreadable
@@ -51,7 +52,7 @@ class Binding(ServiceAccountRef):
     """Its EKS Pod Identity association."""
     named_role: str = ""
     """The ARN of a role that the user names, or that the association alone gives."""
-    targets: Mapping[str, FoundTarget] = field(default_factory=dict)
+    targets: Mapping[str, TargetRole] = field(default_factory=dict)
     """The target roles that its role may assume, or that it notes, by ARN."""
     config_maps: Mapping[str, FoundConfigMap] | Unreadable = field(default_factory=dict)
     """The ConfigMaps for its pods, by name."""
@@ -288,7 +289,7 @@ class Binding(ServiceAccountRef):
         return chains
 
     @property
-    def chained_targets(self) -> list[tuple[Chain, FoundTarget]]:
+    def chained_targets(self) -> list[tuple[Chain, TargetRole]]:
         """The same with their targets, as far as these were asked for."""
         return [
             (chain, self.targets[chain.target_arn])

@@ -53,6 +53,8 @@ class CurrentState:
     """The cluster's facts about EKS Pod Identity, if it has no association for the ServiceAccount."""
     trust_quota: int = policy.TRUST_LIMIT
     """Characters that the account allows a trust policy, without white space."""
+    target_quota: int = policy.TRUST_LIMIT
+    """The same in the account of the target role."""
     policies: PolicyVersions = field(default_factory=PolicyVersions, compare=False)
     """The policies for the role."""
 

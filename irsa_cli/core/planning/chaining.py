@@ -8,7 +8,10 @@ from typing import Any
 
 from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import CurrentState
+from irsa_cli.core.binding.role_power import power_of
 from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.binding.targets import NOT_READ, TargetRole, statement_removals
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ConfigMapState, DocumentState
 from irsa_cli.core.policies import policy
@@ -19,19 +22,17 @@ from irsa_cli.core.trust.chain import (
     KEY,
     Chain,
     FoundConfigMap,
-    FoundTarget,
     answer_of,
     aws_config,
     chain_of_policies,
     marked,
     noted_chain,
     role_of,
-    statement_removals,
     usage,
 )
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.rules.power import check_power
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.errors import Refused, Unreadable
 
 
 def check(desired: DesiredState, current: CurrentState) -> None:
@@ -62,14 +63,13 @@ def check_config_map(owner: tuple[str, str], name: str, there: Mapping[str, Foun
         )
 
 
-def check_target(chain: Chain, target: FoundTarget | None, *, adds: bool) -> None:
+def check_target(chain: Chain, target: TargetRole, *, adds: bool) -> None:
     """Raise `Refused` if the target's trust policy does not allow the role, and irsa does not add it."""
-    if target is None or target.unread:
+    if isinstance(target, Unreadable):
         if adds:
-            unread = target.unread if target is not None else "it was not read"
-            raise Refused(f"the trust policy of {chain.target_arn} can't be updated", reason=unread)
+            raise Refused(f"the trust policy of {chain.target_arn} can't be updated", reason=target.why)
         return
-    if target.trust is None:
+    if target is None:
         raise Refused(
             f"role {chain.target_arn} does not exist",
             reason="--target-role (in files targetRole) needs an existing role",
@@ -93,16 +93,27 @@ def check_target(chain: Chain, target: FoundTarget | None, *, adds: bool) -> Non
         )
 
 
-def target_changes(chain: Chain | None, target: FoundTarget | None, *, adds: bool) -> list[Change]:
-    """The statement that irsa adds to the target's trust policy, if it is missing."""
-    if chain is None or target is None or target.trust is None or not adds:
+def target_changes(
+    chain: Chain | None,
+    target: TargetRole,
+    *,
+    adds: bool,
+    allows_power: bool,
+    quota: int = policy.TRUST_LIMIT,
+) -> list[Change]:
+    """The statement that irsa adds to the target's trust policy, if it is missing.
+
+    Raises `Refused` beyond the `quota` of characters, and for a powerful target unless `allows_power`.
+    """
+    if chain is None or not isinstance(target, Role) or not adds:
         return []
     old = marked(target.trust, chain.role_arn)
     same = old is None or policy.equal(old, chain.statement)
     if same and answer_of(chain.judge(target.trust)) is Answer.YES:
         return []
-    check_power(chain.target_arn, chain.role_arn, target.power, target.policies)
-    trust_policy.check_size(chain.target_arn, admitted(chain, target.trust), target.trust_quota)
+    if not allows_power:
+        check_power(chain.target_arn, chain.role_arn, power_of(target), target.policies)
+    trust_policy.check_size(chain.target_arn, admitted(chain, target.trust), quota)
     before = None if old is None else DocumentState(old)
     return [Change(Kind.TARGET_TRUST, chain.key, before, DocumentState(chain.statement))]
 
@@ -134,7 +145,13 @@ def left_chains(before: Chain | None, noted: Chain | None, after: Chain | None) 
 def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """Changes next to role and ServiceAccount; the permission is planned with the role."""
     binding, name = current.binding, desired.aws_config_map
-    changes = target_changes(desired.chain, target_of(desired, binding), adds=desired.update_target_trust)
+    changes = target_changes(
+        desired.chain,
+        target_of(desired, binding),
+        adds=desired.update_target_trust,
+        allows_power=desired.allow_wide_trust,
+        quota=current.target_quota,
+    )
     if desired.override:
         changes += statement_removals(former(desired, binding))[0]
     if desired.role_only:
@@ -206,24 +223,24 @@ def facts(desired: DesiredState) -> dict[str, Any]:
     }
 
 
-def target_of(desired: DesiredState, binding: Binding) -> FoundTarget | None:
-    """The target role of the desired role; None without one, or if it was not read."""
-    return None if desired.chain is None else binding.targets.get(desired.chain.target_arn)
+def target_of(desired: DesiredState, binding: Binding) -> TargetRole:
+    """The target role of the desired role; None also without one."""
+    return None if desired.chain is None else binding.targets.get(desired.chain.target_arn, NOT_READ)
 
 
-def former(desired: DesiredState, binding: Binding) -> Iterator[tuple[Chain, FoundTarget]]:
+def former(desired: DesiredState, binding: Binding) -> Iterator[tuple[Chain, TargetRole]]:
     """The chains to remove, with what is there of their targets."""
     for chain in former_chains(desired, binding):
         yield chain, binding.targets[chain.target_arn]
 
 
-def target_notes(chain: Chain | None, target: FoundTarget | None) -> Iterator[str]:
+def target_notes(chain: Chain | None, target: TargetRole) -> Iterator[str]:
     """Notes about a target that is unknown or was not read."""
     if target is None or chain is None:
         return
-    if target.unread:
-        yield f"the trust policy of {chain.target_arn} was not checked: {target.unread}"
-    elif target.trust is not None:
+    if isinstance(target, Unreadable):
+        yield f"the trust policy of {chain.target_arn} was not checked: {target.why}"
+    else:
         said = chain.judge(target.trust)
         for item in lacking(said, Answer.UNKNOWN):
             yield f"irsa can't tell whether {chain.target_arn} trusts the role: {item.why}"

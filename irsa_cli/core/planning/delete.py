@@ -10,6 +10,7 @@ from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import account_changes
 from irsa_cli.core.binding.role_changes import removal
+from irsa_cli.core.binding.targets import statement_removals
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.objects.aws import Association
@@ -22,7 +23,6 @@ from irsa_cli.core.plan.states import MARKS
 from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import owned_statements, trust_policy
-from irsa_cli.core.trust.chain import statement_removals
 from irsa_cli.core.trust.owned_statements import for_service
 from irsa_cli.core.uses.users import Going
 from irsa_cli.core.values.errors import Unreadable

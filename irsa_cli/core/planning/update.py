@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import RoleChanges, account_changes
 from irsa_cli.core.binding.role_changes import role_changes
+from irsa_cli.core.binding.targets import statement_removals
 from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan import states
@@ -17,15 +18,7 @@ from irsa_cli.core.planning.create import provider_changes
 from irsa_cli.core.planning.trust_warnings import check, planned_risks
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.trust.chain import (
-    KEY,
-    POLICY_NAME,
-    Chain,
-    aws_config,
-    chain_of_policies,
-    noted_chain,
-    statement_removals,
-)
+from irsa_cli.core.trust.chain import KEY, POLICY_NAME, Chain, aws_config, chain_of_policies, noted_chain
 from irsa_cli.core.trust.owned_statements import audience_replacement
 from irsa_cli.core.trust.rules.judge import TrustContext
 from irsa_cli.core.trust.rules.rule import Risk
@@ -305,13 +298,15 @@ def chain_update(update: Update, binding: Binding) -> ChainUpdate | None:
     return ChainUpdate(before, Chain(binding.role_arn, wanted, external_id, tags), config_map, name, other)
 
 
-def with_chain(plan: Plan, chains: ChainUpdate, binding: Binding, *, adds: bool, gated: bool) -> Plan:
+def with_chain(
+    plan: Plan, chains: ChainUpdate, binding: Binding, *, adds: bool, allows_power: bool, gated: bool
+) -> Plan:
     """The plan with what is added to the target first, and what is taken from the former one last."""
     after, config_maps = chains.after, binding.known_config_maps
     target = None if after is None else binding.targets[after.target_arn]
     if after is not None:
         chaining.check_target(after, target, adds=adds)
-    first = chaining.target_changes(after, target, adds=adds)
+    first = chaining.target_changes(after, target, adds=adds, allows_power=allows_power)
     late = statement_removals((chain, binding.targets[chain.target_arn]) for chain in chains.left)[0]
     data = None if after is None else {KEY: aws_config(after, binding.cluster.region)}
     name = chains.config_map

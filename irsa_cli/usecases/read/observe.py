@@ -14,8 +14,8 @@ from irsa_cli.aws import bindings
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import CurrentState, PolicyVersions
-from irsa_cli.core.binding.role_power import power_of
 from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.binding.targets import TargetRole
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.role import Role
@@ -25,7 +25,7 @@ from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.planning.chaining import admitted, former_chains
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.chain import Chain, FoundConfigMap
 from irsa_cli.core.values import arn, errors
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import Unreadable
@@ -74,6 +74,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         similar_namespaces=() if has_namespace else similar_namespaces(connection, desired.namespace),
         similar_roles=_similar_roles(connection, desired) if is_missing else (),
         trust_quota=_trust_quota(connection, desired, binding.seen_role),
+        target_quota=target_quota(connection, desired, target.result()),
         policies=versions,
         support=association.result()[1],
     )
@@ -86,11 +87,11 @@ def about(desired: DesiredState, role: Role | Unreadable | None) -> Binding:
 
 
 def with_targets(
-    connection: Connection, desired: DesiredState, binding: Binding, target: FoundTarget | None
+    connection: Connection, desired: DesiredState, binding: Binding, target: TargetRole
 ) -> Binding:
     """With the desired target role, which was read already, and the former ones; and the former ConfigMap."""
     seen = targets(connection, former_chains(desired, binding))
-    if desired.chain is not None and target is not None:
+    if desired.chain is not None:
         seen[desired.chain.target_arn] = target
     return replace(binding, targets=seen, config_maps=_with_former(connection, desired, binding))
 
@@ -256,45 +257,44 @@ def checked_versions(
     return PolicyVersions.of(versions)
 
 
-def target_of(connection: Connection, desired: DesiredState) -> FoundTarget | None:
+def target_of(connection: Connection, desired: DesiredState) -> TargetRole:
+    """The target role of the desired role; None without one."""
     if desired.chain is None:
         return None
     judged = desired.update_target_trust and not desired.allow_wide_trust
-    found = read_target(connection, desired.chain.target_arn, judged=judged)
-    if found.trust is None or not desired.update_target_trust:
-        return found
-    size = policy.size(admitted(desired.chain, found.trust))
-    if size <= policy.TRUST_LIMIT:
-        return found
-    quota = reading.trust_quota(connection.iam_of_target(desired.chain.account))
-    return replace(found, trust_quota=quota)
+    return read_target(connection, desired.chain.target_arn, judged=judged)
+
+
+def target_quota(connection: Connection, desired: DesiredState, target: TargetRole) -> int:
+    """The quota of the target's account, asked for only where IAM's default would not do."""
+    if desired.chain is None or not isinstance(target, Role) or not desired.update_target_trust:
+        return policy.TRUST_LIMIT
+    if policy.size(admitted(desired.chain, target.trust)) <= policy.TRUST_LIMIT:
+        return policy.TRUST_LIMIT
+    return reading.trust_quota(connection.iam_of_target(desired.chain.account))
 
 
 def targets(
     connection: Connection, chains: Iterable[Chain], *, judged: bool = False
-) -> dict[str, FoundTarget]:
+) -> dict[str, TargetRole]:
     """The target of each chain, by its ARN."""
     return {chain.target_arn: read_target(connection, chain.target_arn, judged=judged) for chain in chains}
 
 
-def read_target(connection: Connection, arn: str, *, judged: bool = False) -> FoundTarget:
-    """The trust policy of a target role, or why it was not read; `judged`: with what it may do."""
+def read_target(connection: Connection, arn: str, *, judged: bool = False) -> TargetRole:
+    """A target role with its trust policy; `judged`: with what it may do."""
     parsed = role_arn(arn)
     if connection.session_of(parsed.account) is None:
-        return FoundTarget(
-            unread=f"there are no credentials for account {parsed.account}"
-            " (--target-assume-role, --target-profile)"
+        return Unreadable(
+            f"there are no credentials for account {parsed.account} (--target-assume-role, --target-profile)"
         )
     iam = connection.iam_of_target(parsed.account)
-    found = errors.unless_denied(lambda: reading.read_role(iam, parsed.name))
-    if isinstance(found, Unreadable):
-        return FoundTarget(unread=found.why)
-    if found is None or f"role{found.path}{parsed.name}" != parsed.resource:
-        return FoundTarget()
-    if not judged:
-        return FoundTarget(found.trust)
-    whole = reading.with_documents(iam, found)
-    return FoundTarget(whole.trust, power=power_of(whole), policies=whole.policies)
+    role = errors.unless_denied(lambda: reading.read_role(iam, parsed.name))
+    if role is None or isinstance(role, Unreadable):
+        return role
+    if f"role{role.path}{parsed.name}" != parsed.resource:
+        return None
+    return reading.with_documents(iam, role) if judged else role
 
 
 def config_maps_of(connection: Connection, desired: DesiredState) -> dict[str, FoundConfigMap]:

@@ -176,6 +176,7 @@ class Snapshot(ClusterLists):
         target = observe.target_of(self._connection, desired)
         current = CurrentState(
             observe.with_targets(self._connection, desired, binding, target),
+            target_quota=observe.target_quota(self._connection, desired, target),
             policies=versions,
             support=support.result() if support is not None else None,
         )

@@ -18,12 +18,12 @@ from irsa_cli.aws.recent_writes import may_be_late
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.current import CurrentState, is_incomplete, life_of
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of
+from irsa_cli.core.binding.targets import statement_removals
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.create import counted_on, plan, satisfies
 from irsa_cli.core.results.result import Command, Ended, Result
-from irsa_cli.core.trust.chain import statement_removals
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.arn import iam_arn

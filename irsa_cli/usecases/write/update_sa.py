@@ -21,6 +21,7 @@ from irsa_cli.core.binding.ownership import check_ours
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.role_changes import check_boundaries
 from irsa_cli.core.binding.spec import DesiredState, ServiceAccountRef
+from irsa_cli.core.binding.targets import statement_removals
 from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.planning import association, chaining
@@ -30,7 +31,7 @@ from irsa_cli.core.planning.consent import Permitted
 from irsa_cli.core.planning.create import check_provider
 from irsa_cli.core.planning.migrate import addition, without_tags
 from irsa_cli.core.results.result import Command, Ended, Result
-from irsa_cli.core.trust.chain import Chain, statement_removals
+from irsa_cli.core.trust.chain import Chain
 from irsa_cli.core.uses.ways import IdentitySource
 from irsa_cli.core.values import checked
 from irsa_cli.core.values.errors import InvalidInput, Unreadable, unless_denied
@@ -242,9 +243,11 @@ class _Updating:
         )
         if chain is not None:
             adds, gated = update.update_target_trust, self.request.verify
-            judged = adds and not self.request.allow_wide_trust
-            binding = _with_chains(self.connection, binding, chain, judged=judged)
-            plan = planning.with_chain(plan, chain, binding, adds=adds, gated=gated)
+            allows_power = self.request.allow_wide_trust
+            binding = _with_chains(self.connection, binding, chain, judged=adds and not allows_power)
+            plan = planning.with_chain(
+                plan, chain, binding, adds=adds, allows_power=allows_power, gated=gated
+            )
             if chain.after is not None:
                 notes += target_notes(chain.after, binding.targets[chain.after.target_arn])
             left = ((former, binding.targets[former.target_arn]) for former in chain.left)
