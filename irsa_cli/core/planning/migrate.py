@@ -9,7 +9,7 @@ clusters, other ServiceAccounts or other tools.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from irsa_cli.core.binding.binding import Binding
@@ -154,10 +154,8 @@ def _add_annotation(ways: Ways, *, force: bool) -> Plan:
     return Plan.of(_statement(IdentitySource.IRSA, ways, statement, force=force), account)
 
 
-def retirement(
-    to: IdentitySource, ways: Ways, *, others: bool = False, restarts: bool = False
-) -> tuple[Plan, list[str]]:
-    """The changes that remove the old way, and what stays and why. Raises `Refused`.
+def retirement(to: IdentitySource, ways: Ways, *, others: bool = False, restarts: bool = False) -> Plan:
+    """The changes that remove the old way. Raises `Refused`.
 
     `others`: also what irsa did not write goes. `restarts`: the same run restarts the pods, for Pod Identity
     before it, for IRSA after it: new pods get Pod Identity as long as there is an association.
@@ -165,9 +163,18 @@ def retirement(
     check_has(to, ways)
     if not restarts:
         check_unused(to, ways)
+    elif to is IdentitySource.IRSA:
+        _check_goes(ways, others=others)
+    if _why_kept(to, ways, others=others):
+        return Plan(())
+    unwanted = map(states.DocumentState, _old_statements(to, ways, others=others))
+    statements = [Change(Kind.TRUST_STATEMENT, ways.statement_target, item, None) for item in unwanted]
     if to is IdentitySource.POD_IDENTITY:
-        return _retire_annotation(ways, others)
-    return _retire_association(ways, others, restarts)
+        return Plan.of(_commit(ways, states.DONE), _without_annotation(ways), statements)
+    # irsa's annotation says by now that the role is complete.
+    is_marked = wrote(ways.binding.annotations, states.ROLE_ARN_ANNOTATION)
+    commit = _commit(ways, None) if is_marked else []
+    return Plan.of(_without_association(ways), [*statements, *commit])
 
 
 def check_unused(to: IdentitySource, ways: Ways) -> None:
@@ -220,21 +227,52 @@ def check_has(to: IdentitySource, ways: Ways) -> None:
         raise Refused(what, next_steps=(ways.binding.command(f"migrate --to {to.value}"),))
 
 
-def _retire_annotation(ways: Ways, others: bool) -> tuple[Plan, list[str]]:
+def _why_kept(to: IdentitySource, ways: Ways, *, others: bool) -> str:
+    """Why the old way stays as it is; '' if it goes."""
+    binding, association = ways.binding, ways.association
+    if others:
+        return ""
+    if to is IdentitySource.POD_IDENTITY:
+        is_theirs = states.ROLE_ARN_ANNOTATION in binding.annotations and not wrote(
+            binding.annotations, states.ROLE_ARN_ANNOTATION
+        )
+        stays = "the annotation and its trust statement stay: irsa did not write them (--include-managed)"
+        return stays if is_theirs else ""
+    if association is None or binding.own_association is not None:
+        return ""
+    return f"the association {association.id} stays: irsa did not create it (--include-managed)"
+
+
+def _old_statements(to: IdentitySource, ways: Ways, *, others: bool) -> list[Document]:
+    """The statements of the trust policy that go with the old way."""
+    if to is IdentitySource.POD_IDENTITY:
+        return ways.subject_statements(others=others)
+    written = ways.in_that_form(marked=True)
+    return written + (ways.in_that_form(marked=False) if ways.binding.is_own_role else [])
+
+
+def notes_of_retirement(to: IdentitySource, ways: Ways, *, others: bool = False) -> list[str]:
+    """What stays of the old way, and why."""
+    kept = _why_kept(to, ways, others=others)
+    if kept:
+        return [kept]
+    notes = []
+    if to is IdentitySource.IRSA and ways.association is not None and ways.association.without_tags:
+        notes.append("--to pod-identity would create the association again with session tags")
+    if not _old_statements(to, ways, others=others):
+        role, subject = ways.statement_target
+        notes.append(f"the trust policy of {role} stays: it has no statement of irsa for {subject} alone")
+    return notes
+
+
+def _without_annotation(ways: Ways) -> list[Change]:
     """Only the role's annotation goes: without it, the webhook's others say nothing."""
     binding = ways.binding
-    notes: list[str] = []
-    annotations = binding.annotations
-    gone: dict[str, str | None] = {}
-    if states.ROLE_ARN_ANNOTATION in annotations:
-        if not others and not wrote(annotations, states.ROLE_ARN_ANNOTATION):
-            return Plan(()), [
-                "the annotation and its trust statement stay: irsa did not write them (--include-managed)"
-            ]
-        gone = {key: None for key in (states.ROLE_ARN_ANNOTATION, states.ROLE_MARK) if key in annotations}
-    account = account_changes(binding.key, binding.existing, gone, {})
-    statements = _without(ways, ways.subject_statements(others=others), notes)
-    return Plan.of(_commit(ways, states.DONE), account, statements), notes
+    keys = (states.ROLE_ARN_ANNOTATION, states.ROLE_MARK)
+    if states.ROLE_ARN_ANNOTATION not in binding.annotations:
+        return []
+    gone: dict[str, str | None] = {key: None for key in keys if key in binding.annotations}
+    return account_changes(binding.key, binding.existing, gone, {})
 
 
 def _commit(ways: Ways, after: str | None) -> list[Change]:
@@ -249,43 +287,28 @@ def _commit(ways: Ways, after: str | None) -> list[Change]:
     return [Change(Kind.ROLE_TAGS, (role.name,), one, other)]
 
 
-def _retire_association(ways: Ways, others: bool, restarts: bool) -> tuple[Plan, list[str]]:
+def _without_association(ways: Ways) -> list[Change]:
     association, binding = ways.association, ways.binding
-    notes: list[str] = []
-    gone: list[Change] = []
-    if association is not None:
-        is_theirs = not others and binding.own_association is None
-        if is_theirs and restarts:
-            raise Refused(
-                f"the association {association.id} of {binding.full_name} stays: irsa did not create it",
-                reason="pods get Pod Identity as long as it is there, also after a restart",
-                next_steps=(
-                    "delete it with the tool that created it, then run this again",
-                    f"or let irsa delete it: {binding.command('migrate --to irsa')} --finish --restart"
-                    " --include-managed",
-                ),
-            )
-        if is_theirs:
-            stays = f"the association {association.id} stays: irsa did not create it (--include-managed)"
-            return Plan(()), [stays]
-        if association.without_tags:
-            notes.append("--to pod-identity would create the association again with session tags")
-        state = replace(association.state, tags=dict(association.tags))
-        gone = [Change(Kind.ASSOCIATION, binding.association_target, state, None)]
-    # irsa's annotation says by now that the role is complete.
-    marked = wrote(binding.annotations, states.ROLE_ARN_ANNOTATION)
-    commit = _commit(ways, None) if marked else []
-    written = ways.in_that_form(marked=True)
-    written += ways.in_that_form(marked=False) if binding.is_own_role else []
-    return Plan.of(gone, [*_without(ways, written, notes), *commit]), notes
+    if association is None:
+        return []
+    state = replace(association.state, tags=dict(association.tags))
+    return [Change(Kind.ASSOCIATION, binding.association_target, state, None)]
 
 
-def _without(ways: Ways, unwanted: Sequence[Document], notes: list[str]) -> list[Change]:
-    """The removal of statements; a note if there are none."""
-    role, subject = target = ways.statement_target
-    if not unwanted:
-        notes.append(f"the trust policy of {role} stays: it has no statement of irsa for {subject} alone")
-    return [Change(Kind.TRUST_STATEMENT, target, states.DocumentState(item), None) for item in unwanted]
+def _check_goes(ways: Ways, *, others: bool) -> None:
+    """Raise `Refused` if an association stays that new pods would use after a restart."""
+    association, binding = ways.association, ways.binding
+    if association is None or not _why_kept(IdentitySource.IRSA, ways, others=others):
+        return
+    raise Refused(
+        f"the association {association.id} of {binding.full_name} stays: irsa did not create it",
+        reason="pods get Pod Identity as long as it is there, also after a restart",
+        next_steps=(
+            "delete it with the tool that created it, then run this again",
+            f"or let irsa delete it: {binding.command('migrate --to irsa')} --finish --restart"
+            " --include-managed",
+        ),
+    )
 
 
 _SESSION_NAME = ("aws:userid", "sts:rolesessionname")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import RoleChanges, account_changes
 from irsa_cli.core.binding.role_changes import role_changes
-from irsa_cli.core.binding.targets import statement_removals
+from irsa_cli.core.binding.targets import TargetRole, statement_removals
 from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan import states
@@ -171,6 +171,21 @@ def _trust_after(update: Update, role: Role, binding: Binding) -> Document:
     return role.trust if found is None else with_replaced(role.trust, *found)
 
 
+def notes_of(update: Update, binding: Binding, chains: ChainUpdate | None) -> list[str]:
+    """Notes about what an update leaves as it is, and about targets that are not known."""
+    notes = [] if binding.seen_role is None else ineffective(update, binding.seen_role)
+    if update.audience not in (None, binding.audience):
+        notes.append(
+            f"restart running pods: they have tokens for {binding.audience}, which the role no longer accepts"
+        )
+        notes.append(f"the OIDC provider still accepts {binding.audience}, as others may use it")
+    if chains is not None:
+        if chains.after is not None:
+            notes += chaining.target_notes(chains.after, binding.targets[chains.after.target_arn])
+        notes += statement_removals(chains.left_targets(binding))[1]
+    return notes
+
+
 def ineffective(update: Update, role: Role) -> list[str]:
     """Requested removals of things that do not exist: perhaps a typo."""
     there = {key.lower() for key in role.tags}
@@ -238,6 +253,10 @@ class ChainUpdate:
     def left(self) -> tuple[Chain, ...]:
         """The chains to remove."""
         return chaining.left_chains(self.before, self.noted, self.after)
+
+    def left_targets(self, binding: Binding) -> list[tuple[Chain, TargetRole]]:
+        """The same with their targets, which were read."""
+        return [(chain, binding.targets[chain.target_arn]) for chain in self.left]
 
     def merged(self, update: Update) -> Update:
         """The update with the chain's policy and annotations in place of what it says of the chain."""
@@ -307,7 +326,7 @@ def with_chain(
     if after is not None:
         chaining.check_target(after, target, adds=adds)
     first = chaining.target_changes(after, target, adds=adds, allows_power=allows_power)
-    late = statement_removals((chain, binding.targets[chain.target_arn]) for chain in chains.left)[0]
+    late = statement_removals(chains.left_targets(binding))[0]
     data = None if after is None else {KEY: aws_config(after, binding.cluster.region)}
     name = chains.config_map
     chaining.check_config_map(binding.key, name, config_maps)

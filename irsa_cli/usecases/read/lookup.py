@@ -18,7 +18,7 @@ from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.role import Role
-from irsa_cli.core.objects.service_accounts import with_manifest
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.trust import owned_statements
@@ -166,20 +166,19 @@ def _config_maps(connection: Connection, binding: Binding) -> dict[str, FoundCon
 UNCHECKED = "irsa did not check whether other ServiceAccounts use the role: the caller can't list them"
 
 
-def read_account(connection: Connection, namespace: str, name: str) -> Binding:
+def read_without_role(connection: Connection, namespace: str, name: str) -> Binding:
     """The ServiceAccount with the role that it, or only its association, names, which is not looked at.
 
     With an association, it need not exist. Raises `Refused` if there is no such ServiceAccount (with the
     namespaces of its name), or it has no role; with the role that irsa nevertheless created for it.
     """
     named = NamedServiceAccount(connection, namespace, name)
-    body = connection.kube.service_account(namespace, name)
-    account = None if body is None else with_manifest(body)
+    account = observe.read_service_account(connection, namespace, name)
     binding = Binding(connection.cluster, namespace, name, account)
     try:
         _, association = named.given(Injection.read(binding.annotations))
     except Refused as error:
-        why = named.missing() if body is None else error
+        why = named.missing() if account is None else error
         raise naming_roles(why, connection, namespace, name) from error
     role = association.role_arn if association is not None else ""
     return replace(binding, association=association, named_role=role)
@@ -192,9 +191,9 @@ def read_named(connection: Connection, namespace: str, name: str, role: str) -> 
     caller, the ServiceAccount counts as one that names no role.
     """
     cluster = connection.cluster
-    asks = connection.asks_cluster
-    body = unless_denied(lambda: connection.kube.service_account(namespace, name)) if asks else None
-    account = with_manifest(body) if isinstance(body, dict) else body
+    account: ServiceAccount | Unreadable | None = None
+    if connection.asks_cluster:
+        account = unless_denied(lambda: observe.read_service_account(connection, namespace, name))
     named_role = reading.expected_role(connection.iam, role)
     if named_role is None:
         raise Refused(
@@ -248,7 +247,7 @@ def associated_with(connection: Connection, binding: Binding) -> list[str]:
     return sorted(name for name in names if name != binding.full_name)
 
 
-def read_pairing(
+def read_binding(
     connection: Connection, namespace: str, name: str, role: str = ""
 ) -> tuple[Binding, list[Json] | None]:
     """The ServiceAccount with its role (or the one named `role`), and all of the cluster if permitted."""
@@ -256,5 +255,5 @@ def read_pairing(
         accounts = pool.submit(read_all_accounts, connection)
         if role:
             return read_named(connection, namespace, name, role), accounts.result()
-        binding = with_role(connection, read_account(connection, namespace, name))
+        binding = with_role(connection, read_without_role(connection, namespace, name))
     return binding, accounts.result()

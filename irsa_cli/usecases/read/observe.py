@@ -50,7 +50,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         policies = pool.submit(check_policies, connection, desired.policies, boundary)
         needs_account = not desired.role_only or desired.creates_account
         if needs_account:
-            account = pool.submit(_service_account, connection, desired)
+            account = pool.submit(read_service_account, connection, desired.namespace, desired.name)
             rehearsal = pool.submit(_rehearse, connection, desired)
         target = pool.submit(target_of, connection, desired)
         association = pool.submit(association_of, connection, desired)
@@ -156,7 +156,7 @@ def is_account_needed(desired: DesiredState, role: Role | None) -> bool:
 def _evidence(connection: Connection, desired: DesiredState, role: Role | None) -> ServiceAccount | None:
     """The ServiceAccount of a role that is desired alone, if it is needed and the cluster is asked at all."""
     asked = connection.asks_cluster and is_account_needed(desired, role)
-    return _service_account(connection, desired) if asked else None
+    return read_service_account(connection, desired.namespace, desired.name) if asked else None
 
 
 def _trust_quota(connection: Connection, desired: DesiredState, role: Role | None) -> int:
@@ -198,9 +198,10 @@ def _similar_roles(connection: Connection, desired: DesiredState) -> tuple[str, 
     return tuple(arns[name] for name in near(desired.role_name, arns))
 
 
-def _service_account(connection: Connection, desired: DesiredState) -> ServiceAccount | None:
-    present = connection.kube.service_account(desired.namespace, desired.name)
-    return None if present is None else with_manifest(present)
+def read_service_account(connection: Connection, namespace: str, name: str) -> ServiceAccount | None:
+    """A ServiceAccount that may be deleted later; None if there is none."""
+    body = connection.kube.service_account(namespace, name)
+    return None if body is None else with_manifest(body)
 
 
 def _rehearse(connection: Connection, desired: DesiredState) -> bool:

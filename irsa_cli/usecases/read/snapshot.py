@@ -17,7 +17,7 @@ from irsa_cli.core.binding.current import CurrentState, PolicyVersions
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.role import Role
-from irsa_cli.core.objects.service_accounts import ServiceAccount, service_account, with_manifest
+from irsa_cli.core.objects.service_accounts import ServiceAccount, service_account
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import provider_changes, shared_parts_counted_on
@@ -141,10 +141,11 @@ class Snapshot(ClusterLists):
 
     def observe_again(self, desired: DesiredState) -> CurrentState:
         """The same; the role and the ServiceAccount are read again instead of taken from the lists."""
-        account = self._pool.submit(self._connection.kube.service_account, desired.namespace, desired.name)
+        names = (desired.namespace, desired.name)
+        account = self._pool.submit(observe.read_service_account, self._connection, *names)
 
         def current(_namespace: str, _name: str) -> ServiceAccount | None:
-            return None if (body := account.result()) is None else with_manifest(body)
+            return account.result()
 
         association = None
         if desired.association is not None:

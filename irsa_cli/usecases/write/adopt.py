@@ -29,7 +29,7 @@ from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read.associations import Question
-from irsa_cli.usecases.read.lookup import UNCHECKED, associated_with, read_pairing, sharers, with_role
+from irsa_cli.usecases.read.lookup import UNCHECKED, associated_with, read_binding, sharers, with_role
 
 PARALLEL = 8
 
@@ -71,7 +71,7 @@ def _adopt(connection: Connection, request: Request, settings: Settings) -> Resu
     drafted: list[Binding] = []
 
     def draft() -> Draft:
-        binding, accounts = read_pairing(connection, request.namespace, request.name, request.role_name)
+        binding, accounts = read_binding(connection, request.namespace, request.name, request.role_name)
         others = sharers(binding.role_arn, binding.full_name, accounts)
         others += associated_with(connection, binding) if binding.association is not None else []
         drafted.append(binding)

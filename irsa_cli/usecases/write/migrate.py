@@ -273,10 +273,9 @@ class _Moving:
         request, role = self.request, self._role(ways)
         notes = self._warnings(ways, role)
         if request.finish:
-            plan, kept = planning.retirement(
-                request.to, ways, others=request.others, restarts=request.restart
-            )
-            notes += [*self._check_switching(ways, plan, role), *kept]
+            plan = planning.retirement(request.to, ways, others=request.others, restarts=request.restart)
+            notes += self._check_switching(ways, plan, role)
+            notes += planning.notes_of_retirement(request.to, ways, others=request.others)
         else:
             plan = planning.addition(request.to, ways, request.allowed)
             notes += [*notes_of_maker(plan, ways), *self._check_switching(ways, plan, role)]

@@ -10,7 +10,6 @@ from irsa_cli.aws.iam import trust_quota, with_managed_documents
 from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.ownership import check_over, check_there
 from irsa_cli.core.objects.kinds import Injection
-from irsa_cli.core.objects.service_accounts import with_manifest
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import migrate as planning
 from irsa_cli.core.planning.ways import Ways
@@ -21,7 +20,7 @@ from irsa_cli.usecases.read.associations import associations
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import read_provider, with_role
-from irsa_cli.usecases.read.observe import read_association
+from irsa_cli.usecases.read.observe import read_association, read_service_account
 
 
 def names_in(connection: Connection, namespace: str) -> list[str]:
@@ -40,11 +39,10 @@ def read_ways(connection: Connection, namespace: str, name: str) -> Ways:
     with ThreadPoolExecutor(2) as pool:
         provider = pool.submit(read_provider, connection)
         asked = pool.submit(read_association, connection, namespace, name)
-        body = connection.kube.service_account(namespace, name)
+        account = read_service_account(connection, namespace, name)
     named, association = NamedServiceAccount(connection, namespace, name), asked.result()
-    if body is None:
+    if account is None:
         raise named.missing()
-    account = with_manifest(body)
     binding = Binding(
         connection.cluster, namespace, name, account, provider=provider.result(), association=association
     )

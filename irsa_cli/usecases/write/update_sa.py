@@ -21,7 +21,6 @@ from irsa_cli.core.binding.ownership import check_ours
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.role_changes import check_boundaries
 from irsa_cli.core.binding.spec import DesiredState, ServiceAccountRef
-from irsa_cli.core.binding.targets import statement_removals
 from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.planning import association, chaining
@@ -45,7 +44,7 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.associations import Question
-from irsa_cli.usecases.read.lookup import UNCHECKED, read_account, read_pairing, read_provider, sharers
+from irsa_cli.usecases.read.lookup import UNCHECKED, read_binding, read_provider, read_without_role, sharers
 from irsa_cli.usecases.read.pod_identity import support_of
 from irsa_cli.usecases.read.switching import check_switching
 from irsa_cli.usecases.verification.iam_steps import verify
@@ -129,14 +128,16 @@ def earlier_runs(settings: Settings, context: RunContext) -> list[Path]:
 class _Planned:
     """The plan of one attempt, with the notes about it.
 
-    `binding` is the current state with the targets that the plan is about. `chain` is the role's target after
-    the update, if it has to be proven.
+    `binding` is the current state with the targets that the plan is about, `chains` is what becomes of them;
+    None if they do not change. `proven` is the role's target after the update, if it has to be proven.
+    `doubts` are notes about what could not be read.
     """
 
     plan: Plan
     binding: Binding
-    notes: Sequence[str]
-    chain: Chain | None
+    chains: planning.ChainUpdate | None
+    proven: Chain | None
+    doubts: Sequence[str]
 
 
 @dataclass
@@ -155,7 +156,8 @@ class _Updating:
         self.by_association = binding.has_association_only
         planned = self._plan(binding)
         gated = self.request.verify and (len(planned.plan) > 0 or not self.verification)
-        notes = [*unchecked, *self._notes(binding), *planned.notes]
+        notes = planning.notes_of(self.request.update, planned.binding, planned.chains)
+        notes = [*unchecked, *notes, *planned.doubts]
         guard = partial(
             guard_of_account,
             binding,
@@ -191,14 +193,14 @@ class _Updating:
         """The current state, its policies, and notes about gaps; raises `Refused` if it must not change."""
         request, connection = self.request, self.connection
         if not request.update.concerns_role:
-            binding = self._checked(read_account(connection, request.namespace, request.name))
+            binding = self._checked(read_without_role(connection, request.namespace, request.name))
             return binding, PolicyVersions(), []
         boundary = self._boundary() or ""
         policies = [arn for arn in request.update.new_policies if arn != boundary]
         with ThreadPoolExecutor(2) as pool:
             provider = pool.submit(read_provider, connection) if request.update.audience else None
             exist = pool.submit(observe.check_policies, connection, policies, boundary)
-            binding, accounts = read_pairing(connection, request.namespace, request.name)
+            binding, accounts = read_binding(connection, request.namespace, request.name)
         binding = self._checked(binding)
         check_ours(binding, sharers(binding.role_arn, binding.full_name, accounts))
         versions = exist.result()
@@ -227,14 +229,14 @@ class _Updating:
         return self.request.boundaries.default or None if named is None else named
 
     def _plan(self, binding: Binding) -> _Planned:
-        update, quotas, notes = self.request.update, planning.Quotas(), list[str]()
+        update, quotas, doubts = self.request.update, planning.Quotas(), list[str]()
         role = binding.seen_role
         if role is not None and not role.boundary and update.concerns_role:
             update = replace(update, boundary=self._boundary())
         if not quotas.suffice(update, binding):
             quotas = self._quotas()
         if binding.has_association_only:
-            notes += self._check_target(update, binding)
+            doubts += self._check_target(update, binding)
             update = association.with_permission(update, binding)
         chain = planning.chain_update(update, binding)
         update = update if chain is None else chain.merged(update)
@@ -248,18 +250,14 @@ class _Updating:
             plan = planning.with_chain(
                 plan, chain, binding, adds=adds, allows_power=allows_power, gated=gated
             )
-            if chain.after is not None:
-                notes += target_notes(chain.after, binding.targets[chain.after.target_arn])
-            left = ((former, binding.targets[former.target_arn]) for former in chain.left)
-            notes += statement_removals(left)[1]
         if update.also_pod_identity:
             ways, role_name = ways_of(self.connection, binding), binding.role_name
             allowed = Permitted(wide_trust=self.request.allow_wide_trust)
             added = addition(IdentitySource.POD_IDENTITY, ways, allowed)
-            notes += notes_of_support(added, binding, lambda: support_of(self.connection, binding.namespace))
+            doubts += notes_of_support(added, binding, lambda: support_of(self.connection, binding.namespace))
             if binding.association is None:
                 whole_role = unless_denied(lambda: bindings.whole_role(self.connection.iam, role_name))
-                notes += check_switching(self.connection, whole_role, without_tags(ways))
+                doubts += check_switching(self.connection, whole_role, without_tags(ways))
             plan = Plan((*filter(None, plan.stages), *added.stages))
         plan = association.with_association(plan, self.request.update, binding)
         check_boundaries(self.request.boundaries, plan, named=True)
@@ -268,7 +266,7 @@ class _Updating:
         proven = None
         if self.request.verify:
             proven = planning.chain_of(binding) if chain is None else chain.after
-        return _Planned(plan, binding, notes, proven)
+        return _Planned(plan, binding, chain, proven, doubts)
 
     def _check_target(self, update: Update, binding: Binding) -> list[str]:
         """Notes about the association's new target role; raises `Refused` if it does not trust the role."""
@@ -297,7 +295,7 @@ class _Updating:
             name=binding.name,
             role_arn=binding.role_arn,
             audience=self.request.update.audience or binding.audience,
-            chain=planned.chain,
+            chain=planned.proven,
         )
         seconds = run.remaining - 1 if run is not None and may_be_spreading(planned.plan) else 0
         pause = sleep if run is None else run.pause
@@ -311,18 +309,6 @@ class _Updating:
                 plan=planned.plan,
             )
         )
-
-    def _notes(self, binding: Binding) -> list[str]:
-        update = self.request.update
-        role = binding.seen_role
-        notes = [] if role is None else planning.ineffective(update, role)
-        if update.audience not in (None, binding.audience):
-            notes.append(
-                f"restart running pods: they have tokens for {binding.audience}, which the role no longer"
-                " accepts"
-            )
-            notes.append(f"the OIDC provider still accepts {binding.audience}, as others may use it")
-        return notes
 
 
 def _with_chains(

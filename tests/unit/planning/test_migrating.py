@@ -18,7 +18,7 @@ from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.consent import notes_of_maker
-from irsa_cli.core.planning.migrate import addition, retirement, warnings
+from irsa_cli.core.planning.migrate import addition, notes_of_retirement, retirement, warnings
 from irsa_cli.core.planning.ways import Ways, by_way
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.web_identity import WebIdentity
@@ -195,23 +195,23 @@ def test_there_and_back_is_the_identity(data: st.DataObject, source: IdentitySou
     assert foreign(ways) == foreign(start)
     assert not len(addition(to, ways))
     if finish:
-        ways = applied(ways, retirement(to, ways, others=True)[0])
+        ways = applied(ways, retirement(to, ways, others=True))
         assert ways.has(to)
         assert not ways.has(source)
         assert foreign(ways) == foreign(start)
-        assert not len(retirement(to, ways, others=True)[0])
+        assert not len(retirement(to, ways, others=True))
         ways = applied(ways, addition(source, ways))
-    ways = applied(ways, retirement(source, ways)[0])
+    ways = applied(ways, retirement(source, ways))
     assert foreign(ways) == foreign(start)
     assert shown(ways) == shown(start)
 
 
 def test_what_others_wrote_stays_unless_it_is_named() -> None:
     both = both_ways(annotated(trust_policy.statement(IDENTITY)))
-    plan, notes = retirement(POD_IDENTITY, both)
+    plan, notes = retirement(POD_IDENTITY, both), notes_of_retirement(POD_IDENTITY, both)
     assert not len(plan)
     assert "--include-managed" in notes[0]
-    assert len(retirement(POD_IDENTITY, both, others=True)[0]) == 2
+    assert len(retirement(POD_IDENTITY, both, others=True)) == 2
 
 
 def test_an_association_of_an_add_on_is_never_removed() -> None:
@@ -251,7 +251,7 @@ def test_nothing_is_removed_that_running_pods_use(to: IdentitySource) -> None:
     with pytest.raises(Refused, match="has 1 running pod with"):
         retirement(to, both)
     if to is IRSA:
-        assert len(retirement(to, both, restarts=True)[0]) == 2
+        assert len(retirement(to, both, restarts=True)) == 2
 
 
 def test_policies_that_are_not_known_are_named() -> None:
@@ -273,7 +273,7 @@ def test_the_same_statement_of_somebody_else_stays() -> None:
     theirs = assuming.statement(CLUSTER, "backend", "app")
     start = annotated(trust_policy.marked_statement(IDENTITY), theirs, annotations=MARKED)
     both = both_ways(start)
-    plan, _ = retirement(IRSA, both)
+    plan = retirement(IRSA, both)
     assert shown(applied(both, plan)) == shown(start)
     marked = assuming.marked_statement(CLUSTER, "backend", "app")
     added = trust_policy.with_statement(both.binding.trust, marked)
