@@ -22,18 +22,18 @@ from irsa_cli.core.values.errors import Unreadable
 
 def of_current(desired: DesiredState, current: CurrentState) -> Documents:
     """Of a binding that is created or completed."""
-    binding, seen = current.binding, of_binding(current.binding)
+    binding, documents = current.binding, of_binding(current.binding)
     trust = binding.role if isinstance(binding.role, Unreadable) else None
-    policies = {} if desired.role is None else seen.policies
+    policies = {} if desired.role is None else documents.policies
     if desired.role is not None and binding.role is None:
         policies = {desired.role_arn: {}}
     is_home = desired.role_account == desired.cluster.home
     is_known = binding.existing is not None or not desired.role_only or desired.creates_account
     return replace(
-        seen,
-        trusts={desired.role_arn: trust, **seen.trusts},
-        accounts=seen.accounts if is_known else {},
-        associations={} if desired.association is None else seen.associations,
+        documents,
+        trusts={desired.role_arn: trust, **documents.trusts},
+        accounts=documents.accounts if is_known else {},
+        associations={} if desired.association is None else documents.associations,
         providers={desired.identity.provider_arn: _audiences(binding.known_provider)} if is_home else {},
         policies=policies,
         # An association goes before an annotation, if there is one.
@@ -68,10 +68,10 @@ def guard_of_all(desired_states: Iterable[DesiredState], deleted: Iterable[Bindi
 
 
 def guard_of_account(
-    found: ServiceAccountRef, role_arn: str, *, gains: bool = False, gain_flag: str = ANY_CHANGE
+    account: ServiceAccountRef, role_arn: str, *, gains: bool = False, gain_flag: str = ANY_CHANGE
 ) -> Guard:
     """Whom a command about one ServiceAccount and its role names; `gains`: the flag was given."""
-    return Guard(frozenset({_account(found)}), frozenset({role_arn}), gains=gains, gain_flag=gain_flag)
+    return Guard(frozenset({_account(account)}), frozenset({role_arn}), gains=gains, gain_flag=gain_flag)
 
 
 def of_binding(binding: Binding) -> Documents:
@@ -80,12 +80,12 @@ def of_binding(binding: Binding) -> Documents:
     cluster = binding.cluster
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     # EKS may tell only the id of one.
-    given = association.state if association is not None and association.role_arn else None
+    association_state = association.state if association is not None and association.role_arn else None
     return Documents(
         (cluster,),
         {**{role.arn: role.trust for role in binding.roles}, **_trusts(binding.targets)},
         {account: _annotations(binding.existing)},
-        {account: given},
+        {account: association_state},
         {} if provider is None else {arn: _audiences(provider)},
         {role.arn: _policies(role) for role in binding.own},
     )
@@ -96,8 +96,8 @@ def of_role(arn: str, trust: Document, clusters: Iterable[Cluster], gone: Iterab
     return Documents(tuple(clusters), {arn: trust}, gone=frozenset(gone))
 
 
-def _account(found: ServiceAccountRef) -> Account:
-    return Account(found.cluster.arn, found.namespace, found.name)
+def _account(account: ServiceAccountRef) -> Account:
+    return Account(account.cluster.arn, account.namespace, account.name)
 
 
 def _annotations(account: ServiceAccount | None) -> Mapping[str, str] | None:

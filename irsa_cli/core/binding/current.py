@@ -29,9 +29,9 @@ class PolicyVersions:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, found: Mapping[str, str | None]) -> PolicyVersions:
+    def of(cls, versions_by_arn: Mapping[str, str | None]) -> PolicyVersions:
         """Of all that were asked for; None is the version of one that may not be read."""
-        own = {arn: version for arn, version in found.items() if ":iam::aws:" not in arn}
+        own = {arn: version for arn, version in versions_by_arn.items() if ":iam::aws:" not in arn}
         return cls({arn: version or "unreadable" for arn, version in own.items()})
 
 

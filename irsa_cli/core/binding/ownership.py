@@ -32,11 +32,11 @@ class Belongs(Enum):
 
 def belonging(role: Role, binding: Binding) -> Belongs:
     """Whose the role is that the ServiceAccount names."""
-    wanted = binding.marks
-    there = {key: role.tags.get(key) for key in wanted}
-    if there == wanted:
+    marks = binding.marks
+    tags = {key: role.tags.get(key) for key in marks}
+    if tags == marks:
         return Belongs.OURS
-    free = all(there[key] in (None, value) for key, value in wanted.items())
+    free = all(tags[key] in (None, value) for key, value in marks.items())
     return Belongs.NOBODY if free else Belongs.OTHERS
 
 
@@ -119,12 +119,12 @@ def check_unshared(binding: Binding, sharers: Sequence[str]) -> None:
 
 def theirs(binding: Binding, role: Role) -> Refused:
     """The error for a role that irsa manages for another ServiceAccount or cluster."""
-    wanted = binding.marks
+    marks = binding.marks
     return Refused(
         f"role {binding.role_arn} is managed by irsa, for another ServiceAccount",
         details=[
             f"tag {key}: {role.tags.get(key, 'missing')}, expected {value}"
-            for key, value in wanted.items()
+            for key, value in marks.items()
             if role.tags.get(key) != value
         ],
         next_steps=(
@@ -192,11 +192,11 @@ def foreign_tags(role: Role) -> dict[str, str]:
 
 def check(role: Role, *, verb: str) -> None:
     """Raise `Refused` for a role that another tool may manage; `verb` is the requested action."""
-    found = guess(role)
-    if found is not None:
+    tool = guess(role)
+    if tool is not None:
         raise Refused(
-            f"role {role.name} {found}",
-            reason=f"{found.maker} may overwrite, recreate or delete it later",
+            f"role {role.name} {tool}",
+            reason=f"{tool.maker} may overwrite, recreate or delete it later",
             next_steps=(
                 "find out what manages the role, and change it there",
                 f"or, if nothing else manages it, run this again with --ignore-maker to {verb} it",
@@ -221,14 +221,14 @@ def _guesses(role: Role) -> Iterator[Guess]:
         yield from _named(value, f"its tag {key}={value}", r"(?<![a-z])(terraform|opentofu|pulumi)(?![a-z])")
     yield from _named(description, f'its description "{description}"', _BY)
     yield from _named(role.path, f"its path {role.path}", rf"/{_TOOL}/")
-    for item in as_list(role.trust.get("Statement", [])):
-        sid = str(item.get("Sid", "")) if isinstance(item, dict) else ""
+    for statement in as_list(role.trust.get("Statement", [])):
+        sid = str(statement.get("Sid", "")) if isinstance(statement, dict) else ""
         yield from (Guess(maker, f"its statement {sid}") for text, maker in _SIDS.items() if sid == text)
         yield from _named(sid, f"its statement {sid}", _TOOL)
 
 
 def _named(text: str, why: str, form: str) -> Iterator[Guess]:
     """A tool that a text names, in a form that says that it is the maker."""
-    found = re.search(form, re.sub("(?<=[a-z])(?=[A-Z])", " ", text).lower())
-    if found is not None:
-        yield Guess(_WORDS[next(filter(None, found.groups()))], why)
+    match = re.search(form, re.sub("(?<=[a-z])(?=[A-Z])", " ", text).lower())
+    if match is not None:
+        yield Guess(_WORDS[next(filter(None, match.groups()))], why)

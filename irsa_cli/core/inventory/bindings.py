@@ -139,8 +139,8 @@ class ListedBinding:
     @property
     def unread(self) -> str:
         """The part that could not be read; '' for none, also if the answer depends on the request."""
-        asked = self.explanation is None or self.explanation.answer is Answer.YES
-        if self.status is BindingStatus.UNCERTAIN and asked:
+        depends_on_reads = self.explanation is None or self.explanation.answer is Answer.YES
+        if self.status is BindingStatus.UNCERTAIN and depends_on_reads:
             return self.reason
         hidden = isinstance(self.role, Unreadable) or (self.role is not None and self.role.unread)
         return "parts of the role could not be read" if hidden else ""
@@ -203,14 +203,14 @@ def listed(
     account = binding.existing
     if account is None or annotation_of(account) is None:
         return _by_association(binding, agent)
-    found = _by_annotation(binding, account, now)
-    status, association = found.status, binding.known_association
+    judged = _by_annotation(binding, account, now)
+    status, association = judged.status, binding.known_association
     if association is not None:  # It takes precedence.
         status = BindingStatus.POD_IDENTITY if status is BindingStatus.OK else status
         no_agent = NO_AGENT if agent is False else ""
-        reason = "; ".join(filter(None, (found.reason, association.effect, no_agent)))
-        found = replace(found, status=status, reason=reason)
-    return replace(found, wide=wide(binding), agent=agent)
+        reason = "; ".join(filter(None, (judged.reason, association.effect, no_agent)))
+        judged = replace(judged, status=status, reason=reason)
+    return replace(judged, wide=wide(binding), agent=agent)
 
 
 def _by_annotation(binding: Binding, account: ServiceAccount, now: datetime | None) -> ListedBinding:
@@ -239,16 +239,16 @@ def _by_annotation(binding: Binding, account: ServiceAccount, now: datetime | No
 
 
 def _by_association(binding: Binding, agent: bool | Unreadable | None) -> ListedBinding:
-    found = ListedBinding(binding, BindingStatus.OK, wide=wide(binding), agent=agent)
+    judged = ListedBinding(binding, BindingStatus.OK, wide=wide(binding), agent=agent)
     if binding.seen_role is not None:
         # The association is the last step of its run.
         life = lifecycle.of(binding.seen_role.tags, named=True, recorded=True)
         if not life.is_over:
             status, reason = interrupted(life)
             steps = life.next_steps(binding.cluster.options)
-            return replace(found, status=status, reason=reason, next_steps=steps)
+            return replace(judged, status=status, reason=reason, next_steps=steps)
     status, reason = _judged_by_association(binding, agent)
-    return replace(found, status=status, reason=reason)
+    return replace(judged, status=status, reason=reason)
 
 
 def _judged_by_association(binding: Binding, agent: bool | Unreadable | None) -> tuple[BindingStatus, str]:
@@ -329,38 +329,43 @@ def document_of(value: Any) -> Document:
 
 def as_answered(value: Any) -> Document:
     """A policy parsed by botocore."""
-    found: Document = value
-    return found
+    document: Document = value
+    return document
 
 
-def role_details(item: Mapping[str, Any], read: Read = document_of) -> Role:
+def role_details(detail: Mapping[str, Any], read: Read = document_of) -> Role:
     """Read a role of `RoleDetailList` with its inline policies."""
-    boundary = item.get("PermissionsBoundary") or {}
-    arn = text_of(item["Arn"])
+    boundary = detail.get("PermissionsBoundary") or {}
+    arn = text_of(detail["Arn"])
     state = RoleState(
         path=path_of(arn),
-        trust=read(item["AssumeRolePolicyDocument"]),
+        trust=read(detail["AssumeRolePolicyDocument"]),
         permissions_boundary=str(boundary.get("PermissionsBoundaryArn", "")),
-        tags={str(tag["Key"]): str(tag["Value"]) for tag in item.get("Tags") or ()},
+        tags={str(tag["Key"]): str(tag["Value"]) for tag in detail.get("Tags") or ()},
     )
     return Role(
         arn,
         state,
-        frozenset(text_of(one["PolicyArn"]) for one in item.get("AttachedManagedPolicies") or ()),
-        {str(one["PolicyName"]): read(one["PolicyDocument"]) for one in item.get("RolePolicyList") or ()},
-        role_id=str(item.get("RoleId", "")),
-        created=moment(item.get("CreateDate")),
-        last_used=moment((item.get("RoleLastUsed") or {}).get("LastUsedDate")),
+        frozenset(text_of(entry["PolicyArn"]) for entry in detail.get("AttachedManagedPolicies") or ()),
+        {
+            str(entry["PolicyName"]): read(entry["PolicyDocument"])
+            for entry in detail.get("RolePolicyList") or ()
+        },
+        role_id=str(detail.get("RoleId", "")),
+        created=moment(detail.get("CreateDate")),
+        last_used=moment((detail.get("RoleLastUsed") or {}).get("LastUsedDate")),
         left_out=DETAILED,
-        profiles=tuple(str(one["InstanceProfileName"]) for one in item.get("InstanceProfileList") or ()),
+        profiles=tuple(
+            str(entry["InstanceProfileName"]) for entry in detail.get("InstanceProfileList") or ()
+        ),
     )
 
 
-def policy_details(item: Mapping[str, Any], read: Read = document_of) -> tuple[str, Document] | None:
+def policy_details(detail: Mapping[str, Any], read: Read = document_of) -> tuple[str, Document] | None:
     """Read the ARN and default document of a policy of `Policies`; None if the document is missing."""
-    for version in item.get("PolicyVersionList") or ():
+    for version in detail.get("PolicyVersionList") or ():
         if version.get("IsDefaultVersion"):
-            return text_of(item["Arn"]), read(version["Document"])
+            return text_of(detail["Arn"]), read(version["Document"])
     return None
 
 

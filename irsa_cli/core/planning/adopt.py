@@ -77,9 +77,9 @@ def adoption(binding: Binding, sharers: Sequence[str], *, ignore_maker: bool = F
     who = ownership.belonging(role, binding)
     if who is ownership.Belongs.OURS:
         ownership.check_over(binding, role)
-    tagging, given = _tagging(binding, role), associating.adoption(binding)
+    tagging, association_changes = _tagging(binding, role), associating.adoption(binding)
     if who is ownership.Belongs.OURS and not tagging:
-        return Adoption(Plan.of(given, _marking(binding)), maker, account_maker, others)
+        return Adoption(Plan.of(association_changes, _marking(binding)), maker, account_maker, others)
     if who is ownership.Belongs.OTHERS:
         raise ownership.theirs(binding, role)
     ownership.check_unshared(binding, sharers)
@@ -88,7 +88,7 @@ def adoption(binding: Binding, sharers: Sequence[str], *, ignore_maker: bool = F
         ownership.check(role, verb="adopt")
     guess = ownership.guess(role)
     return Adoption(
-        Plan.of(given, tagging, _marking(binding)),
+        Plan.of(association_changes, tagging, _marking(binding)),
         maker,
         account_maker,
         others,
@@ -105,11 +105,11 @@ def adoption(binding: Binding, sharers: Sequence[str], *, ignore_maker: bool = F
 
 
 def _tagging(binding: Binding, role: Role) -> list[Change]:
-    wanted = binding.marks
+    marks = binding.marks
     if not binding.is_annotated and states.TRANSACTION_TAG not in role.tags:
         # No ServiceAccount tells that the role is complete: it has to say so itself.
-        wanted[states.COMMIT_TAG] = states.DONE
-    missing = {key: value for key, value in wanted.items() if role.tags.get(key) != value}
+        marks[states.COMMIT_TAG] = states.DONE
+    missing = {key: value for key, value in marks.items() if role.tags.get(key) != value}
     if not missing:
         return []
     if len(role.tags) + len(missing) > TAGS_LIMIT:
@@ -142,17 +142,19 @@ def _check_admitted(binding: Binding, role: Role) -> tuple[str, ...]:
                 f"the trust policy of {binding.role_arn} does not allow EKS Pod Identity for"
                 f" {binding.full_name}",
                 reason="irsa adopts only roles that pods can get",
-                details=tuple(f"{item.action}: {item.why}" for item in refused),
+                details=tuple(f"{answer.action}: {answer.why}" for answer in refused),
                 next_steps=(f"{binding.command('doctor')}  # shows the missing statement",),
             )
         unknown = lacking(answers, Answer.UNKNOWN)
-        return tuple(f"irsa can't tell whether EKS is allowed {item.action}: {item.why}" for item in unknown)
+        return tuple(
+            f"irsa can't tell whether EKS is allowed {answer.action}: {answer.why}" for answer in unknown
+        )
     identity = binding.identity
     explanation = explain(role.trust, identity)
     if explanation.answer is not Answer.NO:
         # A guard on addresses, say: whoever is behind it is no reason to leave the role to nobody.
-        said = "irsa can't tell whether the trust policy allows the ServiceAccount"
-        return (f"{said}: {'; '.join(explanation.conditions)}",) if explanation.conditions else ()
+        doubt = "irsa can't tell whether the trust policy allows the ServiceAccount"
+        return (f"{doubt}: {'; '.join(explanation.conditions)}",) if explanation.conditions else ()
     # An annotation may name anybody's role; one that was named by a flag is meant.
     steps = [f"{binding.command('doctor')}  # shows why"]
     if not binding.is_annotated:
@@ -171,9 +173,9 @@ def _kept(binding: Binding, role: Role, maker: str) -> Iterator[str]:
     if role.path != default_role_path(binding.cluster.name):
         yield f"the role keeps its name and path: {role.path}{binding.role_name}"
     statements = as_list(role.trust.get("Statement", []))
-    named = (binding.cluster, binding.namespace, binding.name)
+    names = (binding.cluster, binding.namespace, binding.name)
     own = contains(role.trust, statement(binding.identity))
-    own = own or bool(owned_statements.for_service(role.trust, *named, marked=False))
+    own = own or bool(owned_statements.for_service(role.trust, *names, marked=False))
     if not own:
         yield "the trust policy is unchanged: irsa would write the ServiceAccount's statement differently"
     elif len(statements) > 1:
@@ -241,12 +243,14 @@ class Adoptions:
 
     @property
     def exit_code(self) -> int:
-        for item in self.items:
-            item.detailed = self.detailed
+        for result in self.items:
+            result.detailed = self.detailed
         return worst([*codes_of(self.items), *([128 + self.signal] if self.signal else [])])
 
     def envelope(self) -> Envelope:
-        skipped = [{"serviceAccount": account_json(item.account), "why": item.why} for item in self.passed]
+        skipped = [
+            {"serviceAccount": account_json(passed.account), "why": passed.why} for passed in self.passed
+        ]
         return results_envelope(
             self.items,
             exit_code=self.exit_code,
@@ -258,34 +262,35 @@ class Adoptions:
 
 def also_admitted(document: Mapping[str, Any], identity: WebIdentity) -> tuple[str, ...]:
     """Everybody whom Allow statements trust, except this subject by its own provider."""
-    found: dict[str, None] = {}
-    for index, item in allowing(document):
-        found.update(dict.fromkeys(f"{who} by {name_of(index, item)}" for who in _named_by(item, identity)))
-    return tuple(found)
+    principals: dict[str, None] = {}
+    for index, allow in allowing(document):
+        name = name_of(index, allow)
+        principals.update(dict.fromkeys(f"{who} by {name}" for who in _named_by(allow, identity)))
+    return tuple(principals)
 
 
-def _named_by(item: Mapping[str, Any], identity: WebIdentity) -> Iterator[str]:
-    if "NotPrincipal" in item:
-        yield f"all but {', '.join(words_of(item['NotPrincipal']))}"
+def _named_by(statement: Mapping[str, Any], identity: WebIdentity) -> Iterator[str]:
+    if "NotPrincipal" in statement:
+        yield f"all but {', '.join(words_of(statement['NotPrincipal']))}"
         return
-    principal = item.get("Principal", {})
+    principal = statement.get("Principal", {})
     if not isinstance(principal, dict):
         yield "everybody" if principal == "*" else str(principal)
         return
     for kind, values in principal.items():
         for value in map(str, as_list(values)):
             if kind == "Federated" and "oidc-provider/" in value:
-                yield from _subjects(item, value, identity)
+                yield from _subjects(statement, value, identity)
             else:
                 yield f"{kind} {value}"
 
 
-def _subjects(item: Mapping[str, Any], provider: str, identity: WebIdentity) -> Iterator[str]:
+def _subjects(statement: Mapping[str, Any], provider: str, identity: WebIdentity) -> Iterator[str]:
     """The subjects of a provider's tokens that a statement is about."""
     issuer = issuer_of(provider)
     own = provider == identity.provider_arn
     where = "" if own else f" of {issuer}"
-    tests = [test for test in tests_of_key([item], f"{issuer}:sub") if test[0] != "Null"]
+    tests = [test for test in tests_of_key([statement], f"{issuer}:sub") if test[0] != "Null"]
     if not tests:
         yield "every ServiceAccount of the cluster" if own else f"every token{where}"
     for operator, subjects in tests:

@@ -24,15 +24,15 @@ _OF_IRSA = (
 
 def check(update: Update, binding: Binding, *, verify: bool = False) -> None:
     """Raise `Refused` for what irsa, or EKS, can't change of an association."""
-    there = binding.known_association
-    if update.session_policy is not None and there is None:
+    association = binding.known_association
+    if update.session_policy is not None and association is None:
         raise Refused(
             f"{binding.full_name} has no EKS Pod Identity association to limit",
             next_steps=(f"{binding.command('update-sa')} --also pod-identity  # creates one",),
         )
     if binding.has_association_only:
-        given = [name for name in _OF_IRSA if getattr(update, name) != getattr(Update(), name)]
-        flags = [f"--{name.replace('_', '-')}" for name in (*given, *(["verify"] if verify else []))]
+        fields = [name for name in _OF_IRSA if getattr(update, name) != getattr(Update(), name)]
+        flags = [f"--{name.replace('_', '-')}" for name in (*fields, *(["verify"] if verify else []))]
         if flags:
             raise Refused(
                 f"{' and '.join(flags)} can't be used with EKS Pod Identity",
@@ -44,19 +44,19 @@ def check(update: Update, binding: Binding, *, verify: bool = False) -> None:
                 f"there is no ServiceAccount {binding.full_name}",
                 next_steps=("create it first, or leave out labels and annotations",),
             )
-    if there is None or not _concerns(update, binding):
+    if association is None or not _concerns(update, binding):
         return
     # Raise `Refused` for an association that irsa does not manage.
-    check_owner(there, binding)
-    if not there.is_of(binding.cluster, binding.full_name):
+    check_owner(association, binding)
+    if not association.is_of(binding.cluster, binding.full_name):
         raise Refused(
-            f"the association {there.id} of {binding.full_name} is not managed by irsa",
+            f"the association {association.id} of {binding.full_name} is not managed by irsa",
             reason="it does not have irsa's tags",
             next_steps=(f"{binding.command('adopt')}  # adopts it unchanged",),
         )
-    if update.session_policy and not there.without_tags:
+    if update.session_policy and not association.without_tags:
         raise Refused(
-            f"the association {there.id} of {binding.full_name} has session tags",
+            f"the association {association.id} of {binding.full_name} has session tags",
             reason="EKS accepts a session policy only without them, and its trust policy compares them",
             next_steps=("irsa docs how-to/pod-identity  # how to create it without session tags",),
         )
@@ -64,12 +64,12 @@ def check(update: Update, binding: Binding, *, verify: bool = False) -> None:
         raise Refused(f"{binding.role_arn} can't be its own target role")
 
 
-def check_owner(there: Association, binding: Binding) -> None:
+def check_owner(association: Association, binding: Binding) -> None:
     """Raise `Refused` for an association of an add-on."""
-    if there.owner:
+    if association.owner:
         raise Refused(
-            f"the association {there.id} of {binding.full_name} belongs to an add-on",
-            reason=f"{there.owner} owns it, and would change it back",
+            f"the association {association.id} of {binding.full_name} belongs to an add-on",
+            reason=f"{association.owner} owns it, and would change it back",
             next_steps=("change it with: aws eks update-addon --pod-identity-associations",),
         )
 
@@ -82,20 +82,20 @@ def _concerns(update: Update, binding: Binding) -> bool:
 
 def adoption(binding: Binding) -> list[Change]:
     """The change that adds irsa's tags to an association; raises `Refused` for one of an add-on."""
-    there = binding.known_association
-    if there is None or there.is_of(binding.cluster, binding.full_name):
+    association = binding.known_association
+    if association is None or association.is_of(binding.cluster, binding.full_name):
         return []
-    check_owner(there, binding)
-    after = replace(there.state, tags={**there.state.tags, **binding.marks})
-    return [Change(Kind.ASSOCIATION, binding.association_target, there.state, after)]
+    check_owner(association, binding)
+    after = replace(association.state, tags={**association.state.tags, **binding.marks})
+    return [Change(Kind.ASSOCIATION, binding.association_target, association.state, after)]
 
 
 def target_of(update: Update, binding: Binding) -> Chain | None:
     """The new target role of an association, None if it does not change or is removed."""
-    there = binding.known_association
-    if there is None or not update.target_role:
+    association = binding.known_association
+    if association is None or not update.target_role:
         return None
-    return Chain(binding.role_arn, update.target_role, there.external_id, not there.without_tags)
+    return Chain(binding.role_arn, update.target_role, association.external_id, not association.without_tags)
 
 
 def with_permission(update: Update, binding: Binding) -> Update:
@@ -111,10 +111,10 @@ def with_permission(update: Update, binding: Binding) -> Update:
 
 def with_association(plan: Plan, update: Update, binding: Binding) -> Plan:
     """The plan with the change of the association: before a target's permission goes, else at the end."""
-    there = binding.known_association
-    if there is None or not _concerns(update, binding):
+    association = binding.known_association
+    if association is None or not _concerns(update, binding):
         return plan
-    before, after = there.state, there.state
+    before, after = association.state, association.state
     if update.session_policy is not None:
         after = replace(after, session_policy=dict(update.session_policy))
     if update.target_role is not None and binding.has_association_only:

@@ -52,10 +52,10 @@ def check(desired: DesiredState, current: CurrentState) -> None:
             )
 
 
-def check_config_map(owner: tuple[str, str], name: str, there: Mapping[str, FoundConfigMap]) -> None:
+def check_config_map(owner: tuple[str, str], name: str, config_maps: Mapping[str, FoundConfigMap]) -> None:
     """Raise `Refused` for a ConfigMap of that name that irsa did not make for the ServiceAccount."""
-    found = there.get(name)
-    if found is not None and not found.is_for("/".join(owner)):
+    config_map = config_maps.get(name)
+    if config_map is not None and not config_map.is_for("/".join(owner)):
         raise Refused(
             f"ConfigMap {owner[0]}/{name} was not created by irsa for {owner[1]}",
             reason="irsa does not change it",
@@ -74,10 +74,10 @@ def check_target(chain: Chain, target: TargetRole, *, adds: bool) -> None:
             f"role {chain.target_arn} does not exist",
             reason="--target-role (in files targetRole) needs an existing role",
         )
-    said = chain.judge(target.trust)
-    if answer_of(said) is not Answer.NO:
+    answers = chain.judge(target.trust)
+    if answer_of(answers) is not Answer.NO:
         return
-    why = tuple(f"{item.action}: {item.why}" for item in lacking(said, Answer.NO))
+    why = tuple(f"{answer.action}: {answer.why}" for answer in lacking(answers, Answer.NO))
     if answer_of(chain.judge(admitted(chain, target.trust))) is Answer.NO:
         raise Refused(
             f"the trust policy of {chain.target_arn} denies {chain.role_arn}",
@@ -137,9 +137,9 @@ def former_chains(desired: DesiredState, binding: Binding) -> tuple[Chain, ...]:
 
 def left_chains(before: Chain | None, noted: Chain | None, after: Chain | None) -> tuple[Chain, ...]:
     """The chains to remove, by the role's policy (`before`) and by annotations."""
-    wanted = after.target_arn if after is not None else ""
-    found = {item.target_arn: item for item in (noted, before) if item is not None}
-    return tuple(item for arn, item in found.items() if arn != wanted)
+    target_arn = after.target_arn if after is not None else ""
+    chains = {chain.target_arn: chain for chain in (noted, before) if chain is not None}
+    return tuple(chain for arn, chain in chains.items() if arn != target_arn)
 
 
 def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
@@ -165,28 +165,30 @@ def config_map_changes(
     owner: tuple[str, str],
     name: str,
     data: dict[str, str] | None,
-    there: Mapping[str, FoundConfigMap],
+    config_maps: Mapping[str, FoundConfigMap],
     *,
     replaces: bool,
 ) -> list[Change]:
     """Changes that write the ConfigMap; with `replaces`, an older one of irsa is deleted."""
-    full_name, found = "/".join(owner), []
+    full_name, changes = "/".join(owner), []
     if name and data is not None:
-        present = there.get(name)
+        present = config_maps.get(name)
         after = ConfigMapState(data, full_name, role=role_of(data))
         before = None if present is None else ConfigMapState(dict(present.data), full_name, role=after.role)
         if before != after:
-            found.append(Change(Kind.CONFIG_MAP, (owner[0], name), before, after))
-    for other, present in there.items():
-        if (other != name or data is None) and present.is_for(full_name) and replaces:
-            found.append(removed(owner[0], other, present))
-    return found
+            changes.append(Change(Kind.CONFIG_MAP, (owner[0], name), before, after))
+    for other_name, present in config_maps.items():
+        if (other_name != name or data is None) and present.is_for(full_name) and replaces:
+            changes.append(removed(owner[0], other_name, present))
+    return changes
 
 
-def removed(namespace: str, name: str, found: FoundConfigMap) -> Change:
+def removed(namespace: str, name: str, config_map: FoundConfigMap) -> Change:
     """The deletion of a ConfigMap of irsa's."""
-    role = role_of(found.data)
-    before = ConfigMapState(dict(found.data), found.service_account, found.transaction, role, found.uid)
+    role = role_of(config_map.data)
+    before = ConfigMapState(
+        dict(config_map.data), config_map.service_account, config_map.transaction, role, config_map.uid
+    )
     return Change(Kind.CONFIG_MAP, (namespace, name), before, None)
 
 
@@ -241,6 +243,6 @@ def target_notes(chain: Chain | None, target: TargetRole) -> Iterator[str]:
     if isinstance(target, Unreadable):
         yield f"the trust policy of {chain.target_arn} was not checked: {target.why}"
     else:
-        said = chain.judge(target.trust)
-        for item in lacking(said, Answer.UNKNOWN):
-            yield f"irsa can't tell whether {chain.target_arn} trusts the role: {item.why}"
+        answers = chain.judge(target.trust)
+        for answer in lacking(answers, Answer.UNKNOWN):
+            yield f"irsa can't tell whether {chain.target_arn} trusts the role: {answer.why}"

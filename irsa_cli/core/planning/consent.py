@@ -68,11 +68,11 @@ def _named_in_words(to: IdentitySource, ways: Ways) -> str:
     condition or allows a powerful role: `create-sa` judges that, and says which flag it would take.
     """
     binding = ways.binding
-    there = ways.association
+    association = ways.association
     words = [binding.command("create-sa")]
     if to is IdentitySource.POD_IDENTITY:
         words.append("--pod-identity")
-        words += ["--disable-session-tags"] if there is not None and there.without_tags else []
+        words += ["--disable-session-tags"] if association is not None and association.without_tags else []
     elif binding.audience != DEFAULT_AUDIENCE:
         words += ["--audience", shlex.quote(binding.audience)]
     words += ["--attach-role-arn", shlex.quote(binding.role_arn), "--update-trust"]

@@ -125,11 +125,11 @@ def _own(desired: DesiredState, role: Role) -> owned_statements.Own:
 
 def trust_notes(desired: DesiredState, current: CurrentState) -> list[str]:
     """Notes about a trust policy that is unknown, or that `--force` loosens."""
-    said = attached_trust.notes(desired, current)
+    notes = attached_trust.notes(desired, current)
     if desired.force:
-        void = _voids(desired, current)
-        said += [f"{item.text}: ignored, as --force writes the statement without it" for item in void]
-    return said
+        ignored = "ignored, as --force writes the statement without it"
+        notes += [f"{restriction.text}: {ignored}" for restriction in _voids(desired, current)]
+    return notes
 
 
 def _voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, ...]:
@@ -151,11 +151,11 @@ def _check_widening(desired: DesiredState, current: CurrentState, before: Docume
             details=becoming(before, after),
             next_steps=("to add irsa's statement: run this again with --force",),
         )
-    if found := _voids(desired, current):
+    if restrictions := _voids(desired, current):
         raise Refused(
             f"the trust policy of role {desired.role_name} was restricted by someone else",
             reason="the entry does not have these conditions, so irsa would remove them",
-            details=(*(item.text for item in found), *becoming(before, after)),
+            details=(*(restriction.text for restriction in restrictions), *becoming(before, after)),
             next_steps=(
                 "to keep them: add trustConditions to the entry (kind Bindings)",
                 "to remove them: run this again with --force",
@@ -169,9 +169,9 @@ def _is_restricted_association(desired: DesiredState, current: CurrentState) -> 
     if desired.association is None or role is None or _pod_statements(desired, role):
         return False
     tagged = not desired.association.without_session_tags
-    said = said_to_service(role.trust, desired.cluster, desired, tagged=tagged)
+    answers = said_to_service(role.trust, desired.cluster, desired, tagged=tagged)
     trusted = trust_policy.trusts_service(role.trust, SERVICE)
-    return trusted and any(item.answer is not Answer.YES for item in said)
+    return trusted and any(answer.answer is not Answer.YES for answer in answers)
 
 
 def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -> tuple[str, ...]:
@@ -182,8 +182,8 @@ def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -
             "or, to use that role: attachRoleARN in place of roleName, and --update-trust",
         )
     known = current.binding.is_annotated and not desired.role_only
-    named = "" if known else f" --role-name {desired.role_name}"
-    adopt = f"to adopt the role: {desired.command('adopt')}{named}"
+    role_option = "" if known else f" --role-name {desired.role_name}"
+    adopt = f"to adopt the role: {desired.command('adopt')}{role_option}"
     return (adopt, "or give the entry another roleName")
 
 
@@ -223,8 +223,8 @@ def _check_association(desired: DesiredState, current: CurrentState) -> None:
     Raises `Refused` also if pods still get the role by the annotation alone that the entry does not have.
     """
     binding = current.binding
-    wanted, there = desired.association, binding.known_association
-    if wanted is None:
+    state, association = desired.association, binding.known_association
+    if state is None:
         return
     if desired.role is not None and not desired.uses_web_identity and binding.is_annotated:
         raise Refused(
@@ -235,13 +235,14 @@ def _check_association(desired: DesiredState, current: CurrentState) -> None:
                 "or keep both: also: pod-identity in the entry (kind Bindings)",
             ),
         )
-    if there is None or (there.is_like(wanted) and not there.owner):
+    if association is None or (association.is_like(state) and not association.owner):
         return
-    if there.owner or not (desired.override or desired.marks.items() <= there.tags.items()):
+    if association.owner or not (desired.override or desired.marks.items() <= association.tags.items()):
+        owner = f", owned by {association.owner}" if association.owner else ""
         raise Refused(
             f"{desired.full_name} has an association that irsa did not create",
-            reason=f"{there.id} gives {there.last_role}{there.owner and ', owned by ' + there.owner}",
-            next_steps=() if there.owner else (f"run this again with {OVERRIDE}",),
+            reason=f"{association.id} gives {association.last_role}{owner}",
+            next_steps=() if association.owner else (f"run this again with {OVERRIDE}",),
         )
 
 
@@ -250,8 +251,8 @@ def _check_audience(desired: DesiredState, account: ServiceAccount | None) -> No
     if account is None or desired.override or desired.role_only or is_made(account):
         return
     present = account.annotations.get(states.AUDIENCE_ANNOTATION)
-    wanted = present in (None, desired.audience) or desired.audience != DEFAULT_AUDIENCE
-    if wanted or wrote(account.annotations, states.AUDIENCE_ANNOTATION):
+    is_wanted = present in (None, desired.audience) or desired.audience != DEFAULT_AUDIENCE
+    if is_wanted or wrote(account.annotations, states.AUDIENCE_ANNOTATION):
         return
     raise Refused(
         f"{desired.full_name} requests tokens for another audience",
@@ -267,10 +268,10 @@ def _with_notes(desired: DesiredState, role: Role | None) -> DesiredState:
     """The desired state with the tags that tell a later run what of trust policy and tags is irsa's."""
     if desired.role is None:
         return desired
-    there = role.tags if role is not None else {states.TRANSACTION_TAG: ""}
-    kept = there if "subjects" in desired.unsaid else {}
-    tags = {**desired.role.tags, **owned_statements.tags(desired.identity, desired.role.trust, kept)}
-    tags = applied.with_tag_note(tags, there)
+    role_tags = role.tags if role is not None else {states.TRANSACTION_TAG: ""}
+    kept_tags = role_tags if "subjects" in desired.unsaid else {}
+    tags = {**desired.role.tags, **owned_statements.tags(desired.identity, desired.role.trust, kept_tags)}
+    tags = applied.with_tag_note(tags, role_tags)
     return replace(desired, role=replace(desired.role, tags=tags))
 
 
@@ -285,12 +286,14 @@ def _with_keys(desired: DesiredState, account: ServiceAccount | None) -> Desired
         "labels": sorted(desired.labels),
     }
     noted = json.dumps(keys, separators=(",", ":")) if any(keys.values()) else None
-    there = account.annotations if account is not None else {}
-    made, before = account is not None and is_made(account), applied_keys(there)
+    present = account.annotations if account is not None else {}
+    is_irsas, before = account is not None and is_made(account), applied_keys(present)
     # The webhook's annotations that irsa has written go when they are not desired any more.
-    former = [key for key in states.WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]
+    former = [
+        key for key in states.WEBHOOK_ANNOTATIONS if key in present and (is_irsas or wrote(present, key))
+    ]
     if "target_role" not in desired.unsaid:
-        former += [key for key in states.CHAIN_ANNOTATIONS if key in there]
+        former += [key for key in states.CHAIN_ANNOTATIONS if key in present]
     labels: dict[str, str | None] = dict.fromkeys(before["labels"])
     if states.MANAGED_BY_LABEL in labels:
         labels[states.MANAGED_BY_LABEL] = "irsa"  # As it was before it was desired to be something else.

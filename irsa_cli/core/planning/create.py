@@ -157,24 +157,24 @@ def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]
 def counted_on(desired: DesiredState, current: CurrentState) -> list[Change]:
     """Objects that the plan depends on, as changes that change nothing, to find other runs' locks."""
     binding, role = current.binding, current.binding.seen_role
-    found = shared_parts_counted_on(
+    changes = shared_parts_counted_on(
         desired.identity.provider_arn,
         binding.known_provider,
         [desired.namespace] if current.namespace_exists and not desired.role_only else [],
     )
     if role is not None and desired.role is None:
         trust = states.DocumentState(role.trust)
-        found.append(Change(Kind.TRUST_POLICY, (desired.role_name,), trust, trust))
-    return found
+        changes.append(Change(Kind.TRUST_POLICY, (desired.role_name,), trust, trust))
+    return changes
 
 
 def shared_parts_counted_on(
     arn: str, provider: states.ProviderState | None, namespaces: Iterable[str]
 ) -> list[Change]:
     """A provider (its ARN) and namespaces that are there, as changes that change nothing."""
-    found = [Change(Kind.PROVIDER, (arn,), provider, provider)] if provider is not None else []
-    there = states.NamespaceState()
-    return found + [Change(Kind.NAMESPACE, (name,), there, there) for name in namespaces]
+    changes = [Change(Kind.PROVIDER, (arn,), provider, provider)] if provider is not None else []
+    namespace = states.NamespaceState()
+    return changes + [Change(Kind.NAMESPACE, (name,), namespace, namespace) for name in namespaces]
 
 
 def _policy_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
@@ -211,19 +211,19 @@ def _trust_changes(desired: DesiredState, current: CurrentState) -> list[Change]
 
 def _association_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """The association, created or changed; one that is as desired stays."""
-    wanted, there = desired.association, current.binding.known_association
-    if wanted is None or (there is not None and there.is_like(wanted)):
+    state, association = desired.association, current.binding.known_association
+    if state is None or (association is not None and association.is_like(state)):
         return []
-    if there is None:
-        return [Change(Kind.ASSOCIATION, desired.association_target, None, wanted)]
-    after = replace(wanted, association_id=there.id, tags=there.state.tags)
-    return [Change(Kind.ASSOCIATION, desired.association_target, there.state, after)]
+    if association is None:
+        return [Change(Kind.ASSOCIATION, desired.association_target, None, state)]
+    after = replace(state, association_id=association.id, tags=association.state.tags)
+    return [Change(Kind.ASSOCIATION, desired.association_target, association.state, after)]
 
 
 def _until_tagged(desired: DesiredState, current: CurrentState, changes: Iterable[Change]) -> list[Change]:
     """A trust policy that will require session tags: the association has to send them first."""
-    wanted, there = desired.association, current.binding.known_association
-    if wanted is None or there is None or wanted.without_session_tags or not there.without_tags:
+    state, association = desired.association, current.binding.known_association
+    if state is None or association is None or state.without_session_tags or not association.without_tags:
         return []
     return [change for change in changes if change.kind is Kind.TRUST_POLICY]
 

@@ -161,7 +161,9 @@ def _delete_chain(binding: Binding, work: Deletion) -> None:
 def _take_out(binding: Binding, role: Role, work: Deletion) -> None:
     """Remove irsa's statement for a ServiceAccount from a role of others, before the annotation."""
     marked = owned_statements.marked_for(role.trust, binding.identity)
-    statements = [item for item in (marked, *pod_statements(binding, role)) if item is not None]
+    statements = pod_statements(binding, role)
+    if marked is not None:
+        statements.insert(0, marked)
     after = role.trust
     for statement in statements:
         after = trust_policy.without_statement(after, statement)
@@ -200,14 +202,14 @@ def _delete_account(binding: Binding, account: ServiceAccount, work: Deletion, *
         labels = {key: None for key in account.labels if key not in bare.labels}
         work.stages[stage] += account_changes(binding.key, account, annotations, labels)
     if goes:
-        there = bare if work.stages[ROLES] else account
+        bare_account = bare if work.stages[ROLES] else account
         before = states.ServiceAccountState(
             annotations={
-                key: there.annotations.get(key) for key in (*OWN_ANNOTATIONS, states.TRANSACTION_TAG)
+                key: bare_account.annotations.get(key) for key in (*OWN_ANNOTATIONS, states.TRANSACTION_TAG)
             },
-            labels={states.MANAGED_BY_LABEL: there.labels.get(states.MANAGED_BY_LABEL)},
+            labels={states.MANAGED_BY_LABEL: bare_account.labels.get(states.MANAGED_BY_LABEL)},
             uid=account.uid,
-            manifest=there.manifest,
+            manifest=bare_account.manifest,
         )
         work.stages[ACCOUNTS].append(Change(Kind.SERVICE_ACCOUNT, binding.key, before, None))
     elif binding.is_theirs:
@@ -247,10 +249,10 @@ def _bare(binding: Binding, account: ServiceAccount, *, keeps: bool) -> ServiceA
     return replace(account, annotations=annotations, labels=labels, manifest=manifest)
 
 
-def unreadable(there: Mapping[str, str]) -> list[str]:
+def unreadable(annotations: Mapping[str, str]) -> list[str]:
     """Notes on annotations that can't be read."""
     return [
         f"the annotation {key} can't be read"
         for key in states.CHAIN_ANNOTATIONS
-        if there.get(key, "") != noted_or_none(there, key)
+        if annotations.get(key, "") != noted_or_none(annotations, key)
     ]

@@ -171,17 +171,23 @@ def admits_others(binding: Binding, role: Role) -> bool:
 
 def _users_by_pod_identity(binding: Binding, role: Role) -> Iterator[str]:
     """Associations that give a role to pods, and that the deletion does not delete, or that may be there."""
-    found = binding.association
-    if isinstance(found, Unreadable):
+    association = binding.association
+    if isinstance(association, Unreadable):
         if trust_policy.trusts_service(role.trust, SERVICE):
             yield "EKS Pod Identity, whose associations could not be read,"
-    elif found is not None and found is not binding.own_association and found.role_arn in (role.arn, ""):
-        yield f"association {found.id}"
+    elif (
+        association is not None
+        and association is not binding.own_association
+        and association.role_arn in (role.arn, "")
+    ):
+        yield f"association {association.id}"
 
 
 def _shared(binding: Binding, deletion: Deletion, users: Users) -> set[tuple[str, str]]:
     """The roles that go, each with another ServiceAccount of its users that it may trust."""
-    names = {pod.service_account for pod in users.pods} | {item.service_account for item in users.workloads}
+    names = {pod.service_account for pod in users.pods} | {
+        workload.service_account for workload in users.workloads
+    }
     others = names - {binding.name}
     tokens = {name: replace(binding.identity, subject=subject(binding.namespace, name)) for name in others}
     lost = [role for role in binding.own if role.arn in deletion.lost]
@@ -195,23 +201,23 @@ def _shared(binding: Binding, deletion: Deletion, users: Users) -> set[tuple[str
 
 def _waiting(workloads: Sequence[Workload], pods: Sequence[Pod], going: Going) -> Iterator[str]:
     """Workloads whose new pods use it, and that have none of the `pods`."""
-    named = {_owner(pod) for pod in pods} | {pod.owner for pod in pods}
-    for item in workloads:
-        if going.is_used_by_new_pods(item) and item.full_name not in named:
-            yield item.full_name
+    owners = {_owner(pod) for pod in pods} | {pod.owner for pod in pods}
+    for workload in workloads:
+        if going.is_used_by_new_pods(workload) and workload.full_name not in owners:
+            yield workload.full_name
 
 
 def other_principals(binding: Binding, role: Role, is_nobody: Callable[[str], bool]) -> Iterator[str]:
     """Principals that the role also trusts; irsa can't see whether they use it."""
     own = binding.identity.provider_arn
-    given = for_service(role.trust, binding.cluster, binding.namespace, binding.name)
-    for item in as_list(role.trust.get("Statement", [])):
-        principal = item.get("Principal", "*") if isinstance(item, dict) else {}
+    of_service = for_service(role.trust, binding.cluster, binding.namespace, binding.name)
+    for statement in as_list(role.trust.get("Statement", [])):
+        principal = statement.get("Principal", "*") if isinstance(statement, dict) else {}
         # Which associations there are, EKS tells.
-        if not isinstance(item, dict) or item.get("Effect") != "Allow" or item in given:
+        if not isinstance(statement, dict) or statement.get("Effect") != "Allow" or statement in of_service:
             continue
-        named = principal if isinstance(principal, dict) else {"everybody:": principal}
-        for kind, values in named.items():
+        principals = principal if isinstance(principal, dict) else {"everybody:": principal}
+        for kind, values in principals.items():
             others = (value for value in as_list(values) if value != own and not is_nobody(str(value)))
             yield from (f"{kind} {value}" for value in others)
 
@@ -242,8 +248,8 @@ def _creators(binding: Binding) -> Iterator[str]:
     yield f"ServiceAccount {binding.full_name}: {_by(binding.account_maker)}"
     if binding.used is not None:
         guess = ownership.guess(binding.used)
-        made = _by(binding.role_maker)
-        yield f"role {binding.annotation} {guess}" if guess else f"role {binding.annotation}: {made}"
+        maker = _by(binding.role_maker)
+        yield f"role {binding.annotation} {guess}" if guess else f"role {binding.annotation}: {maker}"
     elif binding.problem:
         yield binding.problem
 

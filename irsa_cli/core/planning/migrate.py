@@ -62,7 +62,7 @@ def _missing(to: IdentitySource, ways: Ways, *, force: bool = False) -> Plan:
     return _add_annotation(ways, force=force)
 
 
-def _statement(to: IdentitySource, ways: Ways, wanted: Document, *, force: bool = False) -> list[Change]:
+def _statement(to: IdentitySource, ways: Ways, statement: Document, *, force: bool = False) -> list[Change]:
     """The statement that the role's trust policy lacks; raises `Refused` if it would not be enough.
 
     The same statement of somebody else is enough, and stays when irsa's goes. One that IRSA's tokens may
@@ -73,9 +73,9 @@ def _statement(to: IdentitySource, ways: Ways, wanted: Document, *, force: bool 
     lacks = answer is Answer.NO or (answer is Answer.UNKNOWN and force)
     if answer is Answer.UNKNOWN and to is IdentitySource.POD_IDENTITY:
         lacks = not (ways.in_that_form(marked=False) or ways.in_that_form(marked=True))
-    after = trust_policy.with_statement(binding.trust, wanted) if lacks else binding.trust
-    found, why = ways.answer(to, after)
-    if found is Answer.NO:
+    after = trust_policy.with_statement(binding.trust, statement) if lacks else binding.trust
+    answer_after, why = ways.answer(to, after)
+    if answer_after is Answer.NO:
         raise Refused(
             f"the trust policy of {binding.role_arn} does not allow {to.title}, also with irsa's statement",
             details=why,
@@ -84,7 +84,7 @@ def _statement(to: IdentitySource, ways: Ways, wanted: Document, *, force: bool 
     if not lacks:
         return []
     trust_policy.check_size(binding.role_arn, after, ways.trust_quota)
-    return [Change(Kind.TRUST_STATEMENT, ways.statement_target, None, states.DocumentState(wanted))]
+    return [Change(Kind.TRUST_STATEMENT, ways.statement_target, None, states.DocumentState(statement))]
 
 
 def check_account(binding: Binding) -> None:
@@ -168,7 +168,7 @@ def retirement(to: IdentitySource, ways: Ways, *, others: bool = False, restarts
     if _why_kept(to, ways, others=others):
         return Plan(())
     unwanted = map(states.DocumentState, _old_statements(to, ways, others=others))
-    statements = [Change(Kind.TRUST_STATEMENT, ways.statement_target, item, None) for item in unwanted]
+    statements = [Change(Kind.TRUST_STATEMENT, ways.statement_target, state, None) for state in unwanted]
     if to is IdentitySource.POD_IDENTITY:
         return Plan.of(_commit(ways, states.DONE), _without_annotation(ways), statements)
     # irsa's annotation says by now that the role is complete.
@@ -179,12 +179,12 @@ def retirement(to: IdentitySource, ways: Ways, *, others: bool = False, restarts
 
 def check_unused(to: IdentitySource, ways: Ways) -> None:
     """Raise `Refused` if running pods use the old way."""
-    left = ways.pods.get(to.other, ())
-    if left:
+    pods = ways.pods.get(to.other, ())
+    if pods:
         restart = "--restart" if to is IdentitySource.POD_IDENTITY else "--finish --restart"
         raise Refused(
-            f"{ways.binding.full_name} has {plural(len(left), f'running pod with {to.other.title}')}",
-            details=listed(pod.name for pod in left),
+            f"{ways.binding.full_name} has {plural(len(pods), f'running pod with {to.other.title}')}",
+            details=listed(pod.name for pod in pods),
             next_steps=(f"{ways.binding.command('migrate')} --to {to.value} {restart}",),
         )
 
@@ -216,8 +216,8 @@ def with_restart(to: IdentitySource, ways: Ways, plan: Plan, *, first: bool) -> 
 def notes_of_restart(to: IdentitySource, ways: Ways) -> list[str]:
     """A note about pods that use the old way and that irsa can't restart."""
     workloads = workloads_of(ways.pods.get(to.other, ()))
-    kept = listed(f"{kind} {name}" for kind, name in workloads if kind not in ROLLED)
-    return [f"irsa does not restart {', '.join(kept)}: restart or delete them yourself"] if kept else []
+    names = listed(f"{kind} {name}" for kind, name in workloads if kind not in ROLLED)
+    return [f"irsa does not restart {', '.join(names)}: restart or delete them yourself"] if names else []
 
 
 def check_has(to: IdentitySource, ways: Ways) -> None:
@@ -283,8 +283,8 @@ def _commit(ways: Ways, after: str | None) -> list[Change]:
     before = role.tags.get(states.COMMIT_TAG)
     if states.TRANSACTION_TAG not in role.tags or before == after:
         return []
-    one, other = (states.TagsState({states.COMMIT_TAG: text}) for text in (before, after))
-    return [Change(Kind.ROLE_TAGS, (role.name,), one, other)]
+    first, second = (states.TagsState({states.COMMIT_TAG: text}) for text in (before, after))
+    return [Change(Kind.ROLE_TAGS, (role.name,), first, second)]
 
 
 def _without_association(ways: Ways) -> list[Change]:
@@ -341,12 +341,12 @@ def warnings(
     https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
     """
     binding = ways.binding
-    found = []
+    warnings = []
     if isinstance(policies, Unreadable):
-        found.append(f"irsa did not check the role's policies: {policies.why}")
+        warnings.append(f"irsa did not check the role's policies: {policies.why}")
         policies = {}
     documents = {**policies, "the trust policy": binding.trust}
-    texts = {name: json.dumps(item).lower() for name, item in documents.items()}
+    texts = {name: json.dumps(document).lower() for name, document in documents.items()}
     tagged = [name for name in policies if any(key in texts[name] for key in _SESSION_TAGS)]
     if to is IdentitySource.IRSA and tagged:
         raise Refused(
@@ -355,7 +355,7 @@ def warnings(
             next_steps=(f"compare aws:PrincipalTag with tags of the role: {binding.command('update-sa')}"
                         " --tags K=V",),
         )  # fmt: skip
-    found += [
+    warnings += [
         f"{name} compares the session's name ({key}), which differs with {to.title}"
         for name, text in texts.items()
         for key in _SESSION_NAME
@@ -363,7 +363,10 @@ def warnings(
     ]
     answer, why = ways.answer(to, binding.trust)
     if answer is Answer.UNKNOWN:
-        found.append(f"irsa can't tell whether the trust policy allows {to.title}: {'; '.join(why)}")
+        warnings.append(f"irsa can't tell whether the trust policy allows {to.title}: {'; '.join(why)}")
     if to is IdentitySource.POD_IDENTITY:
-        found += [f"pods mount volumes of {it}: {_DRIVERS[it]}" for it in sorted({*drivers} & {*_DRIVERS})]
-    return found
+        warnings += [
+            f"pods mount volumes of {driver}: {_DRIVERS[driver]}"
+            for driver in sorted({*drivers} & {*_DRIVERS})
+        ]
+    return warnings

@@ -72,16 +72,18 @@ def plan(
     if update.token_expiration is not None:
         annotations[states.TOKEN_EXPIRATION_ANNOTATION] = str(update.token_expiration)
     account = account_changes(binding.key, binding.existing, annotations, update.labels)
-    work = Plan.of(*stages).stages
-    return Plan((*work, tuple(account))) if account or (gated and work) else Plan(work)
+    early_stages = Plan.of(*stages).stages
+    return (
+        Plan((*early_stages, tuple(account))) if account or (gated and early_stages) else Plan(early_stages)
+    )
 
 
 def updated(role: Role, update: Update) -> Role:
     """The role after the update, without its trust policy; keys of tags ignore case, as in IAM."""
     state = role.state
     inline = {**role.inline, **update.inline}
-    there = {key.lower(): key for key in state.tags}
-    edits = {there.get(key.lower(), key): value for key, value in update.tags.items()}
+    keys = {key.lower(): key for key in state.tags}
+    edits = {keys.get(key.lower(), key): value for key, value in update.tags.items()}
     tags: dict[str, str | None] = {**state.tags, **edits}
     attached = (role.attached | {*update.attach}) - {*update.detach}
     return replace(
@@ -121,21 +123,21 @@ def _role_stages(update: Update, binding: Binding, quotas: Quotas, *, associate:
 
 def _early(changes: RoleChanges, before: Role, after: Role, quotas: Quotas) -> list[Change]:
     """Changes that must come first: detach if there is no room, and set the boundary."""
-    found = [change for change in changes.gains if change.kind is Kind.BOUNDARY and change.after is not None]
+    early = [change for change in changes.gains if change.kind is Kind.BOUNDARY and change.after is not None]
     if len(before.attached | after.attached) > quotas.attached:
-        found += [change for change in changes.losses if change.kind is Kind.ATTACHMENT]
+        early += [change for change in changes.losses if change.kind is Kind.ATTACHMENT]
     most = sum(
         max(_size(before.inline.get(name)), _size(after.inline.get(name)))
         for name in {*before.inline, *after.inline}
     )
     if most > policy.INLINE_LIMIT:
-        found += [
+        early += [
             change
             for change in changes
             if change.kind is Kind.INLINE_POLICY
             and _size(after.inline.get(change.target[1])) < _size(before.inline.get(change.target[1]))
         ]
-    return found
+    return early
 
 
 def _size(document: Document | None) -> int:
@@ -167,8 +169,8 @@ def _replacement(update: Update, binding: Binding) -> tuple[Document, Document] 
 
 
 def _trust_after(update: Update, role: Role, binding: Binding) -> Document:
-    found = _replacement(update, binding)
-    return role.trust if found is None else with_replaced(role.trust, *found)
+    statements = _replacement(update, binding)
+    return role.trust if statements is None else with_replaced(role.trust, *statements)
 
 
 def notes_of(update: Update, binding: Binding, chains: ChainUpdate | None) -> list[str]:
@@ -188,32 +190,32 @@ def notes_of(update: Update, binding: Binding, chains: ChainUpdate | None) -> li
 
 def ineffective(update: Update, role: Role) -> list[str]:
     """Requested removals of things that do not exist: perhaps a typo."""
-    there = {key.lower() for key in role.tags}
+    keys = {key.lower() for key in role.tags}
     attached = ", ".join(sorted(role.attached)) or "none"
-    found = [
+    notes = [
         f"policy {arn} was not attached (attached: {attached})"
         for arn in update.detach
         if arn not in role.attached
     ]
-    found += [
+    notes += [
         f"there was no inline policy {name}"
         for name, document in update.inline.items()
         if document is None and name not in role.inline
     ]
-    found += [
+    notes += [
         f"there was no tag {key}"
         for key, value in update.tags.items()
-        if value is None and key.lower() not in there
+        if value is None and key.lower() not in keys
     ]
-    return found
+    return notes
 
 
-def restarts(todo: Plan) -> bool:
+def restarts(plan: Plan) -> bool:
     """Whether running pods need a restart: annotations take effect in new pods only."""
     read = (states.AUDIENCE_ANNOTATION, states.STS_REGIONAL_ANNOTATION, states.TOKEN_EXPIRATION_ANNOTATION)
     return any(
         key in read
-        for change in todo
+        for change in plan
         if isinstance(change.after, states.ServiceAccountState)
         for key in change.after.annotations
     )
@@ -261,8 +263,8 @@ class ChainUpdate:
     def merged(self, update: Update) -> Update:
         """The update with the chain's policy and annotations in place of what it says of the chain."""
         after = self.after
-        said = ("", "", "") if after is None else (after.target_arn, after.external_id, self.config_map)
-        notes = {key: text or None for key, text in zip(states.CHAIN_ANNOTATIONS, said, strict=True)}
+        values = ("", "", "") if after is None else (after.target_arn, after.external_id, self.config_map)
+        notes = {key: text or None for key, text in zip(states.CHAIN_ANNOTATIONS, values, strict=True)}
         inline = {**update.inline}
         if self.before is not None or after is not None:
             inline[POLICY_NAME] = None if after is None else after.permission
@@ -290,22 +292,22 @@ def _noted(binding: Binding, key: str) -> str:
 
 def chain_update(update: Update, binding: Binding) -> ChainUpdate | None:
     """The update of the chain, None if nothing of it is named; raises `Refused`."""
-    said = (update.target_role, update.external_id, update.target_tag_session, update.aws_config_map)
-    is_named = update.update_target_trust or any(item is not None for item in said)
+    values = (update.target_role, update.external_id, update.target_tag_session, update.aws_config_map)
+    is_named = update.update_target_trust or any(value is not None for value in values)
     role = binding.seen_role
     if not is_named or role is None:
         return None
     before = chain_of_policies(binding.role_arn, role.inline)
     config_map = noted_or_none(binding.annotations, states.CONFIG_MAP_ANNOTATION)
-    other = noted_chain(binding.role_arn, binding.annotations)
+    noted_before = noted_chain(binding.role_arn, binding.annotations)
     if update.target_role == "":
-        return ChainUpdate(before, None, config_map, noted=other)
+        return ChainUpdate(before, None, config_map, noted=noted_before)
     target = before.target_arn if before is not None else ""
-    wanted = update.target_role or target
-    if not wanted:
+    new_target = update.target_role or target
+    if not new_target:
         raise Refused(f"{binding.full_name} has no target role", next_steps=("add --target-role ARN",))
     # An external ID belongs to one target.
-    same = before if before is not None and wanted == target else None
+    same = before if before is not None and new_target == target else None
     external_id, tags = update.external_id, update.target_tag_session
     if external_id is None:
         external_id = "" if same is None else _noted(binding, states.EXTERNAL_ID_ANNOTATION)
@@ -314,7 +316,9 @@ def chain_update(update: Update, binding: Binding) -> ChainUpdate | None:
     name = update.aws_config_map
     if name is None:
         name = _noted(binding, states.CONFIG_MAP_ANNOTATION)
-    return ChainUpdate(before, Chain(binding.role_arn, wanted, external_id, tags), config_map, name, other)
+    return ChainUpdate(
+        before, Chain(binding.role_arn, new_target, external_id, tags), config_map, name, noted_before
+    )
 
 
 def with_chain(
@@ -335,5 +339,5 @@ def with_chain(
     late += [change for change in maps if change.after is None]
     stages = list(plan.stages)
     last = stages.pop() if stages else ()
-    work = Plan.of(first, *map(list, stages), late).stages
-    return Plan((*work, last)) if last or (gated and work) else Plan(work)
+    early_stages = Plan.of(first, *map(list, stages), late).stages
+    return Plan((*early_stages, last)) if last or (gated and early_stages) else Plan(early_stages)

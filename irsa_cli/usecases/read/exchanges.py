@@ -31,8 +31,8 @@ class Exchanges:
     def of(cls, connection: Connection, namespace: str, name: str) -> Exchanges:
         """Read those of a ServiceAccount."""
         about = subject(namespace, name)
-        found = read(lambda: web_identity_events(connection.aws.client("cloudtrail"), about))
-        return cls(connection, about, found)
+        events = read(lambda: web_identity_events(connection.aws.client("cloudtrail"), about))
+        return cls(connection, about, events)
 
     @property
     def notes(self) -> list[str]:

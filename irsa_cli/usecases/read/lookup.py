@@ -221,15 +221,15 @@ def read_all_accounts(connection: Connection) -> list[Json] | None:
     """All ServiceAccounts of the cluster, None when they may not be listed, or the cluster isn't asked."""
     if not connection.asks_cluster:
         return None
-    found = unless_denied(connection.kube.service_accounts)
-    return None if isinstance(found, Unreadable) else found
+    bodies = unless_denied(connection.kube.service_accounts)
+    return None if isinstance(bodies, Unreadable) else bodies
 
 
 def sharers(role: str, full_name: str, accounts: list[Json] | None) -> list[str]:
     """The ServiceAccounts but one (`namespace/name`) that name a role, as far as they may be listed."""
     names = [
         f"{metadata['namespace']}/{metadata['name']}"
-        for metadata in (item["metadata"] for item in accounts or [])
+        for metadata in (body["metadata"] for body in accounts or [])
         if (metadata.get("annotations") or {}).get(states.ROLE_ARN_ANNOTATION) == role
     ]
     return sorted(name for name in names if name != full_name)
@@ -238,10 +238,10 @@ def sharers(role: str, full_name: str, accounts: list[Json] | None) -> list[str]
 def associated_with(connection: Connection, binding: Binding) -> list[str]:
     """The other ServiceAccounts whose associations give the same role, as far as EKS describes them."""
     eks, cluster = connection.aws.client("eks"), connection.cluster.name
-    found = bindings.described(eks, cluster, bindings.associations(eks, cluster))
+    described = bindings.described(eks, cluster, bindings.associations(eks, cluster))
     names = [
         f"{namespace}/{name}"
-        for (namespace, name), item in found.items()
+        for (namespace, name), item in described.items()
         if item.role_arn == binding.role_arn
     ]
     return sorted(name for name in names if name != binding.full_name)

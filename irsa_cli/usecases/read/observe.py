@@ -43,8 +43,8 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
     with ThreadPoolExecutor(14) as pool:
         # A provider elsewhere is in an account that this caller doesn't read.
         is_home = desired.role_account == connection.cluster.home
-        wanted = (connection.iam, desired.identity.provider_arn) if is_home else ()
-        provider = pool.submit(reading.provider, *wanted) if wanted else None
+        provider_of = (connection.iam, desired.identity.provider_arn) if is_home else ()
+        provider = pool.submit(reading.provider, *provider_of) if provider_of else None
         role = pool.submit(read_role, connection, desired)
         boundary = desired.role.permissions_boundary if desired.role else ""
         policies = pool.submit(check_policies, connection, desired.policies, boundary)
@@ -90,10 +90,10 @@ def with_targets(
     connection: Connection, desired: DesiredState, binding: Binding, target: TargetRole
 ) -> Binding:
     """With the desired target role, which was read already, and the former ones; and the former ConfigMap."""
-    seen = targets(connection, former_chains(desired, binding))
+    by_arn = targets(connection, former_chains(desired, binding))
     if desired.chain is not None:
-        seen[desired.chain.target_arn] = target
-    return replace(binding, targets=seen, config_maps=_with_former(connection, desired, binding))
+        by_arn[desired.chain.target_arn] = target
+    return replace(binding, targets=by_arn, config_maps=_with_former(connection, desired, binding))
 
 
 def association_of(
@@ -104,9 +104,9 @@ def association_of(
         return None, None
     from irsa_cli.usecases.read.pod_identity import support_of
 
-    found = read_association(connection, desired.namespace, desired.name)
+    association = read_association(connection, desired.namespace, desired.name)
     name = "" if desired.creates_account else desired.name
-    return found, support_of(connection, desired.namespace, name) if found is None else None
+    return association, support_of(connection, desired.namespace, name) if association is None else None
 
 
 def read_association(connection: Connection, namespace: str, name: str) -> Association | None:
@@ -118,13 +118,13 @@ def read_association(connection: Connection, namespace: str, name: str) -> Assoc
 def external_id_notes(connection: Connection, namespace: str, name: str, target: str) -> list[str]:
     """The external ID that EKS sends to an association's target role: EKS chooses it."""
     try:
-        found = read_association(connection, namespace, name) if target else None
+        association = read_association(connection, namespace, name) if target else None
     except errors.ServiceError as error:
         return [f"the external ID of the association could not be read: {error.code}"]
-    if found is None or not found.external_id:
+    if association is None or not association.external_id:
         return []
     return [
-        f"EKS sends the external ID {found.external_id} to {target}: its trust policy may"
+        f"EKS sends the external ID {association.external_id} to {target}: its trust policy may"
         " require it (sts:ExternalId)"
     ]
 
@@ -155,8 +155,8 @@ def is_account_needed(desired: DesiredState, role: Role | None) -> bool:
 
 def _evidence(connection: Connection, desired: DesiredState, role: Role | None) -> ServiceAccount | None:
     """The ServiceAccount of a role that is desired alone, if it is needed and the cluster is asked at all."""
-    asked = connection.asks_cluster and is_account_needed(desired, role)
-    return read_service_account(connection, desired.namespace, desired.name) if asked else None
+    is_asked = connection.asks_cluster and is_account_needed(desired, role)
+    return read_service_account(connection, desired.namespace, desired.name) if is_asked else None
 
 
 def _trust_quota(connection: Connection, desired: DesiredState, role: Role | None) -> int:
@@ -194,7 +194,9 @@ def read_role(connection: Connection, desired: DesiredState) -> Role | Unreadabl
 
 def _similar_roles(connection: Connection, desired: DesiredState) -> tuple[str, ...]:
     listed = errors.unless_denied(lambda: reading.list_roles(connection.iam).roles)
-    arns = {} if isinstance(listed, Unreadable) else {it.arn.rpartition("/")[2]: it.arn for it in listed}
+    arns = (
+        {} if isinstance(listed, Unreadable) else {role.arn.rpartition("/")[2]: role.arn for role in listed}
+    )
     return tuple(arns[name] for name in near(desired.role_name, arns))
 
 
@@ -209,8 +211,8 @@ def _rehearse(connection: Connection, desired: DesiredState) -> bool:
     from irsa_cli.changes.kubernetes import namespace_body, service_account_body
     from irsa_cli.kube.errors import EXISTS, NOT_FOUND
 
-    made = desired.new_account
-    body = service_account_body(desired.namespace, desired.name, made.labels, made.annotations)
+    account = desired.new_account
+    body = service_account_body(desired.namespace, desired.name, account.labels, account.annotations)
     try:
         connection.kube.create("serviceaccounts", desired.namespace, body, dry_run=True)
     except errors.ServiceError as error:
@@ -234,17 +236,17 @@ def _rehearse(connection: Connection, desired: DesiredState) -> bool:
 
 def check_policies(connection: Connection, policies: Iterable[str], boundary: str = "") -> PolicyVersions:
     """The versions in force, as far as the caller may ask; raises `IrsaError` for a missing policy."""
-    wanted = [*policies, *([boundary] if boundary else [])]
+    arns = [*policies, *([boundary] if boundary else [])]
     with ThreadPoolExecutor(8) as pool:
-        found = pool.map(lambda item: reading.policy_version(connection.iam, item), wanted)
-        return checked_versions(connection, dict(zip(wanted, found, strict=True)), boundary)
+        versions = pool.map(lambda item: reading.policy_version(connection.iam, item), arns)
+        return checked_versions(connection, dict(zip(arns, versions, strict=True)), boundary)
 
 
 def checked_versions(
     connection: Connection, versions: Mapping[str, str | None], boundary: str
 ) -> PolicyVersions:
     """These versions; raises `IrsaError` for a policy that has none, with names that resemble it."""
-    missing = next((item for item, version in versions.items() if version == ""), None)
+    missing = next((policy_arn for policy_arn, version in versions.items() if version == ""), None)
     if missing is not None:
         similar = reading.similar_policies(connection.iam, missing)
         scope = "AWS" if ":aws:policy/" in missing else "Local"
@@ -310,8 +312,8 @@ def _with_former(
 ) -> Mapping[str, FoundConfigMap]:
     """The desired ConfigMap, and the ServiceAccount's former one if that is another one."""
     former = noted_or_none(binding.annotations, states.CONFIG_MAP_ANNOTATION)
-    kept = desired.role_only or "target_role" in desired.unsaid
-    if not former or former == desired.aws_config_map or kept:
+    is_kept = desired.role_only or "target_role" in desired.unsaid
+    if not former or former == desired.aws_config_map or is_kept:
         return binding.known_config_maps
     return {**binding.known_config_maps, **named_config_maps(connection, desired.namespace, former)}
 

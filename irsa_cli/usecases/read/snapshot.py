@@ -92,8 +92,8 @@ class Snapshot(ClusterLists):
     @cached_property
     def _role_names(self) -> frozenset[str] | None:
         """The roles under the cluster's path; None where the caller may only read single ones."""
-        found = _unless_denied(self._roles)
-        return None if found is None else frozenset(role.name for role in found.roles)
+        listed = _unless_denied(self._roles)
+        return None if listed is None else frozenset(role.name for role in listed.roles)
 
     @cached_property
     def trust_quota(self) -> int:
@@ -217,16 +217,16 @@ class Snapshot(ClusterLists):
 
     def _check_policies(self, desired: DesiredState) -> PolicyVersions:
         boundary = desired.role.permissions_boundary if desired.role else ""
-        wanted = [*desired.policies, *([boundary] if boundary else [])]
+        arns = [*desired.policies, *([boundary] if boundary else [])]
         ask = partial(reading.policy_version, self._connection.iam)
-        asked = {arn: self.once(("policy", arn, ""), partial(ask, arn)) for arn in wanted}
-        versions = {arn: future.result() for arn, future in asked.items()}
+        answers = {arn: self.once(("policy", arn, ""), partial(ask, arn)) for arn in arns}
+        versions = {arn: future.result() for arn, future in answers.items()}
         return observe.checked_versions(self._connection, versions, boundary)
 
 
 def _unless_denied(future: Future[T]) -> T | None:
-    found = unless_denied(future.result)
-    return None if isinstance(found, Unreadable) else found
+    answer = unless_denied(future.result)
+    return None if isinstance(answer, Unreadable) else answer
 
 
 def _after(provider: ProviderState | None, changes: Sequence[Change]) -> ProviderState | None:

@@ -86,27 +86,29 @@ def _accounts(
     bodies = reads.accounts()
     if isinstance(bodies, Unreadable):
         return [], [f"{shared[0].arn} also trusts others, and ServiceAccounts can't be listed: {bodies.why}"]
-    found = [service_accounts.service_account(body) for body in bodies]
-    return [(item.full_name, item.annotations.get(ROLE_ARN_ANNOTATION, "")) for item in found], []
+    accounts = [service_accounts.service_account(body) for body in bodies]
+    return [(account.full_name, account.annotations.get(ROLE_ARN_ANNOTATION, "")) for account in accounts], []
 
 
 def living(connection: Connection, binding: Binding, settings: Settings) -> list[str]:
     """The transactions in the roles' marks that may be active: by Lease, or by age if none can be read."""
     marks = {role.state.tags.get(TRANSACTION_TAG, "") for role in binding.own}
-    found = [mark for mark in marks if _may_live(mark, settings.state_dir)]
-    here = [mark for mark in found if journals_of(settings.state_dir, [mark])]
+    marks_alive = [mark for mark in marks if _may_live(mark, settings.state_dir)]
+    here = [mark for mark in marks_alive if journals_of(settings.state_dir, [mark])]
     locks = settings.lock.enabled and connection.asks_cluster
-    return here if locks and found != here and _is_unlocked(connection, binding, settings) else found
+    return (
+        here if locks and marks_alive != here and _is_unlocked(connection, binding, settings) else marks_alive
+    )
 
 
 def _is_unlocked(connection: Connection, binding: Binding, settings: Settings) -> bool:
     """Whether no other run holds the binding's lock; False if that is not known."""
     name = Lock(LockScope.BINDING, binding.full_name).name
-    found = unless_denied(lambda: connection.kube.lease(settings.lock.namespace, name))
-    if found is None or isinstance(found, Unreadable):
-        return found is None
-    seen = SeenLock(LeaseState.read(found.body), found.date)
-    return seen.ended is True or (settings.hold is not None and seen.state.holder == settings.hold.holder)
+    lease = unless_denied(lambda: connection.kube.lease(settings.lock.namespace, name))
+    if lease is None or isinstance(lease, Unreadable):
+        return lease is None
+    lock = SeenLock(LeaseState.read(lease.body), lease.date)
+    return lock.ended is True or (settings.hold is not None and lock.state.holder == settings.hold.holder)
 
 
 def _may_live(transaction: str, state_dir: Path) -> bool:

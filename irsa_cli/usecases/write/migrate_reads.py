@@ -26,12 +26,14 @@ from irsa_cli.usecases.read.observe import read_association, read_service_accoun
 def names_in(connection: Connection, namespace: str) -> list[str]:
     """The ServiceAccounts of a namespace that get a role, either way."""
     check_namespace(connection, namespace)
-    given = associations(connection, namespace)
-    if isinstance(given, Unreadable):
-        raise IrsaError(f"the associations of {connection.cluster.name} can't be read", reason=given.why)
-    found = [body["metadata"] for body in connection.kube.service_accounts(namespace)]
-    annotated = {str(it["name"]) for it in found if ROLE_ARN_ANNOTATION in (it.get("annotations") or {})}
-    return sorted(annotated | {it["name"] for it in found if (namespace, it["name"]) in given})
+    associated = associations(connection, namespace)
+    if isinstance(associated, Unreadable):
+        raise IrsaError(f"the associations of {connection.cluster.name} can't be read", reason=associated.why)
+    metadata = [body["metadata"] for body in connection.kube.service_accounts(namespace)]
+    annotated = {
+        str(meta["name"]) for meta in metadata if ROLE_ARN_ANNOTATION in (meta.get("annotations") or {})
+    }
+    return sorted(annotated | {meta["name"] for meta in metadata if (namespace, meta["name"]) in associated})
 
 
 def read_ways(connection: Connection, namespace: str, name: str) -> Ways:

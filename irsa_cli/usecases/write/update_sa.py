@@ -101,11 +101,11 @@ def _update(connection: Connection, request: Request, settings: Settings) -> Res
     context = RunContext.of(Command.UPDATE_SA, connection, account, request=digest)
     earlier = earlier_runs(settings, context)
     updating = _Updating(connection, request, settings)
-    asked = Question(connection, request.namespace, request.name)
+    question = Question(connection, request.namespace, request.name)
     result = Loop(connection, settings, context, earlier).run(updating.draft)
     if "role" in result.facts:
         role, annotated = result.facts["role"]["arn"], not updating.by_association
-        asked.tell(result, request.namespace, request.name, role, annotated=annotated)
+        question.tell(result, request.namespace, request.name, role, annotated=annotated)
     return result
 
 
@@ -174,14 +174,14 @@ class _Updating:
             describe=partial(self._describe, binding, planned.plan, notes),
         )
 
-    def _describe(self, binding: Binding, todo: Plan, notes: list[str], result: Result) -> None:
+    def _describe(self, binding: Binding, plan: Plan, notes: list[str], result: Result) -> None:
         result.facts = {
             "serviceAccount": {"namespace": binding.namespace, "name": binding.name},
             "role": {"arn": binding.role_arn, "created": False},
-            "restart": planning.restarts(todo),
+            "restart": planning.restarts(plan),
         }
         if result.error is None:
-            result.warnings = planning.risks_of(binding, todo)
+            result.warnings = planning.risks_of(binding, plan)
             result.notes += notes
             if binding.has_association_only and result.ended is not Ended.PLANNED:
                 target = self.request.update.target_role or ""
@@ -219,14 +219,14 @@ class _Updating:
         """With the association, if it is needed; raises `Refused` if it can't change as requested."""
         update = self.request.update
         if binding.association is None and (update.also_pod_identity or update.session_policy is not None):
-            found = observe.read_association(self.connection, binding.namespace, binding.name)
-            binding = replace(binding, association=found)
+            association_read = observe.read_association(self.connection, binding.namespace, binding.name)
+            binding = replace(binding, association=association_read)
         association.check(update, binding, verify=self.request.verify)
         return binding
 
     def _boundary(self) -> str | None:
-        named = self.request.update.boundary
-        return self.request.boundaries.default or None if named is None else named
+        boundary = self.request.update.boundary
+        return self.request.boundaries.default or None if boundary is None else boundary
 
     def _plan(self, binding: Binding) -> _Planned:
         update, quotas, doubts = self.request.update, planning.Quotas(), list[str]()
@@ -278,13 +278,13 @@ class _Updating:
         return [*target_notes(chain, target)]
 
     def _quotas(self) -> planning.Quotas:
-        found = unless_denied(lambda: iam.quotas(self.connection.iam))
-        if isinstance(found, Unreadable):
+        quotas = unless_denied(lambda: iam.quotas(self.connection.iam))
+        if isinstance(quotas, Unreadable):
             return planning.Quotas(known=False)
         default = planning.Quotas()
         return planning.Quotas(
-            found.get("AttachedPoliciesPerRoleQuota", default.attached),
-            found.get("AssumeRolePolicySizeQuota", default.trust),
+            quotas.get("AttachedPoliciesPerRoleQuota", default.attached),
+            quotas.get("AssumeRolePolicySizeQuota", default.trust),
         )
 
     def _prove(self, planned: _Planned, binding: Binding, run: Run | None) -> None:
@@ -317,12 +317,12 @@ def _with_chains(
     """With the targets and the ConfigMaps before and after the update; see `observe.read_target`."""
     names = dict.fromkeys(filter(None, (chains.config_map_before, chains.config_map)))
     with ThreadPoolExecutor(4) as pool:
-        left = pool.submit(observe.targets, connection, chains.left)
+        former_targets = pool.submit(observe.targets, connection, chains.left)
         after = pool.submit(observe.targets, connection, filter(None, [chains.after]), judged=judged)
         read_map = partial(observe.named_config_maps, connection, binding.namespace)
         maps = list(pool.map(read_map, names))
     config_maps = {name: config_map for by_name in maps for name, config_map in by_name.items()}
-    return replace(binding, targets={**left.result(), **after.result()}, config_maps=config_maps)
+    return replace(binding, targets={**former_targets.result(), **after.result()}, config_maps=config_maps)
 
 
 def notes_of_support(
@@ -331,6 +331,6 @@ def notes_of_support(
     """Notes about a plan that creates an association; raises `Refused` if pods would get no credentials."""
     if not any(change.kind is Kind.ASSOCIATION and change.before is None for change in plan):
         return []
-    found = support()
-    found.check(account.cluster, account.namespace, account.name)
-    return [*found.notes(account.name)]
+    facts = support()
+    facts.check(account.cluster, account.namespace, account.name)
+    return [*facts.notes(account.name)]
