@@ -10,7 +10,7 @@ from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode
 
-from irsa_cli.core.config.model import Binding, Config, OtherCluster
+from irsa_cli.core.config.model import BindingEntry, Config, OtherCluster
 from irsa_cli.core.config.nodes import compose, text_of
 from irsa_cli.core.config.policies import note_problems, read_policy
 from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
@@ -28,8 +28,8 @@ from irsa_cli.core.values.placeholders import UNFILLED, placeholder_in_policy
 ACCESS = text_fields(Config, "account", "assumeRole")
 """The account of a cluster, and the role to assume there."""
 ACCOUNT_FIELDS: Table = {
-    **text_fields(Binding, "roleAccount", "roleAssumeRole", "roleProfile", "targetRole", "externalID"),
-    **text_fields(Binding, "targetAssumeRole", "targetProfile", "awsConfigMap"),
+    **text_fields(BindingEntry, "roleAccount", "roleAssumeRole", "roleProfile", "targetRole", "externalID"),
+    **text_fields(BindingEntry, "targetAssumeRole", "targetProfile", "awsConfigMap"),
     **flag_fields("targetTagSession"),
 }
 """Fields about other accounts."""
@@ -89,7 +89,7 @@ _WEBHOOK_FIELDS: Table = {
 
 
 def pod_settings(reader: Reader, fields: Fields, annotations: Node | None) -> dict[str, Any]:
-    """The attributes of a `Binding` about pods: annotations and fields."""
+    """The attributes of a `BindingEntry` about pods: annotations and fields."""
     others, by_annotation = _annotations(reader, annotations) if annotations is not None else ({}, {})
     by_field = reader.said(fields, _WEBHOOK_FIELDS)
     for annotation, attribute in _WEBHOOK.items():
@@ -205,7 +205,7 @@ class PolicyReader:
         self._ours = ours
 
     def all(self, fields: Fields) -> dict[str, Any]:
-        """The attributes of a `Binding` that these fields make."""
+        """The attributes of a `BindingEntry` that these fields make."""
         found: dict[str, Any] = {}
         if "attachPolicyARNs" in fields:
             found["policies"] = self._reader.texts(fields["attachPolicyARNs"], arn.check_policy)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from irsa_cli.core.config.documents import OWN, parse_document
-from irsa_cli.core.config.model import Binding, Config
+from irsa_cli.core.config.model import BindingEntry, Config
 from irsa_cli.core.config.service_accounts import ReadFile
 from irsa_cli.core.lint.found import (
     Found,
@@ -50,12 +50,12 @@ def of_bindings(placed: Placed, read: ReadFile) -> Iterator[LintedTrust | Linted
             yield entry.association("roleARN" if head else "attachRoleARN")
 
 
-def _created(binding: Binding) -> str:
+def _created(binding: BindingEntry) -> str:
     """A name for the role that irsa creates for an entry, as its ARN is not known yet."""
     return f"the role of {binding}"
 
 
-def _statement(gaps: Gaps, config: Config, binding: Binding) -> dict[str, Any]:
+def _statement(gaps: Gaps, config: Config, binding: BindingEntry) -> dict[str, Any]:
     """The statement for EKS Pod Identity, in a cluster whose account is not known."""
     account = gaps.gap("account")
     region = config.region or gaps.gap("region")
@@ -73,7 +73,7 @@ class _Entry:
     """An entry of a file, which has a field for each risk of the trust policy."""
 
     placed: Placed
-    binding: Binding
+    binding: BindingEntry
 
     def trust(self, config: Config) -> LintedTrust:
         """The trust policy of the role that irsa creates for it."""

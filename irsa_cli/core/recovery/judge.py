@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from itertools import chain
 
+from irsa_cli.core.binding.targets import statement_removals
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
@@ -22,7 +23,7 @@ from irsa_cli.core.recovery.leftovers import (
     Standing,
     standing,
 )
-from irsa_cli.core.trust.chain import role_of, statement_removals
+from irsa_cli.core.trust.chain import role_of
 from irsa_cli.core.values.names import began
 
 Key = tuple[Kind, tuple[str, ...]]

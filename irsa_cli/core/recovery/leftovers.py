@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
+from irsa_cli.core.binding.targets import TargetRole
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
 from irsa_cli.core.objects.role import Role
@@ -22,7 +23,7 @@ from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.results.result import Result
 from irsa_cli.core.results.result_document import results_envelope, worst
 from irsa_cli.core.trust.assuming import SERVICE
-from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.chain import Chain, FoundConfigMap
 from irsa_cli.core.trust.trust_policy import trusts_service
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
@@ -70,7 +71,7 @@ class SeenConfigMap:
 class SeenRole(_Tagged, Role):
     """A role that bears this cluster's tag, and the evidence of its run: other objects, the journal."""
 
-    chains: tuple[tuple[Chain, FoundTarget], ...] = ()
+    chains: tuple[tuple[Chain, TargetRole], ...] = ()
     """The targets that its policy and those ConfigMaps name, and what is there of them."""
     config_maps: tuple[SeenConfigMap, ...] = ()
     """Those that its run made for its ServiceAccount."""

@@ -11,18 +11,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from irsa_cli.core.plan import states
-from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.rules import check, noted
-from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import Policies, Statement, allowed, principals
 from irsa_cli.core.policies.web_identity import UNKNOWN
-from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import (
     ASSUME,
     IS_NAMED,
@@ -163,6 +160,12 @@ def chain_of_notes(role_arn: str, noted_texts: Mapping[str, str]) -> Chain | Non
     return Chain(role_arn, target, noted(noted_texts, states.EXTERNAL_ID_ANNOTATION))
 
 
+def noted_chain(role_arn: str, annotations: Mapping[str, str]) -> Chain | None:
+    """The chain that the ServiceAccount notes: a run changes it last, and anybody may have edited it."""
+    target = annotations.get(states.TARGET_ANNOTATION, "")
+    return Chain(role_arn, target) if is_target(target) else None
+
+
 def permission(target_arn: str, *, tag_session: bool = False) -> Document:
     """The policy that allows a role to assume the target."""
     actions = [ASSUME, TAG] if tag_session else ASSUME
@@ -211,20 +214,6 @@ def target_of(document: Mapping[str, Any]) -> tuple[str, bool]:
 
 
 @dataclass(frozen=True)
-class FoundTarget:
-    """The target role: its trust policy, None if there is no such role; or why it was not read."""
-
-    trust: Document | None = None
-    unread: str = ""
-    trust_quota: int = policy.TRUST_LIMIT
-    """Characters that its account allows a trust policy, without white space."""
-    power: str = ""
-    """Why its policies are powerful, or why that is not known; asked before irsa lets somebody assume it."""
-    policies: tuple[str, ...] = ()
-    """The policies that were read for that."""
-
-
-@dataclass(frozen=True)
 class FoundConfigMap:
     """A ConfigMap that is there; `service_account` (`namespace/name`) and `transaction` are irsa's marks."""
 
@@ -236,25 +225,6 @@ class FoundConfigMap:
     def is_for(self, full_name: str) -> bool:
         """Whether irsa created it for this ServiceAccount."""
         return bool(self.transaction) and self.service_account == full_name
-
-
-def statement_removals(chains: Iterable[tuple[Chain, FoundTarget]]) -> tuple[list[Change], list[str]]:
-    """Remove irsa's statements for a role from former targets; and note those that can't be removed."""
-    removals: list[Change] = []
-    notes: list[str] = []
-    for chain, target in chains:
-        trust = target.trust or {}
-        of = f"the trust policy of {chain.target_arn}"
-        statement = marked(trust, chain.role_arn)
-        if target.unread:
-            sid = f"its Sid would be {mark(chain.role_arn)}"
-            notes.append(f"irsa did not check whether it added a statement to {of}: {target.unread}; {sid}")
-        elif statement is not None and as_list(trust_policy.without_statement(trust, statement)["Statement"]):
-            removals.append(Change(Kind.TARGET_TRUST, chain.key, states.DocumentState(statement), None))
-        elif statement is not None:
-            why = "it is the only statement, and IAM requires one"
-            notes.append(f"irsa's statement for {chain.role_arn} stays in {of}: {why}")
-    return removals, notes
 
 
 TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"  # noqa: S105 - a path, not a token

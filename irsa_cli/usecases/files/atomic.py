@@ -11,8 +11,8 @@ from typing import Any
 
 from irsa_cli.core.access.documents import Documents
 from irsa_cli.core.access.guard import Guard
-from irsa_cli.core.binding.access_documents import guard_of_all, of_bound, of_current
-from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.binding.access_documents import guard_of_all, of_binding, of_current
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change, Plan, _is_for_good
@@ -98,7 +98,7 @@ class _Read:
         proof: dict[str, Any] = {}
         return Draft(
             self.plan,
-            [entry.current for entry in self.entries],
+            [part for entry in self.entries for part in entry.current.seen],
             self.base.there,
             documents=self._documents,
             guard=self._guard,
@@ -149,12 +149,12 @@ class _Read:
         return prove
 
     @property
-    def _deleted(self) -> list[Bound]:
-        return [deletion.bound for deletion in self.deletions if deletion.bound is not None]
+    def _deleted(self) -> list[Binding]:
+        return [deletion.binding for deletion in self.deletions if deletion.binding is not None]
 
     def _documents(self) -> Documents:
         created = [of_current(entry.desired, entry.current) for entry in self.entries]
-        return Documents.together([*created, *map(of_bound, self._deleted)])
+        return Documents.together([*created, *map(of_binding, self._deleted)])
 
     def _guard(self) -> Guard:
         return guard_of_all(self.desired_states, self._deleted)

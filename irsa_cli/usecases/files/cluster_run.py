@@ -13,7 +13,7 @@ from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.role_changes import check_boundaries
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.config.model import Binding
+from irsa_cli.core.config.model import BindingEntry
 from irsa_cli.core.marks.locks import Lock
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import TRANSACTION_TAG
@@ -260,7 +260,7 @@ class ClusterRun:
         return Question(self.connection)
 
     def _one(
-        self, binding: Binding, desired: DesiredState, snapshot: Snapshot, ahead: LocksAhead | None
+        self, binding: BindingEntry, desired: DesiredState, snapshot: Snapshot, ahead: LocksAhead | None
     ) -> Item:
         settings = replace(self.settings, started=time.monotonic())
         planner = partial(self.converge, binding)
@@ -288,18 +288,18 @@ class ClusterRun:
             self.roles[str(binding)] = desired.role_arn
         return item
 
-    def converge(self, binding: Binding, desired: DesiredState, current: CurrentState) -> Plan:
+    def converge(self, binding: BindingEntry, desired: DesiredState, current: CurrentState) -> Plan:
         """The plan for one entry; raises `Refused` if it has no boundary, and has to have one."""
         plan = converge(desired, current, takes_over=is_abandoned(current))
         check_boundaries(self.request.boundaries, plan, named=bool(binding.permissions_boundary))
         return plan
 
-    def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
+    def _item(self, binding: BindingEntry, work: Callable[[], Result]) -> Item:
         result = result_of(work)
         result.error = with_caller(result.error, self.connection.caller)
         return self.ended(str(binding), result, binding.where, binding)
 
-    def ended(self, name: str, result: Result, where: str = "", entry: Binding | None = None) -> Item:
+    def ended(self, name: str, result: Result, where: str = "", entry: BindingEntry | None = None) -> Item:
         """The result of one of them, in terms of the files."""
         result.error = in_terms_of_files(result.error, self.connection.cluster, name, entry=entry)
         return ended_item(self.connection.cluster, name, result, where=where, place=self.name)
@@ -309,7 +309,7 @@ class ClusterRun:
         arn = self.connection.cluster.arn
         return [item for item in done.items if item.result.cluster and item.result.cluster.arn == arn]
 
-    def not_begun(self, bindings: Iterable[Binding]) -> list[NotBegun]:
+    def not_begun(self, bindings: Iterable[BindingEntry]) -> list[NotBegun]:
         return [NotBegun(self.connection.cluster, str(binding), self.name) for binding in bindings]
 
     def _context(self, binding: object) -> RunContext:
@@ -394,9 +394,10 @@ ABANDONED_SECONDS = 900.0
 
 def is_abandoned(current: CurrentState) -> bool:
     """Whether the run that created the role is too old to be alive; an unknown run is not."""
-    if current.role is None:
+    role = current.binding.seen_role
+    if role is None:
         return False
-    mark = current.role.state.tags.get(TRANSACTION_TAG, "")
+    mark = role.tags.get(TRANSACTION_TAG, "")
     starts = began(mark)
     if mark and not starts:
         return False

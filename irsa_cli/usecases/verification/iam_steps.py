@@ -18,13 +18,14 @@ from irsa_cli.aws import bindings, iam
 from irsa_cli.aws.recent_writes import recent_writes
 from irsa_cli.aws.sts import Exchange, assume, exchange
 from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.binding.targets import TargetRole
 from irsa_cli.core.objects.aws import RoleCredentials
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import DocumentState, ProviderState
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
 from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationStep
-from irsa_cli.core.trust.chain import POLICY_NAME, Chain, FoundTarget, answer_of, target_of
+from irsa_cli.core.trust.chain import POLICY_NAME, Chain, answer_of, target_of
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, iam_arn, provider_arn, role_arn
@@ -135,7 +136,7 @@ class Link:
 
     chain: Chain
     role: Role | Unreadable | None
-    target: FoundTarget
+    target: TargetRole
 
     @classmethod
     def read(cls, connection: Connection, chain: Chain) -> Link:
@@ -169,9 +170,9 @@ class Link:
     def _trust(self) -> tuple[Check, ...]:
         target = self.target
         arn = self.chain.target_arn
-        if target.unread:
-            return (Check("trust policy", NOT_CHECKED, f"not checked: {target.unread}", needed=False),)
-        if target.trust is None:
+        if isinstance(target, Unreadable):
+            return (Check("trust policy", NOT_CHECKED, f"not checked: {target.why}", needed=False),)
+        if target is None:
             return (Check("role", FAILED, f"role {arn} does not exist"),)
         said = self.chain.judge(target.trust)
         status = STATUS[answer_of(said)]
@@ -211,9 +212,9 @@ def _role(connection: Connection, arn: str) -> Role | Unreadable | None:
     return Unreadable(found.reason or found.message) if isinstance(found, IrsaError) else found
 
 
-def _target(connection: Connection, arn: str) -> FoundTarget:
-    found = attempt(lambda: read_target(connection, arn))
-    return FoundTarget(unread=found.reason or found.message) if isinstance(found, IrsaError) else found
+def _target(connection: Connection, arn: str) -> TargetRole:
+    role = attempt(lambda: read_target(connection, arn))
+    return Unreadable(role.reason or role.message) if isinstance(role, IrsaError) else role
 
 
 def verify(

@@ -13,8 +13,8 @@ from typing import Any
 from irsa_cli.aws.gone import recognize
 from irsa_cli.core.access.documents import Account
 from irsa_cli.core.access.guard import Guard
-from irsa_cli.core.binding.access_documents import of_bound
-from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.binding.access_documents import of_binding
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.marks.locks import Lock, locks_of
@@ -163,7 +163,7 @@ def needed_locks(connection: Connection, request: Request, lists: BindingLists) 
     return locks_of(plan, connection.cluster) | {binding_lock(request.namespace, request.name)}
 
 
-def _find(connection: Connection, request: Request, reads: SingleReads, also: Iterable[str] = ()) -> Bound:
+def _find(connection: Connection, request: Request, reads: SingleReads, also: Iterable[str] = ()) -> Binding:
     """The current state; `also` are names of further roles to look at.
 
     Raises `Refused` if the role that the request names is not the ServiceAccount's own.
@@ -177,7 +177,7 @@ def _find(connection: Connection, request: Request, reads: SingleReads, also: It
         kube=not request.role_only and connection.gone is None,
         reads=reads,
     )
-    strange = [role for role in bound.others if role.name in named]
+    strange = [role for role in bound.others if role.name in named and role not in bound.own]
     if strange:
         raise _not_made_for(bound, strange[0])
     return bound
@@ -218,36 +218,42 @@ class _Deleting:
         return Draft(
             planned.plan,
             [bound],
-            documents=partial(of_bound, bound),
+            documents=partial(of_binding, bound),
             guard=partial(Guard, frozenset({account}), losses=self.request.force, loss_flag="--force"),
             describe=describe,
         )
 
-    def planned(self, reads: SingleReads) -> tuple[Bound, Deletion | None]:
+    def planned(self, reads: SingleReads) -> tuple[Binding, Deletion | None]:
         """The current state and its deletion; None if there is nothing to delete.
 
         Raises `Refused` if all of it belongs to others: no flag lifts that.
         """
-        bound = self._find(reads)
+        whole = self._find(reads)
+        bound = self._narrowed(whole)
         if deletion_checks.is_nothing(bound):
             if bound.is_theirs:
                 accounts = read_all_accounts(self.connection)
                 deletion_checks.check_ours(bound, sharers(bound.annotation, bound.full_name, accounts))
             return bound, None
         planned = deletion(bound, keep_account=self.request.keep_account, keep_role=self.request.keep_role)
+        if bound is not whole and whole.annotation:
+            stays = f"its annotation has another role, {whole.annotation}"
+            planned.notes.append(f"ServiceAccount {bound.full_name} is kept: {stays}")
         self._check(bound, planned, reads)
         return bound, planned
 
-    def _find(self, reads: SingleReads) -> Bound:
+    def _find(self, reads: SingleReads) -> Binding:
         """The current state, including roles of earlier reads and earlier runs."""
         records = [record.change for path in self.earlier for record in read(path).records]
         names = {change.object[1][0] for change in records if change.object[0] is Kind.ROLE}
         bound = _find(self.connection, self.request, reads, sorted(names | self.seen))
         self.seen |= {role.name for role in (*bound.own, *((bound.used,) if bound.used else ()))}
-        return bound if self.request.extent is Extent.BINDING else self._narrowed(bound)
+        return bound
 
-    def _narrowed(self, bound: Bound) -> Bound:
+    def _narrowed(self, bound: Binding) -> Binding:
         """Only the role that is named, where the ServiceAccount has another one."""
+        if self.request.extent is Extent.BINDING:
+            return bound
         narrow = bound.only(self.request.role_name)
         if self.request.extent is Extent.ROLE:
             return narrow if bound.has_other(self.request.role_name) else bound
@@ -255,7 +261,7 @@ class _Deleting:
             raise Refused(f"ServiceAccount {bound.full_name} names the role {bound.annotation} again")
         return narrow
 
-    def _nothing(self, bound: Bound, attempt: Attempt) -> Result:
+    def _nothing(self, bound: Binding, attempt: Attempt) -> Result:
         """There is nothing to delete: because it is done, or because it never was there."""
         notes = _unsearched(bound)
         if attempt.number > 1:
@@ -271,7 +277,7 @@ class _Deleting:
             seconds=self.settings.seconds,
         )
 
-    def _not_there(self, bound: Bound) -> Refused:
+    def _not_there(self, bound: Binding) -> Refused:
         request = self.request
         role = f"{bound.command('delete-sa')} --role-name NAME  # deletes a role with a custom name"
         if bound.account is not None:
@@ -291,7 +297,7 @@ class _Deleting:
             next_steps=error.next_steps or (role,),
         )
 
-    def _check(self, bound: Bound, planned: Deletion, reads: SingleReads) -> None:
+    def _check(self, bound: Binding, planned: Deletion, reads: SingleReads) -> None:
         """Run all checks before the first write."""
         if not self.request.ignore_maker:
             deletion_checks.check_makers(bound, planned)
@@ -323,7 +329,7 @@ class _Deleting:
             self.settings.note(text)
 
 
-def _not_made_for(bound: Bound, role: Role) -> Refused:
+def _not_made_for(bound: Binding, role: Role) -> Refused:
     """Why a role that is named is left alone: whom its tags are about, if it has any."""
     tags, options = role.state.tags, ""
     cluster, account = tags.get(CLUSTER_TAG, ""), tags.get(SERVICE_ACCOUNT_TAG, "")
@@ -338,7 +344,7 @@ def _not_made_for(bound: Bound, role: Role) -> Refused:
     )
 
 
-def _check_home(bound: Bound) -> None:
+def _check_home(bound: Binding) -> None:
     """Raise `Refused` where the role is in an account that is not looked at: nobody would find it again."""
     account = bound.made_elsewhere
     if account and not bound.is_theirs:
@@ -352,7 +358,7 @@ def _check_home(bound: Bound) -> None:
         )
 
 
-def _check_role_only(bound: Bound) -> None:
+def _check_role_only(bound: Binding) -> None:
     """Raise `Refused` for a role whose ServiceAccount tells whether it is in use: that is not looked at."""
     unclear = [role for role in bound.own if not lifecycle.tells_itself(role.state.tags)]
     if unclear:
@@ -363,7 +369,7 @@ def _check_role_only(bound: Bound) -> None:
         )
 
 
-def _check_whole(bound: Bound, earlier: Sequence[Path]) -> None:
+def _check_whole(bound: Binding, earlier: Sequence[Path]) -> None:
     """Raise `Refused` for a role that can't be kept as it was, because its deletion was begun."""
     lives = {role.arn: lifecycle.of(role.state.tags, named=True) for role in bound.own}
     half = [arn for arn, life in lives.items() if life.stage is Stage.DELETING]
@@ -378,11 +384,11 @@ def _check_whole(bound: Bound, earlier: Sequence[Path]) -> None:
         )
 
 
-def _unsearched(bound: Bound) -> list[str]:
+def _unsearched(bound: Binding) -> list[str]:
     return [f"roles with other names were not checked: {bound.unsearched}"] if bound.unsearched else []
 
 
-def _facts(request: Request, bound: Bound, found: Deletion | None, result: Result | None) -> dict[str, Any]:
+def _facts(request: Request, bound: Binding, found: Deletion | None, result: Result | None) -> dict[str, Any]:
     """The ServiceAccount and its role, and which of them this run has deleted."""
     done = result is not None and result.ended is Ended.COMMITTED and found is not None
     facts: dict[str, Any] = {"serviceAccount": None}

@@ -78,7 +78,7 @@ def _time(moment: datetime | None) -> str:
 def _account(page: Description) -> Rows:
     account = page.account
     injection = page.injection
-    yield "created by", f"{page.binding.account_maker}, {_time(account.created)}"
+    yield "created by", f"{page.binding.binding.account_maker}, {_time(account.created)}"
     yield "annotated", _time(account.annotated)
     yield "annotations", _pairs(account.annotations)
     yield "labels", _pairs(account.labels)
@@ -91,7 +91,7 @@ def _role(page: Description) -> Rows:
     role = page.role
     if role is None:
         return
-    yield "created by", f"{page.binding.role_maker}, {_time(role.created)}"
+    yield "created by", f"{page.binding.binding.role_maker}, {_time(role.created)}"
     yield "description", role.state.description or _NONE
     yield "last used", f"{_time(role.last_used)} {role.used_in}" if role.last_used else "not in 400 days"
     yield "session", f"{role.max_session_duration} s at most"
