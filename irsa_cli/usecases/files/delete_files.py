@@ -22,11 +22,11 @@ from irsa_cli.usecases.command.execute import begin
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, in_turn, result_of, run_all
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.files import targets
-from irsa_cli.usecases.files.batches import Batches
 from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, unreached
 from irsa_cli.usecases.locks.ahead import when_needed
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 from irsa_cli.usecases.write import delete_sa
+from irsa_cli.usecases.write.batches import Batches
 
 
 @dataclass(frozen=True)
