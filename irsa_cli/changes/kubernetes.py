@@ -67,7 +67,7 @@ class ObjectHandler(Settled):
     def _delete(self, change: Change, claim: Claim | None, check: Callable[[Json], None]) -> Applied:
         """Delete it as it was read. `check` raises if what is there must not be deleted."""
         lost = False
-        present = self._patched.pop(change.target, None)
+        present = self._as_patched(change, check) if claim is None else None
         for _ in range(ROUNDS):
             if present is None:
                 with telling(Outcome.UNKNOWN if lost else Outcome.REFUSED):
@@ -93,6 +93,17 @@ class ObjectHandler(Settled):
                 raise
             return Applied(changed=True)
         raise conflict(change, f"somebody else keeps changing it ({ROUNDS} attempts)")
+
+    def _as_patched(self, change: Change, check: Callable[[Json], None]) -> Json | None:
+        """The object as this run has patched it; None if it was not, or has to be read all the same."""
+        patched = self._patched.pop(change.target, None)
+        if patched is None:
+            return None
+        try:
+            check(patched)
+        except Conflict:
+            return None
+        return patched
 
 
 def _place(change: Change) -> tuple[str, str]:
