@@ -122,7 +122,7 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str], program:
     A value must not start a line of its own: for CI systems, `::error::` at the start is a command.
     """
     from irsa_cli.cli.help.meant import line_meant  # `irsa --help` needs none of these.
-    from irsa_cli.cli.help.values import as_typed
+    from irsa_cli.cli.help.words import as_typed
     from irsa_cli.cli.terminal.screen import say
     from irsa_cli.core.values.shown import without_secrets
 
