@@ -41,7 +41,7 @@ PERMITS: Sequence[str] = (
     "in_pod",
     "restart",
     "finish",
-    "others",
+    "include_managed",
     "unmarked",
     "gone_namespace",
     "unused_for",
