@@ -225,16 +225,23 @@ def _text(value: Any) -> str:
 def state_of(pod: Mapping[str, Any]) -> tuple[bool | None, str]:
     """Whether the container has ended (None: it never will), and the reason for its state."""
     status = pod.get("status") or {}
-    states = {
-        container["name"]: container.get("state") or {} for container in status.get("containerStatuses") or []
-    }
+    statuses = status.get("containerStatuses") or []
+    states = {container["name"]: container.get("state") or {} for container in statuses}
     state = states.get(CONTAINER, {})
-    scheduling = [
-        condition for condition in status.get("conditions") or [] if condition.get("status") == "False"
-    ]
-    said = state.get("terminated") or state.get("waiting") or (scheduling or [status])[0]
-    why = ": ".join(filter(None, (said.get("reason"), said.get("message")))) or status.get("phase", "new")
-    ended: bool | None = "terminated" in state
-    if not ended and (said.get("reason") in _FINAL or status.get("phase") in ("Failed", "Succeeded")):
-        ended = None
-    return ended, visible(redacted(why)[:_LONGEST])
+    source = state.get("terminated") or state.get("waiting") or _unscheduled(status) or status
+    reason = source.get("reason")
+    why = ": ".join(filter(None, (reason, source.get("message")))) or status.get("phase", "new")
+    text = visible(redacted(why)[:_LONGEST])
+    if "terminated" in state:
+        return True, text
+    if reason in _FINAL or status.get("phase") in ("Failed", "Succeeded"):
+        return None, text
+    return False, text
+
+
+def _unscheduled(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    for condition in status.get("conditions") or []:
+        if condition.get("status") == "False":
+            unmet: Mapping[str, Any] = condition
+            return unmet
+    return None
