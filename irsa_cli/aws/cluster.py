@@ -122,14 +122,14 @@ def find_region(aws: AwsSession, name: str) -> str:
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = dict(zip(regions, pool.map(asked, regions), strict=True))
-    found = sorted(region for region, error in answers.items() if error is None)
-    if len(found) == 1:
-        return found[0]
-    if found:
+    named = sorted(region for region, error in answers.items() if error is None)
+    if len(named) == 1:
+        return named[0]
+    if named:
         raise Refused(
             f"several regions of {aws.partition} have a cluster {name}",
-            details=(f"regions: {', '.join(found)}",),
-            next_steps=(f"add --region {found[0]}", *(f"or --region {region}" for region in found[1:])),
+            details=(f"regions: {', '.join(named)}",),
+            next_steps=(f"add --region {named[0]}", *(f"or --region {region}" for region in named[1:])),
         )
     unread: dict[str, list[str]] = {}
     for region, error in answers.items():

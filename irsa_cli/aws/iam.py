@@ -214,8 +214,8 @@ def quotas(iam: IAMClient) -> dict[str, int]:
 
 
 def allowed_quotas(iam: IAMClient) -> dict[str, int]:
-    found = unless_denied(lambda: quotas(iam))
-    return {} if isinstance(found, Unreadable) else found
+    answer = unless_denied(lambda: quotas(iam))
+    return {} if isinstance(answer, Unreadable) else answer
 
 
 def policy_version(iam: IAMClient, arn: str) -> str | None:

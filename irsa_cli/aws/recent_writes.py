@@ -195,7 +195,7 @@ class RecentWrites:
         if removes:
             needed = _parts_set_by(operation, parameters) if place else ()
         with self._lock:
-            writes = [self._written[place].get((*place, *part)) for part in needed]
+            writes = [self._written[place].get((*place, *key)) for key in needed]
             if not removes and may_be_late() and self._was_there(place):
                 return True
         return any(write and write.value != ABSENT and write.is_recent() for write in writes)

@@ -266,12 +266,12 @@ def _descriptions(path: str | None) -> Any:
 
 def _session(profile: str | None = None, region: str | None = None) -> botocore.session.Session:
     """A session of botocore's: boto3, which most import, would add S3's transfers and resources only."""
-    found = botocore.session.Session(profile=profile)
-    found.get_scoped_config()  # Raises for a profile that does not exist.
-    found.register_component("data_loader", _descriptions(found.get_config_variable("data_path")))
+    session = botocore.session.Session(profile=profile)
+    session.get_scoped_config()  # Raises for a profile that does not exist.
+    session.register_component("data_loader", _descriptions(session.get_config_variable("data_path")))
     if region:
-        found.set_config_variable("region", region)
-    return found
+        session.set_config_variable("region", region)
+    return session
 
 
 class _Bounded:

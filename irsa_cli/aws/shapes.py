@@ -75,8 +75,8 @@ def _check(shape: Shape, value: Any, where: str, *, strict: bool) -> None:
         inner_values = [(shape.member, element, f"an item of {where}") for element in value]
     elif isinstance(shape, MapShape):
         inner_values = [(shape.value, element, f"a value of {where}") for element in value.values()]
-    for inner, inner_value, named in inner_values:
-        _check(inner, inner_value, named, strict=strict)
+    for inner, inner_value, label in inner_values:
+        _check(inner, inner_value, label, strict=strict)
 
 
 def _reach(value: Any, path: list[str]) -> Iterator[bool]:

@@ -107,48 +107,47 @@ def _words(error: BaseException) -> str:
     if type(error).__module__.startswith("irsa_cli."):
         return str(error)
     causes = list(causes_of(error))
-    said = (words for kind, words in _WORDS if any(isinstance(cause, kind) for cause in causes))
-    what = next(said, f"the call failed ({type(error).__name__})")
+    meaning = f"the call failed ({type(error).__name__})"
+    for kind, words in _WORDS:
+        if any(isinstance(cause, kind) for cause in causes):
+            meaning = words
+            break
     why = why_of(error)
-    return f"{what}: {why}" if why else what
+    return f"{meaning}: {why}" if why else meaning
 
 
 def _answered(error: HttpRefusal, operation: str) -> ServiceError:
-    body: Any = None
-    with suppress(TypeError, ValueError, RecursionError):
-        body = json.loads(error.body)
-    status = body if isinstance(body, dict) else {}
+    status = _object_of(error.body)
     code = redacted(str(status.get("reason") or error.reason or error.status))[:LONGEST_CODE]
     http = error.status
     server = http >= 500
     details = status.get("details")
     facts = details if isinstance(details, dict) else {}
-    causes = facts.get("causes") if isinstance(facts.get("causes"), list) else ()
-    ends = http == 403 and any(
-        isinstance(item, dict) and item.get("reason") == _TERMINATING for item in causes or ()
-    )
+    ends = http == 403 and _is_terminating(facts)
     headers = {str(key).lower(): value for key, value in error.headers.items()}
     is_status = status.get("kind") == "Status"
     # Kubernetes refuses with a Status; a page instead of it is a proxy's.
     foreign = not is_status and not server and http not in (401, 403, 404, 405, 429)
     # The server's words, never a whole page of a proxy.
-    said = str(status.get("message") or error.reason or f"HTTP {http}")
-    reason = redacted(said if is_status else f"HTTP {http} without a Kubernetes Status: {said}")
-    missing: tuple[str, ...] = ()
+    words = str(status.get("message") or error.reason or f"HTTP {http}")
+    if not is_status:
+        words = f"HTTP {http} without a Kubernetes Status: {words}"
+    reason = redacted(words)
     # Pods are only dry runs (`Kube.create_pod`): a failing webhook or admission plugin is an answer.
     tried = operation == "create pods" and reason.startswith("Internal error occurred")
-    if http == 403:
-        why = "the namespace is being deleted" if ends else f"missing RBAC permission: {operation}"
-        missing = (why,)
+    missing: tuple[str, ...] = ()
+    if ends:
+        missing = ("the namespace is being deleted",)
+    elif http == 403:
+        missing = (f"missing RBAC permission: {operation}",)
+    lost_race = code == CONFLICT and operation.startswith("create ")
     failed = FailedCall(
         "kubernetes",
         operation,
         "Unauthorized" if http == 401 else code,
         http,
         Outcome.UNKNOWN if server or foreign else Outcome.REFUSED,
-        transient=(server and not tried)
-        or http == 429
-        or (code == CONFLICT and operation.startswith("create ")),
+        transient=(server and not tried) or http == 429 or lost_race,
         retry_after=retry_after(headers),
     )
     return ServiceError(
@@ -158,6 +157,23 @@ def _answered(error: HttpRefusal, operation: str) -> ServiceError:
         details=missing,
         next_steps=_advice(http, headers, facts, ends=ends),
     )
+
+
+def _object_of(body: str) -> Mapping[str, Any]:
+    """The JSON object of an answer, empty if it is none."""
+    with suppress(TypeError, ValueError, RecursionError):
+        document = json.loads(body)
+        if isinstance(document, dict):
+            return document
+    return {}
+
+
+def _is_terminating(facts: Mapping[str, Any]) -> bool:
+    """Whether one of the causes of a refusal is that the namespace is being deleted."""
+    causes = facts.get("causes")
+    if not isinstance(causes, list):
+        return False
+    return any(isinstance(cause, dict) and cause.get("reason") == _TERMINATING for cause in causes)
 
 
 def endless(operation: str) -> ServiceError:
