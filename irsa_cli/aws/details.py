@@ -29,7 +29,7 @@ MANY = 5000
 
 
 def pages_pay(sought: int, total: int, page: int = PAGE) -> bool:
-    """Whether to read all that are `left` of the account's roles page by page, to find those that are wanted.
+    """Whether to read the `total` of the account's roles page by page, to find those that are `sought`.
 
     Read so, calls grow with the account's roles only as long as that is cheaper than one by one: there are
     never more than three for a role that is wanted.

@@ -41,8 +41,8 @@ def recognize(iam: IAMClient, cluster: Cluster, error: NoCluster) -> tuple[Clust
     if not marked and not _has_role(iam, cluster):
         looked = f"no role or OIDC provider has irsa's tags for {cluster.arn}"
         raise error.but(details=(*error.details, looked))
-    issuers = [state.url for state in marked.values()]
-    issuer = issuers[0] if len(issuers) == 1 else ""
+    urls = [state.url for state in marked.values()]
+    issuer = urls[0] if len(urls) == 1 else ""
     return replace(cluster, issuer=issuer), GoneCluster(cluster.arn, marked, known)
 
 

@@ -235,8 +235,8 @@ def simulate(
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
     """
     groups: dict[str, list[str]] = {}
-    for action in actions:
-        groups.setdefault(_region(action.partition(":")[0], caller), []).append(action)
+    for name in actions:
+        groups.setdefault(_region(name.partition(":")[0], caller), []).append(name)
     subject: dict[str, Any] = {"PolicySourceArn": caller.role_arn}
     if resources:
         subject["ResourceArns"] = list(resources)

@@ -45,7 +45,7 @@ class OddAnswer(Exception):
 
 
 def check(operation: OperationModel, answer: Any, parameters: Mapping[str, Any]) -> None:
-    """Raise `OddAnswer` for an answer that can't be read; `asked` are the parameters of the call."""
+    """Raise `OddAnswer` for an answer that can't be read; `parameters` are the parameters of the call."""
     service = operation.service_model.service_name
     if service not in _CHECKED or operation.output_shape is None:
         return
@@ -65,18 +65,26 @@ def _check(shape: Shape, value: Any, where: str, *, strict: bool) -> None:
     known = _TYPES.get(name)
     if known and (not isinstance(value, known) or (isinstance(value, bool) and bool not in known)):
         raise OddAnswer(f"{where} is no {name}")
-    inner_values: list[tuple[Shape, Any, str]] = []
-    if isinstance(shape, StructureShape):
-        for key in shape.required_members if strict else ():
+    if strict and isinstance(shape, StructureShape):
+        for key in shape.required_members:
             if key not in value:
                 raise OddAnswer(f"it has no {key}")
-        inner_values = [(member, value[key], key) for key, member in shape.members.items() if key in value]
-    elif isinstance(shape, ListShape):
-        inner_values = [(shape.member, element, f"an item of {where}") for element in value]
-    elif isinstance(shape, MapShape):
-        inner_values = [(shape.value, element, f"a value of {where}") for element in value.values()]
-    for inner, inner_value, label in inner_values:
+    for inner, inner_value, label in _within(shape, value, where):
         _check(inner, inner_value, label, strict=strict)
+
+
+def _within(shape: Shape, value: Any, where: str) -> Iterator[tuple[Shape, Any, str]]:
+    """What is in a structure, list or map: each with its shape, and what to call it."""
+    if isinstance(shape, StructureShape):
+        for key, member in shape.members.items():
+            if key in value:
+                yield member, value[key], key
+    elif isinstance(shape, ListShape):
+        for element in value:
+            yield shape.member, element, f"an item of {where}"
+    elif isinstance(shape, MapShape):
+        for element in value.values():
+            yield shape.value, element, f"a value of {where}"
 
 
 def _reach(value: Any, path: list[str]) -> Iterator[bool]:

@@ -118,45 +118,49 @@ def _words(error: BaseException) -> str:
 
 def _answered(error: HttpRefusal, operation: str) -> ServiceError:
     status = _object_of(error.body)
-    code = redacted(str(status.get("reason") or error.reason or error.status))[:LONGEST_CODE]
     http = error.status
-    server = http >= 500
     details = status.get("details")
     facts = details if isinstance(details, dict) else {}
     ends = http == 403 and _is_terminating(facts)
-    headers = {str(key).lower(): value for key, value in error.headers.items()}
-    is_status = status.get("kind") == "Status"
+    code = redacted(str(status.get("reason") or error.reason or http))[:LONGEST_CODE]
+    reason = _reason(error, status)
     # Kubernetes refuses with a Status; a page instead of it is a proxy's.
-    foreign = not is_status and not server and http not in (401, 403, 404, 405, 429)
-    # The server's words, never a whole page of a proxy.
-    words = str(status.get("message") or error.reason or f"HTTP {http}")
-    if not is_status:
-        words = f"HTTP {http} without a Kubernetes Status: {words}"
-    reason = redacted(words)
-    # Pods are only dry runs (`Kube.create_pod`): a failing webhook or admission plugin is an answer.
-    tried = operation == "create pods" and reason.startswith("Internal error occurred")
-    missing: tuple[str, ...] = ()
-    if ends:
-        missing = ("the namespace is being deleted",)
-    elif http == 403:
-        missing = (f"missing RBAC permission: {operation}",)
-    lost_race = code == CONFLICT and operation.startswith("create ")
+    is_foreign = status.get("kind") != "Status" and http not in (401, 403, 404, 405, 429)
+    headers = {str(key).lower(): value for key, value in error.headers.items()}
     failed = FailedCall(
         "kubernetes",
         operation,
         "Unauthorized" if http == 401 else code,
         http,
-        Outcome.UNKNOWN if server or foreign else Outcome.REFUSED,
-        transient=(server and not tried) or http == 429 or lost_race,
+        Outcome.UNKNOWN if http >= 500 or is_foreign else Outcome.REFUSED,
+        transient=_passes(http, code, operation, reason),
         retry_after=retry_after(headers),
     )
+    missing: tuple[str, ...] = ()
+    if ends:
+        missing = ("the namespace is being deleted",)
+    elif http == 403:
+        missing = (f"missing RBAC permission: {operation}",)
+    next_steps = _advice(http, headers, facts, ends=ends)
     return ServiceError(
-        f"kubernetes {operation}",
-        failed,
-        reason=reason,
-        details=missing,
-        next_steps=_advice(http, headers, facts, ends=ends),
+        f"kubernetes {operation}", failed, reason=reason, details=missing, next_steps=next_steps
     )
+
+
+def _reason(error: HttpRefusal, status: Mapping[str, Any]) -> str:
+    """The server's words, never a whole page of a proxy."""
+    words = str(status.get("message") or error.reason or f"HTTP {error.status}")
+    if status.get("kind") != "Status":
+        words = f"HTTP {error.status} without a Kubernetes Status: {words}"
+    return redacted(words)
+
+
+def _passes(http: int, code: str, operation: str, reason: str) -> bool:
+    """Whether the same call may succeed a moment later."""
+    # Pods are only dry runs (`Kube.create_pod`): a failing webhook or admission plugin is an answer.
+    is_answer = operation == "create pods" and reason.startswith("Internal error occurred")
+    lost_race = code == CONFLICT and operation.startswith("create ")
+    return http == 429 or lost_race or (http >= 500 and not is_answer)
 
 
 def _object_of(body: str) -> Mapping[str, Any]:

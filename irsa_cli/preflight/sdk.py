@@ -50,7 +50,7 @@ class Profile:
     """The profile that an SDK reads: `settings` of both files, `file` the one that has it; '' for none."""
 
     def __init__(self, name: str, is_named: bool) -> None:
-        """`named`: whether the environment names it; the profile `default` is used if it does not."""
+        """`is_named`: whether the environment names it; the profile `default` is used if it does not."""
         self.name = name
         self.named = is_named
         self.settings: dict[str, str] = {}

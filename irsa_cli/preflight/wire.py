@@ -97,7 +97,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def in_time(call: Callable[[], T], seconds: float) -> T:
-    """The result of `work`, in time even if DNS is slow or an answer arrives byte by byte.
+    """The result of `call`, in time even if DNS is slow or an answer arrives byte by byte.
 
     Raises `TimeoutError`, with the reason, if there is none.
     """
