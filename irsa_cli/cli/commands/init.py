@@ -76,21 +76,21 @@ def command(options: InitOptions) -> int:
     request = Request(destination.target(), scope, options.readers)
     text = ""
 
-    def work(progress: Progress) -> BindingList:
+    def read_bindings(progress: Progress) -> BindingList:
         nonlocal text
-        found, text = file_of(request, progress.wire)
-        return BindingList(found)
+        bindings, text = file_of(request, progress.wire)
+        return BindingList(bindings)
 
-    done = run_reading(work, speaking, BindingList)
-    allow = replace(done.allow, partial=options.allow_partial, empty=True)
-    done = replace(done, allow=allow)
-    for line in failure_lines(done.error):
+    listing = run_reading(read_bindings, speaking, BindingList)
+    allow = replace(listing.allow, partial=options.allow_partial, empty=True)
+    listing = replace(listing, allow=allow)
+    for line in failure_lines(listing.error):
         put(line, err=True)
-    if done.error is None and out:
+    if listing.error is None and out:
         with Path(out).open("x", encoding="utf-8") as file:
             file.write(text)
-    elif done.error is None:
+    elif listing.error is None:
         click.echo(text, nl=False)
-    for note in done.notes:
+    for note in listing.notes:
         say(f"Note: {note}", err=True)
-    return int(done.exit_code)
+    return int(listing.exit_code)

@@ -21,7 +21,7 @@ from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.policy import Document, difference
 from irsa_cli.core.trust import assuming, trust_policy
 from irsa_cli.core.trust.added import AddedStatement, becoming
-from irsa_cli.core.trust.assuming import Said, lacking
+from irsa_cli.core.trust.assuming import Decision, lacking
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
 from irsa_cli.core.trust.restrictions import Restriction, voided
 from irsa_cli.core.values.errors import Refused
@@ -195,6 +195,6 @@ def service_notes(desired: DesiredState, current: CurrentState) -> list[str]:
     return [*notes, *(f"irsa can't tell whether {trust} {answer.action}: {answer.why}" for answer in unknown)]
 
 
-def _service_answers(desired: DesiredState, document: Document) -> tuple[Said, ...]:
+def _service_answers(desired: DesiredState, document: Document) -> tuple[Decision, ...]:
     tagged = desired.association is None or not desired.association.without_session_tags
     return assuming.said_to_service(document, desired.cluster, desired, tagged=tagged)

@@ -44,7 +44,8 @@ OF_A_TARGET = ("target_role", "external_id", "target_assume_role", "target_profi
 def access(reader: Reader, fields: Fields) -> tuple[str, str]:
     """The account and the role; the role's account must be the same."""
     said = reader.said(fields, ACCESS)
-    account, role = said.get("account", ""), said.get("assume_role", "")
+    account = said.get("account", "")
+    role = said.get("assume_role", "")
     if account and _account_of(role) not in ("", account):
         reader.problem(
             fields["assumeRole"], f"this role is in account {_account_of(role)}: account says {account}"
@@ -105,7 +106,8 @@ def _annotations(reader: Reader, node: Node) -> tuple[dict[str, str], dict[str, 
     others: dict[str, str] = {}
     settings: dict[str, Any] = {}
     for key, value in reader.pairs(node).values():
-        name, text = text_of(key), reader.text(value)
+        name = text_of(key)
+        text = reader.text(value)
         if text is None:
             continue
         if name == states.ROLE_ARN_ANNOTATION:
@@ -137,7 +139,8 @@ def subjects(reader: Reader, node: Node, namespace: str) -> tuple[str, ...]:
             if isinstance(item, MappingNode):
                 reader.problem(item, 'this subject has no name ("*" is any ServiceAccount of the namespace)')
             continue
-        name, given = reader.text(fields["name"], name_pattern), fields.get("namespace")
+        name = reader.text(fields["name"], name_pattern)
+        given = fields.get("namespace")
         there = namespace if given is None else reader.text(given, namespace_pattern)
         if name and there:
             found.append(names.subject(there, name))

@@ -151,7 +151,8 @@ def _glob(text: str) -> _Glob:
     open_ones: list[list[_Glob]] = [[[]]]
     try:
         for token in _TOKEN.finditer(text):
-            plain, is_inside = token["plain"], len(open_ones) > 1
+            plain = token["plain"]
+            is_inside = len(open_ones) > 1
             if plain == "{":
                 open_ones.append([[]])
             elif plain == "," and is_inside:

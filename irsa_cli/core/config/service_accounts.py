@@ -19,7 +19,9 @@ from irsa_cli.core.values import checked, names
 ReadFile = Callable[[str], str]
 """The text of a file that the configuration names; raises `InvalidInput`."""
 
-_EKSCTL, _OWN, _NEW_ROLE = "eksctl", "irsa/v1", "new role"
+_EKSCTL = "eksctl"
+_OWN = "irsa/v1"
+_NEW_ROLE = "new role"
 _FIELDS: Mapping[tuple[str, ...], str] = {
     (_EKSCTL,): "metadata attachRoleARN status",
     (_EKSCTL, _NEW_ROLE): "attachPolicyARNs wellKnownPolicies attachPolicy permissionsBoundary"

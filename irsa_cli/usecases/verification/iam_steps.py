@@ -44,7 +44,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PROPAGATION_SECONDS = 90.0
 """For how long STS may refuse what IAM has confirmed; measured in public reports at 2 to 60 seconds."""
-OK, FAILED, NOT_CHECKED = StepStatus.OK, StepStatus.FAILED, StepStatus.NOT_CHECKED
+OK = StepStatus.OK
+FAILED = StepStatus.FAILED
+NOT_CHECKED = StepStatus.NOT_CHECKED
 STATUS = {Answer.YES: StepStatus.OK, Answer.NO: StepStatus.FAILED, Answer.UNKNOWN: StepStatus.NOT_CHECKED}
 
 
@@ -74,7 +76,8 @@ def provider(
     """Whether IAM in the role's account knows the issuer, for this audience."""
     arn = provider_arn(cluster.partition, account, cluster.issuer)
     sent = f"GetOpenIDConnectProvider {arn}"
-    state, at_home = attempt(found.result), account == cluster.home
+    state = attempt(found.result)
+    at_home = account == cluster.home
     if isinstance(state, IrsaError):
         return step(Name.PROVIDER, sent, open_check("provider", state))
     there = f"  # in account {account}, where the role is"
@@ -165,7 +168,8 @@ class Link:
         return tuple(Check("permission", STATUS[item.answer], item.why, needed=False) for item in said)
 
     def _trust(self) -> tuple[Check, ...]:
-        target, arn = self.target, self.chain.target_arn
+        target = self.target
+        arn = self.chain.target_arn
         if isinstance(target, Unreadable):
             return (Check("trust policy", NOT_CHECKED, f"not checked: {target.why}", needed=False),)
         if target is None:
@@ -199,7 +203,8 @@ def assume_target(
 
 
 def _role(connection: Connection, arn: str) -> Role | Unreadable | None:
-    account, name = role_arn(arn).account, role_arn(arn).name
+    account = role_arn(arn).account
+    name = role_arn(arn).name
     session = connection.session_of(account)
     if session is None:
         return Unreadable(f"irsa has no credentials for account {account}")
@@ -306,7 +311,8 @@ def _unverified(text: str, error: ServiceError, found: Iterable[str]) -> Unverif
 def _explained(connection: Connection, desired: DesiredState, error: ServiceError) -> Iterator[str]:
     if error.service != "sts":
         return
-    cluster, account = connection.cluster, desired.role_account
+    cluster = connection.cluster
+    account = desired.role_account
     identity = replace(
         desired.identity, request={REQUESTED_REGION: region_called(cluster.region, regional=True)}
     )
@@ -317,7 +323,8 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
             raise IrsaError(f"irsa cannot read account {account}", reason="irsa has no credentials for it")
         return session.client("iam")
 
-    arn, name = desired.identity.provider_arn, desired.role_name
+    arn = desired.identity.provider_arn
+    name = desired.role_name
     with ThreadPoolExecutor(2) as pool:
         known = pool.submit(lambda: iam.provider(client(), arn))
         role = pool.submit(lambda: iam.read_role(client(), name))

@@ -231,7 +231,7 @@ def _one_of_all(
     draft = _draft(binding, adoption(binding, others, ignore_maker=request.ignore_maker))
     if not settings.dry_run:
         settings.note(binding.full_name)
-    result = Loop(connection, settings, context).attempt(lambda: draft)
+    result = Loop(connection, settings, context).perform(draft)
     if result.ended is Ended.COMMITTED:
         supersede(interrupted_runs(settings.state_dir, context.about))
     asked.tell(result, binding.namespace, binding.name, binding.role_arn)

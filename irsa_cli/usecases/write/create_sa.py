@@ -36,7 +36,7 @@ from irsa_cli.usecases.command import execute
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.loop import Draft, Loop
-from irsa_cli.usecases.command.retry import LookAgain
+from irsa_cli.usecases.command.retry import Attempt, LookAgain
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read.associations import Question
@@ -143,32 +143,21 @@ class Work:
 
     def until_settled(self) -> Result:
         """Read, plan and act; again if another run interfered."""
-        desired, looks = self.desired, [self.look or self._look]
-        asked = None
+        desired, asked = self.desired, None
         if not desired.role_only:
             asked = self.asked or Question(self.connection, desired.namespace, desired.name)
-
         loop = Loop(self.connection, self.settings, self.context, self.earlier, self.covers)
-
-        def attempt() -> Result:
-            look, looks[0] = looks[0], self._look
-            try:
-                return loop.attempt(lambda: self._draft(look))
-            except (LookAgain, Refused):
-                looks[0] = self.look_again or self._look
-                raise
-
-        result = loop.settle(attempt)
+        result = loop.repeat(self._draft)
         if asked is not None:
             asked.tell(result, desired.namespace, desired.name, desired.role_arn)
         return result
 
-    def _draft(self, look: Callable[[DesiredState], CurrentState]) -> Draft:
+    def _draft(self, attempt: Attempt) -> Draft:
         hold = self.settings.hold
         with ThreadPoolExecutor(2) as pool:
             taken = pool.submit(hold.take_meanwhile) if hold is not None else None
             busy = pool.submit(hold.busy) if hold is not None and hold.is_begun else None
-            current = look(self.desired)
+            current = self._read(attempt)
             if taken is not None:
                 taken.result()
             others = busy.result() if busy is not None else self.others
@@ -226,8 +215,14 @@ class Work:
         whole = replace(current, binding=replace(binding, role=role))
         return trust_warnings.of_desired_state(self.desired, whole, todo)
 
-    def _look(self, desired: DesiredState) -> CurrentState:
-        return observe(self.connection, desired)
+    def _read(self, attempt: Attempt) -> CurrentState:
+        """The current state; by itself if another run came between, which lists may not show."""
+        look = None
+        if attempt.why is None:
+            look = self.look
+        elif isinstance(attempt.why, LookAgain | Refused):
+            look = self.look_again
+        return observe(self.connection, self.desired) if look is None else look(self.desired)
 
     def _gate(self, todo: Plan, proof: dict[str, Any]) -> execute.Gate:
         from irsa_cli.usecases.verification import iam_steps

@@ -38,7 +38,7 @@ from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, read
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import Gate, Job, RunContext, begin, execute
+from irsa_cli.usecases.command.execute import RunContext, begin, execute
 from irsa_cli.usecases.command.loop import Draft, Loop
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
@@ -140,7 +140,7 @@ class _Moving:
         asked = f"{request.to.value}{' finish' if request.finish else ''}"
         context = RunContext.of(Command.MIGRATE, self.connection, title, request=asked)
         earlier = earlier_runs(settings, context)
-        return Loop(self.connection, settings, context, earlier).run(partial(self._draft, settings))
+        return Loop(self.connection, settings, context, earlier).run(partial(self._draft, settings, context))
 
     @property
     def _restarts_first(self) -> bool:
@@ -150,31 +150,32 @@ class _Moving:
         """
         return self.request.finish and self.request.to is IdentitySource.POD_IDENTITY
 
-    def _carry_out(self, job: Job, gate: Gate | None) -> Result:
+    def _carry_out(self, plan: Plan, settings: Settings, context: RunContext) -> Result:
         """Run the transaction, and the restart before or after it.
 
         Workloads that were restarted stay so if a later step fails.
         """
-        restart = next((change for change in job.plan if change.kind.traits.outside), None)
-        work = replace(job, plan=job.plan.transacted)
+        restart = next((change for change in plan if change.kind.traits.outside), None)
         if restart is None:
-            return execute(job, gate)
+            return execute(plan, self.connection, settings, context)
         if self._restarts_first:
-            done, error = self._restarted(restart, job.settings)
+            done, error = self._restarted(restart, settings)
             if error is not None:
-                rest = [ChangeResult(change, "pending") for change in work.plan]
+                rest = [ChangeResult(change, "pending") for change in plan.transacted]
                 return Result(Ended.UNFINISHED, changes=[done, *rest], error=error)
-            result = self._transacted(work, gate)
+            result = self._transacted(plan.transacted, settings, context)
             return replace(result, changes=[done, *result.changes])
-        result = self._transacted(work, gate)
+        result = self._transacted(plan.transacted, settings, context)
         if result.error is not None:
             return replace(result, changes=[*result.changes, ChangeResult(restart, "pending")])
-        done, error = self._restarted(restart, job.settings)
+        done, error = self._restarted(restart, settings)
         ended = result.ended if error is None else Ended.UNFINISHED
         return replace(result, ended=ended, changes=[*result.changes, done], error=error)
 
-    def _transacted(self, work: Job, gate: Gate | None) -> Result:
-        return execute(work, gate) if len(work.plan) else Result(Ended.COMMITTED)
+    def _transacted(self, plan: Plan, settings: Settings, context: RunContext) -> Result:
+        if not len(plan):
+            return Result(Ended.COMMITTED)
+        return execute(plan, self.connection, settings, context)
 
     def _restarted(self, change: Change, settings: Settings) -> tuple[ChangeResult, IrsaError | None]:
         """The restart as it ended, and why it failed."""
@@ -239,7 +240,7 @@ class _Moving:
         found = self.connection.kube.pods(self.request.namespace)
         return [item for item in found if item["spec"].get("serviceAccountName", "default") == self.name]
 
-    def _draft(self, settings: Settings) -> Draft:
+    def _draft(self, settings: Settings, context: RunContext) -> Draft:
         request = self.request
         ways = self._read()
         plan, notes = self._plan(ways)
@@ -254,7 +255,7 @@ class _Moving:
             [ways.binding],
             documents=partial(_documents, ways),
             guard=partial(_guard, ways, plan),
-            carry_out=self._carry_out,
+            carry_out=partial(self._carry_out, plan, settings, context),
             describe=partial(self._describe, ways, notes),
         )
 

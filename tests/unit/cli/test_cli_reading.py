@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 import click
 import pytest
 
-from irsa_cli.cli.commands.get_sa import steps, table
+from irsa_cli.cli.commands.get_sa import reason_lines, steps, table
 from irsa_cli.cli.output.table import table_lines
 from irsa_cli.cli.terminal.screen import age
 from irsa_cli.core.binding.binding import Binding
@@ -77,6 +77,15 @@ def test_a_line_has_a_word_in_each_column(item: ListedBinding, policies: str) ->
 
 def test_no_head_without_lines() -> None:
     assert table_lines(("A",), table([], wide=False).rows, None) == []
+
+
+def test_a_line_below_a_table_has_the_name_and_the_reason() -> None:
+    without = binding(ARN, WHOLE)
+    unnamed = replace(renamed(without, ""), reason="no pod uses it")
+    assert list(reason_lines([without, replace(without, reason="not read"), unnamed])) == [
+        "  backend/app: not read",
+        f"  {ARN}: no pod uses it",
+    ]
 
 
 def test_what_ends_an_interrupted_run_is_a_command_to_paste() -> None:

@@ -118,7 +118,8 @@ def _permissions(facts: Facts) -> Judgement:
 
 @check_of("organization-policy", Group.ROLE, weight=35)
 def _organization(facts: Facts) -> Judgement:
-    subject, role = facts.named, facts.named.annotated_role()
+    subject = facts.named
+    role = facts.named.annotated_role()
     require_admitted(facts)
     mine = [event for event in known(subject.events) if event.role_arn == role.arn]
     for event in mine:
@@ -134,7 +135,8 @@ def _organization(facts: Facts) -> Judgement:
 
 @check_of("role-wide-trust", Group.ROLE, weight=5)
 def _wide(facts: Facts) -> Judgement:
-    subject, role = facts.named, facts.named.annotated_role()
+    subject = facts.named
+    role = facts.named.annotated_role()
     # Whom the trust lets in is known without the policies; how much that matters is not.
     policies = {} if isinstance(role.policy_documents, Unreadable) else role.policy_documents
     much = power(policies, policies, role.boundary)
