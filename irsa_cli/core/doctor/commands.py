@@ -26,7 +26,7 @@ from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.workloads import ROLLED, ROLLOUT, owner_of
-from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import Document, as_list, dump
 from irsa_cli.core.policies.statements import allowing, tests_of_key
@@ -182,7 +182,7 @@ def of_role(facts: Facts, subject: Subject, arn: str, *, audience: str = DEFAULT
         return "its permissions are unknown"
     marked = lifecycle.was_bound(subjects.annotations_of(subject), role.arn)
     life = lifecycle.of(role.tags, named=False, marked=marked)
-    if is_made_for(facts, subject, role) and not life.is_over:
+    if role.is_for(facts.cluster, subject.full_name) and not life.is_over:
         return f"it is {life.stage.value}: {life.why}"
     if not _is_meant(facts, subject, role):
         return f"nothing in IAM says that it is for {subject.full_name}"
@@ -212,16 +212,11 @@ def of_power(role: Role) -> str:
     return ""
 
 
-def is_made_for(facts: Facts, subject: Subject, role: Role) -> bool:
-    of_tags = role.tags.get(CLUSTER_TAG), role.tags.get(SERVICE_ACCOUNT_TAG)
-    return of_tags == (facts.cluster.arn, subject.full_name)
-
-
 def _is_meant(facts: Facts, subject: Subject, role: Role) -> bool:
     """Whether tags, or a statement for this cluster, name the ServiceAccount."""
     cluster = facts.cluster
     tags = role.tags
-    if is_made_for(facts, subject, role):
+    if role.is_for(cluster, subject.full_name):
         return True
     if tags.get(EKSCTL_ACCOUNT_TAG) == subject.full_name:
         return cluster.name in {tags.get(key) for key in EKSCTL_TAGS}

@@ -11,17 +11,16 @@ from dataclasses import replace
 
 from irsa_cli.core.doctor.facts import Facts, Subject, known, there
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Container, Injection, Pod, variable
+from irsa_cli.core.objects.kinds import Container, Pod, variable
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.trail import DELAY, TrailEvent
 from irsa_cli.core.objects.webhooks import Requirement, Webhook, selects
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CONFIG_MAP_ANNOTATION, ProviderState
-from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
+from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.chain import KEY, PROFILE
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.errors import CannotTell, have
-from irsa_cli.core.values.names import subject as subject_claim
 
 ROLE_ENV = variable("AWS_ROLE_ARN")
 TOKEN_ENV = variable("AWS_WEB_IDENTITY_TOKEN_FILE")
@@ -76,11 +75,8 @@ def provider_there(facts: Facts) -> ProviderState | None:
 
 def identity_of(facts: Facts, subject: Subject) -> WebIdentity:
     """The pods' token, as the role's trust policy sees it."""
-    claim = subject_claim(subject.namespace, subject.name)
-    audience = audience_of(facts, subject)
-    regional = Injection.read(annotations_of(subject)).regional_sts
-    region = {REQUESTED_REGION: region_called(facts.cluster.region, regional=regional)}
-    return WebIdentity(provider_of(facts, subject), facts.cluster.issuer, claim, audience, request=region)
+    identity = subject.binding_in(facts.cluster).identity_in(role_account(facts))
+    return replace(identity, audience=audience_of(facts, subject))
 
 
 def home_provider(facts: Facts) -> str:

@@ -15,9 +15,7 @@ from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, Flaw, flaws_of, ot
 from irsa_cli.core.doctor.facts import Facts, known
 from irsa_cli.core.doctor.finding import Group, Judgement, check_of, ok, problem, some, unknown
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.role import Role
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import actions_of, allowing
@@ -60,15 +58,14 @@ def _incomplete(facts: Facts) -> Judgement:
 
 def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
     subject = facts.named
-    annotations = subjects.annotations_of(facts.named)
-    candidates = () if annotations.get(ROLE_ARN_ANNOTATION) else known(subject.candidates)
+    binding = subject.binding_in(facts.cluster)
+    candidates = () if binding.annotation else known(subject.candidates)
     for candidate in candidates:
-        if commands.is_made_for(facts, subject, candidate):
-            marked = lifecycle.was_bound(annotations, candidate.arn)
-            return candidate, lifecycle.of(candidate.tags, named=False, marked=marked)
+        if candidate.is_for(facts.cluster, subject.full_name):
+            return candidate, binding.life_of(candidate)
     role = subject.annotated_role()
-    ended = not commands.is_made_for(facts, subject, role) or wrote(annotations, ROLE_ARN_ANNOTATION)
-    return role, lifecycle.of(role.tags, named=True, recorded=ended)
+    is_recorded = binding.is_marked or not binding.is_own_role
+    return role, binding.life_of(role, recorded=is_recorded)
 
 
 @check_of("permissions-boundary", Group.ROLE, weight=50)
