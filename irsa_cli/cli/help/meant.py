@@ -22,6 +22,7 @@ _OF_FILES = ("apply", "diff", "delete")
 _NOT_OF = {
     "unlock": ("--name",),
     "init": ("-o", "--output"),
+    "export": ("-o", "--output"),
     **dict.fromkeys(("audit", "who-can", "lint", "history"), ("-n", "--namespace")),
 }
 """Options of others that a command does not need: it prints one form, or reads all namespaces."""

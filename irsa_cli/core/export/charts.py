@@ -1,10 +1,11 @@
 """Well-known charts: where the values of each have the settings of the ServiceAccount that needs a role.
 
-Each key was compared with the values.yaml of the chart at the commit beside it.
+Each key was compared with the chart's values.yaml, at the commit that is named with it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.names import did_you_mean
 
 DEFAULT_KEY = "serviceAccount"
+_KEY = re.compile(r"[A-Za-z][\w-]*(\.[A-Za-z][\w-]*)*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -101,3 +103,10 @@ def key_of(chart: str) -> str:
         hint = did_you_mean(chart, CHARTS) or f"known are {', '.join(CHARTS)}"
         raise InvalidInput(f"unknown chart '{chart}'", reason=f"{hint}; for others: --values-key")
     return CHARTS[chart].key
+
+
+def values_key(text: str) -> str:
+    """The same key, checked: names with dots between them; raises `InvalidInput`."""
+    if not _KEY.fullmatch(text):
+        raise InvalidInput(f"'{text}' is not a key of values", reason="expected names with dots between them")
+    return text

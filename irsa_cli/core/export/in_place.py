@@ -45,7 +45,7 @@ class Edit:
     entries: Mapping[str, str]
 
     def by_hand(self) -> tuple[str, ...]:
-        """What a person has to write instead."""
+        """The lines that a person writes instead."""
         keys = ".".join(str(key) for key in self.path)
         return (
             f"write by hand, in {keys}:",

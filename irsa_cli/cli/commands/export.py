@@ -1,0 +1,223 @@
+"""`irsa export`: its options, and the files that it writes; `irsa_cli.core.export` has their texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from difflib import unified_diff
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from irsa_cli.cli.help.helping import HelpedCommand
+from irsa_cli.cli.options.accounts import (
+    NAME_OR_SELECTOR,
+    NAMESPACE_OR_ALL,
+    all_namespaces_flag,
+    any_namespace_flag,
+    name_flag,
+    selector_flag,
+)
+from irsa_cli.cli.options.audits import allow_partial_flag
+from irsa_cli.cli.options.contradictions import Excludes, Rule, Wrong, check
+from irsa_cli.cli.options.fields import bound, group, once, switch
+from irsa_cli.cli.options.kinds import TEXT, Checked
+from irsa_cli.cli.options.outputs import MessageFlags
+from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags, RoleAccountFlags, readers_flag
+from irsa_cli.cli.output.result import failure_lines
+from irsa_cli.cli.output.speaking import Speaking
+from irsa_cli.cli.session import run_reading
+from irsa_cli.cli.terminal.progress import Progress
+from irsa_cli.cli.terminal.screen import put, say
+from irsa_cli.core.export.charts import CHARTS, DEFAULT_KEY, key_of, values_key
+from irsa_cli.core.export.formats import FORMATS, joined
+from irsa_cli.core.inventory.list_document import BindingList
+from irsa_cli.core.values.errors import ExitCode, IrsaError
+from irsa_cli.core.values.shown import plural, visible
+
+if TYPE_CHECKING:
+    from irsa_cli.usecases.show.export import ExportedFiles, ExportRequest
+
+FORMS = (*FORMATS, "terraform", "irsa")
+WRITABLE = ("manifests", "helm")
+"""Formats of files that can be updated in place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """The bindings, the format, and the files."""
+
+    name: str | None = name_flag()
+    form: str = once(
+        "--to", kind=click.Choice(FORMS), default="manifests", help="Format. [default: manifests]"
+    )
+    namespace: str | None = any_namespace_flag("Namespace. [default: all, or 'default' with NAME]")
+    everywhere: bool = all_namespaces_flag("All namespaces (the default without NAME).")
+    selector: str | None = selector_flag()
+    out: str | None = once(
+        "--out", kind=TEXT, metavar="PATH", help="Write this file or folder. [default: standard output]"
+    )
+    write: str | None = once(
+        "--write",
+        kind=TEXT,
+        metavar="FILE",
+        help="Change only the annotations in this manifest or values file.",
+    )
+    check: bool = switch("--check", help="Write nothing; exit 6 if a file differs.")
+    values_key: str | None = once(
+        "--values-key",
+        kind=Checked("key", values_key),
+        help="With --to helm: the place of the ServiceAccount. [default: serviceAccount]",
+    )
+    chart: str | None = once(
+        "--chart",
+        kind=click.Choice([*CHARTS]),
+        metavar="CHART",
+        help="With --to helm: the place in this well-known chart.",
+    )
+    cluster: ClusterFlags = group(ClusterFlags)
+    role_account: RoleAccountFlags = group(RoleAccountFlags)
+    kube: KubeFlags = group(KubeFlags)
+    all_paths: bool = switch("--all-paths", help="Also search for managed roles outside /irsa/CLUSTER/.")
+    readers: tuple[str, ...] = readers_flag("Also read another account's IAM by this role (repeat).")
+    allow_partial: bool = allow_partial_flag()
+    messages: MessageFlags = group(MessageFlags)
+
+
+CONTRADICTIONS: tuple[Rule[ExportOptions], ...] = (
+    NAMESPACE_OR_ALL,
+    NAME_OR_SELECTOR,
+    Excludes("out", ("write",)),
+    Excludes("values_key", ("chart",)),
+    Wrong(
+        lambda options: options.check and not (options.out or options.write), "--check needs --out or --write"
+    ),
+    Wrong(
+        lambda options: options.write and options.form not in WRITABLE,
+        "--write needs --to manifests or --to helm",
+    ),
+    Wrong(
+        lambda options: (options.values_key or options.chart) and options.form != "helm",
+        "--values-key and --chart need --to helm",
+    ),
+)
+
+
+@click.command("export", cls=HelpedCommand)
+@bound(ExportOptions)
+def command(options: ExportOptions) -> int:
+    """Write ServiceAccounts and roles for Git, Helm and Terraform.
+
+    If a repository owns a ServiceAccount, its annotation belongs there. --out writes new files; --write
+    changes the annotation in an existing file and keeps everything else, with comments and quotes. --check
+    compares files with the cluster. Changes nothing in AWS and in the cluster.
+
+    Examples:
+      irsa export -n backend -c prod --out manifests/
+      irsa export s3-reader -n backend -c prod --write account.yaml
+      irsa export s3-reader -n backend -c prod --to helm --write values.yaml
+      irsa export -c prod --to terraform --out roles.tf
+    """
+    check(options, CONTRADICTIONS)
+    return run_export(request_of(options), options)
+
+
+def request_of(options: ExportOptions) -> ExportRequest:
+    """The request for the use case."""
+    from irsa_cli.usecases.read.bindings import BindingsScope
+    from irsa_cli.usecases.show.export import ExportRequest
+    from irsa_cli.usecases.show.get_sa import Request
+
+    destination = Destination(options.cluster, options.role_account, kube=options.kube)
+    destination.check_reachable()
+    name, namespace = options.name or "", options.namespace or ""
+    if name and not options.everywhere:
+        namespace = namespace or "default"
+    scope = BindingsScope(namespace, name, options.all_paths, options.selector or "")
+    key = key_of(options.chart) if options.chart else options.values_key or DEFAULT_KEY
+    return ExportRequest(Request(destination.target(), scope, options.readers), options.form, key)
+
+
+def run_export(request: ExportRequest, options: ExportOptions) -> int:
+    """Read the bindings, then print or write the files; returns the exit code."""
+    from irsa_cli.usecases.show.export import export
+
+    speaking = options.messages.speaking()
+    exports: list[ExportedFiles] = []
+
+    def work(progress: Progress) -> BindingList:
+        exports.append(export(request, progress.wire))
+        return BindingList(exports[0].bindings)
+
+    done = run_reading(work, speaking, BindingList)
+    done = replace(done, allow=replace(done.allow, partial=options.allow_partial, empty=True))
+    code = int(done.exit_code)
+    error = done.error
+    if error is None:
+        try:
+            code = _deliver(exports[0], request, options, speaking) or code
+        except IrsaError as failure:
+            error, code = failure, int(failure.exit_code)
+    for line in failure_lines(error):
+        put(line, err=True)
+    notes = exports[0].notes if exports else ()
+    for note in (*done.notes, *notes):
+        say(f"Note: {note}", err=True)
+    return code
+
+
+def _deliver(
+    exported: ExportedFiles, request: ExportRequest, options: ExportOptions, speaking: Speaking
+) -> int:
+    """Print, write or compare the files; returns 6 if --check finds a difference."""
+    if not (options.out or options.write):
+        click.echo(joined(exported.files), nl=False)
+        return 0
+    texts = _texts(exported, request, options)
+    before = {path: _text_before(path) for path in texts}
+    changed = {path: text for path, text in texts.items() if text != before[path]}
+    if options.check:
+        _show_differences(before, changed)
+    else:
+        _write(changed)
+    if not speaking.quiet:
+        verb = "differ from the cluster" if options.check else "written"
+        put(f"{len(changed)} of {plural(len(texts), 'file')} {verb}", err=True)
+    return int(ExitCode.PENDING) if options.check and changed else 0
+
+
+def _texts(exported: ExportedFiles, request: ExportRequest, options: ExportOptions) -> dict[Path, str]:
+    """The texts of the files that --out or --write names."""
+    from irsa_cli.usecases.show.export import updated
+
+    if options.write:
+        path = Path(options.write)
+        update = updated(path, request, exported.accounts)
+        for account in update.absent:
+            say(f"Note: {visible(f'{path} has no ServiceAccount {account.full_name}')}", err=True)
+        return {path: update.text}
+    out = Path(options.out or "")
+    if (options.out or "").endswith("/") or out.is_dir():
+        return {out / name: text for name, text in exported.files.items()}
+    return {out: joined(exported.files)}
+
+
+def _text_before(path: Path) -> str | None:
+    """The text of a file, None if there is none."""
+    from irsa_cli.usecases.show.export import text_of_file
+
+    return text_of_file(path) if path.exists() else None
+
+
+def _write(texts: Mapping[Path, str]) -> None:
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("utf-8"))
+
+
+def _show_differences(before: Mapping[Path, str | None], after: Mapping[Path, str]) -> None:
+    for path, text in after.items():
+        names = f"{path} (file)", f"{path} (cluster)"
+        for line in unified_diff((before[path] or "").splitlines(), text.splitlines(), *names, n=2):
+            put(visible(line.rstrip("\n")))
