@@ -35,6 +35,7 @@ from irsa_cli.core.export.formats import FORMATS, joined
 from irsa_cli.core.inventory.list_document import BindingList
 from irsa_cli.core.values.errors import ExitCode, IrsaError
 from irsa_cli.core.values.shown import plural, visible
+from irsa_cli.usecases.texts import read_whole, write_texts
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.show.export import ExportedFiles, ExportRequest
@@ -175,12 +176,12 @@ def _deliver(
         click.echo(joined(exported.files), nl=False)
         return 0
     texts = _texts(exported, request, options)
-    before = {path: _text_before(path) for path in texts}
+    before = {path: read_whole(path) if path.exists() else None for path in texts}
     changed = {path: text for path, text in texts.items() if text != before[path]}
     if options.check:
         _show_differences(before, changed)
     else:
-        _write(changed)
+        write_texts(changed)
     if not speaking.quiet:
         verb = "differ from the cluster" if options.check else "written"
         put(f"{len(changed)} of {plural(len(texts), 'file')} {verb}", err=True)
@@ -201,19 +202,6 @@ def _texts(exported: ExportedFiles, request: ExportRequest, options: ExportOptio
     if (options.out or "").endswith("/") or out.is_dir():
         return {out / name: text for name, text in exported.files.items()}
     return {out: joined(exported.files)}
-
-
-def _text_before(path: Path) -> str | None:
-    """The text of a file, None if there is none."""
-    from irsa_cli.usecases.show.export import text_of_file
-
-    return text_of_file(path) if path.exists() else None
-
-
-def _write(texts: Mapping[Path, str]) -> None:
-    for path, text in texts.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text.encode("utf-8"))
 
 
 def _show_differences(before: Mapping[Path, str | None], after: Mapping[Path, str]) -> None:

@@ -23,6 +23,11 @@ class ExportedAccount(Namespaced):
     labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def names(self) -> tuple[str, str]:
+        """The namespace and the name."""
+        return self.namespace, self.name
+
+    @property
     def role_arn(self) -> str:
         """The role of its annotation, '' without one."""
         return self.annotations.get(ROLE_ARN_ANNOTATION, "")
@@ -39,4 +44,4 @@ class ExportedAccount(Namespaced):
 
 def in_order(accounts: Iterable[ExportedAccount]) -> list[ExportedAccount]:
     """Sort by namespace and name, so that two exports of the same cluster are the same text."""
-    return sorted(accounts, key=lambda account: (account.namespace, account.name))
+    return sorted(accounts, key=lambda account: account.names)

@@ -6,7 +6,7 @@ written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import yaml
 from irsa_cli.core.export.accounts import ExportedAccount, in_order
 from irsa_cli.core.export.charts import DEFAULT_KEY
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.errors import Refused
 
 Files = Mapping[str, str]
@@ -37,7 +38,16 @@ class Export:
 
 def manifests(export: Export) -> Files:
     """A ServiceAccount in each file, for `kubectl apply` and for tools that apply a repository."""
-    return {file_name(account): _yaml(account.manifest) for account in in_order(export.accounts)}
+    return manifest_files(account.manifest for account in in_order(export.accounts))
+
+
+def manifest_files(manifests: Iterable[Document]) -> Files:
+    """A file for each manifest: no namespace has a dot, so no two share a name."""
+    files = {}
+    for manifest in manifests:
+        metadata = manifest["metadata"]
+        files[_file_name(metadata["namespace"], metadata["name"])] = _yaml(manifest)
+    return files
 
 
 def helm_values(export: Export) -> Files:
@@ -47,7 +57,7 @@ def helm_values(export: Export) -> Files:
         values: dict[str, Any] = {"annotations": dict(account.annotations)}
         for key in reversed(export.values_key.split(".")):
             values = {key: values}
-        files[file_name(account)] = _yaml(values)
+        files[_file_name(*account.names)] = _yaml(values)
     return files
 
 
@@ -142,9 +152,8 @@ def joined(files: Files) -> str:
     return "---\n".join(files.values())
 
 
-def file_name(account: ExportedAccount) -> str:
-    """The name of the file of one ServiceAccount: no namespace has a dot, so no two share one."""
-    return f"{account.namespace}.{account.name}.yaml"
+def _file_name(namespace: str, name: str) -> str:
+    return f"{namespace}.{name}.yaml"
 
 
 def _pointer(key: str) -> str:

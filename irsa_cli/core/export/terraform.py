@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import ProviderState
-from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.values.names import Namespaced
 
 _INDENT = "  "
@@ -103,6 +103,27 @@ def _role(exported: ExportedRole) -> Iterator[Lines]:
             yield _import(f"{address}[{_text(name)}]", f"{role.name}:{name}")
         own = {"name": ["each.key"], "policy": ["each.value"], "for_each": _object(documents)}
         yield _resource(address, {**parts, **own})
+
+
+def statement_block(statement: Document) -> str:
+    """A statement of a trust policy as a block of the data source aws_iam_policy_document."""
+    keys = {"Action": "actions", "NotAction": "not_actions"}
+    lines = [f"sid = {_text(str(statement['Sid']))}"] if statement.get("Sid") else []
+    lines.append(f"effect = {_text(str(statement['Effect']))}")
+    lines += [f"{name} = {_list(_texts(statement[key]))}" for key, name in keys.items() if key in statement]
+    for kind, names in statement["Principal"].items():
+        values = _list(_texts(names))
+        lines += ["principals {", *_indented([f"type = {_text(kind)}", f"identifiers = {values}"]), "}"]
+    for operator, tests in statement.get("Condition", {}).items():
+        for key, values in tests.items():
+            fields = [f"test = {_text(operator)}", f"variable = {_text(key)}"]
+            fields.append(f"values = {_list(_texts(values))}")
+            lines += ["condition {", *_indented(fields), "}"]
+    return "\n".join(["statement {", *_indented(lines), "}"])
+
+
+def _texts(value: object) -> list[str]:
+    return [str(text) for text in as_list(value)]
 
 
 def _import(address: str, id_: str) -> Lines:

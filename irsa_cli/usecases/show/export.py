@@ -25,6 +25,7 @@ from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, Unread
 from irsa_cli.core.values.shown import listed, plural
 from irsa_cli.usecases.command.connect import Connection, WireLog, connect
 from irsa_cli.usecases.show.get_sa import Request, bindings_of
+from irsa_cli.usecases.texts import read_whole
 
 IRSA, TERRAFORM = "irsa", "terraform"
 
@@ -125,7 +126,7 @@ def updated(path: Path, request: ExportRequest, accounts: Sequence[ExportedAccou
     Raises `InvalidInput` if it can't be read, and `Refused` with the lines to write by hand if irsa can't
     change the annotations alone, or if the file has none of the ServiceAccounts.
     """
-    text = text_of_file(path)
+    text = read_whole(path)
     if request.form == "helm":
         if len(accounts) != 1:
             reason = f"these are {plural(len(accounts), 'ServiceAccount')}: add NAME"
@@ -136,14 +137,3 @@ def updated(path: Path, request: ExportRequest, accounts: Sequence[ExportedAccou
         names = ", ".join(listed(account.full_name for account in accounts))
         raise Refused(f"{path} is not changed", reason=f"it has no ServiceAccount {names}")
     return file
-
-
-def text_of_file(path: Path) -> str:
-    """The text of a file, with its line breaks and its byte order mark; raises `InvalidInput`."""
-    try:
-        return path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise InvalidInput(f"{path} can't be read", reason=error.strerror or str(error)) from error
-    except UnicodeDecodeError as error:
-        reason = f"byte {error.start + 1} is not UTF-8"
-        raise InvalidInput(f"{path} is not a text file", reason=reason) from error
