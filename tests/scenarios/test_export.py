@@ -140,6 +140,33 @@ def test_wrong_lines_read_nothing(stage: Stage) -> None:
         assert (ran.code, words in ran.err) == (2, True), (line, ran.err)
 
 
+FILE = """
+apiVersion: irsa/v1
+kind: Bindings
+metadata: {{name: {cluster}, region: {region}}}
+withOIDC: true
+serviceAccounts:
+- metadata: {{name: app, namespace: {ns}, labels: {{a: b}}, annotations: {{c.io/d: e}}}}
+  attachPolicyARNs: [arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess]
+  audience: vault
+- metadata: {{name: other, namespace: {ns}}}
+  podIdentity: true
+  attachPolicyARNs: []
+"""
+
+
+def test_files_are_exported_before_and_after_they_are_applied(stage: Stage, namespace: str) -> None:
+    text = FILE.format(cluster=stage.cluster, region=stage.region, ns=namespace)
+    (stage.folder / "file.yaml").write_text(text)
+    ran = stage.run("export -f file.yaml -q", changes="")
+    assert "EKS Pod Identity" in ran.err
+    metadata = yaml.safe_load(ran.out)["metadata"]
+    assert (metadata["name"], metadata["labels"]) == ("app", {"a": "b"})
+    stage.run("apply -f file.yaml -q --include */app")
+    assert export(stage, "app -q") == ran.out
+    export(stage, "gone -f file.yaml", code=2, says="matches no ServiceAccount")
+
+
 def test_what_no_file_may_repeat_is_left_out_with_its_reason(stage: Stage, namespace: str, arn: str) -> None:
     stage.make_account(namespace, "gone", annotations={ROLE_ARN: "arn:aws:iam::111122223333:role/gone"})
     ran = stage.run("export -n $ns -q", changes="")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import unified_diff
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from irsa_cli.cli.options.accounts import (
 from irsa_cli.cli.options.audits import allow_partial_flag
 from irsa_cli.cli.options.contradictions import Excludes, Rule, Wrong, check
 from irsa_cli.cli.options.fields import bound, group, once, switch
+from irsa_cli.cli.options.files import files_flag, read_selected
 from irsa_cli.cli.options.kinds import TEXT, Checked
 from irsa_cli.cli.options.outputs import MessageFlags
 from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags, RoleAccountFlags, readers_flag
@@ -30,15 +32,19 @@ from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.session import run_reading
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.screen import put, say
+from irsa_cli.core.config.model import Selection
 from irsa_cli.core.export.charts import CHARTS, DEFAULT_KEY, key_of, values_key
-from irsa_cli.core.export.formats import FORMATS, joined
+from irsa_cli.core.export.formats import FORMATS, Format, joined
 from irsa_cli.core.inventory.list_document import BindingList
 from irsa_cli.core.values.errors import ExitCode, IrsaError
 from irsa_cli.core.values.shown import plural, visible
 from irsa_cli.usecases.texts import read_whole, write_texts
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.show.export import ExportedFiles, ExportRequest
+    from irsa_cli.core.inventory.exported import ExportedFiles
+    from irsa_cli.usecases.command.connect import WireLog
+
+    Exporting = Callable[[WireLog], ExportedFiles]
 
 FORMS = (*FORMATS, "terraform", "irsa")
 WRITABLE = ("manifests", "helm")
@@ -56,6 +62,7 @@ class ExportOptions:
     namespace: str | None = any_namespace_flag("Namespace. [default: all, or 'default' with NAME]")
     everywhere: bool = all_namespaces_flag("All namespaces (the default without NAME).")
     selector: str | None = selector_flag()
+    files: tuple[str, ...] = files_flag(required=False)
     out: str | None = once(
         "--out", kind=TEXT, metavar="PATH", help="Write this file or folder. [default: standard output]"
     )
@@ -89,6 +96,11 @@ class ExportOptions:
 CONTRADICTIONS: tuple[Rule[ExportOptions], ...] = (
     NAMESPACE_OR_ALL,
     NAME_OR_SELECTOR,
+    Excludes("files", ("selector", "all_paths", "readers")),
+    Wrong(
+        lambda options: options.files and options.form not in FORMATS,
+        "--to terraform and --to irsa read the cluster: leave out --filename",
+    ),
     Excludes("out", ("write",)),
     Excludes("values_key", ("chart",)),
     Wrong(
@@ -118,16 +130,25 @@ def command(options: ExportOptions) -> int:
       irsa export -n backend -c prod --out manifests/
       irsa export s3-reader -n backend -c prod --write account.yaml
       irsa export s3-reader -n backend -c prod --to helm --write values.yaml
+      irsa export -f cluster.yaml -c prod --to kustomize --out irsa/
       irsa export -c prod --to terraform --out roles.tf
     """
     check(options, CONTRADICTIONS)
-    return run_export(request_of(options), options)
+    form = _format(options)
+    if options.files:
+        return run_export(_exporting_files(options, form), form, options)
+    return run_export(exporting_cluster(options, form), form, options)
 
 
-def request_of(options: ExportOptions) -> ExportRequest:
-    """The request for the use case."""
+def _format(options: ExportOptions) -> Format:
+    key = key_of(options.chart) if options.chart else options.values_key or DEFAULT_KEY
+    return Format(options.form, key, alone=bool(options.name))
+
+
+def exporting_cluster(options: ExportOptions, form: Format) -> Exporting:
+    """The export of a cluster's bindings."""
     from irsa_cli.usecases.read.bindings import BindingsScope
-    from irsa_cli.usecases.show.export import ExportRequest
+    from irsa_cli.usecases.show.export import ExportRequest, export
     from irsa_cli.usecases.show.get_sa import Request
 
     destination = Destination(options.cluster, options.role_account, kube=options.kube)
@@ -136,19 +157,26 @@ def request_of(options: ExportOptions) -> ExportRequest:
     if name and not options.everywhere:
         namespace = namespace or "default"
     scope = BindingsScope(namespace, name, options.all_paths, options.selector or "")
-    key = key_of(options.chart) if options.chart else options.values_key or DEFAULT_KEY
-    return ExportRequest(Request(destination.target(), scope, options.readers), options.form, key)
+    return partial(export, ExportRequest(Request(destination.target(), scope, options.readers), form))
 
 
-def run_export(request: ExportRequest, options: ExportOptions) -> int:
+def _exporting_files(options: ExportOptions, form: Format) -> Exporting:
+    """The export of the ServiceAccounts in files."""
+    from irsa_cli.usecases.files.exported import export_files
+
+    destination = Destination(options.cluster, options.role_account, kube=options.kube)
+    selection = Selection((f"{options.namespace or '*'}/{options.name or '*'}",))
+    configs, target, selection = read_selected(options.files, destination, selection)
+    return partial(export_files, configs, target, selection, form)
+
+
+def run_export(exporting: Exporting, form: Format, options: ExportOptions) -> int:
     """Read the bindings, then print or write the files; returns the exit code."""
-    from irsa_cli.usecases.show.export import export
-
     speaking = options.messages.speaking()
     exports: list[ExportedFiles] = []
 
     def work(progress: Progress) -> BindingList:
-        exports.append(export(request, progress.wire))
+        exports.append(exporting(progress.wire))
         return BindingList(exports[0].bindings)
 
     done = run_reading(work, speaking, BindingList)
@@ -157,7 +185,7 @@ def run_export(request: ExportRequest, options: ExportOptions) -> int:
     error = done.error
     if error is None:
         try:
-            code = _deliver(exports[0], request, options, speaking) or code
+            code = _deliver(exports[0], form, options, speaking) or code
         except IrsaError as failure:
             error, code = failure, int(failure.exit_code)
     for line in failure_lines(error):
@@ -168,14 +196,12 @@ def run_export(request: ExportRequest, options: ExportOptions) -> int:
     return code
 
 
-def _deliver(
-    exported: ExportedFiles, request: ExportRequest, options: ExportOptions, speaking: Speaking
-) -> int:
+def _deliver(exported: ExportedFiles, form: Format, options: ExportOptions, speaking: Speaking) -> int:
     """Print, write or compare the files; returns 6 if --check finds a difference."""
     if not (options.out or options.write):
         click.echo(joined(exported.files), nl=False)
         return 0
-    texts = _texts(exported, request, options)
+    texts = _texts(exported, form, options)
     before = {path: read_whole(path) if path.exists() else None for path in texts}
     changed = {path: text for path, text in texts.items() if text != before[path]}
     if options.check:
@@ -188,13 +214,13 @@ def _deliver(
     return int(ExitCode.PENDING) if options.check and changed else 0
 
 
-def _texts(exported: ExportedFiles, request: ExportRequest, options: ExportOptions) -> dict[Path, str]:
+def _texts(exported: ExportedFiles, form: Format, options: ExportOptions) -> dict[Path, str]:
     """The texts of the files that --out or --write names."""
     from irsa_cli.usecases.show.export import updated
 
     if options.write:
         path = Path(options.write)
-        update = updated(path, request, exported.accounts)
+        update = updated(path, form, exported.accounts)
         for account in update.absent:
             say(f"Note: {visible(f'{path} has no ServiceAccount {account.full_name}')}", err=True)
         return {path: update.text}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from irsa_cli.cli.commands.export import ExportOptions, request_of, run_export
+from irsa_cli.cli.commands.export import ExportOptions, exporting_cluster, run_export
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.accounts import (
     NAMESPACE_OR_ALL,
@@ -21,6 +21,7 @@ from irsa_cli.cli.options.fields import bound, group, once, switch
 from irsa_cli.cli.options.kinds import TEXT
 from irsa_cli.cli.options.outputs import MessageFlags
 from irsa_cli.cli.options.reach import ClusterFlags, KubeFlags, RoleAccountFlags, readers_flag
+from irsa_cli.core.export.formats import Format
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,8 @@ def command(options: InitOptions) -> int:
         allow_partial=options.allow_partial,
         messages=options.messages,
     )
-    request = request_of(export)
+    form = Format(export.form)
+    exporting = exporting_cluster(export, form)
     if options.out and Path(options.out).exists():
         raise click.BadParameter(f"{options.out} exists, and is not overwritten", param_hint="--out")
-    return run_export(request, export)
+    return run_export(exporting, form, export)

@@ -16,6 +16,7 @@ from irsa_cli.core.export.accounts import ExportedAccount, in_order
 from irsa_cli.core.export.charts import DEFAULT_KEY
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
 
 Files = Mapping[str, str]
@@ -145,6 +146,20 @@ FORMATS: Mapping[str, Callable[[Export], Files]] = {
     "env": environment,
     "eksctl": eksctl,
 }
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format with its settings, which are those of `Export`."""
+
+    name: str
+    values_key: str = DEFAULT_KEY
+    alone: bool = False
+
+    def files(self, cluster: Cluster, accounts: Sequence[ExportedAccount]) -> Files:
+        """The files of the accounts; raises `Refused` if two of them have one variable."""
+        export = Export(cluster.name, cluster.region, accounts, self.values_key, self.alone)
+        return FORMATS[self.name](export)
 
 
 def joined(files: Files) -> str:

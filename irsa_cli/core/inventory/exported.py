@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from irsa_cli.core.export.accounts import ExportedAccount
-from irsa_cli.core.inventory.bindings import BindingStatus, ListedBinding
+from irsa_cli.core.export.formats import Files
+from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, ListedBinding
 from irsa_cli.core.marks.applied import applied_keys
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, WEBHOOK_ANNOTATIONS
 from irsa_cli.core.values.shown import visible
@@ -18,6 +19,7 @@ _UNFIT = {
     BindingStatus.DELETING: "it is being deleted",
 }
 """The statuses of bindings that no file may repeat."""
+BY_POD_IDENTITY = "it has the role by EKS Pod Identity, not by an annotation"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,19 @@ class ExportedBindings:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class ExportedFiles:
+    """The bindings that were read, the ServiceAccounts in the files, and the files' texts by their names.
+
+    `notes` are about bindings that no file has.
+    """
+
+    bindings: Bindings
+    accounts: tuple[ExportedAccount, ...]
+    files: Files
+    notes: tuple[str, ...] = ()
+
+
 def exported(bindings: Iterable[ListedBinding]) -> ExportedBindings:
     """Choose the bindings for files; a ServiceAccount that has a role keeps it against another."""
     accounts: dict[str, ExportedAccount] = {}
@@ -37,7 +52,7 @@ def exported(bindings: Iterable[ListedBinding]) -> ExportedBindings:
     for binding in sorted(bindings, key=lambda binding: binding.account is None):
         unfit = _UNFIT.get(binding.status, "")
         if binding.by == "pod-identity":
-            unfit = "it has the role by EKS Pod Identity, not by an annotation"
+            unfit = BY_POD_IDENTITY
         elif binding.full_name in accounts:
             unfit = f"the ServiceAccount has the role {accounts[binding.full_name].role_arn}"
         if unfit:

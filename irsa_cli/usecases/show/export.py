@@ -10,13 +10,12 @@ from pathlib import Path
 
 from irsa_cli.aws import iam
 from irsa_cli.core.export.accounts import ExportedAccount
-from irsa_cli.core.export.charts import DEFAULT_KEY
-from irsa_cli.core.export.formats import FORMATS, Export, Files
+from irsa_cli.core.export.formats import Files, Format
 from irsa_cli.core.export.terraform import ExportedRole, terraform
 from irsa_cli.core.export.updates import UpdatedFile, in_manifests, in_values
-from irsa_cli.core.inventory.bindings import Bindings, ListedBinding
+from irsa_cli.core.inventory.bindings import ListedBinding
 from irsa_cli.core.inventory.bindings_file import text_of
-from irsa_cli.core.inventory.exported import exported
+from irsa_cli.core.inventory.exported import ExportedFiles, exported
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document
@@ -32,43 +31,26 @@ IRSA, TERRAFORM = "irsa", "terraform"
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """Which bindings, and as what; `values_key` is for charts."""
+    """The bindings, and their format."""
 
     bindings: Request
-    form: str
-    values_key: str = DEFAULT_KEY
-
-
-@dataclass(frozen=True)
-class ExportedFiles:
-    """The bindings that were read, the ServiceAccounts in the files, and the files' texts by their names.
-
-    `notes` are about bindings that no file has.
-    """
-
-    bindings: Bindings
-    accounts: tuple[ExportedAccount, ...]
-    files: Files
-    notes: tuple[str, ...] = ()
+    form: Format
 
 
 def export(request: ExportRequest, log: WireLog) -> ExportedFiles:
     """The files; raises `IrsaError`, and `Refused` for a named ServiceAccount without a role for files."""
     connection = connect(request.bindings.target, kube=True, log=log)
     found = bindings_of(connection, request.bindings)
-    if request.form == IRSA:
+    if request.form.name == IRSA:
         return ExportedFiles(found, (), {"bindings.yaml": text_of(found, _inline(connection, found.items))})
     chosen = exported(found.items)
     name = request.bindings.scope.name
     if name and not chosen.accounts:
         raise Refused(f"{name} has no role for a file", reason="; ".join(chosen.notes))
-    if request.form == TERRAFORM:
+    if request.form.name == TERRAFORM:
         files: Files = {"roles.tf": _terraform(connection, chosen.bindings)}
     else:
-        cluster = found.cluster
-        accounts = chosen.accounts
-        values = Export(cluster.name, cluster.region, accounts, request.values_key, alone=bool(name))
-        files = FORMATS[request.form](values)
+        files = request.form.files(found.cluster, chosen.accounts)
     return ExportedFiles(found, chosen.accounts, files, chosen.notes)
 
 
@@ -120,18 +102,18 @@ def _whole_role(connection: Connection, binding: ListedBinding) -> ExportedRole:
     return ExportedRole(binding.namespace, binding.name, replace(role, attached=attached, inline=inline))
 
 
-def updated(path: Path, request: ExportRequest, accounts: Sequence[ExportedAccount]) -> UpdatedFile:
+def updated(path: Path, form: Format, accounts: Sequence[ExportedAccount]) -> UpdatedFile:
     """An existing file with the annotations.
 
     Raises `InvalidInput` if it can't be read, and `Refused` with the lines to write by hand if irsa can't
     change the annotations alone, or if the file has none of the ServiceAccounts.
     """
     text = read_whole(path)
-    if request.form == "helm":
+    if form.name == "helm":
         if len(accounts) != 1:
             reason = f"these are {plural(len(accounts), 'ServiceAccount')}: add NAME"
             raise InvalidInput("the values of a chart have one ServiceAccount", reason=reason)
-        return in_values(text, str(path), request.values_key, accounts[0])
+        return in_values(text, str(path), form.values_key, accounts[0])
     file = in_manifests(text, str(path), accounts)
     if len(file.absent) == len(accounts):
         names = ", ".join(listed(account.full_name for account in accounts))
