@@ -17,7 +17,7 @@ from irsa_cli.sandbox import Sandbox
 
 SIZES = (200, 800)
 RATIO = 2.5
-CALLS = 18
+CALLS = 17
 """For each ServiceAccount: two locks, and every object compared before it is changed."""
 
 

@@ -34,19 +34,24 @@ except ImportError:
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("apply", "diff", "delete")
-LISTED = ("lint",)
+LISTED = ("lint", "report")
 """Commands that take their files as arguments."""
 ONE = ("create-sa", "update-sa", "delete-sa", "adopt")
+MANY = ("migrate", "repoint", "retire")
+"""Commands for many ServiceAccounts or clusters at once, often on a schedule."""
 CLUSTERS = ("associate-oidc", "disassociate-oidc")
-PLANNING = (*FILES, *ONE, *CLUSTERS)
+PLANNING = (*FILES, *ONE, *MANY, *CLUSTERS)
 """Commands that save a plan with --dry-run; `diff` always does."""
 FOUND = ("audit", "lint")
 """Commands that also write their findings as SARIF."""
-DOCUMENTS = ("history", "get-sa", "describe-sa", "who-can", "unlock")
+DOCUMENTS = ("history", "get-sa", "describe-sa", "who-can", "unlock", "preflight")
 """Commands that have a JSON document, and no Markdown."""
-GUARDED = (*PLANNING, "verify", "doctor", "recover", "get-sa", "describe-sa", "unlock")
-"""Commands that take --expect-account and --expect-cluster-arn."""
-COMMANDS = tuple(dict.fromkeys((*PLANNING, *FOUND, "verify", "doctor", "recover", *DOCUMENTS)))
+OF_CLUSTER = (*PLANNING, "verify", "doctor", "recover", "get-sa", "describe-sa", "unlock")
+GUARDED = {"expect-account": (*OF_CLUSTER, "preflight"), "expect-cluster-arn": OF_CLUSTER}
+"""Commands that take each of these flags."""
+RENAMED = {"unlock": ["recover", "--unlock"], "report": ["report", "merge"]}
+"""Commands that irsa has under another name than the action."""
+COMMANDS = tuple(dict.fromkeys((*PLANNING, *FOUND, "verify", "doctor", "recover", "report", *DOCUMENTS)))
 """What the action runs. Not exec, token and credentials: what they print is secret, and a log is not."""
 FAIL_ON = ("error", "changes", "never")
 USAGE, PENDING, INTERRUPTED, KILLED = 2, 6, (130, 143), 137
@@ -54,6 +59,9 @@ SETTLED = (0, USAGE, 4, PENDING)
 """After these nothing is left to recover: nothing was begun, or all is done."""
 OUTCOMES = {0: "ok", 3: "incomplete", 4: "refused", PENDING: "planned"}
 """How a run ended that has written no document."""
+GRANTED = {"committed", "unchanged"}
+"""Outcomes of items after which a role exists as the item says."""
+ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+", re.ASCII)
 CHANGING = {"committed", "planned", "incomplete", "unfinished"}
 """Outcomes of items that are, or would be, no longer as they were."""
 PATIENCE = 5.0
@@ -148,13 +156,14 @@ def words(env: Env, home: Path) -> list[str]:
         own.append(f"--out={home / 'plan.json'}")
     guards = {
         flag: value
-        for flag in ("expect-account", "expect-cluster-arn")
+        for flag in GUARDED
         if (value := env.get(f"IRSA_ACTION_{flag.upper().replace('-', '_')}", ""))
     }
-    if guards and command not in GUARDED:
-        raise Wrong(f"{command} has no {' and no '.join(guards)}")
+    missing = [flag for flag in guards if command not in GUARDED[flag]]
+    if missing:
+        raise Wrong(f"{command} has no {' and no '.join(missing)}")
     own += [f"--{flag}={value}" for flag, value in guards.items()]
-    return [command, *own, *more, *_files(command, env, home)]
+    return [*RENAMED.get(command, [command]), *own, *more, *_files(command, env, home)]
 
 
 def _files(command: str, env: Env, home: Path) -> list[str]:
@@ -184,7 +193,8 @@ def run(env: Env) -> int:
     home = Path(env["IRSA_ACTION_FOLDER"])
     kept = {name: env.get(f"IRSA_ACTION_{name}", "") for name in ("COMMAND", "FAIL_ON", "SUMMARY")}
     (home / "run.json").write_text(json.dumps(kept), encoding="utf-8")
-    command, *others = words(env, home)
+    line = words(env, home)
+    command = env["IRSA_ACTION_COMMAND"]
     if command == "recover":
         _make_own(home / "kept")
     inherited = {
@@ -204,7 +214,7 @@ def run(env: Env) -> int:
     ):
         fcntl.flock(alive, fcntl.LOCK_EX)
         child = subprocess.Popen(
-            [env["IRSA_ACTION_PROGRAM"], command, *others],
+            [env["IRSA_ACTION_PROGRAM"], *line],
             cwd=directory,
             env={**inherited, "IRSA_STATE_DIR": str(home / "kept" / "journals")},
             stdin=subprocess.DEVNULL,
@@ -297,19 +307,22 @@ def report(env: Env, home: Path, code: int | None) -> int:
     outcome = "killed" if code in (None, KILLED) else OUTCOMES.get(code or 0, "failed")
     if re.fullmatch("[a-z-]+", found) and outcome != "killed":
         outcome = found
-    items = [item.get("outcome") for item in document.get("items", ()) if isinstance(item, dict)]
-    changed = code == PENDING or not CHANGING.isdisjoint(items)
+    items = [item for item in document.get("items", ()) if isinstance(item, dict)]
+    changed = code == PENDING or not CHANGING.isdisjoint(str(item.get("outcome")) for item in items)
     journals = any((home / "kept" / "journals").iterdir())
     files = {"json-file": "result.json", "sarif-file": "result.sarif", "markdown-file": "result.md"}
     if code in (0, PENDING):
         files["plan-file"] = "plan.json"
     there = {name: home / file for name, file in files.items() if _has_text(home / file)}
+    roles = _roles(items)
     said = {
         "exit-code": "" if code is None else code,
         "outcome": outcome,
         "changed": "true" if changed else "false",
         "keep-journal": "true" if journals and code not in SETTLED else "false",
         "plan-digest": _digest(there["plan-file"]) if "plan-file" in there else "",
+        "role-arn": next(iter(roles.values())) if len(set(roles.values())) == 1 else "",
+        "role-arns": json.dumps(roles, sort_keys=True),
         **there,
     }
     texts = {name: str(value) for name, value in said.items()}
@@ -403,6 +416,24 @@ def _document(home: Path) -> dict[str, Any]:
         if isinstance(found, dict) and isinstance(found.get("metadata"), dict):
             return found
     return {}
+
+
+def _roles(items: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The ARN of the role of each ServiceAccount (`namespace/name`), if the role exists after this run.
+
+    An annotation is a text that others can write: only what is a role's ARN is an output.
+    """
+    roles: dict[str, str] = {}
+    for item in items:
+        account, role = item.get("serviceAccount"), item.get("role")
+        if not (isinstance(account, dict) and isinstance(role, dict)):
+            continue
+        if item.get("outcome", "unchanged") not in GRANTED or role.get("deleted"):
+            continue
+        arn = str(role.get("arn"))
+        if ROLE_ARN.fullmatch(arn):
+            roles[f"{account.get('namespace')}/{account.get('name')}"] = arn
+    return roles
 
 
 def _digest(plan: Path) -> str:

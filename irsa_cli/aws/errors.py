@@ -136,9 +136,12 @@ def _tell_of_waiting(began: float) -> None:
 
 def _in_time(ask: Callable[[], T], recent: RecentWrites, operation: str, asked: Mapping[str, Any]) -> T:
     """Read from IAM until the answer is not older than the writes of this process."""
-    mine, wait, began = current(), limits.PROPAGATION_SECONDS / 120, time.monotonic()
+    mine = current()
+    wait = limits.PROPAGATION_SECONDS / 120
+    began = time.monotonic()
     while True:
-        missing, answer = None, None
+        missing = None
+        answer = None
         try:
             answer = ask()
         except ServiceError as error:

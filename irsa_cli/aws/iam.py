@@ -100,7 +100,8 @@ def expected_role(iam: IAMClient, name: str) -> Role | None:
 
 def until_they_agree(read: Callable[[], Role | None]) -> Role | None:
     """Read a role and its policies until both are there or the role is not: one answer may be old."""
-    began, wait = time.monotonic(), limits.PROPAGATION_SECONDS / 60
+    began = time.monotonic()
+    wait = limits.PROPAGATION_SECONDS / 60
     while True:
         try:
             return read()

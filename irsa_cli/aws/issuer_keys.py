@@ -46,7 +46,8 @@ def fetch(issuer: str, log: WireLog) -> dict[str, Any]:
 
 def _get(pool: urllib3.PoolManager, address: str, operation: str, log: WireLog) -> dict[str, Any]:
     started = time.monotonic()
-    status, code = 0, ""
+    status = 0
+    code = ""
     try:
         # A redirect is not followed: OpenID Connect knows none here.
         answer = pool.request("GET", address, redirect=False, preload_content=False)

@@ -284,7 +284,8 @@ def _set_by(operation: str, asked: Mapping[str, Any], answer: Mapping[str, Any])
 def _parts_set_by(operation: str, asked: Mapping[str, Any]) -> dict[Key, str]:
     there = ABSENT if operation.startswith(("Detach", "Delete", "Remove")) else _THERE
     if operation == "CreateRole":
-        trust, boundary = asked["AssumeRolePolicyDocument"], asked.get("PermissionsBoundary", ABSENT)
+        trust = asked["AssumeRolePolicyDocument"]
+        boundary = asked.get("PermissionsBoundary", ABSENT)
         return {("trust",): text_of(trust), ("boundary",): boundary, ("settings",): _settings(asked)}
     if operation == "UpdateAssumeRolePolicy":
         return {("trust",): text_of(asked["PolicyDocument"])}

@@ -114,7 +114,9 @@ class AwsSession:
     def moved_to(self, region: str) -> AwsSession:
         """The same caller in another region."""
         other = copy.copy(self)
-        other.region, other._lock, other._clients = region, threading.Lock(), {}
+        other.region = region
+        other._lock = threading.Lock()
+        other._clients = {}
         return other
 
     @overload
@@ -236,7 +238,8 @@ class AwsSession:
     def become(self, role_arn: str) -> None:
         """Become another role for the rest of the run, as pipelines that hop accounts do."""
         answer = call(self.client("sts").assume_role, RoleArn=role_arn, RoleSessionName="irsa")
-        credentials, self.known_caller = answer["Credentials"], answer["AssumedRoleUser"]["Arn"]
+        credentials = answer["Credentials"]
+        self.known_caller = answer["AssumedRoleUser"]["Arn"]
         self._session = _session(region=self.region)
         keys = (credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
         self._session.set_credentials(*keys)

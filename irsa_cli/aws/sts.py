@@ -142,7 +142,8 @@ def exchange_for_pod(aws: AwsSession, cluster: str, token: str) -> Exchange:
         answer = call(client.assume_role_for_pod_identity, clusterName=cluster, token=token)
     except ServiceError as error:
         raise error.but(reason=error.reason.replace(token, "…")) from None
-    found, session = answer["credentials"], answer["assumedRoleUser"]["arn"]
+    found = answer["credentials"]
+    session = answer["assumedRoleUser"]["arn"]
     keys = (found["accessKeyId"], found["secretAccessKey"], found["sessionToken"])
     whose = answer["subject"]
     return Exchange(

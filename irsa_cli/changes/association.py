@@ -26,18 +26,17 @@ if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
     from mypy_boto3_iam import IAMClient
 
-IN_USE, NOT_FOUND, INVALID = (
-    "ResourceInUseException",
-    "ResourceNotFoundException",
-    "InvalidParameterException",
-)
+IN_USE = "ResourceInUseException"
+NOT_FOUND = "ResourceNotFoundException"
+INVALID = "InvalidParameterException"
 
 
 class AssociationHandler(common.Settled):
     """Creates, changes and deletes an association; the target is `(cluster, namespace, ServiceAccount)`."""
 
     def __init__(self, eks: EKSClient, iam: IAMClient) -> None:
-        self._eks, self._iam = eks, iam
+        self._eks = eks
+        self._iam = iam
 
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         if change.after is None:
@@ -151,7 +150,8 @@ class AssociationHandler(common.Settled):
             common.check_tag(change, found.tags, claim)
         if (wanted and found.id != wanted) or not found.is_like(before):
             raise common.conflict(change, f"association {found.id} is not the one that was there")
-        delete, asked = self._eks.delete_pod_identity_association, {"clusterName": change.target[0]}
+        delete = self._eks.delete_pod_identity_association
+        asked = {"clusterName": change.target[0]}
         return common.delete_once(lambda: call(delete, **asked, associationId=found.id), NOT_FOUND)
 
 

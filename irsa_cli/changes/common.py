@@ -152,24 +152,31 @@ def read_until(read: Callable[[], S], fits: Callable[[S], bool], run: Run, secon
 
     `seconds`: for how long another answer is not believed however often it comes.
     """
-    found, same, wait, waited = read(), 1, limits.PROPAGATION_SECONDS / 60, 0.0
+    found = read()
+    same = 1
+    wait = limits.PROPAGATION_SECONDS / 60
+    waited = 0.0
     while not fits(found) and (same < limits.SAME_ANSWERS or waited < seconds) and wait:
         if seconds:
             patience.waiting("IAM to return its latest state", waited, seconds)
         run.pause(wait)
         again = read()
-        same, found = same + 1 if again == found else 1, again
-        wait, waited = min(wait * 2, 2.0), waited + wait
+        same = same + 1 if again == found else 1
+        found = again
+        waited += wait
+        wait = min(wait * 2, 2.0)
     return found
 
 
 def while_spreading(run: Run) -> Iterator[bool]:
     """Pause, longer each time, for as long as IAM may not show yet what it has confirmed."""
-    waited, wait = 0.0, 0.25
+    waited = 0.0
+    wait = 0.25
     while waited < limits.PROPAGATION_SECONDS:
         patience.waiting("IAM to return what was written", waited, limits.PROPAGATION_SECONDS)
         run.pause(wait)
-        waited, wait = waited + wait, min(wait * 2, 4.0)
+        waited = waited + wait
+        wait = min(wait * 2, 4.0)
         yield True
 
 
@@ -186,7 +193,8 @@ def create_once(
     When IAM says that it exists and shows nothing, it is asked again until it shows: that may be what an
     attempt without an answer made. Raises `taken` when it is somebody else's, or nobody can see it.
     """
-    lost, pauses = False, while_spreading(run)
+    lost = False
+    pauses = while_spreading(run)
     while True:
         try:
             return create()

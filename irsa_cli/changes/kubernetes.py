@@ -37,6 +37,8 @@ class ObjectHandler(Settled):
 
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
+        self._patched: dict[tuple[str, ...], Json] = {}
+        """The objects that this run has patched, as the server returned them: it deletes no newer version."""
 
     def _read(self, change: Change) -> Json | None:
         return self._kube.one(self.resource, *_place(change))
@@ -65,9 +67,11 @@ class ObjectHandler(Settled):
     def _delete(self, change: Change, claim: Claim | None, check: Callable[[Json], None]) -> Applied:
         """Delete it as it was read. `check` raises if what is there must not be deleted."""
         lost = False
+        present = self._patched.pop(change.target, None)
         for _ in range(ROUNDS):
-            with telling(Outcome.UNKNOWN if lost else Outcome.REFUSED):
-                present = self._read(change)
+            if present is None:
+                with telling(Outcome.UNKNOWN if lost else Outcome.REFUSED):
+                    present = self._read(change)
             if present is None or present["metadata"].get("deletionTimestamp"):
                 return Applied(changed=lost)
             metadata = present["metadata"]
@@ -75,7 +79,8 @@ class ObjectHandler(Settled):
                 check_object_claim(change, metadata, claim)
             check(present)
             try:
-                uid, version = metadata["uid"], metadata["resourceVersion"]
+                uid = metadata["uid"]
+                version = metadata["resourceVersion"]
                 self._kube.delete(self.resource, *_place(change), uid=uid, resource_version=version)
             except ServiceError as error:
                 if error.code == NOT_FOUND:
@@ -83,6 +88,7 @@ class ObjectHandler(Settled):
                     return Applied(changed=lost or error.outcome is Outcome.UNKNOWN)
                 if error.code == CONFLICT:
                     lost = lost or error.outcome is Outcome.UNKNOWN
+                    present = None
                     continue
                 raise
             return Applied(changed=True)
@@ -153,7 +159,8 @@ class ConfigMapHandler(ObjectHandler):
             return self._delete(change, claim, lambda present: self._check(change, present))
         if change.before is not None:
             return self._update(change)
-        (namespace, name), state = change.target, expect(ConfigMapState, change.after)
+        namespace, name = change.target
+        state = expect(ConfigMapState, change.after)
         body = config_map_body(namespace, name, state, state.transaction or run.transaction)
         taken = conflict(change, "a ConfigMap of that name was created")
         return self._create(change, body, run.transaction, taken)
@@ -169,7 +176,8 @@ class ConfigMapHandler(ObjectHandler):
         """
         if change.after is None:
             return self._gone(change)
-        present, desired = self._read(change), expect(ConfigMapState, change.after)
+        present = self._read(change)
+        desired = expect(ConfigMapState, change.after)
         if present is None or not _is(present, desired):
             return None
         if change.before is not None:
@@ -180,7 +188,8 @@ class ConfigMapHandler(ObjectHandler):
         return Applied(changed=ours, identity={"uid": metadata["uid"]})
 
     def _update(self, change: Change) -> Applied:
-        before, after = expect(ConfigMapState, change.before), expect(ConfigMapState, change.after)
+        before = expect(ConfigMapState, change.before)
+        after = expect(ConfigMapState, change.after)
         lost = False
         for _ in range(ROUNDS):
             with telling(Outcome.UNKNOWN if lost else Outcome.REFUSED):
@@ -245,7 +254,8 @@ class ServiceAccountHandler(ObjectHandler):
             return self._delete(change, claim, lambda it: self._check(change, it["metadata"], claim))
         if change.before is not None:
             return self._patch(change, run, claim)
-        (namespace, name), desired = change.target, expect(ServiceAccountState, change.after)
+        namespace, name = change.target
+        desired = expect(ServiceAccountState, change.after)
         annotations = {**desired.annotations, TRANSACTION_TAG: run.transaction}
         body = desired.manifest or service_account_body(namespace, name, desired.labels, annotations)
         taken = conflict(change, "a ServiceAccount of that name was created")
@@ -272,7 +282,8 @@ class ServiceAccountHandler(ObjectHandler):
         present = self._read(change)
         if present is None:
             return None
-        metadata, desired = present["metadata"], expect(ServiceAccountState, change.after)
+        metadata = present["metadata"]
+        desired = expect(ServiceAccountState, change.after)
         if change.before is not None:
             same = not desired.uid or metadata["uid"] == desired.uid
             return Applied(changed=True) if same and _holds(metadata, desired) else None
@@ -290,8 +301,11 @@ class ServiceAccountHandler(ObjectHandler):
             raise conflict(change, "its annotations or labels differ from what was there")
 
     def _patch(self, change: Change, run: Run, claim: Claim | None) -> Applied:
-        before, after = expect(ServiceAccountState, change.before), expect(ServiceAccountState, change.after)
-        uid, version, lost = before.uid or after.uid, before.resource_version, False
+        before = expect(ServiceAccountState, change.before)
+        after = expect(ServiceAccountState, change.after)
+        uid = before.uid or after.uid
+        version = before.resource_version
+        lost = False
         if run.has_made(change.kind, *change.target):
             uid = ""  # Its deletion was rolled back: it is another object now.
         for _ in range(ROUNDS):
@@ -309,11 +323,12 @@ class ServiceAccountHandler(ObjectHandler):
                 # `null` removes a key; with the resourceVersion the server refuses a stale patch (409).
                 marks = {"annotations": dict(after.annotations), "labels": dict(after.labels)}
                 patch = {"metadata": {"resourceVersion": version, **marks}}
-                self._kube.patch(self.resource, *_place(change), patch)
+                self._patched[change.target] = self._kube.patch(self.resource, *_place(change), patch)
                 return Applied(changed=True, identity={"uid": uid} if uid else {})
             except ServiceError as error:
                 again = error.outcome is Outcome.UNKNOWN and not lost
-                lost, version = lost or again, ""
+                lost = lost or again
+                version = ""
                 if again or error.code in (CONFLICT, NOT_FOUND):
                     continue
                 if lost:  # Of this patch it may be known; not of the one before.
@@ -363,7 +378,8 @@ def service_account_body(
 
 def _holds(metadata: Mapping[str, Mapping[str, str]], state: ServiceAccountState) -> bool:
     """Whether the object has exactly these values under the keys that irsa manages."""
-    annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
+    annotations = metadata.get("annotations") or {}
+    labels = metadata.get("labels") or {}
     return all(annotations.get(key) == value for key, value in state.annotations.items()) and all(
         labels.get(key) == value for key, value in state.labels.items()
     )

@@ -95,7 +95,8 @@ class ProviderHandler(common.OnIam):
         return Applied(changed=False) if set(desired.audiences) <= set(state.audiences) else None
 
     def _delete(self, change: Change, run: Run, claim: Claim | None) -> Applied:
-        arn, before = change.target[0], common.expect(ProviderState, change.before)
+        arn = change.target[0]
+        before = common.expect(ProviderState, change.before)
 
         def is_ours(state: ProviderState | None) -> bool:
             if state is None or set(state.audiences) != set(before.audiences):

@@ -102,7 +102,8 @@ class RoleHandler(common.OnIam):
         return Applied(changed=True, identity={"RoleId": found.role_id})
 
     def _delete(self, change: Change, name: str, run: Run, claim: Claim | None) -> Applied:
-        before, owner = common.expect(RoleState, change.before), claim or Claim(run.transaction)
+        before = common.expect(RoleState, change.before)
+        owner = claim or Claim(run.transaction)
 
         def is_ours(found: Role | None) -> bool:
             if found is None or owner.identity.get("RoleId", found.role_id) != found.role_id:

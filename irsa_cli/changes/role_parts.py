@@ -136,13 +136,15 @@ class RoleTagsHandler(_PartHandler):
         return all(role.tags.get(key) == value for key, value in wanted.items())
 
     def _may_change(self, role: Role, change: Change) -> bool:
-        before, after = expect(TagsState, change.before).values, expect(TagsState, change.after).values
+        before = expect(TagsState, change.before).values
+        after = expect(TagsState, change.after).values
         folded = {key.lower() for key in after}
         theirs = any(key.lower() in folded for key in role.tags if key not in after)
         return not theirs and all(role.tags.get(key) in (before.get(key), after[key]) for key in after)
 
     def _set(self, change: Change, role: Role, run: Run) -> None:
-        name, wanted = change.target[0], expect(TagsState, change.after)
+        name = change.target[0]
+        wanted = expect(TagsState, change.after)
         tags: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in wanted.put.items()]
         gone = [key for key in wanted.gone if key in role.tags]
         calls: list[tuple[Callable[[], object], TagsState]] = []

@@ -27,6 +27,8 @@ _TABLES = json.loads(pkgutil.get_data("irsa_cli.cli", "commands.json") or b"")
 COMMANDS: dict[str, str] = _TABLES["summaries"]
 GROUPS: dict[str, list[str]] = _TABLES["groups"]
 """The commands by purpose, in the order of `irsa --help`."""
+OLD_NAMES: list[str] = _TABLES["oldNames"]
+"""Commands that have another name now: they work, and no list has them."""
 
 
 def module_of(command: str) -> str:
@@ -44,7 +46,7 @@ class LazyGroup(HelpedGroup):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMANDS and cmd_name not in OLD_NAMES:
             return None
         command: click.Command = importlib.import_module(module_of(cmd_name)).command
         return name_variables(cmd_name, command)
@@ -120,7 +122,7 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str], program:
     A value must not start a line of its own: for CI systems, `::error::` at the start is a command.
     """
     from irsa_cli.cli.help.meant import line_meant  # `irsa --help` needs none of these.
-    from irsa_cli.cli.help.values import as_typed
+    from irsa_cli.cli.help.words import as_typed
     from irsa_cli.cli.terminal.screen import say
     from irsa_cli.core.values.shown import without_secrets
 

@@ -83,7 +83,9 @@ def from_eks(found: EksCluster, token: Callable[[], str]) -> ApiServer:
             f"cluster {found.cluster.name} has no certificate authority",
             reason="EKS returned none, and irsa can't verify the endpoint without it",
         )
-    lock, made_at, header = threading.Lock(), float("-inf"), ""
+    lock = threading.Lock()
+    made_at = float("-inf")
+    header = ""
 
     def authorization() -> str:
         nonlocal made_at, header
@@ -146,8 +148,10 @@ def from_kubeconfig(path: str | None, context: str | None) -> ApiServer:
             code="Kubeconfig",
         ) from error
     proxies = urllib.request.getproxies()
-    configuration.proxy, configuration.no_proxy = proxies.get("https"), proxies.get("no")
-    configuration.retries, configuration.connection_pool_maxsize = _once(), CONNECTIONS
+    configuration.proxy = proxies.get("https")
+    configuration.no_proxy = proxies.get("no")
+    configuration.retries = _once()
+    configuration.connection_pool_maxsize = CONNECTIONS
     pool = kubernetes.client.rest.RESTClientObject(configuration).pool_manager
 
     def authorization() -> str:
@@ -156,7 +160,8 @@ def from_kubeconfig(path: str | None, context: str | None) -> ApiServer:
     return ApiServer(configuration.host, Bounded(pool), authorization)
 
 
-_NONE, _NO_CONTEXT = "the file does not exist, or is empty", "it has no context"
+_NONE = "the file does not exist, or is empty"
+_NO_CONTEXT = "it has no context"
 _STEPS = {
     _NONE: ("name one that exists (--kubeconfig), or none at all: for EKS irsa needs no kubeconfig",),
     _NO_CONTEXT: ("correct --context, or current-context in the kubeconfig",),

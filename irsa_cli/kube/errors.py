@@ -108,7 +108,8 @@ def _words(error: BaseException) -> str:
         return str(error)
     causes = list(causes_of(error))
     said = (words for kind, words in _WORDS if any(isinstance(cause, kind) for cause in causes))
-    what, why = next(said, f"the call failed ({type(error).__name__})"), why_of(error)
+    what = next(said, f"the call failed ({type(error).__name__})")
+    why = why_of(error)
     return f"{what}: {why}" if why else what
 
 

@@ -129,7 +129,8 @@ def _check_discovery(answer: dict[str, Any]) -> None:
             _text(version, "version")
             for item in _objects(version, "resources"):
                 _text(item, "resource")
-                kind, verbs = item.get("responseKind") or {}, item.get("verbs") or []
+                kind = item.get("responseKind") or {}
+                verbs = item.get("verbs") or []
                 if not isinstance(kind, dict) or not isinstance(kind.get("kind") or "", str):
                     raise ForeignKubeAnswer("a kind is not a string")
                 if not isinstance(verbs, list):

@@ -115,7 +115,8 @@ def _concluded(given: Mapping[str, Any], secrets: Secrets) -> Conclusion:
 
 def check(given: Mapping[str, Any], secrets: Secrets) -> Conclusion:
     """The verdict, asked for again while it may still change and the time to wait is not over."""
-    until, pause = time.monotonic() + given["wait"], 0.5
+    until = time.monotonic() + given["wait"]
+    pause = 0.5
     seconds = min(given["timeout"], LONGEST_CALL)
     role, account, sdk = (given[name] or "" for name in ("expect_role", "expect_account", "sdk"))
     while True:
@@ -142,7 +143,8 @@ def _call(given: Mapping[str, Any], report: Conclusion) -> None:
 
         in_time(send, given["timeout"])
     except Exception as error:
-        report.verdict, report.cause = UNKNOWN, f"'{call}': {error}"
+        report.verdict = UNKNOWN
+        report.cause = f"'{call}': {error}"
         if _is_refusal(error):
             report.verdict = WRONG
             report.sentence = f"The role is the expected one, but AWS refuses '{call}'."

@@ -19,9 +19,12 @@ from irsa_cli.preflight.sdk import ThisPod
 from irsa_cli.preflight.shown import Secrets
 from irsa_cli.preflight.wire import Credentials, Failed
 
-EXPECTED, WRONG, UNKNOWN = "expected", "wrong", "unknown"
+EXPECTED = "expected"
+WRONG = "wrong"
+UNKNOWN = "unknown"
 EXIT_CODES: Mapping[str, int] = {EXPECTED: 0, WRONG: 5, UNKNOWN: 1}
-ROLE_ARN, TOKEN_FILE = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"
+ROLE_ARN = "AWS_ROLE_ARN"
+WEB_IDENTITY_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE"
 ROLE = re.compile(r"arn:[a-z-]{3,20}:iam::[0-9]{12}:role/[!-~]{1,600}")
 LARGEST_TOKEN = 20_000
 """STS accepts no longer one.
@@ -40,7 +43,10 @@ class Conclusion(Exception):
 
     def __init__(self, verdict: str, sentence: str, cause: str, *do: str, may_pass: bool = False) -> None:
         super().__init__(sentence)
-        self.verdict, self.sentence, self.cause, self.do = verdict, sentence, cause, [*filter(None, do)]
+        self.verdict = verdict
+        self.sentence = sentence
+        self.cause = cause
+        self.do = [*filter(None, do)]
         self.may_pass = may_pass
         self.evidence: dict[str, Any] = {"source": {}}
         self.not_reached: list[str] = []
@@ -49,7 +55,8 @@ class Conclusion(Exception):
         """The same in texts that may be shown."""
         sentence, cause, *do = secrets.cleaned([self.sentence, self.cause, *self.do])
         found = Conclusion(self.verdict, sentence, cause, *do)
-        found.evidence, found.not_reached = secrets.cleaned(self.evidence), secrets.cleaned(self.not_reached)
+        found.evidence = secrets.cleaned(self.evidence)
+        found.not_reached = secrets.cleaned(self.not_reached)
         return found
 
 
@@ -69,7 +76,8 @@ def judge(pod: ThisPod, role: str, account: str) -> Conclusion:
         if choice.ignored:
             pod.evidence["ignored"] = choice.ignored
         if pod.region and not sdk.REGION.fullmatch(pod.region):
-            cause, do = f"'{pod.region}' is not the name of a region", f"{TEMPLATE} correct AWS_REGION"
+            cause = f"'{pod.region}' is not the name of a region"
+            do = f"{TEMPLATE} correct AWS_REGION"
             raise Conclusion(WRONG, "The SDK stops before it has credentials.", cause, do)
         arn = pod.evidence["identity"] = _identity(pod, choice)
         expected = role or (pod.env.get(ROLE_ARN, "") if choice.source != sdk.CONTAINER else "")
@@ -156,7 +164,7 @@ def _token(path: str, role: str, pod: ThisPod) -> str:
     evidence["tokenFile"] = path
     nothing = "The pod gets no identity of its own: its token can't be used."
     if not role:
-        cause = f"{TOKEN_FILE} is set and {ROLE_ARN} is not"
+        cause = f"{WEB_IDENTITY_FILE} is set and {ROLE_ARN} is not"
         raise Conclusion(WRONG, nothing, cause, f"{TEMPLATE} remove it, so that EKS's webhook sets both")
     if not ROLE.fullmatch(role):
         cause = f"'{role}' is not the ARN of a role"
@@ -166,7 +174,8 @@ def _token(path: str, role: str, pod: ThisPod) -> str:
     try:
         token = read_text(path, LARGEST_TOKEN).strip()
     except (FileNotFoundError, NotADirectoryError):
-        cause = f"{TOKEN_FILE} is {path}, which does not exist: the volume is not mounted in this container"
+        cause = f"{WEB_IDENTITY_FILE} is {path}, which does not exist"
+        cause += ": the volume is not mounted in this container"
         do = f"{TEMPLATE} remove the AWS_ variables, so that EKS's webhook sets them and mounts the token"
         raise Conclusion(WRONG, nothing, cause, do) from None
     except (OSError, UnicodeDecodeError) as error:
@@ -180,7 +189,8 @@ def _token(path: str, role: str, pod: ThisPod) -> str:
     if claims is None:
         raise Conclusion(WRONG, nothing, f"{path} holds no JWT, so it is not a ServiceAccount token", mount)
     pod.secrets.add(token)
-    now, moments = time.time(), {key: _moment(claims.get(key)) for key in ("exp", "iat")}
+    now = time.time()
+    moments = {key: _moment(claims.get(key)) for key in ("exp", "iat")}
     left = {key: int(moment - now) for key, moment in moments.items() if moment is not None}
     evidence["token"] = {key: _claim(claims.get(key)) for key in ("iss", "sub", "aud")}
     evidence["token"].update(expiresIn=left.get("exp"), age=-left["iat"] if "iat" in left else None)
@@ -216,7 +226,9 @@ def _moment(value: object) -> float | None:
 
 def _refused(failed: Failed, role: str, token: Mapping[str, Any]) -> Conclusion:
     """Why STS returned no credentials for the token."""
-    issuer, subject, audience = token["iss"], token["sub"], token["aud"]
+    issuer = token["iss"]
+    subject = token["sub"]
+    audience = token["aud"]
     account = _role_of(role)[0] or "of the role"
     named = re.fullmatch(r"system:serviceaccount:([a-z0-9][a-z0-9.-]*):([a-z0-9][a-z0-9.-]*)", str(subject))
     verify = f"irsa verify {named[2]} -n {named[1]} -c CLUSTER" if named else "compare the trust policy"
@@ -254,21 +266,22 @@ def _from_agent(pod: ThisPod) -> Credentials:
 
 def _no_identity(pod: ThisPod, profile: sdk.Profile) -> Conclusion:
     """Why the SDK finds no source of the pod's own, and what it uses instead: the node's role, or nothing."""
-    variables = [name for name in (ROLE_ARN, TOKEN_FILE) if pod.env.get(name)]
+    variables = [name for name in (ROLE_ARN, WEB_IDENTITY_FILE) if pod.env.get(name)]
     cause = "neither the variables of IRSA nor those of EKS Pod Identity are set in this container"
     do = [
         "if the ServiceAccount has no role, AWS administrator: irsa create-sa NAME -n NAMESPACE -c CLUSTER",
         "if it has one, owner of the pod: restart it, because only new pods get the variables",
     ]
     if variables:
-        cause = f"only {variables[0]} is set, and the SDK needs both {ROLE_ARN} and {TOKEN_FILE}"
+        cause = f"only {variables[0]} is set, and the SDK needs both {ROLE_ARN} and {WEB_IDENTITY_FILE}"
         do = [f"{TEMPLATE} remove {variables[0]}, so that EKS's webhook sets both"]
     if profile.unreadable:
         cause += f"; {profile.unreadable}"
     try:
         role = pod.instance_role()
     except Failed as failed:
-        role, pod.evidence["instanceRole"] = "", failed.why
+        role = ""
+        pod.evidence["instanceRole"] = failed.why
     if not role:
         return Conclusion(WRONG, "The pod has no AWS identity.", cause, *do)
     pod.evidence["instanceRole"] = role

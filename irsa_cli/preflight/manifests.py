@@ -15,7 +15,8 @@ _HOOKS: Mapping[str, str] = {
     "argo-presync": _HOOK.format("argocd.argoproj.io", "PreSync", "BeforeHookCreation"),
 }
 KINDS = tuple(_HOOKS)
-_LONGEST, _DIGEST = 63, 8
+_LONGEST = 63
+_DIGEST = 8
 """Characters of a Job's name, which is a label of its pods, and of the digest in a shortened one."""
 
 
@@ -24,7 +25,9 @@ def manifest(given: Mapping[str, Any]) -> str:
 
     The options of the check are those of the container. The image needs a digest, or is a Helm template.
     """
-    kind, image, account = given["manifest"], given["image"] or "", given["service_account"] or "default"
+    kind = given["manifest"]
+    image = given["image"] or ""
+    account = given["service_account"] or "default"
     if not re.search(r"@sha256:[0-9a-f]{64}$|\{\{", image):
         raise ValueError("--image IMAGE@sha256:DIGEST is needed: a tag can change what a rollout waits for")
     args = ["preflight", "--wait", f"{given['wait'] or 60:g}s"]

@@ -36,6 +36,7 @@ def one_file() -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(content):
             entry = zipfile.ZipInfo(path, _TIME)
-            entry.create_system, entry.external_attr = 3, 0o100644 << 16
+            entry.create_system = 3
+            entry.external_attr = 0o100644 << 16
             archive.writestr(entry, content[path])
     return b"#!/usr/bin/env python3\n" + buffer.getvalue()

@@ -20,14 +20,12 @@ from irsa_cli.preflight.files import NotRead, read_text
 from irsa_cli.preflight.shown import Secrets, shown_url
 from irsa_cli.preflight.wire import Credentials, Failed, Wire, parts_of, signature
 
-KEYS, ROLE_PROFILE, WEB, PROFILE, CONTAINER, INSTANCE = (
-    "static keys in the environment",
-    "a profile that assumes a role",
-    "web identity (IRSA)",
-    "a profile of the shared configuration",
-    "container credentials (EKS Pod Identity)",
-    "the node's instance role",
-)
+KEYS = "static keys in the environment"
+ROLE_PROFILE = "a profile that assumes a role"
+WEB = "web identity (IRSA)"
+PROFILE = "a profile of the shared configuration"
+CONTAINER = "container credentials (EKS Pod Identity)"
+INSTANCE = "the node's instance role"
 
 ORDERS: Mapping[str, tuple[str, ...]] = {
     "python": (KEYS, ROLE_PROFILE, WEB, PROFILE, CONTAINER, INSTANCE),
@@ -39,7 +37,8 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
 }
 """By SDK, its sources in order."""
 
-AGENT, STS = "the credentials endpoint", "STS"
+AGENT = "the credentials endpoint"
+STS = "STS"
 WITHOUT_PROXY = {"python": [AGENT], "java": [AGENT], "javascript": [AGENT, STS]}
 """By SDK, the services that it asks without the environment's proxy. JavaScript's reads no proxy at all."""
 
@@ -52,7 +51,8 @@ class Profile:
 
     def __init__(self, name: str, named: bool) -> None:
         """`named`: whether the environment names it; the profile `default` is used if it does not."""
-        self.name, self.named = name, named
+        self.name = name
+        self.named = named
         self.settings: dict[str, str] = {}
         self.file = self.unreadable = ""
         self.others = self.malformed = False  # Whether the files have any profile, or can't be parsed.
@@ -112,7 +112,9 @@ def choose(env: Mapping[str, str], sdk: str) -> Choice:
         broken = profile.unreadable
     source = found[0]
     if source == ROLE_PROFILE and _TOKEN in profile.settings:
-        source, role, token_file = WEB, profile.settings["role_arn"], profile.settings[_TOKEN]
+        source = WEB
+        role = profile.settings["role_arn"]
+        token_file = profile.settings[_TOKEN]
     return Choice(sdk, source, profile, found[1:-1], role, token_file, broken)
 
 
@@ -191,7 +193,8 @@ class ThisPod:
         self, env: Mapping[str, str], seconds: float, sdk: str = "", secrets: Secrets | None = None
     ) -> None:
         """`seconds` is the time limit of each call, `sdk` '' for any."""
-        self.env, self.sdk = env, sdk
+        self.env = env
+        self.sdk = sdk
         self.secrets = secrets or Secrets(env)
         self.session = env.get("AWS_ROLE_SESSION_NAME") or f"irsa-preflight-{int(time.time())}"
         self.wire = Wire(env, seconds, ("IMDS", *WITHOUT_PROXY.get(sdk, ())))
@@ -210,7 +213,8 @@ class ThisPod:
 
         https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
         """
-        env, region = self.env, self.region
+        env = self.env
+        region = self.region
         if env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
             given = env.get("AWS_ENDPOINT_URL_STS") or env.get("AWS_ENDPOINT_URL")
             if given:
@@ -250,7 +254,8 @@ class ThisPod:
         if "Code" not in fields:
             do = "network team: nothing between the pod and AWS may answer for AWS"
             raise Failed(what, f"the answer (HTTP {status}) is not from AWS", "", do, passing=status >= 500)
-        code, passing = fields["Code"], status >= 500 or fields["Code"] in PASSING
+        code = fields["Code"]
+        passing = status >= 500 or fields["Code"] in PASSING
         raise Failed(what, f"{code}: {html.unescape(fields.get('Message', ''))}", code, passing=passing)
 
     def container(self) -> Credentials:
@@ -258,7 +263,8 @@ class ThisPod:
 
         https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
         """
-        env, what = self.env, AGENT
+        env = self.env
+        what = AGENT
         relative = env.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "")
         uri = "http://169.254.170.2" + relative if relative else env["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
         _check_agent(uri)

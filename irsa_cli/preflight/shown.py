@@ -16,7 +16,8 @@ LONGEST = 1000
 """The most characters of one text. `irsa doctor` accepts no longer ones in a pod's log."""
 MOST_ITEMS = 20
 GONE = "…"
-PIECE, SHORTEST = 8, 6
+PIECE = 8
+SHORTEST = 6
 """As many characters of a secret in a row are not shown; a shorter text than `SHORTEST` is no secret."""
 VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN")
 

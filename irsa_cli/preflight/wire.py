@@ -34,7 +34,11 @@ class Failed(Exception):
 
     def __init__(self, what: str, why: str, code: str = "", do: str = "", *, passing: bool = False) -> None:
         super().__init__(f"{what}: {why}")
-        self.what, self.why, self.code, self.do, self.passing = what, why, code, do, passing
+        self.what = what
+        self.why = why
+        self.code = code
+        self.do = do
+        self.passing = passing
 
 
 class Wire:
@@ -42,7 +46,9 @@ class Wire:
 
     def __init__(self, env: Mapping[str, str], seconds: float, direct: tuple[str, ...]) -> None:
         """`seconds` is the time limit of each call; `direct`: the services asked without a proxy."""
-        self.env, self.seconds, self.direct = env, seconds, direct
+        self.env = env
+        self.seconds = seconds
+        self.direct = direct
 
     def fetch(
         self, url: str, headers: Mapping[str, str], body: bytes | None = None, *, what: str, method: str = ""

@@ -68,7 +68,8 @@ class _Wanted:
 def like(pattern: str, value: str, variables: Context | None = None, *, ignore_case: bool = False) -> bool:
     """Whether `value` matches a pattern of `*`, `?` and, for values of `variables`, `${...}`."""
     if ignore_case:
-        pattern, value = pattern.lower(), value.lower()
+        pattern = pattern.lower()
+        value = value.lower()
     return _string_like(value, _Wanted(pattern, variables))
 
 
@@ -78,7 +79,8 @@ def _string_like(value: str, wanted: _Wanted) -> bool:
 
 
 def _arn_like(value: str, wanted: _Wanted) -> bool:
-    patterns, parts = wanted.parts(), value.split(":", 5)
+    patterns = wanted.parts()
+    parts = value.split(":", 5)
     return len(patterns) == len(parts) and all(map(_string_like, parts, patterns))
 
 

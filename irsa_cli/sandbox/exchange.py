@@ -152,11 +152,13 @@ class Exchange:
             if self.listen is not None:
                 self.listen(label)
             sent = f"{request.target}\n{request.body.decode(errors='replace')}"
-            text, about = f"{label.subject}\n{sent}\n{unquote_plus(sent)}", (label.service, label.operation)
+            text = f"{label.subject}\n{sent}\n{unquote_plus(sent)}"
+            about = (label.service, label.operation)
             fault = self.faults.strike(*about, text, label.caller)
             delivery = self._break(fault, endpoint, request, label, over)
             status = delivery.answer.status if delivery.ending in ("whole", "cut", "dripping") else 0
-            code, ended = delivery.answer.error_code, time.monotonic()
+            code = delivery.answer.error_code
+            ended = time.monotonic()
             if not over.is_set():
                 self.calls.append(Call(*about, label.subject, status, code, started, ended, label.caller))
         finally:

@@ -92,7 +92,8 @@ def review(front: Front, cluster: Cluster, body: bytes) -> Answer:
     """The answer of an authentication webhook to a TokenReview."""
     try:
         review = json.loads(body)
-        token, version = review["spec"]["token"], review["apiVersion"]
+        token = review["spec"]["token"]
+        version = review["apiVersion"]
     except (ValueError, KeyError, TypeError):
         return Answer(400, b"not a TokenReview", {"Content-Type": "text/plain"})
     who = identify(front, cluster, token)

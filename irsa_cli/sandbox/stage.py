@@ -74,7 +74,8 @@ class Sandbox:
                 target=self._front.cloud.warm, args=(DEFAULT_ACCOUNT, "aws"), daemon=True
             )
             self._token = secrets.token_urlsafe(24)
-            control, issuers = Control(self, self._token), Issuers(self._front.clusters, authority)
+            control = Control(self, self._token)
+            issuers = Issuers(self._front.clusters, authority)
             self._aws = Server(self._exchange, self._front, control=control, issuers=issuers)
             self._agents = Agent(self._front.eks_auth)
             self._agent = Server(self._exchange, self._agents, name="agent")
@@ -174,7 +175,8 @@ class Sandbox:
             own.server.stop()
 
     def _start_cluster(self, spec: ClusterSpec) -> Cluster:
-        key, issuer = signing_key(len(self._own)), issuer_of(spec)
+        key = signing_key(len(self._own))
+        issuer = issuer_of(spec)
         cluster: Cluster
         webhook = Webhook(
             spec.region if spec.pod_webhook else "",

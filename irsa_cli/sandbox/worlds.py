@@ -56,7 +56,8 @@ def put_other_account(sandbox: Sandbox, first: str, clusters: Iterable[ClusterSp
 
 def prepare(sandbox: Sandbox, name: str, environment: Mapping[str, str]) -> str:
     """Bring a sandbox to a world, and return the IAM user to call as. `environment` is for its commands."""
-    world, cluster = _read(name), ClusterSpec().name
+    world = _read(name)
+    cluster = ClusterSpec().name
     for more, objects in world.get("clusters", {}).items():
         sandbox.add_cluster(ClusterSpec(more))
         sandbox.put_objects(more, objects)

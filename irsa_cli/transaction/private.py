@@ -45,29 +45,32 @@ def make_folder(folder: Path) -> None:
 
 def check_folder(folder: Path) -> None:
     """Raise `NotPrivate` unless the folder and all above it are the user's; one that is not there is fine."""
-    place, ahead, links = Path("/"), list(reversed(_parts(folder))), 0
+    place = Path("/")
+    ahead = list(reversed(_parts(folder)))
+    links = 0
     _check_above(place, os.lstat(place))
     while ahead:
         name = ahead.pop()
         if name == "..":
             place = place.parent  # No link is left in it.
             continue
-        place, above = place / name, place
+        above = place
+        place = above / name
         try:
-            found = os.lstat(place)
+            status = os.lstat(place)
         except FileNotFoundError:
             return
         except OSError as error:
             raise _refusal(place, f"it can't be checked: {error.strerror}") from error
-        if stat.S_ISLNK(found.st_mode):
-            _check_owner(place, found, link=True)
+        if stat.S_ISLNK(status.st_mode):
+            _check_owner(place, status, link=True)
             links += 1
             if links > LINKS:
                 raise _refusal(place, "too many symbolic links")
             ahead += reversed(_parts(above / os.readlink(place)))
             place = Path("/")
         else:
-            _check_above(place, found)
+            _check_above(place, status)
     _check_own(place, os.lstat(place))
 
 
@@ -86,9 +89,9 @@ def open_own(path: Path, flags: int = os.O_RDONLY) -> int:
             raise _refusal(path, "it is a symbolic link") from None
         raise
     try:
-        found = os.fstat(file)
-        if stat.S_ISREG(found.st_mode):
-            _check_own(path, found)
+        status = os.fstat(file)
+        if stat.S_ISREG(status.st_mode):
+            _check_own(path, status)
     except BaseException:
         os.close(file)
         raise
@@ -99,44 +102,46 @@ def _parts(path: Path) -> list[str]:
     return list((Path.cwd() / path).parts[1:])
 
 
-def _check_above(place: Path, found: os.stat_result) -> None:
+def _check_above(place: Path, status: os.stat_result) -> None:
     """A folder on the way: its owner and whoever may write it decide what is below it."""
-    _check_owner(place, found)
-    if not found.st_mode & stat.S_ISVTX:
-        _check_writers(place, found)
+    _check_owner(place, status)
+    if not status.st_mode & stat.S_ISVTX:
+        _check_writers(place, status)
 
 
-def _check_own(place: Path, found: os.stat_result) -> None:
-    if found.st_uid != os.geteuid():
-        raise _foreign(place, found)
-    _check_writers(place, found)
+def _check_own(place: Path, status: os.stat_result) -> None:
+    if status.st_uid != os.geteuid():
+        raise _foreign(place, status)
+    _check_writers(place, status)
 
 
-def _check_owner(place: Path, found: os.stat_result, *, link: bool = False) -> None:
-    if found.st_uid not in (0, os.geteuid()):
-        raise _foreign(place, found, what="the link" if link else "")
+def _check_owner(place: Path, status: os.stat_result, *, link: bool = False) -> None:
+    if status.st_uid not in (0, os.geteuid()):
+        raise _foreign(place, status, subject="the link" if link else "it")
 
 
-def _foreign(place: Path, found: os.stat_result, what: str = "") -> NotPrivate:
-    owner = _name_of(found.st_uid)
+def _foreign(place: Path, status: os.stat_result, subject: str = "it") -> NotPrivate:
+    owner = _name_of(status.st_uid)
     fix = "irsa recover --state-dir FOLDER  # with a folder that only you own"
-    if os.geteuid() == 0 and stat.S_ISREG(found.st_mode):
+    if os.geteuid() == 0 and stat.S_ISREG(status.st_mode):
         fix = f"chown root {shlex.quote(str(place))}  # only if you know who wrote it"
-    return _refusal(place, f"{what or 'it'} belongs to {owner}, not to you".strip(), fix)
+    return _refusal(place, f"{subject} belongs to {owner}, not to you", fix)
 
 
-def _check_writers(place: Path, found: os.stat_result) -> None:
-    who, fix = "", ""
-    if found.st_mode & stat.S_IWOTH:
-        who, fix = "everybody", "go-w"
-    elif found.st_mode & stat.S_IWGRP and not (_is_alone(found.st_gid) and not _has_acl(place)):
-        who, fix = f"group {_name_of_group(found.st_gid)}", "g-w"
-    if who:
-        raise _refusal(
-            place,
-            f"{who} can write to it (mode {stat.S_IMODE(found.st_mode):04o})",
-            f"chmod {fix} {shlex.quote(str(place))}  # if you know that nobody else wrote to it",
-        )
+def _check_writers(place: Path, status: os.stat_result) -> None:
+    if status.st_mode & stat.S_IWOTH:
+        who = "everybody"
+        fix = "go-w"
+    elif status.st_mode & stat.S_IWGRP and (_has_acl(place) or not _is_alone(status.st_gid)):
+        who = f"group {_name_of_group(status.st_gid)}"
+        fix = "g-w"
+    else:
+        return
+    raise _refusal(
+        place,
+        f"{who} can write to it (mode {stat.S_IMODE(status.st_mode):04o})",
+        f"chmod {fix} {shlex.quote(str(place))}  # if you know that nobody else wrote to it",
+    )
 
 
 def _refusal(place: Path, why: str, *fixes: str) -> NotPrivate:
@@ -150,10 +155,12 @@ def _is_alone(group: int) -> bool:
 
     members: Iterable[str]
     try:
-        found = grp.getgrgid(group)
-        name, members = found.gr_name, found.gr_mem
+        entry = grp.getgrgid(group)
+        name = entry.gr_name
+        members = entry.gr_mem
     except KeyError:
-        name, members = "", ()
+        name = ""
+        members = ()
     if group == 0:
         return set(members) <= {"root"}
     try:
@@ -201,10 +208,10 @@ def seal(data: bytes) -> str:
     return ""
 
 
-def is_sealed(data: bytes, found: str) -> bool:
+def is_sealed(data: bytes, bearing: str) -> bool:
     """Whether the text bears the seal of this user."""
     keys = (_read(path) for path in _places())
-    return any(hmac.compare_digest(_seal(key, data), found) for key in keys if key)
+    return any(hmac.compare_digest(_seal(key, data), bearing) for key in keys if key)
 
 
 def _seal(key: bytes, data: bytes) -> str:

@@ -163,12 +163,12 @@ def carry_out(handler: Handler, change: Change, run: Run, calls: CallRecord) -> 
     if failure is None and (applied.changed or not calls.refused - {404}):
         return applied
     try:
-        there = handler.look(change, run.transaction)
+        is_there = handler.look(change, run.transaction)
     except errors.ServiceError as error:
         raise (failure or error).knowing(outcome=errors.Outcome.UNKNOWN) from error
-    if failure is not None and not there:
+    if failure is not None and not is_there:
         raise failure
-    return Applied(there, applied.identity)
+    return Applied(is_there, applied.identity)
 
 
 class Step(Enum):
@@ -227,11 +227,15 @@ class Leftover:
 
 def end_of(leftovers: Sequence[Leftover]) -> dict[str, Any]:
     """The end of a rollback, for the journal; and, if another run then held the lock, that fact."""
-    taken = any(isinstance(item.error, errors.LockLost) and item.error.taken_over for item in leftovers)
-    used = any(isinstance(item.error, errors.Claimed) for item in leftovers)
-    complete = "superseded" if used else "rolled-back"  # Also if every leftover is only reported.
-    outcome = complete if all(item.is_only_reported for item in leftovers) else "incomplete"
-    return {"outcome": outcome, **({TAKEN_OVER: True} if taken else {})}
+    end: dict[str, Any] = {"outcome": "rolled-back"}  # Also if every leftover is only reported.
+    failures = [leftover.error for leftover in leftovers]
+    if not all(leftover.is_only_reported for leftover in leftovers):
+        end["outcome"] = "incomplete"
+    elif any(isinstance(error, errors.Claimed) for error in failures):
+        end["outcome"] = "superseded"
+    if any(isinstance(error, errors.LockLost) and error.taken_over for error in failures):
+        end[TAKEN_OVER] = True
+    return end
 
 
 @dataclass

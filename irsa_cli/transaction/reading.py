@@ -52,7 +52,8 @@ def read(path: Path) -> Story:
     try:
         header = _parsed(lines[0]) if lines else None
         story = _begun(written.mapping(header, "its first line"))
-        records, rolls_back = list(story.records), bool(story.context.get(TAKES_BACK))
+        records = list(story.records)
+        rolls_back = bool(story.context.get(TAKES_BACK))
         for line in lines[1:]:
             try:
                 event = _parsed(line)
@@ -63,8 +64,8 @@ def read(path: Path) -> Story:
     except written.UnknownState as error:
         # The error for a whole journal that this version must not act on.
         version = header.get("irsa") if isinstance(header, dict) else None
-        named = isinstance(version, str) and is_plain(version)
-        writer = f"irsa {version}" if named else "another version of irsa"
+        is_known = isinstance(version, str) and is_plain(version)
+        writer = f"irsa {version}" if is_known else "another version of irsa"
         reason = f"irsa {__version__} does not know {error}; that version can finish it"
         raise _not_read(header, f"{path} was written by {writer}", reason) from error
     except written.UnreadableChange as error:
@@ -79,7 +80,8 @@ def content_of(path: Path) -> bytes:
     try:
         with open(open_own(path), "rb") as stream:
             file = stream.fileno()
-            is_file, size = stat.S_ISREG(os.fstat(file).st_mode), os.fstat(file).st_size
+            is_file = stat.S_ISREG(os.fstat(file).st_mode)
+            size = os.fstat(file).st_size
             if is_file and size <= LARGEST:
                 return stream.read()
     except NotPrivate as error:
@@ -98,12 +100,12 @@ def _parsed(line: bytes) -> Any:
         raise written.UnreadableChange(f"{constant} is not a number")
 
     try:
-        found = json.loads(line, parse_constant=refuse)
+        document = json.loads(line, parse_constant=refuse)
         if b"\\ud" in line.lower():  # Half a character: nothing can show it, or send it.
-            json.dumps(found, ensure_ascii=False).encode()
+            json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise written.UnreadableChange(str(error)) from error
-    return found
+    return document
 
 
 def _begun(header: Mapping[str, Any]) -> Story:
@@ -122,24 +124,28 @@ def _begun(header: Mapping[str, Any]) -> Story:
 
 
 def _is_sealed(header: Mapping[str, Any]) -> bool:
-    bare, found = {key: said for key, said in header.items() if key != SEAL}, header.get(SEAL)
+    unsealed = {key: value for key, value in header.items() if key != SEAL}
+    seal = header.get(SEAL)
     try:
-        return isinstance(found, str) and found.isascii() and is_sealed(bytes_of(bare), found)
+        return isinstance(seal, str) and seal.isascii() and is_sealed(bytes_of(unsealed), seal)
     except (ValueError, RecursionError):
         return False
 
 
-def _is_target(found: Any) -> bool:
-    texts = isinstance(found, dict) and all(item is None or isinstance(item, str) for item in found.values())
-    return texts and isinstance(found.get("cluster"), str)
+def _is_target(target: Any) -> bool:
+    if not isinstance(target, dict) or not isinstance(target.get("cluster"), str):
+        return False
+    return all(text is None or isinstance(text, str) for text in target.values())
 
 
-LISTS = written.Form(
-    "a list of lists", lambda found: isinstance(found, list) and all(isinstance(it, list) for it in found)
-)
+def _is_list_of_lists(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(inner, list) for inner in value)
+
+
+LISTS = written.Form("a list of lists", _is_list_of_lists)
 NAME = written.Form("the name of a transaction", is_transaction)
 TARGET = written.Form("a cluster and how it is reached", _is_target)
-TEXT_OR_NULL = written.Form("a string or null", lambda found: found is None or isinstance(found, str))
+TEXT_OR_NULL = written.Form("a string or null", lambda value: value is None or isinstance(value, str))
 _CONTEXT = {
     "command": written.TEXT,
     "cluster": written.TEXT,
@@ -166,7 +172,9 @@ def _not_read(header: Any, message: str, reason: str) -> JournalError:
 def _is_whole(story: Story) -> bool:
     """Whether every change is done, the last ones by this run. An empty last stage stands for a gate."""
     last = story.stages[-1] if story.stages else []
-    return bool(last) and all(item.changed for item in last) and all(item.done for item in story.records)
+    return (
+        bool(last) and all(record.changed for record in last) and all(record.done for record in story.records)
+    )
 
 
 def _replay(story: Story, records: Sequence[Record], event: Mapping[str, Any]) -> None:
@@ -227,15 +235,19 @@ def recall_recent(
             story = read(path)
             if story.finished:
                 known.add(path.stem)
-            if _account_of(story) != account:
-                continue
-            for record in story.records:
-                kind = record.change.kind
-                shows_late = kind.traits.service.spreads and (kind.is_whole or kind.traits.changes_trust)
-                if record.done and record.changed and shows_late:
-                    change = record.change.inverse if record.undone else record.change
-                    age = max(0.0, time.time() - at)
-                    handler_of(change.kind).recall(change, Claim(story.transaction, record.identity), age)
+            if _account_of(story) == account:
+                _recall(story, handler_of, at)
+
+
+def _recall(story: Story, handler_of: Callable[[Kind], Handler], at: float) -> None:
+    """Recall what a run wrote, at the latest `at` (seconds since the epoch), and IAM may not show yet."""
+    for record in story.records:
+        kind = record.change.kind
+        shows_late = kind.traits.service.spreads and (kind.is_whole or kind.traits.changes_trust)
+        if record.done and record.changed and shows_late:
+            change = record.change.inverse if record.undone else record.change
+            age = max(0.0, time.time() - at)
+            handler_of(kind).recall(change, Claim(story.transaction, record.identity), age)
 
 
 def concurrent_changes(path: Path, moment: float, mine: Sequence[Change]) -> list[Change]:
@@ -245,27 +257,31 @@ def concurrent_changes(path: Path, moment: float, mine: Sequence[Change]) -> lis
     committed, in the same account: a run that is under way looks after its changes itself. Without those
     whose states a later change, or one of `mine`, is about as well.
     """
-    found: list[Change] = []
+    theirs: list[Change] = []
     with contextlib.suppress(JournalError, OSError, IrsaError):
         account = _account_of(read(path))
         for other, _ in _journals_since(moment, path.parent, {path.stem}):
             with contextlib.suppress(JournalError, OSError, IrsaError):
                 story = read(other)
                 if story.outcome == "committed" and _account_of(story) == account:
-                    made = [item.change for item in story.records if item.done and item.changed]
-                    of_document = [it for it in made if it.target[0] == mine[0].target[0]]
-                    found += [it for it in of_document if it.kind.traits.is_shared]
-    later = [*found, *mine]
-    return [
-        change
-        for number, change in enumerate(found)
-        if not any(_has_same_state(change, other) for other in later[number + 1 :])
-    ]
+                    theirs += _changes_of_document(mine[0].target[0], story)
+    changes = [*theirs, *mine]
+    standing: list[Change] = []
+    for number, change in enumerate(theirs, 1):
+        if not any(_has_same_state(change, later) for later in changes[number:]):
+            standing.append(change)
+    return standing
 
 
-def _has_same_state(one: Change, other: Change) -> bool:
+def _changes_of_document(name: str, story: Story) -> list[Change]:
+    """What a run has changed of a document that several write."""
+    made = (record.change for record in story.records if record.done and record.changed)
+    return [change for change in made if change.kind.traits.is_shared and change.target[0] == name]
+
+
+def _has_same_state(change: Change, other: Change) -> bool:
     states = [state for state in (other.before, other.after) if state is not None]
-    return one.before in states or one.after in states
+    return change.before in states or change.after in states
 
 
 def _account_of(story: Story) -> str:
@@ -278,7 +294,7 @@ def _journals_since(moment: float, folder: Path, known: Container[str]) -> list[
 
     A run over hundreds of ServiceAccounts asks before each of them, so that few files are looked at.
     """
-    found = []
+    paths = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             transaction, _, ending = entry.name.rpartition(".")
@@ -287,8 +303,8 @@ def _journals_since(moment: float, folder: Path, known: Container[str]) -> list[
             with contextlib.suppress(OSError):
                 at = entry.stat().st_mtime
                 if at >= moment:
-                    found.append((folder / entry.name, at))
-    return sorted(found)
+                    paths.append((folder / entry.name, at))
+    return sorted(paths)
 
 
 def looks_finished(path: Path) -> bool:
@@ -306,8 +322,8 @@ def looks_finished(path: Path) -> bool:
 
 def prune(folder: Path, keep: int = KEEP_FINISHED) -> None:
     """Remove the oldest finished journals, unfinished ones never."""
-    found = journals(folder)
-    for path in found[: max(0, len(found) - keep)]:
+    paths = journals(folder)
+    for path in paths[: max(0, len(paths) - keep)]:
         try:
             if looks_finished(path) or read(path).finished:
                 path.unlink()
@@ -317,18 +333,21 @@ def prune(folder: Path, keep: int = KEEP_FINISHED) -> None:
 
 def interrupted_runs(folder: Path, about: About, also: Collection[str] = ()) -> list[Path]:
     """The unfinished transactions for this command (or `also`) and ServiceAccount with a dead process."""
-    wanted = [about, *(about._replace(command=command) for command in also)]
-    return [path for path, it in unfinished_runs(folder) if it in wanted and is_interrupted(path)]
+    subjects = [about, *(about._replace(command=command) for command in also)]
+    return [path for path, subject in unfinished_runs(folder) if subject in subjects and is_interrupted(path)]
 
 
 def unfinished_runs(folder: Path) -> list[tuple[Path, About | None]]:
     """The unfinished transactions of this machine, and what each is about; some may be under way."""
-    found = []
+    runs = []
     for path in journals(folder):
         with contextlib.suppress(JournalError, OSError):
-            if not looks_finished(path) and not (story := read(path)).finished:
-                found.append((path, story.about))
-    return found
+            if looks_finished(path):
+                continue
+            story = read(path)
+            if not story.finished:
+                runs.append((path, story.about))
+    return runs
 
 
 def is_interrupted(path: Path) -> bool:
@@ -350,24 +369,24 @@ def everything(_story: Story, _change: Change) -> bool:
 
 def leaves(story: Story, covers: Covers) -> bool:
     """Whether something has to be rolled back all the same."""
-    return any(item.needs_undo and not covers(story, item.change) for item in story.records)
+    return any(record.needs_undo and not covers(story, record.change) for record in story.records)
 
 
 def supersede(paths: Iterable[Path], covers: Covers = everything) -> list[Path]:
     """Note that a later run has completed the work of these; returns those that stay unfinished."""
-    others = []
+    unfinished: list[Path] = []
     for path in paths:
         with contextlib.suppress(JournalError), contextlib.closing(Journal.reopen(path)) as journal:
             story = read(path)
             if leaves(story, covers):
-                others.append(path)
+                unfinished.append(path)
                 # Note that what a later run counts on is not this transaction's any more.
                 for index, record in enumerate(story.records):
                     if record.needs_undo and covers(story, record.change):
                         journal.event("done", index, changed=False, identity={})
             elif not story.finished:
                 journal.event("outcome", outcome="superseded")
-    return others
+    return unfinished
 
 
 def command_of(path: Path) -> str:

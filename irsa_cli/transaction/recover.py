@@ -94,19 +94,26 @@ def ended_elsewhere(story: Story, handlers: Mapping[Kind, Handler]) -> bool:
     Where nobody took its lock over, only of a deletion whose last step it did not come to: else it may be its
     own work, which can still be rolled back.
     """
-    changes = [
-        record.change for record in story.records if record.change.kind.traits.proof is not Proof.IS_MARK
-    ]
-    deletions = [item for item in changes if item.kind.is_whole and item.after is None]
-    mine = not deletions or any(item.needs_undo for item in story.stages[-1])
-    if any(item.undone for item in story.records) or (mine and not story.taken_over):
+    if any(record.undone for record in story.records):
+        return False
+    planned = (record.change for record in story.records)
+    changes = [change for change in planned if change.kind.traits.proof is not Proof.IS_MARK]
+    deletions = [change for change in changes if change.kind.is_whole and change.after is None]
+    came_to_its_end = any(record.needs_undo for record in story.stages[-1])
+    if not story.taken_over and (came_to_its_end or not deletions):
         return False
 
     def holds(change: Change) -> bool:
         return handlers[change.kind].look(change, story.transaction)
 
-    gone = frozenset(item.target[0] for item in deletions if item.kind.traits.owner_decides and holds(item))
-    return bool(changes) and all((item.roles and item.roles <= gone) or holds(item) for item in changes)
+    owners = [change for change in deletions if change.kind.traits.owner_decides]
+    gone = frozenset(change.target[0] for change in owners if holds(change))
+
+    def is_true_or_gone(change: Change) -> bool:
+        is_gone = bool(change.roles) and change.roles <= gone
+        return is_gone or holds(change)
+
+    return bool(changes) and all(map(is_true_or_gone, changes))
 
 
 def look_at_deletion(
@@ -128,7 +135,7 @@ def look_at_deletion(
         rollback = Rollback(handlers, journal, listen)
         if not rollback.finish_unanswered(stages[-1], story.transaction):
             return DeletionEnd.OPEN
-        if any(item.undone for item in story.records):
+        if any(record.undone for record in story.records):
             return DeletionEnd.HALF
         rollback.note("outcome", outcome="committed")
     return DeletionEnd.ENDED
@@ -137,8 +144,8 @@ def look_at_deletion(
 def _may_have_ended(story: Story) -> bool:
     """Whether the run may have come to its end, in a step that nobody can roll back."""
     last = story.stages[-1] if story.stages else []
-    begun = all(item.change.after is None and item.needs_undo for item in last)
-    return begun and any(item.change.kind.traits.recreated for item in last)
+    begun = all(record.change.after is None and record.needs_undo for record in last)
+    return begun and any(record.change.kind.traits.recreated for record in last)
 
 
 def find(folder: Path, transaction: str) -> Path:
@@ -160,14 +167,14 @@ def stories(folder: Path) -> Iterator[tuple[Path, Story]]:
 
 def unreadable(folder: Path) -> dict[str, JournalError]:
     """The transactions whose journals can't be read, oldest first, and why."""
-    found = {}
+    errors = {}
     for path in journals(folder):
         try:
             read(path)
         except JournalError as error:
             if not never_began(path):
-                found[path.stem] = error
-    return found
+                errors[path.stem] = error
+    return errors
 
 
 def unfinished(folder: Path) -> list[tuple[Path, Story]]:
@@ -190,7 +197,9 @@ def roll_forward(
         for step in all_of(stages):
             # None counts as done before this process has checked it.
             record = step.record
-            step.earlier, step.noted, record.done = record.needs_undo, record.done, False
+            step.earlier = record.needs_undo
+            step.noted = record.done
+            record.done = False
             step.unanswered = sent if step.earlier and not step.noted else None
             step.written = sent if step.noted and record.changed else None
             if step.earlier and step.noted and step.change.action == "create":

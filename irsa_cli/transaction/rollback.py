@@ -85,12 +85,14 @@ class Rollback:
 
     def _find(self, step: Tracked, run: Run) -> None:
         """Wait until a change shows that nobody answered; raises when it doesn't, or can't be looked for."""
-        until, waits = self._late_until(step), pauses()
+        until = self._late_until(step)
+        waits = pauses()
         while not self._is_there(step, run):
             if time.monotonic() >= until or run.remaining <= 0:
                 raise errors.DeadlineExceeded(f"{step.change.name} did not appear")
             time.sleep(min(next(waits), run.remaining))
-        step.record.done, step.state = True, "done"
+        step.record.done = True
+        step.state = "done"
         self.note("done", step.index, changed=True, identity={})
         self._listen(Event(Step.DONE, step.change))
 
@@ -105,39 +107,54 @@ class Rollback:
 
     def undo(self, stages: Stages, transaction: str) -> list[Leftover]:
         """Roll back what needs it and nobody else relies on; returns what could not be rolled back."""
-        run, steps = self._run(transaction), all_of(stages)
+        run = self._run(transaction)
+        steps = all_of(stages)
         for step in steps:
             # An earlier rollback recreated an object: what was on it goes to the new one.
             if step.record.undone and step.change.after is None and step.change.kind.traits.recreated:
                 run.made(step.change.inverse)
-        survey = Survey(steps, self.handler, run, self._late_seconds)
         leftovers: list[Leftover] = []
-        in_use = survey.ask() if any(step.record.needs_undo for step in steps) else None
+        if not _needing_undo(steps):
+            return leftovers
+        in_use = Survey(steps, self.handler, run, self._late_seconds).ask()
         for number, stage in reversed(list(enumerate(stages))):
-            todo = [step for step in stage if step.record.needs_undo]
-            if not todo:
-                continue
-            if in_use is not None:
-                for step in filter(in_use.keeps, todo):
-                    self._leave(step, in_use.error(step), leftovers)
-                todo = [step for step in todo if not in_use.keeps(step)]
-            todo = self._without_waiting(todo, steps, leftovers)
-            earlier = sum(any(step.record.needs_undo for step in other) for other in stages[:number])
-            # Parts for all are rolled back last.
-            last = [step for step in todo if step.change.kind.traits.for_all]
-            others = [step for step in todo if not step.change.kind.traits.for_all]
-            parts = [part for part in (others, last) if part]
-            for later, part in zip(reversed(range(len(parts))), parts, strict=True):
-                turn = Turn.of(run, self.seconds, earlier + later)
-                in_parallel(partial(self._undo_step, turn=turn, leftovers=leftovers), part)
+            begun = self._without_used(_needing_undo(stage), in_use, leftovers)
+            begun = self._without_waiting(begun, steps, leftovers)
+            later = sum(map(bool, map(_needing_undo, stages[:number])))
+            self._undo_together(begun, later, run, leftovers)
         return leftovers
+
+    def _undo_together(
+        self, steps: Sequence[Tracked], later: int, run: Run, leftovers: list[Leftover]
+    ) -> None:
+        """Roll back the steps of a stage; so many stages come `later`, and need time as well."""
+        # Parts for all are rolled back last.
+        own = [step for step in steps if not step.change.kind.traits.for_all]
+        for_all = [step for step in steps if step.change.kind.traits.for_all]
+        batches = [batch for batch in (own, for_all) if batch]
+        for number, batch in enumerate(batches, 1):
+            turn = Turn.of(run, self.seconds, later + len(batches) - number)
+            in_parallel(partial(self._undo_step, turn=turn, leftovers=leftovers), batch)
+
+    def _without_used(
+        self, steps: Sequence[Tracked], in_use: InUse | None, leftovers: list[Leftover]
+    ) -> list[Tracked]:
+        """Those of a stage that nobody else relies on."""
+        free: list[Tracked] = []
+        for step in steps:
+            if in_use is not None and in_use.keeps(step):
+                self._leave(step, in_use.error(step), leftovers)
+            else:
+                free.append(step)
+        return free
 
     def _without_waiting(
         self, todo: Sequence[Tracked], steps: Sequence[Tracked], leftovers: list[Leftover]
     ) -> list[Tracked]:
         """Those of a stage that can be rolled back although some of the later ones could not."""
-        stuck = [item for item in leftovers if not item.is_only_reported]
-        left, plan = [item.change for item in stuck], [step.change for step in steps]
+        stuck = [leftover for leftover in leftovers if not leftover.is_only_reported]
+        left = [leftover.change for leftover in stuck]
+        plan = [step.change for step in steps]
         waiting = [step for step in todo if waits(step.change, plan, left)]
         for step in waiting:
             self._leave(step, _waiting(step, stuck[0]), leftovers)
@@ -162,14 +179,17 @@ class Rollback:
             on_it = _own_on_it(step, leftovers) if type(error) is errors.Conflict else None
             self._leave(step, error if on_it is None else _waiting(step, on_it), leftovers)
             return
-        step.record.undone, step.state = True, "undone"
+        step.record.undone = True
+        step.state = "undone"
         self.note("undone", step.index)
         self._listen(Event(Step.UNDONE, step.change, time.monotonic() - started, changed=changed))
 
     def _undo_until_gone(self, step: Tracked, turn: Turn) -> bool:
         """Take a step back until no write of it can strike any more, and no old reading hides it."""
-        run, claim = turn.run, Claim(turn.run.transaction, step.record.identity)
-        until, changed = self._late_until(step), False
+        run = turn.run
+        claim = Claim(turn.run.transaction, step.record.identity)
+        until = self._late_until(step)
+        changed = False
         waits = pauses()
         while True:
             applied = self._attempt(step.change.inverse, turn, claim)
@@ -218,14 +238,24 @@ class Rollback:
         return False
 
 
+def _needing_undo(steps: Sequence[Tracked]) -> list[Tracked]:
+    return [step for step in steps if step.record.needs_undo]
+
+
+def _roles_of(steps: Sequence[Tracked]) -> frozenset[str]:
+    """The roles that the changes are about."""
+    return frozenset[str]().union(*(step.change.roles for step in steps))
+
+
 def _own_on_it(step: Tracked, leftovers: Sequence[Leftover]) -> Leftover | None:
     """Additions of this run to an object of its own that it could not roll back: nobody else's."""
     if not step.change.kind.is_whole or step.change.action != "create":
         return None
-    stuck = (
-        item for item in leftovers if item.change.object == step.change.object and not item.is_only_reported
-    )
-    return next((item for item in stuck if item.change.kind.traits.proof is Proof.PUT_ON), None)
+    for leftover in leftovers:
+        is_on_it = leftover.change.object == step.change.object and not leftover.is_only_reported
+        if is_on_it and leftover.change.kind.traits.proof is Proof.PUT_ON:
+            return leftover
+    return None
 
 
 def _waiting(step: Tracked, first: Leftover) -> errors.Waits:
@@ -260,22 +290,24 @@ class InUse:
 
     def error(self, step: Tracked) -> Exception:
         """The report of a step that is left for its sake."""
-        what = f"{step.change.kind.value} {step.change.name}"
+        name = f"{step.change.kind.value} {step.change.name}"
         if self.unread:
-            return errors.Waits(f"{what} stays as it is", reason=self.why)
-        return errors.Claimed(f"{what} was left alone", reason=self.why, ended=self.ended)
+            return errors.Waits(f"{name} stays as it is", reason=self.why)
+        return errors.Claimed(f"{name} was left alone", reason=self.why, ended=self.ended)
 
 
-def together(one: InUse | None, other: InUse | None) -> InUse | None:
+def together(first: InUse | None, second: InUse | None) -> InUse | None:
     """The result of both checks; one that was read counts more than one that was not."""
-    if one is None or other is None:
-        return one or other
-    first = other if one.unread else one
+    if first is None or second is None:
+        return first or second
+    told = second if first.unread else first
+    if not first.roles or not second.roles:
+        return replace(told, ended=first.ended or second.ended, roles=frozenset[str]())
+    if first.roles == second.roles:
+        return replace(told, ended=first.ended or second.ended)
     # Of two roles, one run may have ended and another not.
-    same = not one.roles or not other.roles or one.roles == other.roles
-    ended = (one.ended or other.ended) if same else (one.ended and other.ended)
-    roles = one.roles | other.roles if one.roles and other.roles else frozenset[str]()
-    return replace(first, ended=ended, roles=roles)
+    ended = first.ended and second.ended
+    return replace(told, ended=ended, roles=first.roles | second.roles)
 
 
 @dataclass
@@ -295,7 +327,7 @@ class Survey:
         If that can't be read, nobody does; except for roles, whose mark shows it, and for a run that
         continues from what another one has begun: that one may have ended meanwhile.
         """
-        found: list[tuple[Tracked, str]] = []
+        claims: list[tuple[Tracked, str]] = []
 
         def ask(step: Tracked) -> None:
             try:
@@ -304,24 +336,26 @@ class Survey:
                 self.silent[step.index] = error
                 return
             if why:
-                found.append((step, why))
+                claims.append((step, why))
 
         in_parallel(ask, self.steps)
-        if not found:
+        if not claims:
             return self._unread()
-        found.sort(key=lambda item: item[0].index)
-        mine = [step.change.roles for step, _ in found]
-        roles = frozenset[str]().union(*mine) if all(mine) else frozenset[str]()
-        in_use = InUse(found[0][1], ended=self._has_ended([step for step, _ in found]), roles=roles)
-        return together(in_use, self._unmarked(roles)) if roles else in_use
+        claims.sort(key=lambda claim: claim[0].index)
+        claimed = [step for step, _ in claims]
+        why = claims[0][1]
+        has_ended = self._has_ended(claimed)
+        if not all(step.change.roles for step in claimed):
+            return InUse(why, ended=has_ended)
+        roles = _roles_of(claimed)
+        return together(InUse(why, ended=has_ended, roles=roles), self._unmarked(roles))
 
-    def _has_ended(self, found: Sequence[Tracked]) -> bool:
+    def _has_ended(self, claimed: Sequence[Tracked]) -> bool:
         """Whether who counts on them has come to its end: by what every run writes last, for those roles."""
-        last = [step for step in found if step.change.kind.traits.ends_runs]
+        last = [step for step in claimed if step.change.kind.traits.ends_runs]
         last = last or [step for step in self.steps if self._is_back(step)]
-        bound = frozenset[str]().union(*(step.change.roles for step in last))
-        roles = frozenset[str]().union(*(step.change.roles for step in found))
-        return bool(last) and (not bound or roles <= bound)
+        bound = _roles_of(last)
+        return bool(last) and (not bound or _roles_of(claimed) <= bound)
 
     def _is_back(self, step: Tracked) -> bool:
         """Whether the last object of every run, which a deletion removed, exists again."""
@@ -336,7 +370,8 @@ class Survey:
     def _claimed(self, step: Tracked) -> str:
         """Why somebody else relies on an object; irsa waits for a mark that decides: IAM may recover."""
         ours = step.record.needs_undo and step.state != "left"
-        until, waits = time.monotonic() + self.late_seconds, pauses()
+        until = time.monotonic() + self.late_seconds
+        waits = pauses()
         while True:
             try:
                 with within(self.run):
@@ -349,9 +384,9 @@ class Survey:
 
     def _unread(self) -> InUse | None:
         """Checks without an answer, which must not count as a no."""
-        traits = [step.change.kind.traits for step in self.steps if step.record.needs_undo]
+        traits = [step.change.kind.traits for step in _needing_undo(self.steps)]
         # Whether it gives this run a role that another run has begun.
-        goes_on = any(it.takes_over and it.owner_decides for it in traits)
+        goes_on = any(trait.takes_over and trait.owner_decides for trait in traits)
         last = [step for step in self.steps if step.change.kind.traits.ends_runs]
         silent = [step for step in last if step.index in self.silent]
         if not goes_on or not silent:
@@ -361,16 +396,13 @@ class Survey:
 
     def _unmarked(self, known: Collection[str] = ()) -> InUse | None:
         """Checks without an answer for roles that are not `known`: their present owner."""
-        silent = [
-            step
-            for step in self.steps
-            if step.change.kind.traits.owner_decides
-            and step.record.needs_undo
-            and step.index in self.silent
-            and step.change.roles.isdisjoint(known)
-        ]
+        silent: list[Tracked] = []
+        for step in _needing_undo(self.steps):
+            is_marked = step.change.kind.traits.owner_decides
+            if is_marked and step.index in self.silent and step.change.roles.isdisjoint(known):
+                silent.append(step)
         if not silent:
             return None
-        roles = frozenset[str]().union(*(step.change.roles for step in silent))
         error = self.silent[silent[0].index]
-        return InUse(f"irsa can't check who owns it now: {error}", unread=True, roles=roles)
+        why = f"irsa can't check who owns it now: {error}"
+        return InUse(why, unread=True, roles=_roles_of(silent))

@@ -72,7 +72,8 @@ class Runner:
                     with within(self._run):
                         gate()
                     self._listen(Event(Step.GATE_PASSED, seconds=time.monotonic() - started))
-                if errors := in_parallel(self._go, stage):
+                errors = in_parallel(self._go, stage)
+                if errors:
                     raise errors[0]
             except Exception as error:
                 return None if is_last and self._has_committed(stage) else error
@@ -86,13 +87,13 @@ class Runner:
         commit(self._journal)
         notes: list[str] = []
         lost: list[Leftover] = []
-        written = [
-            step for step in all_of(self._stages) if step.change.kind.traits.is_shared and step.written
-        ]
-        documents = {step.change.target[0]: step for step in written}
+        by_document: dict[str, list[Tracked]] = {}
+        for step in all_of(self._stages):
+            if step.change.kind.traits.is_shared and step.written:
+                by_document.setdefault(step.change.target[0], []).append(step)
 
         def confirm(last: Tracked) -> None:
-            steps = [step for step in written if step.change.target[0] == last.change.target[0]]
+            steps = by_document[last.change.target[0]]
             try:
                 note = self._confirm(steps)
             except Overwritten as error:
@@ -101,19 +102,21 @@ class Runner:
                     lost.append(Leftover(step.change, error))
                 return
             except Exception as error:  # Also a bug: it undoes nothing of what was reached.
-                what = f"{last.change.kind.value} {last.change.name}"
-                note = f"irsa could not check whether another write undid {what}: {error}"
-            notes.extend([note] if note else [])
+                name = f"{last.change.kind.value} {last.change.name}"
+                note = f"irsa could not check whether another write undid {name}: {error}"
+            if note:
+                notes.append(note)
 
-        in_parallel(confirm, [*documents.values()])
-        if lost:
-            self._rollback.note("outcome", outcome="incomplete")
-        outcome, error = ("incomplete", lost[0].error) if lost else ("committed", None)
-        return tracking.report(self._stages, outcome, error, lost, notes)
+        in_parallel(confirm, [steps[-1] for steps in by_document.values()])
+        if not lost:
+            return tracking.report(self._stages, "committed", None, lost, notes)
+        self._rollback.note("outcome", outcome="incomplete")
+        return tracking.report(self._stages, "incomplete", lost[0].error, lost, notes)
 
     def _confirm(self, steps: Sequence[Tracked]) -> str:
         """Confirm the changes of one document, and what they may have undone of this machine's other runs."""
-        mine, written = [step.change for step in steps], max(step.written or 0.0 for step in steps)
+        mine = [step.change for step in steps]
+        written = max(step.written or 0.0 for step in steps)
         began = min((step.written or 0.0) - step.seconds for step in steps)
         theirs = concurrent_changes(self._journal.path, time.time() - (time.monotonic() - began), mine)
         with within(self._run):
@@ -131,7 +134,8 @@ class Runner:
         if not stage or not self._rollback.finish_unanswered(stage, self._run.transaction):
             return False
         for step in stage:
-            step.state = "done" if step.state == "failed" else step.state
+            if step.state == "failed":
+                step.state = "done"
         return True
 
     def _go(self, step: Tracked) -> None:
@@ -145,9 +149,13 @@ class Runner:
     def _is_deleted_later(self, step: Tracked) -> bool:
         """Whether the plan has deleted by now, in an earlier process, what the change is about."""
         others = [other.change for other in self._earlier if other is not step]
-        deletions = [it for it in others if it.after is None and (it.kind, it.target) == step.change.object]
+        same = (change for change in others if (change.kind, change.target) == step.change.object)
+        deletions = [change for change in same if change.after is None]
         with within(self._run):
-            return any(self._rollback.handler(it).look(it, self._run.transaction) for it in deletions)
+            for change in deletions:
+                if self._rollback.handler(change).look(change, self._run.transaction):
+                    return True
+        return False
 
     def _is_there(self, step: Tracked) -> bool:
         """Whether the state that an earlier process began exists; a deletion has no mark and is repeated."""
@@ -157,18 +165,19 @@ class Runner:
         self._listen(Event(Step.STARTED, step.change))
         try:
             with within(self._run):
-                there = self._rollback.handler(step.change).look(step.change, self._run.transaction)
-            if there:
+                is_there = self._rollback.handler(step.change).look(step.change, self._run.transaction)
+            if is_there:
                 step.record.done = True
                 if not step.noted:
                     self._journal.event("done", step.index, changed=True, identity={})
         except Exception as error:
             self._tell_failure(step, error, time.monotonic() - started)
             raise
-        if there:
-            step.state, step.seconds = "done", time.monotonic() - started
+        if is_there:
+            step.state = "done"
+            step.seconds = time.monotonic() - started
             self._listen(Event(Step.DONE, step.change, changed=False))
-        return there
+        return is_there
 
     def _apply(self, step: Tracked) -> None:
         self._journal.event("begin", step.index)
@@ -193,11 +202,13 @@ class Runner:
         step.seconds = time.monotonic() - started
         # The steps of an earlier process are also rolled back.
         changed = applied.changed or step.earlier
-        step.record.done, step.record.changed = True, changed
+        step.record.done = True
+        step.record.changed = changed
         step.record.identity = dict(applied.identity)
         if calls.given_up:
             # An attempt before the one that was answered may strike yet, and make another incarnation.
-            step.unanswered, step.record.identity = time.monotonic(), {}
+            step.unanswered = time.monotonic()
+            step.record.identity = {}
         step.written = time.monotonic() if changed else None
         step.state = "done" if changed else "unchanged"
         if changed and step.change.action == "create":
@@ -206,7 +217,8 @@ class Runner:
         self._listen(Event(Step.DONE, step.change, step.seconds, changed=applied.changed))
 
     def _tell_failure(self, step: Tracked, error: Exception, seconds: float) -> None:
-        step.seconds, step.state = seconds, "failed"
+        step.seconds = seconds
+        step.state = "failed"
         self._listen(Event(Step.FAILED, step.change, seconds, error))
 
 
@@ -251,9 +263,13 @@ class Transaction(Runner):
         """End a plan that `ends_later`: roll back what was not released, except objects in use."""
         steps = all_of(self._stages)
         leftovers = self._rollback.undo(self._stages, self._run.transaction)
-        stuck = any(not isinstance(item.error, Conflict) for item in leftovers)
+        stuck = any(not isinstance(leftover.error, Conflict) for leftover in leftovers)
         undone = bool(steps) and all(step.record.undone for step in steps)
-        outcome = "incomplete" if stuck else "rolled-back" if undone else "committed"
+        outcome = "committed"
+        if stuck:
+            outcome = "incomplete"
+        elif undone:
+            outcome = "rolled-back"
         self._rollback.note("outcome", **{**end_of(leftovers), "outcome": outcome})
         return tracking.report(self._stages, outcome, None, leftovers)
 

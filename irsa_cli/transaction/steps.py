@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.results.result import ChangeResult
@@ -51,21 +52,21 @@ Stages = Sequence[Sequence[Tracked]]
 
 def all_of(stages: Stages) -> list[Tracked]:
     """The steps of all stages, in the order of the plan."""
-    return [step for stage in stages for step in stage]
+    return list(chain.from_iterable(stages))
 
 
 def of_plan(plan: Plan) -> list[list[Tracked]]:
-    return numbered([[Record(change) for change in stage] for stage in plan.stages])
+    return numbered(map(Record, stage) for stage in plan.stages)
 
 
 def numbered(stages: Iterable[Iterable[Record]]) -> list[list[Tracked]]:
     """The steps of stages, in the order of the plan."""
-    found: list[list[Tracked]] = []
+    stages_of_steps: list[list[Tracked]] = []
     index = 0
     for stage in stages:
-        found.append([Tracked(record, number) for number, record in enumerate(stage, index)])
-        index += len(found[-1])
-    return found
+        stages_of_steps.append([Tracked(record, number) for number, record in enumerate(stage, index)])
+        index += len(stages_of_steps[-1])
+    return stages_of_steps
 
 
 def report(

@@ -76,8 +76,12 @@ class Record:
 
     def begin(self) -> None:
         """Begin, or begin again: earlier knowledge no longer holds."""
-        self.begun, self.done, self.undone, self.refused = True, False, False, False
-        self.changed, self.identity = True, {}
+        self.begun = True
+        self.done = False
+        self.undone = False
+        self.refused = False
+        self.changed = True
+        self.identity = {}
 
     @property
     def state(self) -> str:
@@ -123,7 +127,8 @@ class Story:
         """The scope of the run; None if the journal does not have it."""
         if not {"command", "cluster", "serviceAccount"} <= set(self.context):
             return None
-        context, account = self.context, self.role_account
+        context = self.context
+        account = self.role_account
         return About(context["command"], context["cluster"], context["serviceAccount"], account)
 
     @property

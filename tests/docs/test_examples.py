@@ -36,7 +36,7 @@ BEFORE: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
         (
             *("irsa get-sa", "irsa init", "irsa describe-sa", "irsa migrate", "irsa verify", "irsa doctor"),
-            *("irsa audit", "irsa who-can", "irsa exec", "irsa token", "irsa unlock", "irsa history"),
+            *("irsa audit", "irsa who-can", "irsa exec", "irsa token", "irsa history"),
             "irsa export",
         ),
         BOUND,
@@ -51,7 +51,7 @@ BEFORE: dict[str, tuple[str, ...]] = {
 PROVIDER_ARN = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE"
 CODES = {
     "--forward": (0, 4),  # The example before it has rolled it back.
-    "unlock 2": (0, 4),  # Nobody holds a lock.
+    "--unlock 2": (0, 4),  # Nobody holds a lock.
     "irsa retire old-": (4,),  # Nothing is left of it.
     "irsa diff": (0, 6),  # 6: there is something to do.
     "irsa preflight(?!.*--(manifest|self))": (5,),  # The administrator's keys, and not a role of a pod.

@@ -128,7 +128,7 @@ def _what_a_crash_left_is_refused() -> None:
     from irsa_cli.usecases.write import create_sa
 
     def plan(desired: Any, current: Any) -> Any:
-        if current.role is not None:
+        if current.binding.seen_role is not None:
             raise Refused("the role is there")
         return whole(desired, current)
 

@@ -103,8 +103,8 @@ COMMANDS = (
     "recover --cluster demo --yes $WAY",
     "recover --all --yes",
     "history",
-    "unlock -c demo",
-    "unlock -c demo -o json",
+    "recover --unlock -c demo",
+    "recover --unlock -c demo -o json",
     "exec $APP -- /no/such/command",
     "token $APP --decode",
     "credentials $APP",
@@ -116,10 +116,10 @@ _OF_PLACES = {
     "saved plan": ("show plan.json", "apply plan.json", "apply plan.json -o json"),
     "journal": ("recover --all --yes", "history -o json", "recover --all --dry-run", _CREATE),
     "kubeconfig": ("get-sa -c demo --kubeconfig kubeconfig", f"{_CREATE} --kubeconfig kubeconfig"),
-    "Lease": ("unlock -c demo", "unlock -c demo -o json", f"{_CREATE} --lock-timeout 0"),
+    "Lease": ("recover --unlock -c demo", "recover --unlock -c demo -o json", f"{_CREATE} --lock-timeout 0"),
 }
 _PROPOSED = re.compile(
-    r"(?<![\w/.-])(?:irsa (?:(?:create|update|delete|describe)-sa|adopt|apply|recover|unlock|doctor|verify"
+    r"(?<![\w/.-])(?:irsa (?:(?:create|update|delete|describe)-sa|adopt|apply|recover|doctor|verify"
     r"|exec|(?:dis)?associate-oidc)|kubectl (?:-n|annotate|label|patch|delete|get|rollout|set|create)"
     r"|aws (?:iam|eks)) .*",
     re.S,

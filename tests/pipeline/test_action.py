@@ -108,6 +108,61 @@ def test_what_was_planned_is_applied_in_the_next_job(mine: Job, job: MakeJob, st
     assert (verified.outputs["exit-code"], verified.outputs["outcome"]) == ("0", "verified"), verified.log
 
 
+def test_the_role_is_an_output(job: MakeJob, stage: Stage) -> None:
+    """For Helm values in a later step: also of a run that changed nothing, never of a plan."""
+    args = f"s3-reader -n backend -c demo --attach-policy-arn {READ_ONLY}"
+    planned = job().use(command="create-sa", args=f"{args} --dry-run", **IRSA)
+    assert (planned.outputs["role-arn"], planned.outputs["role-arns"]) == ("", "{}")
+    for outcome in ("committed", "unchanged"):
+        used = job().use(command="create-sa", args=args, **IRSA)
+        arn = stage.role_of("backend", "s3-reader")["arn"]
+        assert (used.outputs["outcome"], used.outputs["role-arn"]) == (outcome, arn)
+        assert json.loads(used.outputs["role-arns"]) == {"backend/s3-reader": arn}
+    several = job()
+    bindings(several, "s3-reader", "writer")
+    used = use(several, "apply")
+    assert used.outputs["role-arn"] == ""
+    arns = json.loads(used.outputs["role-arns"])
+    assert arns == {
+        f"backend/{name}": stage.role_of("backend", name)["arn"] for name in ("s3-reader", "writer")
+    }
+    # What others wrote into the annotation is no output, and no role of a deletion is.
+    stage.annotate("backend", "writer", **{ROLE_ARN: "$(touch pwned)"})
+    listed = job().use(command="get-sa", args="-n backend -c demo", **IRSA)
+    assert json.loads(listed.outputs["role-arns"]) == arns
+    deleted = job().use(command="delete-sa", args="s3-reader -n backend -c demo --yes", **IRSA)
+    assert (deleted.outputs["outcome"], deleted.outputs["role-arns"]) == ("committed", "{}"), deleted.log
+
+
+def test_commands_of_a_schedule_run(job: MakeJob, stage: Stage) -> None:
+    """Those that pages run every night: dead clusters, moves of many roles, joined reports of shards."""
+    assert stage.create_sa("s3-reader", "backend").code == 0
+    before = stage.world()
+    moves = "--to pod-identity s3-reader -n backend -c demo"
+    migrated = job().use(command="migrate", args=moves, **IRSA)
+    assert ended(migrated) == "4 refused failed", migrated.log
+    assert "has no EKS Pod Identity agent" in migrated.summary
+    assert not job().use(command="retire", args="--all", **IRSA).failed
+    refused = job().use(command="repoint", args="--from demo --to nowhere", **IRSA)
+    assert (refused.failed, refused.outputs["outcome"]) == (True, "refused"), refused.log
+    # The machine of the job is no pod: preflight says so, and does not know more.
+    asked = job().use(command="preflight", **IRSA)
+    assert asked.failed
+    assert json.loads(Path(asked.outputs["json-file"]).read_text("utf-8"))["kind"] == "PreflightList"
+    assert stage.world() == before
+
+
+def test_reports_of_shards_are_joined(mine: Job, job: MakeJob) -> None:
+    shards = [use(mine, "diff", args=f"-f bindings.yaml --shard {number}/2") for number in (0, 1)]
+    joined = job()
+    names = [f"shard-{number}.json" for number in (0, 1)]
+    for name, shard in zip(names, shards, strict=True):
+        (joined.workspace / name).write_bytes(Path(shard.outputs["json-file"]).read_bytes())
+    used = joined.use(command="report", files="\n".join(names), **IRSA)
+    assert used.outputs["outcome"] == "planned", used.log
+    assert "backend/s3-reader" in used.summary
+
+
 def test_a_plan_of_another_world_is_refused(mine: Job, job: MakeJob, stage: Stage) -> None:
     use(mine, "diff", plan_artifact="irsa-plan")
     assert stage.create_sa("s3-reader", "backend").code == 0
@@ -278,16 +333,19 @@ def test_the_action_knows_what_commands_have(monkeypatch: pytest.MonkeyPatch) ->
     options = {}
     for name in action.COMMANDS:
         command = irsa.get_command(click.Context(irsa), name)
+        if isinstance(command, click.Group):
+            command = command.get_command(click.Context(command), "merge")
         assert command is not None
         options[name] = {param.name for param in command.params}
     with_option = {
         option: {name for name, there in options.items() if option in there}
-        for option in ("out", "json_file", "expect_account")
+        for option in ("out", "json_file", "expect_account", "expect_cluster_arn")
     }
     assert with_option == {
         "out": set(action.PLANNING),
         "json_file": set(options) - set(action.DOCUMENTS),
-        "expect_account": set(action.GUARDED),
+        "expect_account": set(action.GUARDED["expect-account"]),
+        "expect_cluster_arn": set(action.GUARDED["expect-cluster-arn"]),
     }
     assert set(action.FILES) == {name for name in ("apply", "diff", "delete") if "files" in options[name]}
     assert not {"exec", "token", "credentials"} & set(options)

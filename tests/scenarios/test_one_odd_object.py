@@ -123,7 +123,7 @@ QUESTIONS = (
     "retire --all --dry-run",
     "apply -f irsa.yaml -c demo --prune --dry-run",
     "history",
-    "unlock -c demo",
+    "recover --unlock -c demo",
 )
 TIMES = ("ended", "ageSeconds", "seconds", "created", "age", "lastUsed", "started", "now", "at")
 

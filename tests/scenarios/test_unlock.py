@@ -1,5 +1,6 @@
 """Locks as others see them: while a run is at work, and after it was killed."""
 
+import re
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ class Locked:
         return self.run(line, IRSA_STATE_DIR=str(self.stage.folder / "elsewhere"), **expected)
 
     def locks(self) -> list[Json]:
-        items: list[Json] = self.elsewhere("unlock -o json").items
+        items: list[Json] = self.elsewhere("recover --unlock -o json").items
         return items
 
     def killed(self) -> None:
@@ -63,8 +64,8 @@ def test_a_run_at_work_is_seen_and_not_unlocked(locked: Locked) -> None:
     def look() -> None:
         (lock,) = locked.locks()
         said = "renews its locks: it is still running"
-        locked.elsewhere(f"unlock {lock['holder']}", code=4, says=said)
-        locked.elsewhere(f"unlock {lock['run']} --dry-run", code=4, says=said)
+        locked.elsewhere(f"recover --unlock {lock['holder']}", code=4, says=said)
+        locked.elsewhere(f"recover --unlock {lock['run']} --dry-run", code=4, says=said)
         locked.stage.run("history", says="at work")
         seen.extend([locked.history(), locked.at_work()["text"]])
 
@@ -80,19 +81,41 @@ def test_the_locks_of_a_killed_run_are_removed(locked: Locked) -> None:
     locked.killed()
     assert locked.history() == "interrupted"
     locked.stage.run("history", says="interrupted")
-    locked.elsewhere("unlock $holder --dry-run")
+    locked.elsewhere("recover --unlock $holder --dry-run")
     assert len(locked.locks()) == 1
-    done = locked.elsewhere("unlock $holder -o json", changes="")
+    done = locked.elsewhere("recover --unlock $holder -o json", changes="")
     assert [item["removal"] for item in done.items] == ["removed"]
     assert locked.locks() == []
-    locked.elsewhere("unlock $holder", code=4, says="$holder holds no lock")
+    locked.elsewhere("recover --unlock $holder", code=4, says="$holder holds no lock")
     locked.run(f"{CREATE} --lock-timeout 0")
 
 
 def test_the_machine_that_killed_it_knows_at_once(locked: Locked) -> None:
     locked.killed()
-    locked.run("unlock $holder", IRSA_LOCK_DURATION="45")
+    locked.run("recover --unlock $holder", IRSA_LOCK_DURATION="45")
     assert (locked.locks(), locked.history()) == ([], "interrupted")
+
+
+def test_each_proposed_command_works_where_it_is_proposed(locked: Locked) -> None:
+    """From the refusal of a run that waits for the lock, over the list of locks, to their removal."""
+    locked.killed()
+
+    def proposed(line: str, start: str, *, code: int = 0) -> str:
+        """The command that a run proposes, without `irsa` and the comment behind it."""
+        ran = locked.elsewhere(line, code=code)
+        (step,) = re.findall(rf"irsa ({start}.*?)(?:  #.*)?$", f"{ran.out}\n{ran.err}", re.MULTILINE)
+        return str(step)
+
+    removing = proposed(f"{CREATE} --lock-timeout 0", "recover --unlock", code=4)
+    assert locked.stage.words["holder"] in removing
+    listing = proposed("recover --unlock nobody", "recover --unlock", code=4)
+    of_list = proposed(listing, "recover --unlock")
+    assert of_list.startswith("recover --unlock HOLDER ")
+    as_listed = of_list.replace("HOLDER", locked.stage.words["holder"])
+    locked.elsewhere(f"{as_listed} --dry-run", says="would be removed")
+    recovering = proposed(removing, "recover --cluster")
+    assert locked.locks() == []
+    locked.elsewhere(recovering)
 
 
 def test_least_permissions(locked: Locked) -> None:
@@ -109,7 +132,7 @@ def test_least_permissions(locked: Locked) -> None:
 
     for verbs, missing in ("", "list"), ("delete", "list"), ("list", "delete"):
         said = f"this caller is not allowed to {missing} Leases"
-        locked.elsewhere("unlock $holder", code=4, says=said, user=user(*verbs.split()))
+        locked.elsewhere("recover --unlock $holder", code=4, says=said, user=user(*verbs.split()))
         assert len(locked.locks()) == 1
-    locked.elsewhere("unlock $holder", user=user("list", "delete"))
+    locked.elsewhere("recover --unlock $holder", user=user("list", "delete"))
     assert locked.locks() == []

@@ -29,6 +29,7 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.usecases.read.observe import about
 
 
 @dataclass
@@ -80,14 +81,14 @@ def observe(world: World, desired: DesiredState) -> CurrentState:
     role, account_key = world.roles.get(desired.role_name), (desired.namespace, desired.name)
     account = None if desired.role_only else world.accounts.get(account_key)
     provider = world.providers.get(desired.identity.provider_arn)
-    return CurrentState(
-        provider=provider,
-        role=None if role is None else seen_role(desired.role_name, role),
-        service_account=None
-        if account is None
-        else ServiceAccount(
+    seen_account = None
+    if account is not None:
+        seen_account = ServiceAccount(
             *account_key, account.annotations, account.labels, uid=account.uid, resource_version="1"
-        ),
+        )
+    binding = about(desired, None if role is None else seen_role(desired.role_name, role))
+    return CurrentState(
+        replace(binding, account=seen_account, provider=provider),
         namespace_exists=desired.role_only or desired.namespace in world.namespaces,
     )
 

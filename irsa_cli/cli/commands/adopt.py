@@ -90,7 +90,8 @@ def command(options: AdoptOptions) -> int:
     from irsa_cli.usecases.write.adopt import Request, Several, adopt, adopt_all, planned_of_all
 
     run = Writing(options.run, options.output)
-    speaking, settings = run.speaking, run.settings
+    speaking = run.speaking
+    settings = run.settings
     check(options, CONTRADICTIONS)
     destination = Destination(options.cluster, options.role_account, kube=options.kube)
     if not options.role_name:
@@ -104,10 +105,12 @@ def command(options: AdoptOptions) -> int:
         ignore_maker=options.ignore_maker,
     )
 
-    def work() -> Result | Adoptions:
-        return (adopt_all if options.several else adopt)(request, settings, speaking.progress.wire)
+    def adopt_one_or_all() -> Result | Adoptions:
+        if options.several:
+            return adopt_all(request, settings, speaking.progress.wire)
+        return adopt(request, settings, speaking.progress.wire)
 
-    outcome = outcome_of(work, speaking, one=not options.several)
+    outcome = outcome_of(adopt_one_or_all, speaking, one=not options.several)
     outcome.detailed = run.detailed
 
     def save(_: object) -> None:
@@ -115,8 +118,8 @@ def command(options: AdoptOptions) -> int:
             run.saver("adopt", request)(outcome)
         else:
             planned = planned_of_all(outcome)  # The plan has the names that were found.
-            several = Several(target, tuple(item.name for item in planned.items), request.ignore_maker)
-            run.saver("adopt --all", several)(planned)
+            names = tuple(adoption.name for adoption in planned.items)
+            run.saver("adopt --all", Several(target, names, request.ignore_maker))(planned)
 
     if isinstance(outcome, Result):
         report = of_result(outcome, quiet=speaking.quiet, verbose=True)
@@ -133,34 +136,42 @@ _WORDS = {
 }
 
 
-def _messages(done: Adoptions, speaking: Speaking) -> Iterator[str]:
+def _messages(adoptions: Adoptions, speaking: Speaking) -> Iterator[str]:
     """Messages about each result; a plan's changes and notes only with `-v`."""
-    for result in done.items:
-        planned = result.ended is Ended.PLANNED
-        lines = [*plan_lines(result, whole=True)] if planned and speaking.verbose else []
-        quiet = speaking.quiet or (planned and not speaking.verbose)
+    for result in adoptions.items:
+        lines: list[str] = []
+        quiet = speaking.quiet
+        if result.ended is Ended.PLANNED:
+            quiet = quiet or not speaking.verbose
+            if speaking.verbose:
+                lines += plan_lines(result, whole=True)
         lines += of_result(result, quiet=quiet).messages
-        yield from [f"{name_of(result)}:", *(f"  {line}" for line in lines)] if lines else ()
+        if lines:
+            yield f"{name_of(result)}:"
+            yield from (f"  {line}" for line in lines)
 
 
-def _table(done: Adoptions) -> Iterator[Part]:
+def _table(adoptions: Adoptions) -> Iterator[Part]:
     """A table with a total."""
-    ends = [(_WORDS.get(result.ended, result.ended.value), result) for result in done.items]
-    rows = [(name_of(result), word, result.facts["role"]["arn"]) for word, result in ends]
-    rows += [(item.account, "skipped", item.why) for item in done.passed]
+    rows = []
+    for result in adoptions.items:
+        status = _WORDS.get(result.ended, result.ended.value)
+        rows.append((name_of(result), status, result.facts["role"]["arn"]))
+    rows += [(skipped.account, "skipped", skipped.why) for skipped in adoptions.passed]
     yield Table.of(("SERVICEACCOUNT", "STATUS", "ROLE"), rows)
-    if not done.items:
+    if not adoptions.items:
         yield "There is nothing to adopt."
         return
-    counts = Counter(word for _, word, _ in rows)
-    said = ", ".join(f"{number} {word}" for word, number in counts.items())
-    yield f"{plural(len(rows), 'ServiceAccount')}: {said}."
-    if any(result.ended is Ended.PLANNED for result in done.items):
+    counts = Counter(status for _, status, _ in rows)
+    total = ", ".join(f"{number} {status}" for status, number in counts.items())
+    yield f"{plural(len(rows), 'ServiceAccount')}: {total}."
+    if any(result.ended is Ended.PLANNED for result in adoptions.items):
         yield "Nothing was changed (dry run; -v shows each plan and its notes)."
 
 
-def _report(done: Adoptions, speaking: Speaking) -> Report:
-    items = [Item(done.cluster.name, name_of(result), result) for result in done.items]
-    report = of_many(AppliedList(items), _table(done), _messages(done, speaking))
-    skipped = (f"{item.account} is skipped: {item.why}" for item in done.passed)
-    return replace(report, found=done, facts=facts_of(done.cluster), notes=(*report.notes, *skipped))
+def _report(adoptions: Adoptions, speaking: Speaking) -> Report:
+    cluster = adoptions.cluster
+    results = [Item(cluster.name, name_of(result), result) for result in adoptions.items]
+    report = of_many(AppliedList(results), _table(adoptions), _messages(adoptions, speaking))
+    skips = (f"{skipped.account} is skipped: {skipped.why}" for skipped in adoptions.passed)
+    return replace(report, found=adoptions, facts=facts_of(cluster), notes=(*report.notes, *skips))

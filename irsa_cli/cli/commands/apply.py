@@ -123,34 +123,39 @@ def apply_files(options: ApplyOptions, *, changed_by: bool = False) -> int:
 
 def run_many(
     run: Writing,
-    work: Callable[..., AppliedList | Result],
+    use_case: Callable[..., AppliedList | Result],
     plan: tuple[str, Any] | None = None,
     *,
     only_reads: bool = False,
     stepwise: bool = False,
     first: Callable[[AppliedList], Iterable[Part]] = lambda _: (),
 ) -> int:
-    """Do the work, which gets the settings, a log of calls, and a listener for each item that has ended.
+    """Run a use case, which gets the settings, a log of calls, and a listener for each item that has ended.
 
     A line shows how each item has ended, unless it `only_reads` or is a dry run; with `stepwise`, also each
     change. The text begins with the parts of `first`. `plan` is the command and the request to save; without
-    one, the work is that of a saved plan.
+    one, the use case is that of a saved plan.
     """
-    speaking, settings, progress = run.speaking, run.settings, run.speaking.progress
+    speaking = run.speaking
+    settings = run.settings
+    progress = speaking.progress
     shows = only_reads or settings.dry_run
     if not (stepwise or speaking.verbose):
         settings = replace(settings, listen=lambda event: None)
 
-    def tell(item: Item) -> None:
+    def tell(transaction: Item) -> None:
         if not shows:
-            progress.ended(ended_line(item))
+            progress.ended(ended_line(transaction))
 
     of_one = stepwise and plan is None
-    done = outcome_of(lambda: work(settings, progress.wire, tell), speaking, one=of_one)
-    done.detailed = run.detailed
-    shows = shows or (plan is None and isinstance(done, Result) and not done.changes)
-    parts = () if isinstance(done, Result) else first(done)
-    report = of_applied(done, speaking, dry_run=shows, first=parts)
+    outcome = outcome_of(lambda: use_case(settings, progress.wire, tell), speaking, one=of_one)
+    outcome.detailed = run.detailed
+    first_parts: Iterable[Part] = ()
+    if isinstance(outcome, AppliedList):
+        first_parts = first(outcome)
+    elif plan is None and not outcome.changes:
+        shows = True
+    report = of_applied(outcome, speaking, dry_run=shows, first=first_parts)
     save = run.saver(*plan) if plan else None
     return deliver(report, speaking, only_shows=shows, save=save)
 
@@ -159,7 +164,8 @@ def _request(options: ApplyOptions, *, changed_by: bool) -> Request:
     from irsa_cli.usecases.files.fleet import canary_first
     from irsa_cli.usecases.files.targets import Request, places
 
-    canary, differences = options.canary or "", options.differences
+    canary = options.canary or ""
+    differences = options.differences
     configs, target, selection = read_files(options.files, options.place, prunes=differences.prune)
     if canary and selection.shard:
         raise click.UsageError(
@@ -208,11 +214,11 @@ def _run_plan(path: str, options: ApplyOptions) -> int:
     run = Writing(replace(options.run, yes=True), options.output)  # The plan was reviewed.
     who = _who_applies(options.place)
 
-    def work(settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList | Result:
+    def carry_out(settings: Settings, log: WireLog, tell: Callable[[Item], None]) -> AppliedList | Result:
         settings.note(f"Plan of irsa {plan.command}, made {plan.made}, {plan.digest}")
         return apply_plan(plan, path, who, settings, log, tell)
 
-    return run_many(run, work, stepwise=not COMMANDS[plan.command].of_many)
+    return run_many(run, carry_out, stepwise=not COMMANDS[plan.command].of_many)
 
 
 def _who_applies(place: PlaceFlags) -> Target:
@@ -241,6 +247,6 @@ def _check_options() -> None:
     context = click.get_current_context()
     for parameter in context.command.params:
         name = parameter.name or ""
-        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if given and name not in _OF_WHO_APPLIES:
+        is_flag = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if is_flag and name not in _OF_WHO_APPLIES:
             raise click.UsageError(f"{parameter.opts[0]} and PLANFILE contradict each other")

@@ -27,7 +27,7 @@ def command(shell: str) -> int:
     """
     from click.shell_completion import get_completion_class
 
-    found = get_completion_class(shell)
-    assert found is not None
-    click.echo(found(click.get_current_context().find_root().command, {}, "irsa", VARIABLE).source())
+    completion = get_completion_class(shell)
+    assert completion is not None
+    click.echo(completion(click.get_current_context().find_root().command, {}, "irsa", VARIABLE).source())
     return 0

@@ -51,11 +51,14 @@ def command(options: ConfigOptions) -> int:
     set_ones = {name: flag for name, flag in flags.items() if os.environ.get(name, "").strip()}
     with wrong_usage():
         project = read_project(Path.cwd())
-    found = [*settings_in_force(os.environ, project, eks_cluster(), set_ones)]
+    settings = [*settings_in_force(os.environ, project, eks_cluster(), set_ones)]
     notes = [*_notes(flags)]
-    rows = [(item.name, item.value or "-", item.where or item.origin.value) for item in found]
-    items = [item.to_json() for item in found]
-    document = Envelope(DocumentKind.SETTINGS, ReadOutcome.OK, items=items, notes=notes)
+    rows = []
+    for setting in settings:
+        origin = setting.where or setting.origin.value
+        rows.append((setting.name, setting.value or "-", origin))
+    documents = [setting.to_json() for setting in settings]
+    document = Envelope(DocumentKind.SETTINGS, ReadOutcome.OK, items=documents, notes=notes)
     table = Table.of(("SETTING", "VALUE", "FROM"), rows, headless=options.no_headers)
     show(Report(document, [table]), options.output)
     for note in notes:
@@ -67,13 +70,14 @@ def _flags() -> dict[str, str]:
     """The flags by their variables."""
     context = click.get_current_context().find_root()
     irsa = cast("click.Group", context.command)
-    found: dict[str, str] = {}
+    flags: dict[str, str] = {}
     for name in irsa.list_commands(context):
         command = irsa.get_command(context, name)
-        for option in command.params if command else ():
+        assert command is not None
+        for option in command.params:
             if variable := variable_of(name, option):
-                found.setdefault(variable, next(text for text in option.opts if text.startswith("--")))
-    return found
+                flags.setdefault(variable, next(text for text in option.opts if text.startswith("--")))
+    return flags
 
 
 def _notes(options: dict[str, str]) -> Iterator[str]:

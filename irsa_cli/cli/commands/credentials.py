@@ -1,4 +1,4 @@
-"""`irsa credentials`: its options, and the forms in which credentials are printed."""
+"""`irsa credentials`: its options and output; the work is in `irsa_cli.usecases.exec.identity`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from irsa_cli.cli.commands.identity import ERRORS_ONLY, IdentityFlags, account_of, settled, utc
+from irsa_cli.cli.commands.identity import ERRORS_ONLY, IdentityFlags, account_of, settled
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.fields import bound, group, once
 from irsa_cli.cli.options.kinds import WholeSeconds
@@ -23,7 +23,7 @@ from irsa_cli.core.values.errors import Refused
 
 if TYPE_CHECKING:
     from irsa_cli.core.objects.aws import RoleCredentials
-    from irsa_cli.usecases.read.identity import NamedServiceAccount
+    from irsa_cli.usecases.exec.identity import WorkloadIdentity
 
 ACTIVE = "IRSA_CREDENTIALS_ACTIVE"
 """The variable that detects a run started by itself, through an AWS profile."""
@@ -65,6 +65,9 @@ def command(options: CredentialsOptions) -> int:
       # In a profile of ~/.aws/config:
       credential_process = irsa credentials app -c prod -o credential-process
     """
+    from irsa_cli.usecases.exec.forms import process_output, shell_variables
+    from irsa_cli.usecases.exec.identity import WorkloadIdentity
+
     speaks = speaking(options.output, quiet=options.quiet, verbose=options.verbose)
     if sys.stdout.isatty() and not options.quiet:
         click.echo("irsa: these are secrets; your terminal may store them", err=True)
@@ -72,12 +75,14 @@ def command(options: CredentialsOptions) -> int:
     def work() -> str:
         with_loop_guard(options.identity)
         account = account_of(options.identity, speaks)
-        role, found = account.credentials(seconds=options.duration)
+        identity = WorkloadIdentity.of(account)
+        credentials = identity.credentials(seconds=options.duration)
         if options.output == "env":
-            return _exports(found, account.connection.cluster.region)
+            variables = shell_variables(credentials, account.connection.cluster.region)
+            return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
         if options.output == "credential-process":
-            return json.dumps(_process(found))
-        return in_form(Report(_document(account, role, found)), options.output)
+            return json.dumps(process_output(credentials))
+        return in_form(Report(_document(identity, credentials)), options.output)
 
     click.echo(settled(work, speaks, "CredentialsList"))
     return 0
@@ -89,11 +94,11 @@ def with_loop_guard(flags: IdentityFlags) -> None:
     The caller's profile may be the one whose credential_process this is; without the guard each run would
     start the next.
     """
-    where, account = flags.cluster.where, flags.service_account
-    parts = (where.cluster, where.region, account.namespace, account.name)
-    wanted = ":".join(part or "" for part in parts)
+    where = flags.cluster.where
+    account = flags.service_account
+    run = f"{where.cluster or ''}:{where.region or ''}:{account.namespace}:{account.name}"
     active = os.environ.get(ACTIVE, "").split()
-    if wanted in active:
+    if run in active:
         raise Refused(
             "irsa credentials was started by itself",
             reason="the profile that it uses gets its credentials from it",
@@ -101,44 +106,19 @@ def with_loop_guard(flags: IdentityFlags) -> None:
                 "name the caller's own profile in the credential_process: irsa credentials … -p PROFILE",
             ),
         )
-    os.environ[ACTIVE] = " ".join([*active, wanted])
+    os.environ[ACTIVE] = " ".join([*active, run])
 
 
-def _exports(found: RoleCredentials, region: str) -> str:
-    values = {
-        "AWS_ACCESS_KEY_ID": found.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": found.secret_access_key,
-        "AWS_SESSION_TOKEN": found.session_token,
-        "AWS_CREDENTIAL_EXPIRATION": utc(found.expires.timestamp()),
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-    }
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
-
-
-def _document(account: NamedServiceAccount, role_arn: str, found: RoleCredentials) -> Envelope:
-    item = {
+def _document(identity: WorkloadIdentity, credentials: RoleCredentials) -> Envelope:
+    account = identity.account
+    document = {
         "serviceAccount": {"namespace": account.namespace, "name": account.name},
-        "role": {"arn": role_arn},
-        "roleSession": found.role_session,
-        "accessKeyId": found.access_key_id,
-        "secretAccessKey": found.secret_access_key,
-        "sessionToken": found.session_token,
-        "expires": utc(found.expires.timestamp()),
+        "role": {"arn": identity.role_arn},
+        "roleSession": credentials.role_session,
+        "accessKeyId": credentials.access_key_id,
+        "secretAccessKey": credentials.secret_access_key,
+        "sessionToken": credentials.session_token,
+        "expires": credentials.expiration,
     }
     cluster = account.connection.cluster
-    return Envelope(DocumentKind.CREDENTIALS, ReadOutcome.OK, cluster=cluster, items=[item])
-
-
-def _process(found: RoleCredentials) -> dict[str, str | int]:
-    """The output of a credential_process for SDKs.
-
-    https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
-    """
-    return {
-        "Version": 1,
-        "AccessKeyId": found.access_key_id,
-        "SecretAccessKey": found.secret_access_key,
-        "SessionToken": found.session_token,
-        "Expiration": utc(found.expires.timestamp()),
-    }
+    return Envelope(DocumentKind.CREDENTIALS, ReadOutcome.OK, cluster=cluster, items=[document])

@@ -71,6 +71,9 @@ def command(options: DescribeSaOptions) -> int:
     )
     described = run_reading(lambda progress: Described(describe(request, progress.wire)), speaking, Described)
     described = replace(described, allow=Allowance(partial=options.allow_partial))
-    found, notes = described.found, described.found.notes if described.found else ()
-    shown = map(visible, (*lines(found), described.scope.sentence)) if found else ()
-    return deliver(Report(described, shown, messages_of_reading(described.error, notes)), speaking)
+    binding = described.found
+    if binding is None:
+        return deliver(Report(described, (), messages_of_reading(described.error)), speaking)
+    text = map(visible, (*lines(binding), described.scope.sentence))
+    messages = messages_of_reading(described.error, binding.notes)
+    return deliver(Report(described, text, messages), speaking)

@@ -44,7 +44,7 @@ class AccountOrUser(ValueKind[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check the text."""
         try:
-            _what(str(value))
+            _kind_and_name(str(value))
             if not value:
                 SERVICE_ACCOUNT.convert(value, param, ctx)
         except click.BadParameter as error:
@@ -117,7 +117,7 @@ def command(options: DoctorOptions) -> int:
     reach = options.reach.joined()
     reach.check_reachable()
     check(options, CONTRADICTIONS)
-    kind, name = _what(options.name or "")
+    kind, name = _kind_and_name(options.name or "")
     place = lock_namespace_in_force(options.lock_namespace)
     in_pod = _in_pod(options, speaking.progress.note)
     request = Request(
@@ -155,17 +155,17 @@ def _in_pod(options: DoctorOptions, tell: Callable[[str], None]) -> InPod | None
         if options.image or options.wait:
             raise click.UsageError("--image and --wait need --in-pod")
         return None
-    asked = InPod(options.image or "", options.wait or 120, tell)
+    in_pod = InPod(options.image or "", options.wait or 120, tell)
     try:
-        asked.job(Subject("default", "default"))
+        in_pod.job(Subject("default", "default"))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if not options.name:
         raise click.UsageError("--in-pod needs NAME")
-    return asked
+    return in_pod
 
 
-def _what(text: str) -> tuple[str, str]:
+def _kind_and_name(text: str) -> tuple[str, str]:
     """The kind ('' for a ServiceAccount) and the name in NAME."""
     word, _, name = text.rpartition("/")
     kind = kind_of(word)

@@ -22,15 +22,15 @@ class Dashed(HelpedCommand):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the line before the dashes, and keep the rest as it is."""
         at = args.index("--") if "--" in args else len(args)
-        own, command = args[:at], args[at + 1 :]
-        left = super().parse_args(ctx, own)
+        command = args[at + 1 :]
+        unread = super().parse_args(ctx, args[:at])
         if not ctx.resilient_parsing:
             if ctx.params.pop("command"):
                 raise click.UsageError("put -- between the ServiceAccount and the command", ctx)
             if not command:
                 raise click.UsageError("Missing '-- COMMAND...'.", ctx)
             ctx.params["command"] = tuple(command)
-        return left
+        return unread
 
 
 def _passable(
@@ -82,14 +82,19 @@ def command(options: ExecOptions) -> int:
 
     speaks = speaking("text", quiet=options.quiet, verbose=options.verbose)
     ready = settled(lambda: Ready.make(account_of(options.identity, speaks)), speaks)
-    kept = kept_back(os.environ, options.pass_env)
-    if kept and not options.quiet:
-        _warn(f"variables not passed to the command: {', '.join(kept)} (to pass one: --pass-env NAME)")
+    secrets = kept_back(os.environ, options.pass_env)
+    if secrets and not options.quiet:
+        _warn(f"variables not passed to the command: {', '.join(secrets)} (to pass one: --pass-env NAME)")
 
     def run() -> int:
-        at_terminal, passed = os.isatty(0), options.pass_env
         try:
-            return ready.run(options.command, os.environ, at_terminal=at_terminal, warn=_warn, passed=passed)
+            return ready.run(
+                options.command,
+                os.environ,
+                at_terminal=os.isatty(0),
+                warn=_warn,
+                passed=options.pass_env,
+            )
         except NotStarted as error:
             _warn(str(error))
             return error.status

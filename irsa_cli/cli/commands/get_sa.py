@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from irsa_cli.cli.options.contradictions import check
 from irsa_cli.cli.options.fields import bound, group, switch
 from irsa_cli.cli.options.outputs import WideOutputFlags, no_headers_flag
 from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags, RoleAccountFlags, readers_flag
-from irsa_cli.cli.output.report import Message, Report
+from irsa_cli.cli.output.report import Message, Part, Report
 from irsa_cli.cli.output.result import messages_of_reading
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.table import Table
@@ -78,7 +78,8 @@ def command(options: GetSaOptions) -> int:
     from irsa_cli.usecases.show.get_sa import get_bindings
 
     speaking = options.output.speaking()
-    request, allow = _request(options), options.scope.allowance()
+    request = _request(options)
+    allow = options.scope.allowance()
     allow = replace(allow, empty=allow.empty or request.ignore_not_found)
     listing = run_reading(
         lambda progress: BindingList(get_bindings(request, progress.wire)), speaking, BindingList
@@ -94,39 +95,134 @@ def _request(options: GetSaOptions) -> Request:
     check(options, (NAMESPACE_OR_ALL, NAME_OR_SELECTOR))
     destination = Destination(options.cluster, options.role_account, kube=options.kube)
     destination.check_reachable()
-    name, namespace = options.name or "", options.namespace or ""
+    name = options.name or ""
+    namespace = options.namespace or ""
     if name and not options.everywhere:
         namespace = namespace or "default"
     scope = BindingsScope(namespace, name, options.all_paths, options.selector or "")
     return Request(destination.target(), scope, options.readers, options.ignore_not_found)
 
 
-def _report(found: BindingList, speaking: Speaking, *, headers: bool) -> Report:
+def _report(listing: BindingList, speaking: Speaking, *, headers: bool) -> Report:
     """The table; its head, reasons, notes and what to do next go to standard error."""
-    wide, notes = speaking.output == "wide", messages_of_reading(found.error, found.notes)
-    if not wide and speaking.output != "text":
-        return Report(found, (), notes)
-    reasons = [(item.full_name if item.name else item.role_arn, reason_of(item)) for item in found.items]
-    below = [visible(f"  {name}: {why}") for name, why in reasons if why and not wide]
-    if found.error is None and not speaking.quiet:
-        below.append(visible(found.scope.sentence))
-    ending = [*steps(found.items)]
-    end = ["Next:", *(f"  {step}" for step in ending)] if ending else []
-    head = [visible(found.found.cluster.head)] if found.found and headers and not speaking.quiet else []
-    rows = replace(table(found.items, wide=wide), headless=not headers)
-    return Report(found, [*map(Message, head), rows], (*below, *notes, *end))
+    notes = messages_of_reading(listing.error, listing.notes)
+    if speaking.output not in ("text", "wide"):
+        return Report(listing, (), notes)
+    wide = speaking.output == "wide"
+    parts: list[Part] = [replace(table(listing.items, wide=wide), headless=not headers)]
+    if listing.found and headers and not speaking.quiet:
+        parts.insert(0, Message(visible(listing.found.cluster.head)))
+    messages = [] if wide else [*reason_lines(listing.items)]
+    if listing.error is None and not speaking.quiet:
+        messages.append(visible(listing.scope.sentence))
+    messages += notes
+    next_steps = [f"  {step}" for step in steps(listing.items)]
+    if next_steps:
+        messages += ["Next:", *next_steps]
+    return Report(listing, parts, messages)
+
+
+def reason_of(binding: ListedBinding) -> str:
+    """The reason for the status and the risks of the trust policy; '' for none."""
+    reasons = [binding.reason]
+    if binding.wide:
+        reasons.append(f"broad trust: {in_one_line(binding.wide)}")
+    return ": ".join(filter(None, reasons))
+
+
+def reason_lines(bindings: Iterable[ListedBinding]) -> Iterator[str]:
+    """The reasons of those that have one, below a table without them."""
+    for binding in bindings:
+        if reason := reason_of(binding):
+            name = binding.full_name if binding.name else binding.role_arn
+            yield visible(f"  {name}: {reason}")
+
+
+def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
+    """The commands that finish interrupted runs; `irsa delete-sa` only for what is already being deleted."""
+    for binding in bindings:
+        commands = [step for step in binding.next_steps if step.startswith("irsa ")]
+        if commands:
+            first = next((step for step in commands if step.startswith("irsa recover ")), commands[0])
+            if binding.status is not BindingStatus.DELETING:
+                first = first.replace("irsa delete-sa ", "irsa describe-sa ", 1)
+            yield visible(f"{first.partition('  #')[0]}  # {binding.full_name}: {binding.status.value}")
+
+
+def _role_of(binding: ListedBinding) -> Role | None:
+    """The role if it exists and could be read."""
+    return binding.role if isinstance(binding.role, Role) else None
+
+
+def _role_name(binding: ListedBinding) -> str:
+    role = _role_of(binding)
+    return role.name if role else _in_one_word(binding.role_arn.rsplit("/", 1)[-1])
+
+
+def _in_one_word(text: str) -> str:
+    """A text of others that is no ARN, without gaps that would look like the end of a cell."""
+    return "".join(visible(text).split())
+
+
+def _policies(binding: ListedBinding, shown: Callable[[Role], str]) -> str:
+    """The policies as `shown` has them; `unknown` if irsa could not read them."""
+    role = _role_of(binding)
+    if role is None:
+        return "" if binding.role is None else UNKNOWN
+    return UNKNOWN if role.unread else shown(role)
+
+
+def _first_policies(role: Role) -> str:
+    """The names of the first policies, and the number of the others."""
+    names = role.policy_names
+    first = ",".join(names[:_FIRST])
+    return f"{first},+{len(names) - _FIRST}" if len(names) > _FIRST else first
+
+
+def _last_used(binding: ListedBinding) -> str:
+    role = _role_of(binding)
+    return f"{role.last_used:%Y-%m-%d}" if role and role.last_used else ""
+
+
+def _boundary(binding: ListedBinding) -> str:
+    role = _role_of(binding)
+    return role.boundary if role else ""
+
+
+def _age(binding: ListedBinding) -> str:
+    if binding.created is None:
+        return ""
+    return age((datetime.now(timezone.utc) - binding.created).total_seconds())
 
 
 NOTHING = "-"
-_HEAD = ("NAMESPACE", "NAME", "ROLE", "BY", "OWNER", "POLICIES", "AGE", "STATUS")
+"""A cell without a value."""
+_FIRST = 2
+"""Policies named in the narrow table; of more, the number is shown."""
+Cell = Callable[[ListedBinding], str]
+_NARROW: Mapping[str, Cell] = {
+    "NAMESPACE": lambda binding: binding.namespace,
+    "NAME": lambda binding: binding.name,
+    "ROLE": _role_name,
+    "BY": lambda binding: binding.by,
+    "OWNER": lambda binding: binding.owner,
+    "POLICIES": lambda binding: _policies(binding, _first_policies),
+    "AGE": _age,
+}
 _SPARE = ("POLICIES", "OWNER", "AGE")
 """Columns that a terminal with little room does not show, the first first."""
-_WIDE = (
-    "NAMESPACE", "NAME", "ROLE", "BY", "ROLE-BY", "SA-BY", "POLICIES", "BOUNDARY", "LAST-USED", "AGE",
-    "STATUS",
-)  # fmt: skip
-_NAMED = 2
-"""Policies listed in the narrow table; of more, the number is shown."""
+_WIDE: Mapping[str, Cell] = {
+    "NAMESPACE": lambda binding: binding.namespace,
+    "NAME": lambda binding: binding.name,
+    "ROLE": lambda binding: _in_one_word(binding.role_arn),
+    "BY": lambda binding: binding.by,
+    "ROLE-BY": lambda binding: binding.binding.role_maker,
+    "SA-BY": lambda binding: binding.binding.account_maker if binding.account else "",
+    "POLICIES": lambda binding: _policies(binding, lambda role: ",".join(role.policies)),
+    "BOUNDARY": _boundary,
+    "LAST-USED": _last_used,
+    "AGE": _age,
+}
 _COLOURS = {
     BindingStatus.OK: "green",
     BindingStatus.ROLE_ONLY: "green",
@@ -140,53 +236,15 @@ def table(bindings: Sequence[ListedBinding], *, wide: bool) -> Table:
 
     The column BY is only in a table of which some have their role otherwise than by IRSA.
     """
-    now, rows = datetime.now(timezone.utc), []
-    by = any(item.by not in ("irsa", "") for item in bindings)
-    head = [name for name in (_WIDE if wide else _HEAD) if by or name != "BY"]
-    for item in bindings:
-        found = _cells(item, now, wide=wide)
-        status = click.style(item.status.value, fg=_COLOURS.get(item.status, "red"))
-        why = [visible(reason_of(item))] if wide else []
-        rows.append([*(visible(found[name]) for name in head[:-1]), ": ".join(filter(None, (status, *why)))])
-    return Table(head, rows, () if wide else _SPARE)
-
-
-def reason_of(item: ListedBinding) -> str:
-    """The reason for the status and the risks of the trust policy; '' for none."""
-    return ": ".join(
-        filter(None, (item.reason, f"broad trust: {in_one_line(item.wide)}" if item.wide else ""))
-    )
-
-
-def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
-    """The commands that finish interrupted runs; `irsa delete-sa` only for what is already being deleted."""
-    for item in bindings:
-        commands = [step for step in item.next_steps if step.startswith("irsa ")]
-        if commands:
-            first = next((step for step in commands if step.startswith("irsa recover ")), commands[0])
-            if item.status is not BindingStatus.DELETING:
-                first = first.replace("irsa delete-sa ", "irsa describe-sa ", 1)
-            yield visible(f"{first.partition('  #')[0]}  # {item.full_name}: {item.status.value}")
-
-
-def _cells(item: ListedBinding, now: datetime, *, wide: bool) -> dict[str, str]:
-    """The cells of a row by their columns: ARNs in the wide table, names in the other."""
-    found = item.role if isinstance(item.role, Role) else None
-    policies = (found.policies if wide else found.policy_names) if found else ()
-    more = len(policies) - (len(policies) if wide else _NAMED)
-    named = ",".join(policies[: len(policies) - max(more, 0)]) + (f",+{more}" if more > 0 else "")
-    hidden = item.role is not None and (found is None or found.unread)
-    word = item.role_arn if wide else item.role_arn.rsplit("/", 1)[-1]
-    return {
-        "NAMESPACE": item.namespace or NOTHING,
-        "NAME": item.name or NOTHING,
-        "ROLE": found.name if found and not wide else "".join(visible(word).split()) or NOTHING,
-        "BY": item.by or NOTHING,
-        "OWNER": item.owner,
-        "ROLE-BY": item.role_maker,
-        "SA-BY": item.account_maker if item.account else NOTHING,
-        "POLICIES": UNKNOWN if hidden else named or NOTHING,
-        "BOUNDARY": (found and found.boundary) or NOTHING,
-        "LAST-USED": f"{found.last_used:%Y-%m-%d}" if found and found.last_used else NOTHING,
-        "AGE": NOTHING if item.created is None else age((now - item.created).total_seconds()),
-    }
+    columns = dict(_WIDE if wide else _NARROW)
+    if all(binding.by in ("irsa", "") for binding in bindings):
+        del columns["BY"]
+    rows = []
+    for binding in bindings:
+        status = click.style(binding.status.value, fg=_COLOURS.get(binding.status, "red"))
+        reason = visible(reason_of(binding))
+        if wide and reason:
+            status = f"{status}: {reason}"
+        cells = [visible(cell(binding) or NOTHING) for cell in columns.values()]
+        rows.append([*cells, status])
+    return Table([*columns, "STATUS"], rows, () if wide else _SPARE)

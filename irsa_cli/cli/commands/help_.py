@@ -21,13 +21,15 @@ def command(context: click.Context, words: tuple[str, ...], *, everything: bool)
       irsa help create-sa --all
       irsa help policies show
     """
-    root = context.find_root()
-    found, place = root.command, root
+    place = context.find_root()
     for word in words:
-        if not isinstance(found, click.Group):
+        group = place.command
+        if not isinstance(group, click.Group):
             raise click.UsageError(f"{place.command_path} has no commands of its own")
-        _, below, _ = found.resolve_command(place, [word])
-        assert below is not None
-        place = click.Context(below, info_name=word, parent=place)
-        found = below
-    click.echo(whole_help(found, place) if everything else found.get_help(place))
+        _, command_of_word, _ = group.resolve_command(place, [word])
+        assert command_of_word is not None
+        place = click.Context(command_of_word, info_name=word, parent=place)
+    if everything:
+        click.echo(whole_help(place.command, place))
+    else:
+        click.echo(place.command.get_help(place))

@@ -6,7 +6,6 @@ import signal
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -21,7 +20,7 @@ from irsa_cli.cli.session import breaking_off
 from irsa_cli.cli.terminal.screen import put
 from irsa_cli.core.results.envelope import DocumentKind, failed
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values.errors import IrsaError, Refused, exit_code_of
+from irsa_cli.core.values.errors import IrsaError, exit_code_of
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.read.identity import NamedServiceAccount
@@ -41,11 +40,6 @@ class IdentityFlags:
     kube: KubeFlags = group(KubeFlags)
 
 
-def utc(moment: float) -> str:
-    """A time in the format of RFC 3339."""
-    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def account_of(flags: IdentityFlags, speaking: Speaking) -> NamedServiceAccount:
     """Connect to the cluster of the ServiceAccount; raises `IrsaError`."""
     from irsa_cli.usecases.command.connect import connect
@@ -56,16 +50,17 @@ def account_of(flags: IdentityFlags, speaking: Speaking) -> NamedServiceAccount:
     return NamedServiceAccount(connection, flags.service_account.namespace, flags.service_account.name)
 
 
-def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
-    """The outcome of work that only reads; an error is shown, and ends the command with its exit code.
+def settled(read: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
+    """The outcome of reading; an error is shown, and ends the command with its exit code.
 
     `kind` is the kind of the document for an error, for a command with JSON and YAML.
     """
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
         breaking_off()
-    number, failure = 0, Exception()
+    number = 0
+    failure: Exception
     try:
-        return work()
+        return read()
     except click.ClickException:
         raise
     except IrsaError as error:
@@ -81,7 +76,6 @@ def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
     if kind and speaking.output in DOCUMENTS:
         show(Report(failed(DocumentKind(kind), failure, code)), speaking.output)
     if code < 128:  # The user knows about an interruption.
-        ended = Ended.REFUSED if isinstance(failure, Refused) else Ended.FAILED
-        for line in messages(Result(ended, error=failure)):
+        for line in messages(Result(Ended.FAILED, error=failure)):
             put(line, err=True)
     raise click.exceptions.Exit(code)

@@ -126,24 +126,29 @@ def command(options: MigrateOptions) -> int:
         unused_for=options.unused_for,
         disable_session_tags=options.disable_session_tags,
     )
-    work = partial(migrate, request)
+    migrating = partial(migrate, request)
     if not request.status:
-        return run_many(run, work, ("migrate", request))
-    return run_many(run, work, ("migrate", request), only_reads=True, first=lambda done: [_status(done)])
+        return run_many(run, migrating, ("migrate", request))
+    return run_many(
+        run, migrating, ("migrate", request), only_reads=True, first=lambda results: [_status(results)]
+    )
 
 
-def _status(done: AppliedList) -> Table:
+def _status(results: AppliedList) -> Table:
     """A table of what there is, and of the pods by the way they got their identity."""
     rows = []
-    for item in done.items:
-        found = item.result.facts.get("migration")
-        if found:
-            pods = [
-                f"{len(found['pods'][way])} by {text}" for way, text in WAYS.items() if found["pods"][way]
-            ]
-            if failing := found["podsWithoutCredentials"]:
-                pods.append(f"{len(failing)} without credentials")
-            ways = " and ".join(WAYS[way] for way in found["ways"])
-            none = "not known" if "problem" in found else "none"
-            rows.append([item.name, ways or none, ", ".join(pods) or "none"])
+    for account in results.items:
+        migration = account.result.facts.get("migration")
+        if not migration:
+            continue
+        pods = []
+        for way, text in WAYS.items():
+            if number := len(migration["pods"][way]):
+                pods.append(f"{number} by {text}")
+        if failing := migration["podsWithoutCredentials"]:
+            pods.append(f"{len(failing)} without credentials")
+        ways = " and ".join(WAYS[way] for way in migration["ways"])
+        if not ways:
+            ways = "not known" if "problem" in migration else "none"
+        rows.append([account.name, ways, ", ".join(pods) or "none"])
     return Table.of(("SERVICEACCOUNT", "ROLE BY", "RUNNING PODS"), rows)

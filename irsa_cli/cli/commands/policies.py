@@ -50,8 +50,8 @@ def listing(options: ListOptions) -> None:
     output = options.output
     policies = [wellknown.get(name) for name in wellknown.names()]
     if output != "text":
-        items = [_facts(policy) for policy in policies]
-        click.echo(in_form(Report(Envelope(DocumentKind.POLICIES, ReadOutcome.OK, items=items)), output))
+        documents = [_facts(policy) for policy in policies]
+        click.echo(in_form(Report(Envelope(DocumentKind.POLICIES, ReadOutcome.OK, items=documents)), output))
         return
     width = max(len(policy.name) for policy in policies)
     for policy in policies:
@@ -86,30 +86,31 @@ def show(options: ShowPolicyOptions) -> None:
       irsa policies show externalDNS
       irsa policies show externalDNS --partition aws-cn -o json
     """
-    name, output = options.name, options.output
+    name = options.name
     with wrong_usage():
         policy = wellknown.get(name)
         use = WellKnown(name, wellknown_uses.read_parameters(options.parameters))
-        found = wellknown_uses.sketch(use, options.partition)
-    if output == "text":
-        for line in _lines(policy, found):
+        resolved = wellknown_uses.sketch(use, options.partition)
+    if options.output == "text":
+        for line in _lines(policy, resolved):
             click.echo(line)
         return
-    facts = {**_facts(policy), "policyARNs": list(found.policies), "document": found.inline.get(name)}
-    click.echo(in_form(Report(Envelope(DocumentKind.POLICIES, ReadOutcome.OK, items=[facts])), output))
+    facts = {**_facts(policy), "policyARNs": list(resolved.policies), "document": resolved.inline.get(name)}
+    report = Report(Envelope(DocumentKind.POLICIES, ReadOutcome.OK, items=[facts]))
+    click.echo(in_form(report, options.output))
 
 
 def _facts(policy: WellKnownPolicy) -> dict[str, Any]:
     """The facts about a policy that do not depend on its parameters."""
     parameters = [
         {
-            "name": item.name,
-            "description": item.description,
-            "required": item.name in policy.required,
-            "many": item.many,
-            "default": list(item.default),
+            "name": parameter.name,
+            "description": parameter.description,
+            "required": parameter.name in policy.required,
+            "many": parameter.many,
+            "default": list(parameter.default),
         }
-        for item in policy.parameters.values()
+        for parameter in policy.parameters.values()
     ]
     return {
         "name": policy.name,
@@ -123,16 +124,19 @@ def _facts(policy: WellKnownPolicy) -> dict[str, Any]:
     }
 
 
-def _lines(policy: WellKnownPolicy, found: Resolved) -> Iterator[str]:
+def _lines(policy: WellKnownPolicy, resolved: Resolved) -> Iterator[str]:
     yield f"{policy.name}: {policy.title}"
     yield f"  source: {policy.source} ({policy.version}, {policy.date})"
     if policy.service_account:
         yield f"  usual ServiceAccount: {policy.service_account}"
     yield from (f"  note: {note}" for note in policy.notes)
-    for item in policy.parameters.values():
-        required = "required" if item.name in policy.required else "optional"
-        default = f"default {', '.join(item.default)}" if item.default else required
-        yield f"  parameter {item.name}: {item.description} ({default}{', several' if item.many else ''})"
-    yield from (f"  managed policy: {arn}" for arn in found.policies)
-    for document in found.inline.values():
+    for parameter in policy.parameters.values():
+        rules = ["required" if parameter.name in policy.required else "optional"]
+        if parameter.default:
+            rules = [f"default {', '.join(parameter.default)}"]
+        if parameter.many:
+            rules.append("several")
+        yield f"  parameter {parameter.name}: {parameter.description} ({', '.join(rules)})"
+    yield from (f"  managed policy: {arn}" for arn in resolved.policies)
+    for document in resolved.inline.values():
         yield from json.dumps(document, indent=2).splitlines()

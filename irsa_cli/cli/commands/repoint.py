@@ -146,12 +146,14 @@ def command(options: RepointOptions) -> int:
         allow_wide_trust=options.allow_wide_trust,
     )
 
-    def first(done: AppliedList) -> Iterable[Part]:
-        written = _write(done, Path(options.manifests)) if options.manifests else ()
+    def first(results: AppliedList) -> Iterable[Part]:
+        messages: Iterable[Message] = ()
+        if options.manifests:
+            messages = _write(results, Path(options.manifests))
         if run.speaking.output == "text":
-            return [*_parts(done, options.phase), *written]
-        for line in written:
-            put(line, err=True)
+            return [*_parts(results, options.phase), *messages]
+        for message in messages:
+            put(message, err=True)
         return ()
 
     reads = not request.phase.writes
@@ -164,17 +166,20 @@ def _destination(options: RepointOptions) -> Destination:
     from irsa_cli.usecases.write.repoint_reads import as_id
 
     new = as_id(options.new)
-    where, external = options.cluster.where, options.cluster.external
+    where = options.cluster.where
+    external = options.cluster.external
     if is_cluster(new):
-        region, new = new.split(":")[3], new.rpartition("/")[2]
+        region = new.split(":")[3]
+        new = new.rpartition("/")[2]
         if where.region not in (None, region):
             raise click.UsageError(f"--to is in {region}, and --region is {where.region}")
         where = replace(where, region=region)
-    named = where.cluster or external.issuer_url
-    if named and named != new and (external.issuer_url or is_flag("cluster")):
+    in_flags = where.cluster or external.issuer_url
+    if in_flags and in_flags != new and (external.issuer_url or is_flag("cluster")):
         raise click.UsageError("--to is the new cluster; leave out --cluster and --issuer-url")
     if new.startswith("https://"):
-        where, external = replace(where, cluster=None), replace(external, issuer_url=new)
+        where = replace(where, cluster=None)
+        external = replace(external, issuer_url=new)
     else:
         where = replace(where, cluster=new)
     cluster = replace(options.cluster, where=where, external=external)
@@ -183,43 +188,49 @@ def _destination(options: RepointOptions) -> Destination:
     return destination
 
 
-def _facts(done: AppliedList) -> Iterator[tuple[str, Result, dict[str, Any]]]:
+def _facts(results: AppliedList) -> Iterator[tuple[str, Result, dict[str, Any]]]:
     """The roles that were read: name, result, and what is known of each."""
-    for item in done.items:
-        if found := item.result.facts.get("repoint"):
-            yield item.name.removeprefix("role "), item.result, found
+    for role in results.items:
+        if facts := role.result.facts.get("repoint"):
+            yield role.name.removeprefix("role "), role.result, facts
 
 
-def _parts(done: AppliedList, phase: str) -> Iterator[Part]:
+def _parts(results: AppliedList, phase: str) -> Iterator[Part]:
     """A table of what trusts what; statements for the tools that manage roles."""
     if phase == "status":
-        rows = [
-            [name, it["old"], it["new"], it["missing"], it["madeBy"],
-             "not read" if it["serviceAccounts"] is None else ", ".join(it["serviceAccounts"]) or "none"]
-            for name, _, it in _facts(done)
-        ]  # fmt: skip
+        rows = []
+        for name, _, facts in _facts(results):
+            accounts = "not read"
+            if facts["serviceAccounts"] is not None:
+                accounts = ", ".join(facts["serviceAccounts"]) or "none"
+            rows.append([name, facts["old"], facts["new"], facts["missing"], facts["madeBy"], accounts])
         head = ("ROLE", "OLD", "NEW", "MISSING", "CREATED BY", "SERVICEACCOUNTS IN NEW")
         yield Table.of(head, rows)
-    for name, _, found in _facts(done):
-        for text in _texts(found):
-            yield f"# {visible(name)}, for {visible(found['madeBy'])}:"
+    for name, _, facts in _facts(results):
+        for text in _texts(facts["statements"]):
+            yield f"# {visible(name)}, for {visible(facts['madeBy'])}:"
             yield from map(visible, text.split("\n"))
 
 
-def _texts(found: dict[str, Any]) -> Iterator[str]:
-    for item in found["statements"]:
-        yield item["text"] if item["language"] == "hcl" else json.dumps(item["document"], indent=2)
+def _texts(statements: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """The statements in the language of the tool that manages the role."""
+    for statement in statements:
+        if statement["language"] == "hcl":
+            yield statement["text"]
+        else:
+            yield json.dumps(statement["document"], indent=2)
 
 
-def _write(done: AppliedList, folder: Path) -> Iterator[Message]:
+def _write(results: AppliedList, folder: Path) -> Iterator[Message]:
     """The ServiceAccounts that NEW lacks as manifests, and statements for other tools, a file for each."""
     files: dict[str, str] = {}
-    for name, result, found in _facts(done):
+    for name, result, facts in _facts(results):
         if result.ended not in (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED):
             continue
-        files |= manifest_files(found["manifests"])
-        if found["statements"]:
-            ending = "tf" if found["statements"][0]["language"] == "hcl" else "json"
-            files[f"trust/{name}.{ending}"] = "\n".join([*_texts(found), ""])
+        files |= manifest_files(facts["manifests"])
+        statements = facts["statements"]
+        if statements:
+            ending = "tf" if statements[0]["language"] == "hcl" else "json"
+            files[f"trust/{name}.{ending}"] = "\n".join([*_texts(statements), ""])
     write_texts({folder / name: text for name, text in files.items()})
     yield Message(visible(f"Files written to {folder}: {len(files)}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import click
 
@@ -45,9 +46,9 @@ def merge(options: MergeOptions) -> int:
 
     speaking = options.output.speaking()
     with wrong_usage():
-        names = [name for path in options.files for name in files_named(path, (".json",))]
-        done = merge([read_document(read_text(name, LARGEST), name) for name in names])
-    report = of_applied(done, speaking, dry_run=True)
+        names = chain.from_iterable(files_named(path, (".json",)) for path in options.files)
+        merged = merge([read_document(read_text(name, LARGEST), name) for name in names])
+    report = of_applied(merged, speaking, dry_run=True)
     return deliver(report, speaking, only_shows=True)
 
 

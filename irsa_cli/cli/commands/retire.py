@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -150,17 +150,20 @@ def command(options: RetireOptions) -> int:
 def _list(target: Target, note: Callable[[str], None], speaking: Speaking) -> int:
     from irsa_cli.usecases.read.retired import list_dead
 
-    found = run_reading(lambda progress: list_dead(target, note, progress.wire), speaking, DeadClusterList)
+    dead = run_reading(lambda progress: list_dead(target, note, progress.wire), speaking, DeadClusterList)
     head = ("CLUSTER", "ROLES", "OF-IRSA", "PROVIDERS", "CREATED", "LAST-USED", "STATUS")
-    names = Counter(item["name"] for item in found.rows)
-    named = [(item["arn"] if names[item["name"]] > 1 else item["name"], item) for item in found.rows]
-    rows = [
-        [name, item["roles"], item["ownRoles"], item["providers"],
-         (item["created"] or "-")[:10], (item["lastUsed"] or "-")[:10], item["status"]]
-        for name, item in named
-    ]  # fmt: skip
-    notes = [f"Note: {name}: {item['reason']}" for name, item in named if item["reason"]]
-    used = ", ".join(f"{used} of {most} {name}" for name, (used, most) in found.quotas.items())
+    numbers = Counter(cluster["name"] for cluster in dead.rows)
+    rows = []
+    notes: list[Part] = []
+    for cluster in dead.rows:
+        name = cluster["arn"] if numbers[cluster["name"]] > 1 else cluster["name"]
+        created = (cluster["created"] or "-")[:10]
+        last_used = (cluster["lastUsed"] or "-")[:10]
+        counts = (cluster["roles"], cluster["ownRoles"], cluster["providers"])
+        rows.append([name, *counts, created, last_used, cluster["status"]])
+        if cluster["reason"]:
+            notes.append(Message(visible(f"Note: {name}: {cluster['reason']}")))
+    used = ", ".join(f"{used} of {most} {name}" for name, (used, most) in dead.quotas.items())
     quotas = f"Quotas: {used}." if used else "No quota was read."
-    parts: Iterable[Part] = (Table.of(head, rows), *(Message(visible(note)) for note in notes), quotas)
-    return deliver(Report(found, parts, failure_lines(found.error)), speaking)
+    parts = [Table.of(head, rows), *notes, quotas]
+    return deliver(Report(dead, parts, failure_lines(dead.error)), speaking)

@@ -148,12 +148,12 @@ def run(options: RunInSandboxOptions) -> int:
       irsa sandbox run --world see -- irsa get-sa -c demo
       irsa sandbox run -- sh -c 'irsa associate-oidc -c demo && irsa audit -c demo'
     """
-    given = options.arguments
-    if given and given[0].startswith("-"):
-        raise click.NoSuchOption(given[0])
+    arguments = options.arguments
+    if arguments and arguments[0].startswith("-"):
+        raise click.NoSuchOption(arguments[0])
     breaking_off()
     with _started(options.sandbox) as (_, environment):
-        command = given or _shell(options.sandbox.clusters or ("demo",), environment)
+        command = arguments or _shell(options.sandbox.clusters or ("demo",), environment)
         try:
             ended = subprocess.run(command, env={**os.environ, **environment}, check=False)  # noqa: S603 - the user's
         except OSError as error:
@@ -169,11 +169,15 @@ def _shell(clusters: tuple[str, ...], environment: dict[str, str]) -> tuple[str,
     """Announce the sandbox, and return the user's shell; on a terminal its prompt shows `[sandbox]`."""
     from irsa_cli.usecases.exec.child import Start, labelled
 
-    named = f"cluster {', '.join(clusters)}"
-    click.echo(f"This shell is in the sandbox, with {named}. Type exit to leave it.", err=True)
-    shell, folder = os.environ.get("SHELL") or "/bin/sh", Path(environment["IRSA_STATE_DIR"], "shell")
-    start = labelled((shell,), os.environ, str(folder), "sandbox") if is_terminal(sys.stdin) else None
-    start = start or Start((shell,))
+    names = ", ".join(clusters)
+    click.echo(f"This shell is in the sandbox, with cluster {names}. Type exit to leave it.", err=True)
+    shell = os.environ.get("SHELL") or "/bin/sh"
+    folder = Path(environment["IRSA_STATE_DIR"], "shell")
+    start: Start | None = None
+    if is_terminal(sys.stdin):
+        start = labelled((shell,), os.environ, str(folder), "sandbox")
+    if start is None:
+        start = Start((shell,))
     for name, text in start.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
@@ -291,7 +295,8 @@ class _Demo:
         os.environ.update(self._env)
         self._connection = connect(Target("demo"), kube=True, log=lambda call: None, check=lambda aws: None)
         token = self._token()
-        url, region = self._env["AWS_ENDPOINT_URL"], self._env["AWS_REGION"]
+        url = self._env["AWS_ENDPOINT_URL"]
+        region = self._env["AWS_REGION"]
         unsigned = Config(signature_version=botocore.UNSIGNED)
         sts = boto3.client("sts", region_name=region, endpoint_url=url, config=unsigned)
         sent = "the pod's token and the role's ARN"
@@ -329,10 +334,10 @@ class _Demo:
 
     def _wrong_account(self, sts: Any, role_arn: str) -> None:
         """Check that the token of another ServiceAccount cannot assume the role."""
-        other = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "other"}}
-        self._connection.kube.create("serviceaccounts", "backend", other)
-        asked = {"RoleArn": role_arn, "RoleSessionName": "other", "WebIdentityToken": self._token("other")}
-        _denied(lambda: sts.assume_role_with_web_identity(**asked), "the token of another ServiceAccount")
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "other"}}
+        self._connection.kube.create("serviceaccounts", "backend", account)
+        request = {"RoleArn": role_arn, "RoleSessionName": "other", "WebIdentityToken": self._token("other")}
+        _denied(lambda: sts.assume_role_with_web_identity(**request), "the token of another ServiceAccount")
         click.echo("     and the token of another ServiceAccount cannot assume the role: AccessDenied")
 
     def _token(self, name: str = "s3-reader") -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +13,9 @@ from irsa_cli.cli.options.fields import argument, bound, group, switch
 from irsa_cli.cli.options.kinds import FILE
 from irsa_cli.cli.options.outputs import ReportedOutputFlags
 from irsa_cli.cli.options.values import wrong_usage
-from irsa_cli.cli.output.report import Entry, Line, Rank
 from irsa_cli.cli.output.results.applied import of_applied
 from irsa_cli.cli.output.speaking import deliver
 from irsa_cli.cli.terminal.screen import say
-from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.plans.saved_plan import SavedPlan
@@ -49,26 +46,13 @@ def command(options: ShowOptions) -> int:
 
     plan = read_plan(options.plan_file)
     speaking = options.output.speaking()
-    done = shown(plan)
-    done.detailed = options.detailed_exitcode
+    results = shown(plan)
+    results.detailed = options.detailed_exitcode
     if not speaking.quiet:
         say(f"Plan of irsa {plan.command}, saved {plan.made} by irsa {plan.version}, {plan.digest}", err=True)
         for place in dict.fromkeys(item.cluster.place for item in plan.items):
             say(place, err=True)
-    title, settings = f"irsa {plan.command}", _settings(plan)
-    text = (f"Request of {title}:", *(visible(f"  {line}") for line in settings))
-    report = of_applied(done, speaking, dry_run=True, first=text)
-    request = Entry(title, "request", Rank.UPDATED, tuple(Line(line, Rank.UPDATED) for line in settings))
-    report = replace(report, entries=(request, *report.entries))
-    return deliver(report, speaking, only_shows=True)
-
-
-def _settings(plan: SavedPlan) -> list[str]:
-    """The settings of its request, one line each: JSON, so that no two values look the same."""
-    from irsa_cli.usecases.plans.request_settings import settings_of
-
-    found = settings_of(plan.request)
-    return [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in found.items()]
+    return deliver(of_applied(results, speaking, dry_run=True), speaking, only_shows=True)
 
 
 def read_plan(path: str) -> SavedPlan:

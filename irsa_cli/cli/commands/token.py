@@ -1,4 +1,4 @@
-"""`irsa token`: its options, and the output of a token."""
+"""`irsa token`: its options and output; the work is in `irsa_cli.usecases.exec.identity`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.commands.identity import IdentityFlags, account_of, settled, utc
+from irsa_cli.cli.commands.identity import IdentityFlags, account_of, settled
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.fields import bound, group, once, switch
 from irsa_cli.cli.options.kinds import AUDIENCE, WholeSeconds
@@ -22,7 +22,8 @@ from irsa_cli.core.trust.jwt import Claims, read
 from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.read.identity import NamedServiceAccount, Token
+    from irsa_cli.usecases.exec.identity import Token
+    from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 _MOMENTS = ("iat", "nbf", "exp", "auth_time")
 """Claims that are moments, in Unix seconds (RFC 7519, section 4.1)."""
@@ -58,12 +59,14 @@ def command(options: TokenOptions) -> int:
       irsa token s3-reader -n backend -c prod --decode
       irsa token s3-reader -n backend -c prod --audience vault
     """
+    from irsa_cli.usecases.exec.identity import audience_of, issue_token
+
     speaking = options.output.speaking()
 
     def work() -> str:
         account = account_of(options.identity, speaking)
-        audience = options.audience or account.audience(speaking.progress.note)
-        token = account.token(audience, options.duration)
+        audience = options.audience or audience_of(account, speaking.progress.note)
+        token = issue_token(account, audience, options.duration)
         if speaking.output == "text" and not options.decode:
             return token.text
         return _shown(account, token, audience, speaking.output, decode=options.decode)
@@ -73,27 +76,28 @@ def command(options: TokenOptions) -> int:
 
 
 def _shown(account: NamedServiceAccount, token: Token, audience: str, output: str, *, decode: bool) -> str:
-    found = read(token.text)
+    claims = read(token.text)
     if output == "text":
-        return "\n".join(map(visible, decoded(found, time.time())))
-    item = {
+        return "\n".join(map(visible, decoded(claims, time.time())))
+    document = {
         "serviceAccount": {"namespace": account.namespace, "name": account.name},
         "audience": audience,
-        "expires": utc(token.lifetime.expires),
+        "expires": token.expiration,
         "token": None if decode else token.text,
-        "header": found.header if decode else None,
-        "claims": found.claims if decode else None,
+        "header": claims.header if decode else None,
+        "claims": claims.claims if decode else None,
     }
-    envelope = Envelope(DocumentKind.TOKENS, ReadOutcome.OK, cluster=account.connection.cluster, items=[item])
+    cluster = account.connection.cluster
+    envelope = Envelope(DocumentKind.TOKENS, ReadOutcome.OK, cluster=cluster, items=[document])
     return in_form(Report(envelope), output)
 
 
-def decoded(found: Claims, now: float) -> Iterator[str]:
+def decoded(token: Claims, now: float) -> Iterator[str]:
     """A token's readable parts, line by line; moments also by this machine's clock and time zone."""
     yield "Header"
-    yield from _lines(found.header, "  ", now)
+    yield from _lines(token.header, "  ", now)
     yield "Claims (not verified)"
-    yield from _lines(found.claims, "  ", now)
+    yield from _lines(token.claims, "  ", now)
 
 
 def _lines(values: Mapping[str, Any], indent: str, now: float) -> Iterator[str]:
@@ -104,19 +108,23 @@ def _lines(values: Mapping[str, Any], indent: str, now: float) -> Iterator[str]:
             yield from _lines(value, indent + "  ", now)
         elif key in _MOMENTS and isinstance(value, int | float):
             yield f"{indent}{key:<{width}}  {value}  {when(value, now)}"
+        elif isinstance(value, list):
+            yield f"{indent}{key:<{width}}  {', '.join(map(str, value))}"
         else:
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-            yield f"{indent}{key:<{width}}  {shown}"
+            yield f"{indent}{key:<{width}}  {value}"
 
 
 def when(moment: float, now: float) -> str:
     """A moment in words, by this machine's clock: `in 59 minutes, 14:30:05 CET`."""
+    local = datetime.fromtimestamp(moment).astimezone()
+    time_of_day = f"{local:%H:%M:%S %Z}"
+    if local.date() != datetime.fromtimestamp(now).astimezone().date():
+        time_of_day = f"{local:%Y-%m-%d} {time_of_day}"
     seconds = int(moment - now)
     distance = _distance(abs(seconds))
-    words = "now" if not distance else f"in {distance}" if seconds > 0 else f"{distance} ago"
-    local = datetime.fromtimestamp(moment).astimezone()
-    day = "" if local.date() == datetime.fromtimestamp(now).astimezone().date() else f"{local:%Y-%m-%d} "
-    return f"{words}, {day}{local:%H:%M:%S %Z}"
+    if not distance:
+        return f"now, {time_of_day}"
+    return f"in {distance}, {time_of_day}" if seconds > 0 else f"{distance} ago, {time_of_day}"
 
 
 def _distance(seconds: int) -> str:

@@ -187,8 +187,8 @@ def _update(options: UpdateSaOptions) -> Update:
     inline = roles.inline_policies(options.inline_policy)
     _differ("--inline-policy", "--remove-inline-policy", inline, options.remove_inline_policy)
     tags = names.tags(pairs("--tags", options.tags, split=True))
-    gone = names.tags(dict.fromkeys(listed(options.remove_tag), ""))
-    _differ("--tags", "--remove-tag", map(str.lower, tags), map(str.lower, gone))
+    removed_tags = names.tags(dict.fromkeys(listed(options.remove_tag), ""))
+    _differ("--tags", "--remove-tag", map(str.lower, tags), map(str.lower, removed_tags))
     check(options, CONTRADICTIONS)
     target = options.target
     return Update(
@@ -197,7 +197,7 @@ def _update(options: UpdateSaOptions) -> Update:
         policies=policies,
         inline={**inline, **dict.fromkeys(options.remove_inline_policy)},
         boundary="" if options.no_permissions_boundary else options.permissions_boundary,
-        tags={**tags, **dict.fromkeys(gone)},
+        tags={**tags, **dict.fromkeys(removed_tags)},
         description=options.description,
         max_session_duration=options.max_session_duration,
         labels=_checked("--label", options.label),
@@ -235,6 +235,8 @@ def _checked(flag: str, values: tuple[str, ...]) -> dict[str, str | None]:
     return changes
 
 
-def _differ(one: str, other: str, these: Iterable[str], those: Iterable[str]) -> None:
-    for item in sorted({*these} & {*those}):
-        raise click.UsageError(f"{one} and {other} contradict each other: {item}")
+def _differ(adding: str, removing: str, added: Iterable[str], removed: Iterable[str]) -> None:
+    """Raise `UsageError` if one flag adds what the other one removes."""
+    both = sorted({*added} & {*removed})
+    if both:
+        raise click.UsageError(f"{adding} and {removing} contradict each other: {both[0]}")

@@ -129,8 +129,8 @@ def command(options: VerifyOptions) -> int:
       irsa verify --all -n backend -l tier=web -c prod
     """
     speaks = speaking(options.output, quiet=options.quiet, verbose=options.verbose, reports=options.reports)
-    request, allow = _request(options), Allowance(empty=options.allow_empty)
-    report = replace(_run(request, speaks), allow=allow)
+    request = _request(options)
+    report = replace(_run(request, speaks), allow=Allowance(empty=options.allow_empty))
     return deliver(of_verification(report), speaks)
 
 
@@ -141,7 +141,7 @@ def _request(options: VerifyOptions) -> Request:
     reach = options.reach.joined()
     reach.check_reachable()
     with wrong_usage():
-        wanted = Wanted.of(
+        checks = Wanted.of(
             audience=options.audience or "",
             actions=listed(options.action),
             resources=options.resource,
@@ -154,7 +154,7 @@ def _request(options: VerifyOptions) -> Request:
         options.namespace or ("default" if name else ""),
         name,
         options.pod or "",
-        wanted,
+        checks,
         readers=options.readers,
         selector=options.selector or "",
     )
@@ -165,14 +165,14 @@ def _run(request: Request, speaking: Speaking) -> VerificationReport:
     from irsa_cli.usecases.verification.verify import verify_accounts
 
     account = f"{request.namespace}/{request.name}" if request.name else request.namespace
-    asked = (request.target.cluster, account)
+    subject = (request.target.cluster, account)
 
     def work(progress: Progress) -> VerificationReport:
         progress.listen(Event(Step.GATE))
-        return replace(verify_accounts(request, progress.wire, progress.note), asked=asked)
+        return replace(verify_accounts(request, progress.wire, progress.note), asked=subject)
 
     def failed(error: Exception, signal: int) -> VerificationReport:
         shown = IrsaError("interrupted", code="Interrupted") if signal else error
-        return VerificationReport(None, many=not request.name, error=shown, signal=signal, asked=asked)
+        return VerificationReport(None, many=not request.name, error=shown, signal=signal, asked=subject)
 
     return run_reading(work, speaking, failed)

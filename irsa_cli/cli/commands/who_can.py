@@ -51,12 +51,14 @@ def command(options: WhoCanOptions) -> int:
     from irsa_cli.usecases.audit.run import ask_who_can
 
     speaking = options.output.speaking()
-    action, resource = options.action, options.resource or ""
+    action = options.action
+    resource = options.resource or ""
     if not _ACTION.fullmatch(action):
         pattern = "give one action, without wildcards" if "*" in action else "example: s3:GetObject"
         wrong = f"'{action}' is not SERVICE:ACTION ({pattern})"
         raise click.BadParameter(wrong, param_hint="SERVICE:ACTION")
-    source, allow = options.source.source(), options.scope.allowance()
+    source = options.source.source()
+    allow = options.scope.allowance()
     failed = partial(WhoCanReport, action, resource)
     report = run_reading(
         lambda progress: ask_who_can(source, action, resource, progress.wire, allow), speaking, failed

@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-FILE, CHOSEN, PREFIX = ".irsa.yaml", "IRSA_CONFIG", "IRSA_"
+FILE = ".irsa.yaml"
+CHOSEN = "IRSA_CONFIG"
+PREFIX = "IRSA_"
 PERMITS: Sequence[str] = (
     "yes",
     "force",
@@ -46,7 +49,7 @@ PERMITS: Sequence[str] = (
     "most",
 )
 """Options that permit to delete, loosen, adopt or start pods: a variable set on another day must not."""
-_ANOTHER_RUN: Sequence[str] = ("name_option", "explain", "help", "out")
+_ANOTHER_RUN: Sequence[str] = ("name_option", "explain", "help", "out", "unlock")
 """Options that change the kind of a run."""
 _OF_THEIR_OWN = ("permissions_boundary", "boundary")
 """Options whose variable is only a default: it yields to files."""
@@ -62,19 +65,40 @@ TARGET: Sequence[str] = (
     "context",
 )
 """The options for a cluster and the caller."""
+NOT_OF_LOCKS = (
+    "everything",
+    "forward",
+    "min_age",
+    "role_account",
+    "role_assume_role",
+    "role_profile",
+    "target_assume_role",
+    "target_profile",
+    "lock_timeout",
+    "lock",
+    "no_headers",
+    "max_length",
+    "summary_file",
+    "json_file",
+)
+"""The options of `recover` that contradict `--unlock`."""
 _NEVER_OF: Mapping[str, Sequence[str]] = {
     "recover": TARGET,
     "repoint": ("old", "new", "add", "verify", "retire", "status", "unused_for"),
     "token": ("output", "decode"),
     "credentials": ("output",),
 }
-"""A cluster changes `recover`'s mode, and only flags replace the target of a run. Scripts read others."""
+"""A cluster changes `recover`'s mode, and only flags replace the target of a run. Scripts read others.
+
+`recover --unlock` is not here: its locks are those of the cluster in force.
+"""
 _NONE_OF: Sequence[str] = ("sandbox", "docs", "help", "version", "policies", "completion", "preflight")
 """Commands without AWS: their options have other meanings."""
 _CONTRADICT: Mapping[str, Sequence[str]] = {
     "namespace": ("everywhere",),
     "name": ("everywhere", "selector"),
     "quiet": ("verbose",),
+    "unlock": NOT_OF_LOCKS,
     "pod": ("everywhere", "everything", "selector"),
     "service_account": ("role",),
     "keep_sa": ("keep_role", "role_only"),
@@ -124,19 +148,26 @@ def variable_of(command: str, option: click.Parameter) -> str:
     name = option.name or ""
     if not isinstance(option, click.Option) or option.hidden or command.split(" ")[0] in _NONE_OF:
         return ""
+    if name in _NEVER_OF.get(command, ()):
+        return ""
     if option.envvar:
         return str(option.envvar)
-    if name in (*PERMITS, *_ANOTHER_RUN, *_OF_THEIR_OWN, *_NEVER_OF.get(command, ())):
+    if name in (*PERMITS, *_ANOTHER_RUN, *_OF_THEIR_OWN):
         return ""
     flag = next((text for text in option.opts if text.startswith("--")), "")
     return f"{PREFIX}{flag.strip('-').replace('-', '_').upper()}" if flag else ""
 
 
 def name_variables(name: str, command: click.Command) -> click.Command:
+    """Let the options of a command read their variables; `name`: see `HelpedCommand.known_as`."""
     for option in command.params:
-        if found := variable_of(name, option):
-            option.envvar = found
+        option.envvar = variable_of(name, option) or None
     return command
+
+
+def own_words(args: Sequence[str]) -> Sequence[str]:
+    """The words of a line before `--`: what follows is the line of another program."""
+    return args[: args.index("--")] if "--" in args else args
 
 
 def project_defaults(name: str, command: click.Command) -> dict[str, Any]:
@@ -144,43 +175,53 @@ def project_defaults(name: str, command: click.Command) -> dict[str, Any]:
     if name in _NONE_OF:
         return {}
     never = _NEVER_OF.get(name, ())
-    options = {item.name: item for item in command.params if item.name in PROJECT and item.name not in never}
-    if not options:
-        return {}
+    options = [option for option in command.params if option.name in PROJECT and option.name not in never]
     here = Path.cwd()
-    if not os.environ.get(CHOSEN) and not any(os.path.lexists(it / FILE) for it in (here, *here.parents)):
+    if not options or not _has_project(here):
         return {}
     from irsa_cli.usecases.command.project_settings import caller_variable, read_project
 
     project = read_project(here)
-    if caller_variable(os.environ):
-        options.pop("profile", None)
-    found = {key: getattr(project, PROJECT[key]) for key in options if key is not None}
-    # Of a choice, only a value that this command has.
-    choices = {key: getattr(options[key].type, "choices", (value,)) for key, value in found.items()}
-    return {key: (value,) for key, value in found.items() if value and value in choices[key]}
+    has_caller = bool(caller_variable(os.environ))
+    defaults: dict[str, Any] = {}
+    for option in options:
+        key = option.name or ""
+        value = getattr(project, PROJECT[key])
+        if not value or (key == "profile" and has_caller):
+            continue
+        if value in getattr(option.type, "choices", (value,)):  # Of a choice, only what this command has.
+            defaults[key] = (value,)
+    return defaults
+
+
+def _has_project(folder: Path) -> bool:
+    if os.environ.get(CHOSEN):
+        return True
+    return any(os.path.lexists(above / FILE) for above in (folder, *folder.parents))
 
 
 @contextmanager
 def chosen_file(command: click.Command, args: Sequence[str]) -> Iterator[None]:
     """Use the file of `--config` as the project's file while a command runs."""
-    own = args[: args.index("--")] if "--" in args else args
-    named = [(args[number : number + 2])[-1] for number, word in enumerate(own) if word == "--config"]
-    named += [word.partition("=")[2] for word in own if word.startswith("--config=")]
+    own = own_words(args)
+    files = [following for word, following in pairwise([*own, "--config"]) if word == "--config"]
+    files += [word.partition("=")[2] for word in own if word.startswith("--config=")]
     before = os.environ.get(CHOSEN)
-    if named and any(item.name == "config" for item in command.params):
-        os.environ[CHOSEN] = named[-1]
+    if files and any(option.name == "config" for option in command.params):
+        os.environ[CHOSEN] = files[-1]
     try:
         yield
     finally:
         os.environ.pop(CHOSEN, None)
-        os.environ.update({} if before is None else {CHOSEN: before})
+        if before is not None:
+            os.environ[CHOSEN] = before
 
 
 def _misspelt(context: click.Context) -> None:
     """Report variables that are nearly those of the command's options."""
     own = [str(option.envvar) for option in context.command.params if option.envvar]
-    for name in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in own):
+    unknown = [name for name in sorted(os.environ) if name.startswith(PREFIX) and name not in own]
+    for name in unknown:
         import difflib
 
         near = difflib.get_close_matches(name, own, 1, 0.9)
@@ -191,9 +232,9 @@ def _misspelt(context: click.Context) -> None:
 def settle(context: click.Context) -> None:
     """Ignore values of the environment and the project that a flag contradicts, or that lack an option."""
     _misspelt(context)
-    for one, others in _CONTRADICT.items():
+    for name, others in _CONTRADICT.items():
         for other in others:
-            _ignore_weaker(context, one, other)
+            _ignore_weaker(context, name, other)
     if "regions" in context.params:
         for other in _FILES_ONLY:
             _ignore_weaker(context, "files", other)
@@ -205,11 +246,14 @@ def settle(context: click.Context) -> None:
         _ignore(context, "cluster")  # The project's cluster is an EKS cluster.
 
 
-def _ignore_weaker(context: click.Context, one: str, other: str) -> None:
+def _ignore_weaker(context: click.Context, name: str, other: str) -> None:
     """Ignore the one of two options whose source precedes less."""
-    strength, other_strength = _strength(context, one), _strength(context, other)
-    if strength and other_strength and strength != other_strength:
-        _ignore(context, one if strength < other_strength else other)
+    strength = _strength(context, name)
+    other_strength = _strength(context, other)
+    if 0 < strength < other_strength:
+        _ignore(context, name)
+    elif 0 < other_strength < strength:
+        _ignore(context, other)
 
 
 def is_flag(name: str) -> bool:
@@ -231,18 +275,22 @@ def _strength(context: click.Context, name: str) -> int:
 
 
 def _ignore(context: click.Context, name: str) -> None:
-    option = next(item for item in context.command.params if item.name == name)
-    value: Any = getattr(option, "fallback", None)
-    if not hasattr(option, "fallback"):
-        value = () if option.multiple else False if getattr(option, "is_flag", False) else None
+    option = next(option for option in context.command.params if option.name == name)
+    value: Any = None
+    if hasattr(option, "fallback"):
+        value = option.fallback
+    elif option.multiple:
+        value = ()
+    elif getattr(option, "is_flag", False):
+        value = False
     context.params[name] = value
     context.set_parameter_source(name, ParameterSource.DEFAULT)
 
 
-def state_dir(given: str | None) -> Path:
-    """The folder of the journals: as given, else in the user's state folder."""
-    if given:
-        return Path(given)
+def state_dir(folder: str | None) -> Path:
+    """The folder of the journals: the given one, or that in the user's state folder."""
+    if folder:
+        return Path(folder)
     from platformdirs import user_state_path
 
     return user_state_path("irsa") / "transactions"

@@ -11,12 +11,12 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import click
 
-from irsa_cli.cli.help.environment import TARGET, chosen_file, project_defaults, settle
+from irsa_cli.cli.help.environment import TARGET, chosen_file, own_words, project_defaults, settle
 
 
 def read_table(file: str) -> Mapping[str, Mapping[str, Sequence[str]]]:
@@ -33,7 +33,8 @@ def read_table(file: str) -> Mapping[str, Mapping[str, Sequence[str]]]:
 
 
 _TABLES = read_table("options.txt")
-_HEADINGS, _COMMON = _TABLES["headings"], _TABLES["common"]
+_HEADINGS = _TABLES["headings"]
+_COMMON = _TABLES["common"]
 """The options under each heading, and in each command's `--help`; `--help-all` shows all of them."""
 _HEADING = {name: heading for heading, names in _HEADINGS.items() for name in names}
 _HEADING |= dict.fromkeys(TARGET, "Cluster")
@@ -67,8 +68,8 @@ class AsCalled(click.Command):
 
     def __init__(self, *args: Any, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
-        self.help, _, found = inspect.cleandoc(self.help or "").partition("\n\nExamples:\n")
-        self.epilog = found or self.epilog
+        self.help, _, shown = inspect.cleandoc(self.help or "").partition("\n\nExamples:\n")
+        self.epilog = shown or self.epilog
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples, three in the short help."""
@@ -107,6 +108,10 @@ class HelpedCommand(AsCalled):
         _write_options(common, "Common options", ctx, formatter)
         formatter.write(f"\nAll options: {ctx.command_path} --help-all, or irsa docs reference/commands\n")
 
+    def known_as(self, args: Sequence[str]) -> str:
+        """The name by which the environment and the project know the command on this line."""
+        return self.name or ""
+
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
@@ -116,7 +121,7 @@ class HelpedCommand(AsCalled):
                 from irsa_cli.core.values.errors import InvalidInput
 
                 try:
-                    extra.setdefault("default_map", project_defaults(info_name or "", self))
+                    extra.setdefault("default_map", project_defaults(self.known_as(args), self))
                 except InvalidInput as error:
                     raise click.UsageError(str(error), parent) from error
             context = super().make_context(info_name, args, parent, **extra)
@@ -125,18 +130,7 @@ class HelpedCommand(AsCalled):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options; a flag that contradicts the environment, or the project, wins."""
-        own = args[: args.index("--")] if "--" in args else args
-        for word in own:  # click reads `-cluster prod` as `-c luster prod`.
-            if re.match("-[a-z]{3}", word) and any(
-                f"-{word.partition('=')[0]}" in it.opts for it in self.params
-            ):
-                raise click.NoSuchOption(word.partition("=")[0], ctx=ctx)
-        values = {word for it in self.params if not getattr(it, "is_flag", True) for word in it.opts}
-        flags = {word for it in self.get_params(ctx) for word in it.opts if word.startswith("-")}
-        for word, value in pairwise(own):
-            if word in values and value.partition("=")[0] in flags:  # click would take it as the value.
-                message = f"Option '{word}' requires an argument; {value} is an option."
-                raise click.BadOptionUsage(word, f"{message} Is a shell variable empty?", ctx)
+        _check_options(ctx, own_words(args))
         left = super().parse_args(ctx, args)
         if not ctx.resilient_parsing:
             settle(ctx)
@@ -145,6 +139,26 @@ class HelpedCommand(AsCalled):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for heading, options in option_headings(self, ctx).items():
             _write_options(options, heading, ctx, formatter)
+
+
+def option_names(parameters: Iterable[click.Parameter]) -> set[str]:
+    """All names of these options and arguments: `-n`, `--namespace`, `name`."""
+    return set(chain.from_iterable(parameter.opts for parameter in parameters))
+
+
+def _check_options(ctx: click.Context, words: Sequence[str]) -> None:
+    """Raise for a long option with one dash, and for an option whose value is missing: click takes both."""
+    names = option_names(ctx.command.params)
+    for word in words:  # click reads `-cluster prod` as `-c luster prod`.
+        name = word.partition("=")[0]
+        if re.match("-[a-z]{3}", word) and f"-{name}" in names:
+            raise click.NoSuchOption(name, ctx=ctx)
+    names = option_names(ctx.command.get_params(ctx))  # With those for help.
+    valued = option_names(option for option in ctx.command.params if not getattr(option, "is_flag", True))
+    for word, value in pairwise(words):  # click takes the second option as the value of the first.
+        if word in valued and value.startswith("-") and value.partition("=")[0] in names:
+            message = f"Option '{word}' requires an argument; {value} is an option."
+            raise click.BadOptionUsage(word, f"{message} Is a shell variable empty?", ctx)
 
 
 def _write_options(
@@ -158,11 +172,11 @@ def _write_options(
 
 def option_headings(command: click.Command, context: click.Context) -> dict[str, list[click.Option]]:
     """The options of a command by heading, its own first."""
-    found: dict[str, list[click.Option]] = {heading: [] for heading in _HEADINGS}
+    options: dict[str, list[click.Option]] = {heading: [] for heading in _HEADINGS}
     for param in command.get_params(context):
         if isinstance(param, click.Option):
-            found[_HEADING.get(param.name or "", "Options")].append(param)
-    return found
+            options[_HEADING.get(param.name or "", "Options")].append(param)
+    return options
 
 
 class HelpedGroup(AsCalled, click.Group):

@@ -29,9 +29,9 @@ def _needed_name() -> str:
 
 
 def _name_or_option(kind: click.ParamType[str], *, required: bool) -> Decorator:
-    def keep(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
+    def keep(context: click.Context, _parameter: click.Parameter, values: Any) -> None:
         # All of `Once` that were given, which are the same.
-        context.meta[_OPTION] = value[0] if value else None
+        context.meta[_OPTION] = values[0] if values else None
 
     def merge(context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
         option = context.meta.get(_OPTION)

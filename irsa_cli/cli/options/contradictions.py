@@ -29,12 +29,12 @@ class Excludes:
     message: str = "{flag} and {other} contradict each other"
     unless: str = ""
 
-    def broken(self, given: Collection[str], texts: Mapping[str, str]) -> str | None:
-        """The message about the first flag that contradicts."""
-        if self.flag not in given or self.unless in given:
+    def broken(self, flags: Collection[str], texts: Mapping[str, str]) -> str | None:
+        """The message about the first flag that contradicts; `flags` are those that are given."""
+        if self.flag not in flags or self.unless in flags:
             return None
         for name in self.others:
-            if name in given:
+            if name in flags:
                 return self.message.format(flag=texts[self.flag], other=texts[name])
         return None
 
@@ -47,12 +47,12 @@ class Needs:
     needed: str
     message: str = "{flag} needs {needed}"
 
-    def broken(self, given: Collection[str], texts: Mapping[str, str]) -> str | None:
-        """The message about the first flag that needs it."""
-        if self.needed in given:
+    def broken(self, flags: Collection[str], texts: Mapping[str, str]) -> str | None:
+        """The message about the first flag that needs it; `flags` are those that are given."""
+        if self.needed in flags:
             return None
         for name in self.flags:
-            if name in given:
+            if name in flags:
                 return self.message.format(flag=texts[name], needed=texts[self.needed])
         return None
 
@@ -71,11 +71,11 @@ Rule = Excludes | Needs | Wrong[T]
 def check(options: OptionsT, rules: Iterable[Rule[OptionsT]]) -> None:
     """Raise `UsageError` for the first rule that the options break."""
     texts = {name: flag.text for name, flag in flags_of(type(options))}
-    given = {name for name, value in values_of(options) if value}
+    flags = {name for name, value in values_of(options) if value}
     for rule in rules:
         if isinstance(rule, Wrong):
             message = rule.message if rule.when(options) else None
         else:
-            message = rule.broken(given, texts)
+            message = rule.broken(flags, texts)
         if message is not None:
             raise click.UsageError(message)

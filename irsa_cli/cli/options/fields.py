@@ -56,25 +56,25 @@ class Once(click.Option):
 
     def value_from_envvar(self, ctx: click.Context) -> Any:
         """The variable's text as one value: a path may have a colon in it."""
-        found = self.resolve_envvar_value(ctx)
-        if found is None or not found.strip():
+        text = self.resolve_envvar_value(ctx)
+        if text is None or not text.strip():
             return None
-        if self.name == "output" and found not in getattr(self.type, "choices", ()):
-            click.echo(f"Note: {self.envvar}={found} is ignored: not a format of this command", err=True)
+        if self.name == "output" and text not in getattr(self.type, "choices", ()):
+            click.echo(f"Note: {self.envvar}={text} is ignored: not a format of this command", err=True)
             return None
-        return (found,)
+        return (text,)
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:
         """The one value that was given, else the default."""
-        given = super().process_value(ctx, value)
-        if not given:
+        values = super().process_value(ctx, value)
+        if not values:
             return self.fallback
-        if any(item != given[0] for item in given[1:]):
-            shown = ", ".join(str(item) for item in given)
+        if any(other != values[0] for other in values[1:]):
+            shown = ", ".join(map(str, values))
             raise click.BadParameter(
                 f"given more than once, with different values: {shown}", ctx=ctx, param=self
             )
-        return given[0]
+        return values[0]
 
 
 @dataclass(frozen=True)
@@ -214,30 +214,30 @@ def bound(options: type[OptionsT]) -> Callable[[Callable[[OptionsT], R]], Callab
 
 def flags_of(options: type[DataclassInstance]) -> Iterator[tuple[str, Flag]]:
     """The flags of a class by the names of their fields, with those of its groups."""
-    for item in fields(options):
-        if "group" in item.metadata:
-            yield from flags_of(item.metadata["group"])
-        elif "flag" in item.metadata:
-            yield item.name, item.metadata["flag"]
+    for attribute in fields(options):
+        if "group" in attribute.metadata:
+            yield from flags_of(attribute.metadata["group"])
+        elif "flag" in attribute.metadata:
+            yield attribute.name, attribute.metadata["flag"]
 
 
 def made(options: type[OptionsT], values: Mapping[str, object]) -> OptionsT:
     """An object of a class from click's values, each under the name of its field."""
     own: dict[str, object] = {}
-    for item in fields(options):
-        if "group" in item.metadata:
-            own[item.name] = made(item.metadata["group"], values)
-        elif item.name in values:
-            own[item.name] = values[item.name]
+    for attribute in fields(options):
+        if "group" in attribute.metadata:
+            own[attribute.name] = made(attribute.metadata["group"], values)
+        elif attribute.name in values:
+            own[attribute.name] = values[attribute.name]
     make: Callable[..., OptionsT] = options
     return make(**own)
 
 
 def values_of(options: DataclassInstance) -> Iterator[tuple[str, object]]:
     """The values of the fields with a flag, with those of groups."""
-    for item in fields(options):
-        value = getattr(options, item.name)
-        if "group" in item.metadata:
+    for attribute in fields(options):
+        value = getattr(options, attribute.name)
+        if "group" in attribute.metadata:
             yield from values_of(value)
-        elif "flag" in item.metadata:
-            yield item.name, value
+        elif "flag" in attribute.metadata:
+            yield attribute.name, value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
@@ -139,7 +140,7 @@ def read_selected(
     with wrong_usage():
         configs = tuple(read_configs(paths, deletes=deletes))
         if not prunes:  # irsa prunes ServiceAccounts that are in no file.
-            selection.check(item for config in configs for item in config.bindings)
+            selection.check(chain.from_iterable(config.bindings for config in configs))
         if not target.cluster and not all(config.cluster for config in configs):
             target = current_cluster(target) or target
         places(configs, target, selection)

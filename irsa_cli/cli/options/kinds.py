@@ -48,9 +48,9 @@ class NewPath(_Path):
     """The name of a file or folder that need not exist, and is not empty."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        found = super().convert(value, param, ctx)
+        path = super().convert(value, param, ctx)
         check_filled(self, value, param)
-        return found
+        return path
 
 
 class PolicyFile(_Path):
@@ -121,7 +121,8 @@ class WholeSeconds(ValueKind[int]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         total = _seconds(self, value, param, ctx)
-        least, most = seconds_of(self._least) or 0.0, seconds_of(self._most) or 0.0
+        least = seconds_of(self._least) or 0.0
+        most = seconds_of(self._most) or 0.0
         if not least <= total <= most or total != int(total):
             self.fail(f"'{value}' is not between {self._least} and {self._most}", param, ctx)
         return int(total)

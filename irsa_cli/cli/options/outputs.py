@@ -111,8 +111,8 @@ def speaking(
 
     reports = reports or ReportFlags()
     files = ReportFiles(reports.summary_file or "", reports.json_file or "", reports.max_length)
-    named = [os.path.abspath(name) for name in (files.summary_file, files.json_file) if name]
-    if len(set(named)) < len(named):
+    paths = [os.path.abspath(name) for name in (files.summary_file, files.json_file) if name]
+    if len(set(paths)) < len(paths):
         raise click.UsageError("--summary-file and --json-file have to be different files")
     if quiet and verbose:
         raise click.UsageError("--quiet and --verbose contradict each other")

@@ -246,7 +246,9 @@ class Destination:
 
         role_account = self._role_account(by_profile=by_profile)
         target_account = self._target_account()
-        where, external, expected = self.cluster.where, self.cluster.external, self.cluster.expected
+        where = self.cluster.where
+        external = self.cluster.external
+        expected = self.cluster.expected
         check(external, _EXTERNAL)
         return Target(
             where.cluster or ("external" if external.issuer_url else ""),
@@ -312,7 +314,8 @@ class ReachFlags:
 
     def overriding(self, target: Target) -> Target:
         """The target of an earlier run, with the caller and the accesses that the flags have instead."""
-        where, role_account = self.cluster.where, self.role_account
+        where = self.cluster.where
+        role_account = self.role_account
         return replace(
             target,
             region=where.region or target.region,

@@ -130,23 +130,23 @@ def inline_policies(files: tuple[str, ...], flag: str = "--inline-policy") -> di
     from irsa_cli.core.policies import policy
     from irsa_cli.usecases.texts import read_text
 
-    found: dict[str, Document] = {}
+    documents: dict[str, Document] = {}
     for file in files:
         name = "stdin" if file == "-" else Path(file).name.removesuffix(".json")
         with wrong_usage(flag):
             names.inline_policy(name)
             document = read_policy(read_text(file), file)
-            if name in found and not policy.equal(found[name], document):
+            if name in documents and not policy.equal(documents[name], document):
                 raise InvalidInput(
                     f"two inline policies have the name {name}", reason="they are named after their files"
                 )
-        found[name] = document
-    if sum(policy.size(document) for document in found.values()) > policy.INLINE_LIMIT:
+        documents[name] = document
+    if sum(map(policy.size, documents.values())) > policy.INLINE_LIMIT:
         raise click.BadParameter(
             f"together they are larger than IAM's limit of {policy.INLINE_LIMIT} characters",
             param_hint=flag,
         )
-    return found
+    return documents
 
 
 def session_policy(file: str | None) -> Document | None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from irsa_cli.cli.terminal.progress import Progress
     from irsa_cli.usecases.command.settings import LockOptions, Settings
 
-FIVE_MINUTES, ONE_MINUTE = 300.0, 60.0
+FIVE_MINUTES = 300.0
+ONE_MINUTE = 60.0
 
 
 def dry_run_flag() -> bool:
@@ -84,9 +85,9 @@ class LockFlags:
             return lock_options(namespace=self.lock_namespace, timeout=self.lock_timeout, enabled=self.lock)
 
 
-def lock_namespace_in_force(given: str | None) -> str:
+def lock_namespace_in_force(flag: str | None) -> str:
     """The namespace of the locks, for a command that has no other flags for them."""
-    return LockFlags(lock_namespace=given).lock_options().namespace
+    return LockFlags(lock_namespace=flag).lock_options().namespace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,13 +137,13 @@ class RunFlags:
             confirm_names=confirmation.of_names,
         )
 
-    def demand_yes(self, what: str) -> None:
+    def demand_yes(self, option: str) -> None:
         """Raise `UsageError` for a command that deletes many, without `--yes` and without a terminal."""
         from irsa_cli.cli.output.plan_text import can_ask
 
         if not (self.yes or self.dry_run or can_ask()):
             raise click.UsageError(
-                f"{what} needs a terminal to confirm: add --yes, or --dry-run to see the plan"
+                f"{option} needs a terminal to confirm: add --yes, or --dry-run to see the plan"
             )
 
 

@@ -26,11 +26,11 @@ def wrong_usage(hint: str = "") -> Iterator[None]:
         raise click.UsageError(str(error)) from error
 
 
-def explained(identifier: str, known: Mapping[str, T], what: str, output: str) -> list[T]:
-    """The rules or causes of --explain: one by its id, or 'all'."""
+def explained(identifier: str, known: Mapping[str, T], noun: str, output: str) -> list[T]:
+    """The rules or causes of --explain: one by its id, or 'all'. `noun` is what they are."""
     if identifier != "all" and identifier not in known:
         hint = alike(identifier, known) or "To list them: --explain all"
-        raise click.BadParameter(f"there is no {what} '{identifier}'. {hint}", param_hint="--explain")
+        raise click.BadParameter(f"there is no {noun} '{identifier}'. {hint}", param_hint="--explain")
     if output not in ("text", "name", *DOCUMENTS):
         raise click.UsageError("--explain needs -o text, json or yaml")
     return list(known.values()) if identifier == "all" else [known[identifier]]
@@ -38,14 +38,17 @@ def explained(identifier: str, known: Mapping[str, T], what: str, output: str) -
 
 def pairs(flag: str, values: Sequence[str], *, split: bool = False) -> dict[str, str]:
     """`key=value` texts as a dict; with `split` one text may hold several, separated by commas."""
+    texts = list(values)
+    if split:
+        for text in values:
+            if text.startswith(("{", "Key=")):  # JSON, and the form of the AWS CLI.
+                raise click.BadParameter(f"'{text}' is not KEY=VALUE", param_hint=flag)
+        texts = ",".join(values).split(",")
     result: dict[str, str] = {}
-    if split and (form := next((value for value in values if value.startswith(("{", "Key="))), "")):
-        raise click.BadParameter(f"'{form}' is not KEY=VALUE", param_hint=flag)
-    parts = [part for value in values for part in (value.split(",") if split else [value]) if part]
-    for part in parts:
-        key, equals, value = part.partition("=")
+    for text in filter(None, texts):
+        key, equals, value = text.partition("=")
         if not equals or not key:
-            raise click.BadParameter(f"'{part}' is not KEY=VALUE", param_hint=flag)
+            raise click.BadParameter(f"'{text}' is not KEY=VALUE", param_hint=flag)
         if result.get(key, value) != value:
             raise click.BadParameter(f"'{key}' is given twice, with different values", param_hint=flag)
         result[key] = value
@@ -54,19 +57,23 @@ def pairs(flag: str, values: Sequence[str], *, split: bool = False) -> dict[str,
 
 def listed(values: Sequence[str]) -> tuple[str, ...]:
     """The values of a repeated flag or a comma-separated list, each once, in order."""
-    return tuple(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
+    texts = (text.strip() for text in ",".join(values).split(","))
+    return tuple(dict.fromkeys(filter(None, texts)))
 
 
 def edits(flag: str, values: tuple[str, ...]) -> dict[str, str | None]:
     """`key=value` sets a key, `key-` removes it (None), as in kubectl."""
-    found: dict[str, str | None] = {}
+    result: dict[str, str | None] = {}
     for text in values:
         key, equals, value = text.partition("=")
         removes = not equals and key.endswith("-")
         if not (equals or removes) or not key.rstrip("-"):
             raise click.BadParameter(f"'{text}' is neither KEY=VALUE nor KEY-", param_hint=flag)
-        edit = (key[:-1], None) if removes else (key, value)
-        if edit[0] in found and found[edit[0]] != edit[1]:
-            raise click.BadParameter(f"'{edit[0]}' is given twice, with different values", param_hint=flag)
-        found[edit[0]] = edit[1]
-    return found
+        new_value: str | None = value
+        if removes:
+            key = key[:-1]
+            new_value = None
+        if result.get(key, new_value) != new_value:
+            raise click.BadParameter(f"'{key}' is given twice, with different values", param_hint=flag)
+        result[key] = new_value
+    return result

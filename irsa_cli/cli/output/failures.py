@@ -20,18 +20,20 @@ def show_failure(
     error: IrsaError, exit_code: int, arguments: Sequence[str], output: str, command: str
 ) -> None:
     """Write and print why a command did not start; `output` is '' for text, which is already printed."""
-    entries, said = [], []
+    entries: list[Entry] = []
+    unplaced: list[str] = []
     for line in (error.message, *error.details):
-        if found := _PLACED.match(line):
-            place = FilePlace(found["file"], int(found["line"]), int(found["column"] or 0))
-            message = (found["said"],)
+        placed = _PLACED.match(line)
+        if placed:
+            place = FilePlace(placed["file"], int(placed["line"]), int(placed["column"] or 0))
+            message = (placed["said"],)
             entries.append(Entry(place.file, "problem", Rank.FAILED, (), message, Level.ERROR, place))
         else:
-            said.append(line)
-    if said and not entries:
-        entries = [Entry("", "not begun", Rank.FAILED, message=tuple(said), level=Level.ERROR)]
+            unplaced.append(line)
+    if unplaced and not entries:
+        entries = [Entry("", "not begun", Rank.FAILED, message=tuple(unplaced), level=Level.ERROR)]
     document = failed(DocumentKind.RESULTS, error, exit_code)
-    verdict = error.message if said else "not begun"
+    verdict = error.message if unplaced else "not begun"
     report = Report(document, verdict=verdict, is_good=False, entries=entries, command=command)
     for failure in named_files(arguments).write(report):
         tell(failure)
@@ -42,13 +44,14 @@ def show_failure(
 def named_files(arguments: Sequence[str]) -> ReportFiles:
     """The files named on the command line and in the environment."""
     own = list(takewhile(lambda text: text != "--", arguments))
-    named: dict[str, str] = {}
+    paths: dict[str, str] = {}
     for key in FILES:
-        flag, variable = f"--{key.replace('_', '-')}", f"IRSA_{key.upper()}"
-        named[key] = os.environ.get(variable, "").strip()
+        flag = f"--{key.replace('_', '-')}"
+        variable = f"IRSA_{key.upper()}"
+        paths[key] = os.environ.get(variable, "").strip()
         for text, following in zip(own, [*own, ""][1:], strict=True):
             if text == flag:
-                named[key] = following
+                paths[key] = following
             elif re.match(rf"{flag}=", text):
-                named[key] = text.partition("=")[2]
-    return ReportFiles(named["summary_file"], named["json_file"])
+                paths[key] = text.partition("=")[2]
+    return ReportFiles(paths["summary_file"], paths["json_file"])

@@ -35,31 +35,38 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _ACTIONS = {"create": "green", "update": "yellow", "delete": "red"}
 
 
+NOTHING_CHANGED = "Nothing was changed (dry run)."
+
+
 def plan_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
     """The changes of a dry run and their total; `whole`: with every value."""
-    changes = [item.change for item in result.changes]
-    yield from change_lines(changes, whole=whole)
-    yield totals(changes, whole=whole)
-    yield from access_lines([result], whole=whole)
-    yield "Nothing was changed (dry run)."
+    yield from change_lines((item.change for item in result.changes), whole=whole)
+    yield from total_lines([result], whole=whole)
+    yield NOTHING_CHANGED
+
+
+def total_lines(planned: Sequence[Result], *, whole: bool = False) -> Iterator[str]:
+    """What the changes of these plans amount to: the number of objects, and who gains or loses a role."""
+    yield totals((item.change for result in planned for item in result.changes), whole=whole)
+    yield from access_lines(planned, whole=whole)
 
 
 def access_lines(results: Iterable[Result], *, whole: bool = False, ended: bool = False) -> Iterator[str]:
     """Gains and losses of roles by these; `ended`: only the losses. `whole`: all of them."""
-    found = [result.access for result in results if result.access is not None]
-    if found:
+    differences = [result.access for result in results if result.access is not None]
+    if differences:
         from irsa_cli.core.access import difference, texts
 
         lines = texts.loss_lines if ended else texts.access_lines
-        yield from map(visible, lines(difference.together(found), whole=whole))
+        yield from map(visible, lines(difference.together(differences), whole=whole))
 
 
 def totals(changes: Iterable[Change], *, whole: bool = False) -> str:
     """How many objects and parts are created, updated and deleted; `whole`: including irsa's marks."""
-    found = list(changes)
-    shown = [change for change in found if whole or not is_mark(change)]
+    planned = list(changes)
+    shown = [change for change in planned if whole or not is_mark(change)]
     count = Counter(change.action for change in shown)
-    marks = len(found) - len(shown)
+    marks = len(planned) - len(shown)
     hidden = f", and {plural(marks, 'mark')} of irsa (-v shows them)" if marks else ""
     counted = ", ".join(f"{count[action]} to {action}" for action in _ACTIONS)
     return f"Plan: {counted}{hidden}."
@@ -108,10 +115,9 @@ def values(change: Change) -> Iterator[str]:
 
 def attributes(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
     """The values before and after a change, by attribute."""
-    return (
-        asdict(change.before) if change.before is not None else {},
-        asdict(change.after) if change.after is not None else {},
-    )
+    before = {} if change.before is None else asdict(change.before)
+    after = {} if change.after is None else asdict(change.after)
+    return before, after
 
 
 def _values(
@@ -121,8 +127,10 @@ def _values(
         if key in _NOT_SHOWN:
             continue
         if key in _DOCUMENTS:
-            old, new = before.get(key), after.get(key)
-            if (whole or old != new) and (old or new):
+            old = before.get(key)
+            new = after.get(key)
+            is_shown = whole or old != new
+            if is_shown and (old or new):
                 yield from _document(key, old, new)
         elif isinstance(after[key], dict):
             shown_values = {name: value for name, value in after[key].items() if whole or not _is_own(name)}
@@ -134,18 +142,28 @@ def _values(
 def _pairs(key: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
     singular = "tag" if key == "values" else key[:-1]
     for name, value in new.items():
-        # Of a key, unlike of a role's description, an empty value is something else than none.
-        one, other = ('""' if item == "" else item for item in (old.get(name), value))
-        yield from _value(f"{singular} {name}", one, other)
+        yield from _value(f"{singular} {name}", _quoted(old.get(name)), _quoted(value))
+
+
+def _quoted(value: Any) -> Any:
+    """Of a key, unlike of a role's description, an empty value is something else than none."""
+    return '""' if value == "" else value
 
 
 def _value(label: str, old: Any, new: Any) -> Iterator[str]:
-    shown = [", ".join(item) if isinstance(item, list) else item for item in (old, new)]
-    if shown[0] in ("", None):
-        if shown[1] not in ("", None):
-            yield visible(f"{label}: {shown[1]}")
-    elif shown[0] != shown[1]:
-        yield visible(f"{label}: {shown[0]} -> {'not there' if shown[1] in ('', None) else shown[1]}")
+    former = _as_text(old)
+    latter = _as_text(new)
+    if not former and latter:
+        yield visible(f"{label}: {latter}")
+    elif former != latter:
+        yield visible(f"{label}: {former} -> {latter or 'not there'}")
+
+
+def _as_text(value: Any) -> str:
+    """A value as text, '' for none."""
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "" if value is None else str(value)
 
 
 QUESTION = "Delete this?"
@@ -169,23 +187,23 @@ class Confirmation:
 
     def of_plan(self, changes: Iterable[Change], place: str) -> bool:
         """Ask about a plan that deletes whole objects; raises `NotConfirmed` if a later plan deletes more."""
-        found = list(changes)
-        whole = [item for item in found if item.after is None and item.kind.is_whole]
-        deleted = frozenset(item.object for item in whole)
+        planned = list(changes)
+        whole = [change for change in planned if change.after is None and change.kind.is_whole]
+        deleted = frozenset(change.object for change in whole)
         with self._lock:
             if not self.asks or self._named or deleted <= self._shown:
                 return True
             if self._shown:
-                more = [item for item in found if item.object in deleted - self._shown]
+                more = [change for change in planned if change.object in deleted - self._shown]
                 raise NotConfirmed(
                     "nothing is deleted",
                     reason="there is more to delete now than you confirmed",
                     details=[line.strip() for line in change_lines(more)],
                     next_steps=("run the same command again: it asks about all of it",),
                 )
-            notes = [visible(f"Note: {note}") for note in not_again(found)]
+            notes = [visible(f"Note: {note}") for note in not_again(planned)]
             question = f"Delete {visible(whole[-1].description)} in {place}?"
-            agreed = self._progress.ask([*change_lines(found), *notes, totals(found)], question)
+            agreed = self._progress.ask([*change_lines(planned), *notes, totals(planned)], question)
             self._shown = deleted if agreed else self._shown
             return agreed
 

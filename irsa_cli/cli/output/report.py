@@ -120,7 +120,7 @@ def whose(risk: Risk) -> str:
     """The place or role of a risk as the beginning of a line."""
     if risk.place is not None:
         subject = risk.place.subject
-        return f"{risk.place}: {f'{subject}: ' if subject else ''}"
+        return f"{risk.place}: {subject}: " if subject else f"{risk.place}: "
     return f"{risk.role}: " if risk.role and risk.role not in risk.sentence else ""
 
 
@@ -211,5 +211,5 @@ class Report:
     @cached_property
     def in_order(self) -> tuple[Entry, ...]:
         """The entries, the most important first; one without a title is about the whole command."""
-        titled = (item if item.title else replace(item, title=self.title) for item in self.entries)
-        return tuple(sorted(titled, key=lambda item: item.rank))
+        titled = (entry if entry.title else replace(entry, title=self.title) for entry in self.entries)
+        return tuple(sorted(titled, key=lambda entry: entry.rank))

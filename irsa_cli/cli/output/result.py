@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from irsa_cli.cli.output.plan_text import access_lines, attributes, is_mark, plan_lines, totals, values
@@ -37,8 +38,10 @@ _DOCUMENTS = {"trust": "trust policy", "document": "policy", "session_policy": "
 
 def of_result(result: Result, *, quiet: bool, verbose: bool = False) -> Report:
     """The report of one result; `quiet`: messages only if something is wrong."""
-    text = _ended_line(result) if result.ended not in (Ended.PLANNED, Ended.UNFINISHED) else ""
-    notes = [*result.notes, *([text] if text and result.error is None else [])]
+    notes = list(result.notes)
+    ended = _ended_line(result)
+    if ended and result.error is None:
+        notes.append(ended)
     is_shown = not quiet or result.error is not None or bool(result.left)
     return Report(
         result,
@@ -59,27 +62,32 @@ def _entries(result: Result) -> Iterator[Entry]:
 
 
 def plan_verdict(results: Sequence[Result]) -> str:
-    changes = [change.change for result in results for change in result.changes]
-    return totals(changes).removesuffix(".").removesuffix(" (-v shows them)")
+    planned = chain.from_iterable(result.changes for result in results)
+    total = totals(entry.change for entry in planned)
+    return total.removesuffix(".").removesuffix(" (-v shows them)")
 
 
 def facts_of(*clusters: Cluster | None, transaction: str = "") -> tuple[tuple[str, str], ...]:
     """Cluster, region and account of each, callers, time and transaction, if known."""
-    known, found = [cluster for cluster in clusters if cluster is not None], []
+    known = [cluster for cluster in clusters if cluster is not None]
+    facts: list[tuple[str, str]] = []
     for cluster in known:
-        found += [("cluster", cluster.name), ("region", cluster.region), ("account", cluster.account)]
-    found += dict.fromkeys(("caller", caller_name(cluster.caller)) for cluster in known)
-    found += [("time", moment(known[0].seen))] if known else []
-    found.append(("transaction", transaction))
-    return tuple((name, value) for name, value in found if value)
+        facts += [("cluster", cluster.name), ("region", cluster.region), ("account", cluster.account)]
+    facts += dict.fromkeys(("caller", caller_name(cluster.caller)) for cluster in known)
+    if known:
+        facts.append(("time", moment(known[0].seen)))
+    facts.append(("transaction", transaction))
+    return tuple((name, value) for name, value in facts if value)
 
 
 def name_of(result: Result) -> str:
     """The name of a result's ServiceAccount, role or provider; '' if it has none."""
-    account, role = (result.facts.get(key) or {} for key in ("serviceAccount", "role"))
+    account = result.facts.get("serviceAccount")
     if account:
         return f"{account['namespace']}/{account['name']}"
-    return str(role.get("arn", "")) or str((result.facts.get("provider") or {}).get("url", ""))
+    role = result.facts.get("role") or {}
+    provider = result.facts.get("provider") or {}
+    return str(role.get("arn") or provider.get("url") or "")
 
 
 def warning_lines(warnings: Iterable[Risk]) -> list[Line]:
@@ -95,15 +103,14 @@ def is_good(result: Result) -> bool:
 
 def entry_of(title: str, result: Result, place: FilePlace | None = None) -> Entry:
     # Without irsa's own marks, as in a text.
-    lines = [_line(item) for item in result.changes if item.is_public and not is_mark(item.change)]
+    lines = [_line(change) for change in result.changes if change.is_public and not is_mark(change.change)]
     lines += [*_access(result), *warning_lines(result.warnings)]
-    bad = not is_good(result)
-    ranks = [line.rank for line in lines]
-    rank = min([*ranks, Rank.GOOD])
-    if bad:
+    level = Level.ERROR if result.left else None
+    rank = min([Rank.GOOD, *(line.rank for line in lines)])
+    if not is_good(result):
+        level = Level.ERROR
         rank = Rank.REFUSED if result.ended is Ended.REFUSED else Rank.FAILED
     message = tuple(messages(replace(result, notes=[], warnings=())))  # They are elsewhere in the report.
-    level = Level.ERROR if bad or result.left else None
     return Entry(title, WORDS[result.ended], rank, tuple(lines), message, level, place)
 
 
@@ -113,10 +120,10 @@ def _access(result: Result) -> Iterator[Line]:
         from irsa_cli.core.access.texts import sentence
 
         home = result.access.home
-        for item in result.access.losses:
-            yield Line(sentence(item, gain=False, home=home), Rank.TRUST, "access -")
-        for item in result.access.gains:
-            yield Line(sentence(item, gain=True, home=home), Rank.CREATED, "access +")
+        for grant in result.access.losses:
+            yield Line(sentence(grant, gain=False, home=home), Rank.TRUST, "access -")
+        for grant in result.access.gains:
+            yield Line(sentence(grant, gain=True, home=home), Rank.CREATED, "access +")
 
 
 def failure(error: Exception | None, title: str = "") -> Iterator[Entry]:
@@ -125,14 +132,14 @@ def failure(error: Exception | None, title: str = "") -> Iterator[Entry]:
         yield Entry(title, "failed", Rank.FAILED, message=tuple(failure_lines(error)), level=Level.ERROR)
 
 
-def _line(item: ChangeResult) -> Line:
-    change = item.change
+def _line(entry: ChangeResult) -> Line:
+    change = entry.change
     rank = _RANKS[change.action]
     if change.action == "update" and change.kind.traits.changes_trust:
         rank = Rank.TRUST
-    if item.state in ("failed", "left"):
+    if entry.state in ("failed", "left"):
         rank = Rank.FAILED
-    state = "" if item.state in ("planned", "done") else f" ({item.state})"
+    state = "" if entry.state in ("planned", "done") else f" ({entry.state})"
     return Line(
         f"({change.kind.value}){state}",
         rank,
@@ -146,16 +153,18 @@ def _line(item: ChangeResult) -> Line:
 def _documents(change: Change) -> Iterator[Document]:
     """The documents of a change: policies, as a difference if there was one before."""
     before, after = attributes(change)
-    for key, named in _DOCUMENTS.items():
-        old, new = before.get(key), after.get(key)
-        if old == new or not (old or new):
+    for key, name in _DOCUMENTS.items():
+        old = before.get(key)
+        new = after.get(key)
+        title = f"{name} of {change.kind.value} {change.description}"
+        if old == new:
             continue
-        title = f"{named} of {change.kind.value} {change.description}"
         if old and new:
             yield Document(f"{title}: what changes", tuple(difference(old, new)), "diff")
-        else:
-            lines = json.dumps(new or old, indent=2).splitlines()
-            yield Document(title if new else f"{title}, as it was", tuple(lines), "json")
+        elif new:
+            yield Document(title, tuple(json.dumps(new, indent=2).splitlines()), "json")
+        elif old:
+            yield Document(f"{title}, as it was", tuple(json.dumps(old, indent=2).splitlines()), "json")
     if change.action != "delete" and (text := tuple(values(change))):
         yield Document(f"values of {change.kind.value} {change.description}", text)
 
@@ -195,17 +204,27 @@ def _ended_line(result: Result) -> str:
     if result.ended is Ended.UNCHANGED:
         return f"Nothing to do. {visible(_outcome(result))}".rstrip()
     if result.ended is Ended.ROLLED_BACK and result.error is None:
-        # After a deletion, a rollback creates.
-        again = sum(item.state == "undone" and item.change.after is None for item in result.changes)
-        restored = f"irsa restored what the transaction had deleted or detached ({plural(again, 'object')})."
-        return restored if again else "Everything that the transaction did was rolled back."
+        again = restored(result)
+        if again:
+            count = plural(len(again), "object")
+            return f"irsa restored what the transaction had deleted or detached ({count})."
+        return "Everything that the transaction did was rolled back."
     return ""
+
+
+def restored(result: Result) -> list[Change]:
+    """The changes that had deleted or detached something, and were rolled back."""
+    undone = (entry.change for entry in result.changes if entry.state == "undone")
+    return [change for change in undone if change.after is None]
 
 
 def _outcome(result: Result) -> str:
     """The state after the command; '' if the result has no facts yet."""
-    facts, command = result.facts, result.command
-    account, role, provider = (facts.get(key) for key in ("serviceAccount", "role", "provider"))
+    facts = result.facts
+    command = result.command
+    account = facts.get("serviceAccount")
+    role = facts.get("role")
+    provider = facts.get("provider")
     if command in (Command.DELETE_SA, Command.DISASSOCIATE_OIDC):
         return _deleted(facts)
     if provider:
@@ -215,47 +234,50 @@ def _outcome(result: Result) -> str:
     if not account:
         return f"The role is {role['arn']}."
     who = f"{account['namespace']}/{account['name']}"
+    elsewhere = _elsewhere(facts)
     if command is Command.UPDATE_SA:
-        restart = " Restart running pods for the change to take effect."
-        needed = facts["restart"] and not _elsewhere(facts)
-        return f"{who} has the role {role['arn']}{_elsewhere(facts)}.{restart if needed else ''}"
+        needs_restart = facts["restart"] and not elsewhere
+        restart = " Restart running pods for the change to take effect." if needs_restart else ""
+        return f"{who} has the role {role['arn']}{elsewhere}.{restart}"
     if command is Command.ADOPT:
-        return f"The role of {who} is managed by irsa: {role['arn']}{_elsewhere(facts)}."
+        return f"The role of {who} is managed by irsa: {role['arn']}{elsewhere}."
     if account.get("exists") is False:
         return f"{who} has the role {role['arn']}. The ServiceAccount does not exist yet."
     inside = "; to check it inside of one: irsa preflight" if result.verification else ""
-    elsewhere = _elsewhere(facts) or f". Pods that start from now on use it{inside}"
-    return f"{who} has the role {role['arn']}{elsewhere}."
+    use = elsewhere or f". Pods that start from now on use it{inside}"
+    return f"{who} has the role {role['arn']}{use}."
 
 
 def _deleted(facts: Mapping[str, Any]) -> str:
-    account, role, provider = (facts.get(key) or {} for key in ("serviceAccount", "role", "provider"))
-    found = []
-    if account.get("deleted"):
-        found.append(f"ServiceAccount {account['namespace']}/{account['name']}")
-    if role.get("deleted"):
-        found.append(f"role {role['arn']}")
+    account = facts.get("serviceAccount") or {}
+    role = facts.get("role") or {}
+    provider = facts.get("provider") or {}
     if provider.get("deleted"):
         return f"IAM no longer accepts tokens of {provider['url']}."
-    return f"Deleted: {', '.join(found)}." if found else ""
+    objects: list[str] = []
+    if account.get("deleted"):
+        objects.append(f"ServiceAccount {account['namespace']}/{account['name']}")
+    if role.get("deleted"):
+        objects.append(f"role {role['arn']}")
+    return f"Deleted: {', '.join(objects)}." if objects else ""
 
 
 def _elsewhere(facts: Mapping[str, Any]) -> str:
     """How pods get credentials from EKS Pod Identity; '' if they do not, or it is unknown."""
-    found = facts.get("podIdentity")
-    if not found:
+    identity = facts.get("podIdentity")
+    if not identity:
         return ""
-    role = (found["role"] or {}).get("arn", "")
+    role = (identity["role"] or {}).get("arn", "")
     if role == facts["role"]["arn"]:
-        return f"; EKS Pod Identity gives it to pods ({found['association']})"
-    other = f", role {role}" if role else ""
-    return f"; but pods get the credentials of EKS Pod Identity ({found['association']}{other})"
+        return f"; EKS Pod Identity gives it to pods ({identity['association']})"
+    another = f", role {role}" if role else ""
+    return f"; but pods get the credentials of EKS Pod Identity ({identity['association']}{another})"
 
 
 def messages(result: Result) -> Iterator[str]:
     """The lines for standard error: notes, warnings, the error, and what to do now."""
     yield from (visible(f"Note: {note}") for note in result.notes)
-    if any(item.get("newTrust") is False for item in result.verifications):
+    if any(verification.get("newTrust") is False for verification in result.verifications):
         yield "Note: STS may have used the former trust policy: run irsa verify in a minute"
     yield from warnings(result.warnings)
     if result.error is not None:
@@ -280,8 +302,8 @@ def warnings(risks: Iterable[Risk], indent: str = "") -> Iterator[str]:
 
 def _error_lines(error: Exception) -> Iterator[str]:
     if not isinstance(error, IrsaError):
-        said = redacted(f"{type(error).__name__}: {error}")
-        yield visible(f"Error: a bug in irsa: {said} (-v shows where)")
+        bug = redacted(f"{type(error).__name__}: {error}")
+        yield visible(f"Error: a bug in irsa: {bug} (-v shows where)")
         return
     first, *more = str(error).splitlines() or [""]
     yield visible(f"Error: {first}")
@@ -297,25 +319,44 @@ _TO_COPY = re.compile(r"(irsa|aws|kubectl|eksctl|helm|terraform) ")
 
 
 def _aftermath(result: Result) -> Iterator[str]:
-    code = result.exit_code
+    """The state in which a run left the world."""
     if result.left:
-        is_lost = isinstance(result.error, Overwritten)
-        head = f"A change is missing (exit {code}):" if is_lost else ""
-        yield head or f"The rollback is incomplete (exit {code}). Left behind:"
-        for item in result.left:
-            yield f"  {item.what}: {item.why}"
-            yield f"    to finish: {item.repair}"
+        yield from _left_behind(result)
     elif result.ended is Ended.UNFINISHED:
-        states = ["done" if made.state in ("done", "unchanged") else "missing" for made in result.changes]
-        missing = (made for state, made in zip(states, result.changes, strict=True) if state == "missing")
-        transacted = any(not made.change.kind.traits.outside for made in missing)
-        why = ": the transaction is unfinished" if transacted else ""
-        yield f"Nothing was rolled back{why} (exit {code})."
-        for state, made in zip(states, result.changes, strict=True):
-            yield f"  {state:<7}  {made.change.kind.value} {made.change.name}"
+        yield from _unfinished(result)
     elif result.ended in (Ended.ROLLED_BACK, Ended.FAILED, Ended.REFUSED) and result.error is not None:
-        undone = [item.change for item in result.changes if item.state == "undone"]
-        back = "Everything was rolled back"
-        if any(change.after is None for change in undone):
-            back = "Everything was rolled back: irsa restored what it had deleted or detached"
-        yield f"{back if undone else 'Nothing was changed'} (exit {code})."
+        yield f"{_rolled_back(result)} (exit {result.exit_code})."
+
+
+def _left_behind(result: Result) -> Iterator[str]:
+    """What could not be rolled back, and the commands that finish it."""
+    if isinstance(result.error, Overwritten):
+        yield f"A change is missing (exit {result.exit_code}):"
+    else:
+        yield f"The rollback is incomplete (exit {result.exit_code}). Left behind:"
+    for left in result.left:
+        yield f"  {left.what}: {left.why}"
+        yield f"    to finish: {left.repair}"
+
+
+def _unfinished(result: Result) -> Iterator[str]:
+    """The changes of a run that goes on later, and whether a transaction misses one of them."""
+    lines: list[str] = []
+    why = ""
+    for entry in result.changes:
+        state = "done"
+        if entry.state not in ("done", "unchanged"):
+            state = "missing"
+            if not entry.change.kind.traits.outside:
+                why = ": the transaction is unfinished"
+        lines.append(f"  {state:<7}  {entry.change.kind.value} {entry.change.name}")
+    yield f"Nothing was rolled back{why} (exit {result.exit_code})."
+    yield from lines
+
+
+def _rolled_back(result: Result) -> str:
+    if restored(result):
+        return "Everything was rolled back: irsa restored what it had deleted or detached"
+    if any(entry.state == "undone" for entry in result.changes):
+        return "Everything was rolled back"
+    return "Nothing was changed"

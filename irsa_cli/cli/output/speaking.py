@@ -102,14 +102,15 @@ def deliver(
 def show(report: Report, output: str, most: int | None = None) -> None:
     """Print a report as text (also in its wide form), or in another form in at most so many characters."""
     if output not in ("text", "wide"):
-        if text := in_form(report, output, most):
+        text = in_form(report, output, most)
+        if text:
             click.echo(text)
         return
-    for part in report.parts:
-        if isinstance(part, str):
-            put(part, err=isinstance(part, Message))
+    for shown in report.parts:
+        if isinstance(shown, str):
+            put(shown, err=isinstance(shown, Message))
         else:
-            part.show()
+            shown.show()
 
 
 def in_form(report: Report, output: str, most: int | None = None) -> str:
@@ -126,10 +127,10 @@ def tell(error: OSError) -> None:
 
 def _size(path: Path) -> int:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return 0
-    return found.st_size if stat.S_ISREG(found.st_mode) else 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
 def _opened(path: str, flags: int) -> int:
@@ -146,9 +147,9 @@ def _write(path: Path, mode: str, text: str) -> None:
 
 def _append(path: Path, text: str) -> None:
     """Append it on lines of its own."""
-    begun = ""
     if _size(path):
-        with path.open("rb") as there:
-            there.seek(-1, os.SEEK_END)
-            begun = "" if there.read(1) == b"\n" else "\n"
-    _write(path, "a", begun + text)
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                text = f"\n{text}"
+    _write(path, "a", text)

@@ -10,6 +10,7 @@ import io
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import click
 
@@ -38,16 +39,18 @@ class Table:
     @classmethod
     def of(cls, head: Sequence[str], rows: Iterable[Iterable[object]], *, headless: bool = False) -> Table:
         """A table of any values as safe cells."""
-        return cls(head, [[visible(str(cell)) for cell in row] for row in rows], headless=headless)
+        return cls(head, [_safe(row) for row in rows], headless=headless)
 
     def narrowed(self, room: int | None) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
         """The head and the rows, without the spare columns for which there is no room."""
-        for number in range(len(self.spare) + 1) if self.rows else ():
-            kept = [place for place, name in enumerate(self.head) if name not in self.spare[:number]]
-            short = [[row[place] for place in kept] for row in (self.head, *self.rows)]
-            widths = [max(map(_width, column)) for column in zip(*short, strict=True)]
+        if not self.rows:
+            return self.head, self.rows
+        for number in range(len(self.spare) + 1):
+            is_shown = [name not in self.spare[:number] for name in self.head]
+            table = [list(compress(row, is_shown)) for row in (self.head, *self.rows)]
+            widths = _widths(table)
             if room is None or sum(widths) + GAP * (len(widths) - 1) <= room:
-                return short[0], short[1:]
+                return table[0], table[1:]
         return self.head, self.rows
 
     def show(self) -> None:
@@ -63,20 +66,24 @@ def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]], room: int | 
     if not rows:
         return []
     table = [head, *rows] if head else list(rows)
-    widths = [max(map(_width, column)) for column in zip(*table, strict=True)]
+    widths = _widths(table)
     fixed = sum(widths[:-1]) + GAP * (len(widths) - 1)
     if room is None or fixed + widths[-1] <= room:
         return [_line(row, widths) for row in table]
     if fixed + max(_NARROWEST, _longest(row[-1] for row in table)) <= room:
         return _wrapped(table, widths, room - fixed, GAP)
     if fixed - GAP <= room:
-        below = [[*_wrapped([[row[-1]]], [], room - _INDENT, GAP)] for row in table]
-        return [
-            line
-            for row, last in zip(table, below, strict=True)
-            for line in (_line(row[:-1], widths[:-1]), *(f"{' ' * _INDENT}{part}" for part in last))
-        ]
+        return _last_below(table, widths, room)
     return _blocks(head, rows, room)
+
+
+def _safe(row: Iterable[object]) -> list[str]:
+    return [visible(str(cell)) for cell in row]
+
+
+def _widths(table: Sequence[Sequence[str]]) -> list[int]:
+    """The width of each column."""
+    return [max(map(_width, column)) for column in zip(*table, strict=True)]
 
 
 def _width(cell: str) -> int:
@@ -84,12 +91,24 @@ def _width(cell: str) -> int:
 
 
 def _longest(cells: Iterable[str]) -> int:
-    return max((len(word) for cell in cells for word in click.unstyle(cell).split()), default=0)
+    """The length of the longest word."""
+    words = click.unstyle(" ".join(cells)).split()
+    return max(map(len, words), default=0)
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     padded = (f"{cell}{' ' * (width - _width(cell))}" for cell, width in zip(row, widths, strict=True))
     return (" " * GAP).join(padded).rstrip()
+
+
+def _last_below(table: Sequence[Sequence[str]], widths: Sequence[int], room: int) -> list[str]:
+    """The rows, each with its last cell below the others."""
+    lines: list[str] = []
+    for row in table:
+        lines.append(_line(row[:-1], widths[:-1]))
+        last = _wrapped([[row[-1]]], [], room - _INDENT, GAP)
+        lines += [f"{' ' * _INDENT}{line}" for line in last]
+    return lines
 
 
 def _blocks(head: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[str]:
@@ -98,8 +117,9 @@ def _blocks(head: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> li
     width = max(map(len, names))
     lines: list[str] = []
     for row in rows:
+        lines.append("")
         pairs = list(zip(names, row, strict=True))
-        lines += ["", *_wrapped(pairs, [width, 0], room - width - 1, 1)] if head else ["", *row]
+        lines += _wrapped(pairs, [width, 0], room - width - 1, 1) if head else row
     return lines[1:]
 
 

@@ -30,7 +30,7 @@ _LONGEST_INDENT = 6
 _NO_BREAK = "\0"
 _COMMANDS = (
     r"irsa (?:[a-z]+-[a-z]+|adopt|apply|audit|config|delete|diff|docs|doctor|exec|help|history|init|lint|show"
-    r"|migrate|policies|recover|repoint|retire|sandbox|token|unlock|verify)\b|aws [a-z0-9-]+ [a-z]+-"
+    r"|migrate|policies|recover|repoint|retire|sandbox|token|verify)\b|aws [a-z0-9-]+ [a-z]+-"
     r"|(?:kubectl|eksctl|terraform) "
 )
 _UNBROKEN = re.compile(

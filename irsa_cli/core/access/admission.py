@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
-from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.statements import statements
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust.assuming import Said
+from irsa_cli.core.trust.assuming import Decision
 from irsa_cli.core.trust.evaluation import Answer, explain
 
 Conditions = frozenset[str]
@@ -28,8 +30,10 @@ class AllowedCase:
 
     def is_within(self, other: AllowedCase) -> bool:
         """Whether the other case allows everybody whom this one allows."""
-        denied = all(any(mine <= theirs for mine in self.denials) for theirs in other.denials)
-        return other.needs <= self.needs and denied
+        for theirs in other.denials:
+            if not any(mine <= theirs for mine in self.denials):
+                return False
+        return other.needs <= self.needs
 
     def and_(self, other: AllowedCase) -> AllowedCase:
         """The case in which both hold."""
@@ -53,17 +57,24 @@ class Admission:
         """The conditions that decide if the answer is UNKNOWN, in words."""
         if self.answer is not Answer.UNKNOWN:
             return ()
-        needs = {text for case in self.cases for text in case.needs}
-        denials = {f"unless {' and '.join(sorted(each))}" for case in self.cases for each in case.denials}
+        needs: set[str] = set()
+        denials: set[str] = set()
+        for case in self.cases:
+            needs |= case.needs
+            denials |= {f"unless {' and '.join(sorted(denial))}" for denial in case.denials}
         return (*sorted(needs), *sorted(denials))
 
     def is_within(self, other: Admission) -> bool:
         """Whether the other one allows everybody whom this one allows, whatever the conditions are."""
-        return all(any(case.is_within(wider) for wider in other.cases) for case in self.cases)
+
+        def is_allowed(case: AllowedCase) -> bool:
+            return any(case.is_within(wider) for wider in other.cases)
+
+        return all(map(is_allowed, self.cases))
 
     def or_(self, *others: Admission) -> Admission:
         """Allowed by one of them."""
-        return Admission(self.cases.union(*(item.cases for item in others)))
+        return Admission(self.cases.union(*(other.cases for other in others)))
 
     def unless(self, condition: str) -> Admission:
         """The same, but for this condition, which can't be known."""
@@ -72,7 +83,7 @@ class Admission:
 
     def and_(self, other: Admission) -> Admission:
         """Allowed by both."""
-        return Admission(frozenset(one.and_(two) for one in self.cases for two in other.cases))
+        return Admission(frozenset(mine.and_(theirs) for mine, theirs in product(self.cases, other.cases)))
 
 
 NEVER = Admission()
@@ -84,22 +95,29 @@ def if_(condition: str) -> Admission:
     return Admission(frozenset({AllowedCase(frozenset({condition}))}))
 
 
+def _unless(denials: Iterable[Conditions], needs: Iterable[Conditions]) -> Admission:
+    """Allowed if all of one of `needs` holds, and not all of one of `denials`."""
+    denied = frozenset(denials)
+    return Admission(frozenset(AllowedCase(conditions, denied) for conditions in needs))
+
+
 def of_token(document: Mapping[str, Any], identity: WebIdentity) -> Admission:
     """Whether a trust policy allows a token."""
     needs: list[Conditions] = []
     denials: set[Conditions] = set()
     for verdict in explain(document, identity).verdicts:
-        undecided = frozenset(item.text for item in verdict.undecided)
+        undecided = frozenset(failure.text for failure in verdict.undecided)
         if verdict.effect == "Allow":
-            needs += [undecided] if verdict.possible else []
-        elif verdict.applies and not undecided:
-            return NEVER
+            if verdict.possible:
+                needs.append(undecided)
         elif verdict.applies:
+            if not undecided:
+                return NEVER
             denials.add(undecided)
-    return Admission(frozenset(AllowedCase(each, frozenset(denials)) for each in needs))
+    return _unless(denials, needs)
 
 
-Ask = Callable[[Document], Said]
+Ask = Callable[[Document], Decision]
 """The answer of a trust policy to one who asks for an action."""
 
 
@@ -113,29 +131,32 @@ def of_request(document: Mapping[str, Any], named: Mapping[str, Any], ask: Ask) 
     allowing = {"Effect": "Allow", "Principal": named, "Action": "*"}
     needs: list[Conditions] = []
     denials: set[Conditions] = set()
-    for item in as_list(document.get("Statement", [])):
-        if not isinstance(item, dict):
+    for statement in statements(document):
+        if statement.get("Effect") == "Allow":
+            decision = ask({**version, "Statement": [statement]})
+            if decision.answer is not Answer.NO:
+                needs.append(_conditions(decision))
             continue
-        if item.get("Effect") == "Allow":
-            said = ask({**version, "Statement": [item]})
-            needs += [] if said.answer is Answer.NO else [_conditions(said)]
-            continue
-        said = ask({**version, "Statement": [allowing, item]})
-        if said.answer is Answer.NO:
+        decision = ask({**version, "Statement": [allowing, statement]})
+        if decision.answer is Answer.NO:
             return NEVER
-        if said.answer is Answer.UNKNOWN:
-            denials.add(_conditions(said))
-    return Admission(frozenset(AllowedCase(each, frozenset(denials)) for each in needs))
+        if decision.answer is Answer.UNKNOWN:
+            denials.add(_conditions(decision))
+    return _unless(denials, needs)
 
 
-def _conditions(said: Said) -> Conditions:
-    return frozenset() if said.answer is Answer.YES else frozenset({f"{said.action}: {said.why}"})
+def _conditions(decision: Decision) -> Conditions:
+    if decision.answer is Answer.YES:
+        return frozenset()
+    return frozenset({f"{decision.action}: {decision.why}"})
 
 
-def of_answers(answers: Iterable[Said]) -> Admission:
+def of_answers(answers: Iterable[Decision]) -> Admission:
     """Allowed if all of these are a yes."""
-    found = ALWAYS
-    for said in answers:
-        one = {Answer.YES: ALWAYS, Answer.NO: NEVER}.get(said.answer)
-        found = found.and_(if_(said.why) if one is None else one)
-    return found
+    admission = ALWAYS
+    for decision in answers:
+        if decision.answer is Answer.NO:
+            return NEVER
+        if decision.answer is Answer.UNKNOWN:
+            admission = admission.and_(if_(decision.why))
+    return admission

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from irsa_cli.core.access.admission import NEVER, Admission
 from irsa_cli.core.access.admitting import Access, Ways
@@ -19,6 +19,8 @@ from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import issuer_of
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Unreadable
+
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,15 @@ class Shift:
     @classmethod
     def read(cls, data: Any) -> Shift:
         """The same again; raises `ValueError`, `TypeError` or `LookupError` for what irsa does not write."""
-        first, last = (tuple(map(AccessWay, data[key])) for key in ("before", "after"))
-        role, certain, conditions = data["role"]["arn"], data["certain"], tuple(data["conditions"])
-        found = cls(Who.read(data["who"]), role, first, last, certain, conditions, data["podsOnly"])
-        if found.to_json() != data or not all(isinstance(text, str) for text in (role, *conditions)):
+        old = tuple(map(AccessWay, data["before"]))
+        new = tuple(map(AccessWay, data["after"]))
+        role = data["role"]["arn"]
+        certain = data["certain"]
+        conditions = tuple(data["conditions"])
+        shift = cls(Who.read(data["who"]), role, old, new, certain, conditions, data["podsOnly"])
+        if shift.to_json() != data or not all(isinstance(text, str) for text in (role, *conditions)):
             raise ValueError("this is not what irsa writes of access")
-        return found
+        return shift
 
 
 @dataclass(frozen=True)
@@ -76,61 +81,68 @@ class AccessChange:
     @classmethod
     def of(cls, there: Documents, changes: Sequence[Change], cluster: Cluster) -> AccessChange:
         """By changes of a cluster, or of its account."""
-        first = before(there, changes, cluster)
-        found = cls.between(first, after(first, changes, cluster), cluster.arn)
-        return replace(found, unread=tuple(dict.fromkeys(_unread(first, changes))))
+        old = before(there, changes, cluster)
+        change = cls.between(old, after(old, changes, cluster), cluster.arn)
+        return replace(change, unread=tuple(dict.fromkeys(_unread(old, changes))))
 
     @classmethod
     def between(cls, first: Documents, last: Documents, home: str = "") -> AccessChange:
         """Between two states."""
-        one, other = Access(first), Access(last)
-        shifted = [
-            (who, role, one.ways(who, role), other.ways(who, role))
-            for who, role in sorted(_concerned(one, other), key=_order)
-        ]
-        gains = filter(None, (_shift(*each, gain=True) for each in shifted))
-        losses = filter(None, (_shift(*each, gain=False) for each in shifted))
+        old = Access(first)
+        new = Access(last)
+        gains: list[Shift] = []
+        losses: list[Shift] = []
+        for who, role in sorted(_concerned(old, new), key=_order):
+            ways_before = old.ways(who, role)
+            ways_after = new.ways(who, role)
+            gains += _shifts(who, role, ways_before, ways_after, gain=True)
+            losses += _shifts(who, role, ways_before, ways_after, gain=False)
         return cls(tuple(gains), tuple(losses), first.unread, home)
 
     @property
     def kept(self) -> dict[str, Any]:
         """The part that a saved plan keeps: what was not read is no promise."""
-        found = self.to_json()
-        return {key: found[key] for key in ("gains", "losses")}
+        whole = self.to_json()
+        return {"gains": whole["gains"], "losses": whole["losses"]}
 
     @classmethod
     def read(cls, data: Any, home: str) -> AccessChange | None:
         """That part again, None for null; raises `ValueError`, `TypeError` or `LookupError` for others."""
         if data is None:
             return None
-        gains, losses = (tuple(map(Shift.read, data[key])) for key in ("gains", "losses"))
+        gains = tuple(map(Shift.read, data["gains"]))
+        losses = tuple(map(Shift.read, data["losses"]))
         return cls(gains, losses, home=home)
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "gains": [item.to_json() for item in self.gains],
-            "losses": [item.to_json() for item in self.losses],
+            "gains": [gain.to_json() for gain in self.gains],
+            "losses": [loss.to_json() for loss in self.losses],
             "notRead": list(self.unread),
         }
 
 
 def together(changes: Iterable[AccessChange]) -> AccessChange:
     """The changes of several plans."""
-    found = list(changes)
-    return AccessChange(
-        tuple(item for each in found for item in each.gains),
-        tuple(item for each in found for item in each.losses),
-        tuple(dict.fromkeys(text for each in found for text in each.unread)),
-        found[0].home if len({each.home for each in found}) == 1 else "",
-    )
+    gains: list[Shift] = []
+    losses: list[Shift] = []
+    unread: list[str] = []
+    homes: set[str] = set()
+    for change in changes:
+        gains += change.gains
+        losses += change.losses
+        unread += change.unread
+        homes.add(change.home)
+    home = homes.pop() if len(homes) == 1 else ""
+    return AccessChange(tuple(gains), tuple(losses), tuple(dict.fromkeys(unread)), home)
 
 
 def _unread(first: Documents, changes: Iterable[Change]) -> Iterator[str]:
     """The parts that were not read although the changes concern them."""
     yield from first.unread
-    yield from (
-        f"the trust policy of {arn}" for arn, it in first.trusts.items() if isinstance(it, Unreadable)
-    )
+    for arn, trust in first.trusts.items():
+        if isinstance(trust, Unreadable):
+            yield f"the trust policy of {arn}"
     if not first.has_all_roles:
         issuers = {issuer_of(change.target[0]) for change in changes if change.kind.traits.for_all}
         yield from (f"other roles that trust {issuer}" for issuer in sorted(issuers))
@@ -142,39 +154,41 @@ def _order(pair: tuple[Who, str]) -> tuple[str, ...]:
     return (kind, who.place, who.name, role, str(who.given))
 
 
-def _concerned(one: Access, other: Access) -> Iterator[tuple[Who, str]]:
+def _concerned(old: Access, new: Access) -> Iterator[tuple[Who, str]]:
     """Those whose access the differences between two states can be about."""
-    first, last = one.documents, other.documents
-    pairs = one.pairs | other.pairs
-    if first.providers != last.providers or one.has_chains or other.has_chains:
+    first = old.documents
+    last = new.documents
+    pairs = old.pairs | new.pairs
+    if first.providers != last.providers or old.has_chains or new.has_chains:
         yield from pairs
         return
     roles = _differing(first.trusts, last.trusts) | _differing(first.statements, last.statements)
     accounts = _differing(first.accounts, last.accounts) | _differing(first.associations, last.associations)
     for who, role in pairs:
-        account = Account(who.place, *who.namespaced) if who.kind is WhoKind.SERVICE_ACCOUNT else None
-        if role in roles or account in accounts:
+        is_account = who.kind is WhoKind.SERVICE_ACCOUNT
+        if role in roles or (is_account and Account(who.place, *who.namespaced) in accounts):
             yield who, role
 
 
-def _differing(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> set[Any]:
-    return {key for key in {*one, *other} if one.get(key) != other.get(key)}
+def _differing(old: Mapping[_Key, Any], new: Mapping[_Key, Any]) -> set[_Key]:
+    return {key for key in {*old, *new} if old.get(key) != new.get(key)}
 
 
-def _shift(who: Who, role: str, first: Ways, last: Ways, *, gain: bool) -> Shift | None:
-    """The gain, or the loss, of one of them; None if there is none."""
-    poor, rich = (first, last) if gain else (last, first)
+def _shifts(who: Who, role: str, old: Ways, new: Ways, *, gain: bool) -> Iterator[Shift]:
+    """The gain, or the loss, of one of them, if there is one."""
+    poor, rich = (old, new) if gain else (new, old)
     for served in (False, True):
-        has, had = _all(rich, served=served), _all(poor, served=served)
+        has = _all(rich, served=served)
+        had = _all(poor, served=served)
         if not has.is_within(had):
             certain = has.answer is Answer.YES and had.answer is Answer.NO
             conditions = () if certain else tuple(dict.fromkeys((*has.conditions, *had.conditions)))
-            ways = (
-                tuple(way for way in AccessWay if way in first),
-                tuple(way for way in AccessWay if way in last),
-            )
-            return Shift(who, role, *ways, certain, conditions, served)
-    return None
+            yield Shift(who, role, _in_order(old), _in_order(new), certain, conditions, served)
+            return
+
+
+def _in_order(ways: Ways) -> tuple[AccessWay, ...]:
+    return tuple(way for way in AccessWay if way in ways)
 
 
 def _all(ways: Ways, *, served: bool) -> Admission:

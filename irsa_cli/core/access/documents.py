@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple, TypeVar
 
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change
@@ -17,6 +18,9 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Unreadable
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 _NO_STATEMENT: Document = {"Version": "2012-10-17", "Statement": []}
 
@@ -55,19 +59,27 @@ class Documents:
     def together(cls, parts: Iterable[Documents]) -> Documents:
         """All of these, as parts of one state."""
         parts = list(parts)
-        clusters = {cluster.arn: cluster for part in parts for cluster in part.clusters}
+        clusters = _merged({cluster.arn: cluster for cluster in part.clusters} for part in parts)
         return cls(
             tuple(clusters.values()),
-            {key: value for part in parts for key, value in part.trusts.items()},
-            {key: value for part in parts for key, value in part.accounts.items()},
-            {key: value for part in parts for key, value in part.associations.items()},
-            {key: value for part in parts for key, value in part.providers.items()},
-            {key: value for part in parts for key, value in part.policies.items()},
-            {key: value for part in parts for key, value in part.statements.items()},
+            _merged(part.trusts for part in parts),
+            _merged(part.accounts for part in parts),
+            _merged(part.associations for part in parts),
+            _merged(part.providers for part in parts),
+            _merged(part.policies for part in parts),
+            _merged(part.statements for part in parts),
             frozenset().union(*(part.gone for part in parts)),
-            tuple(dict.fromkeys(text for part in parts for text in part.unread)),
+            tuple(dict.fromkeys(chain.from_iterable(part.unread for part in parts))),
             all(part.has_all_roles for part in parts),
         )
+
+
+def _merged(mappings: Iterable[Mapping[_Key, _Value]]) -> dict[_Key, _Value]:
+    """All of these as one; the last one's value of a key that is in several."""
+    merged: dict[_Key, _Value] = {}
+    for mapping in mappings:
+        merged.update(mapping)
+    return merged
 
 
 def before(documents: Documents, changes: Iterable[Change], cluster: Cluster) -> Documents:
@@ -90,7 +102,7 @@ class _Editing:
     """Documents that change step by step."""
 
     def __init__(self, documents: Documents, cluster: Cluster) -> None:
-        clusters = {item.arn: item for item in (*documents.clusters, cluster)}
+        clusters = {known.arn: known for known in (*documents.clusters, cluster)}
         self._whole = replace(documents, clusters=tuple(clusters.values()))
         self._cluster = cluster
         self._trusts = dict(documents.trusts)
@@ -115,97 +127,95 @@ class _Editing:
 
     def learn(self, change: Change) -> None:
         """Add what a change tells of the state before it, if that was not read."""
-        there, decides = change.before, change.kind.traits.decides
+        old = change.before
+        decides = change.kind.traits.decides
         if decides is Decides.ROLE:
-            role = there if there is not None else change.after
-            assert isinstance(role, states.RoleState), "the state of a role"
-            trust = None if there is None else role.trust
-            self._trusts.setdefault(self._role(change.target[0], role), trust)
-        elif decides is Decides.TRUST_POLICY and isinstance(there, states.DocumentState):
-            self._trusts.setdefault(self._role(change.target[0]), there.document)
+            self._trusts.setdefault(self._role_of(change), _trust_of(old))
+        elif decides is Decides.TRUST_POLICY and isinstance(old, states.DocumentState):
+            self._trusts.setdefault(self._role(change.target[0]), old.document)
         elif decides is Decides.STATEMENT:
-            self._learn_statement(self._trusted(change), there)
+            self._learn_statement(self._trusted(change), old)
         elif decides is Decides.PROVIDER:
-            audiences = there.audiences if isinstance(there, states.ProviderState) else None
-            self._providers.setdefault(change.target[0], audiences)
+            self._providers.setdefault(change.target[0], _audiences_of(old))
         elif decides is Decides.ASSOCIATION:
-            state = there if isinstance(there, states.AssociationState) else None
-            self._associations.setdefault(self._account(*change.target[1:]), state)
+            self._associations.setdefault(self._account(*change.target[1:]), _association_of(old))
         elif decides is Decides.SERVICE_ACCOUNT:
             account = self._account(*change.target)
             if account not in self._accounts:
-                self._accounts[account] = _annotations(None, there)
+                self._accounts[account] = _annotations(None, old)
 
     def apply(self, change: Change) -> None:
         """Take what a change leaves."""
-        state, decides = change.after, change.kind.traits.decides
+        new = change.after
+        decides = change.kind.traits.decides
         if decides is Decides.ROLE:
-            role = state if state is not None else change.before
-            assert isinstance(role, states.RoleState), "the state of a role"
-            arn = self._role(change.target[0], role)
-            self._trusts[arn] = role.trust if state is not None else None
-            self._policies[arn] = {} if state is None else self._policies.get(arn, {})
-        elif decides is Decides.TRUST_POLICY and isinstance(state, states.DocumentState):
-            self._trusts[self._role(change.target[0])] = state.document
+            arn = self._role_of(change)
+            self._trusts[arn] = _trust_of(new)
+            self._policies[arn] = {} if new is None else self._policies.get(arn, {})
+        elif decides is Decides.TRUST_POLICY and isinstance(new, states.DocumentState):
+            self._trusts[self._role(change.target[0])] = new.document
         elif decides is Decides.STATEMENT:
             self._edit_trust(self._trusted(change), change)
         elif decides is Decides.POLICY:
             self._edit_policy(self._role(change.target[0]), change)
         elif decides is Decides.ASSOCIATION:
-            found = state if isinstance(state, states.AssociationState) else None
-            self._associations[self._account(*change.target[1:])] = found
+            self._associations[self._account(*change.target[1:])] = _association_of(new)
         elif decides is Decides.SERVICE_ACCOUNT:
             account = self._account(*change.target)
-            self._accounts[account] = _annotations(self._accounts.get(account), state)
+            self._accounts[account] = _annotations(self._accounts.get(account), new)
         elif decides is Decides.PROVIDER:
-            audiences = state.audiences if isinstance(state, states.ProviderState) else None
-            self._providers[change.target[0]] = audiences
+            self._providers[change.target[0]] = _audiences_of(new)
         elif decides is Decides.AUDIENCE:
-            self._edit_audience(*change.target, accepted=state is not None)
+            self._edit_audience(*change.target, accepted=new is not None)
 
-    def _learn_statement(self, arn: str, there: states.State | None) -> None:
+    def _learn_statement(self, arn: str, old: states.State | None) -> None:
         """Of a trust policy that was not read, the statement is known that a change is about."""
-        found = self._trusts.setdefault(arn, Unreadable("it was not read"))
-        if isinstance(found, Unreadable):
+        trust = self._trusts.setdefault(arn, Unreadable("it was not read"))
+        if isinstance(trust, Unreadable):
             known = self._statements.get(arn, _NO_STATEMENT)
-            old = there.document if isinstance(there, states.DocumentState) else None
-            self._statements[arn] = trust_policy.edited(known, None, old)
+            self._statements[arn] = trust_policy.edited(known, None, _document_of(old))
 
     def _edit_trust(self, arn: str, change: Change) -> None:
-        old, new = (
-            state.document if isinstance(state, states.DocumentState) else None
-            for state in (change.before, change.after)
-        )
-        there = self._trusts.get(arn)
-        if isinstance(there, dict):
-            self._trusts[arn] = trust_policy.edited(there, old, new)
-        elif isinstance(there, Unreadable):
+        old = _document_of(change.before)
+        new = _document_of(change.after)
+        trust = self._trusts.get(arn)
+        if isinstance(trust, dict):
+            self._trusts[arn] = trust_policy.edited(trust, old, new)
+        elif isinstance(trust, Unreadable):
             self._statements[arn] = trust_policy.edited(self._statements.get(arn, _NO_STATEMENT), old, new)
 
     def _edit_policy(self, arn: str, change: Change) -> None:
-        policies, state = self._policies.setdefault(arn, {}), change.after
-        if state is None:
+        policies = self._policies.setdefault(arn, {})
+        if change.after is None:
             policies.pop(change.target[1], None)
         else:
-            policies[change.target[1]] = state.document if isinstance(state, states.DocumentState) else None
+            policies[change.target[1]] = _document_of(change.after)
 
     def _edit_audience(self, provider: str, audience: str, *, accepted: bool) -> None:
-        there = self._providers.get(provider)
-        if there is not None:
-            rest = [item for item in there if item != audience]
-            self._providers[provider] = [*rest, audience] if accepted else rest
+        audiences = self._providers.get(provider)
+        if audiences is None:
+            return
+        edited = [known for known in audiences if known != audience]
+        if accepted:
+            edited.append(audience)
+        self._providers[provider] = edited
 
     def _trusted(self, change: Change) -> str:
         """The ARN of the role whose trust policy a change of a statement is about."""
         name = change.target[0]
         return name if name.startswith("arn:") else self._role(name)
 
+    def _role_of(self, change: Change) -> str:
+        """The ARN of the role that a change creates or deletes."""
+        role = change.after if change.before is None else change.before
+        assert isinstance(role, states.RoleState), "the state of a role"
+        return self._role(change.target[0], role)
+
     def _role(self, name: str, state: states.RoleState | None = None) -> str:
         """The ARN of a role of the account that the changes are in."""
         if name not in self._names:
             path = "/" if state is None else state.path
-            home = (self._cluster.partition, self._cluster.home)
-            self._names[name] = iam_arn(*home, f"role{path}{name}")
+            self._names[name] = iam_arn(self._cluster.partition, self._cluster.home, f"role{path}{name}")
         return self._names[name]
 
     def _account(self, namespace: str, name: str) -> Account:
@@ -215,9 +225,25 @@ class _Editing:
         return arn.split(":")[4] == self._cluster.home
 
 
-def _annotations(there: Mapping[str, str] | None, state: states.State | None) -> Mapping[str, str] | None:
+def _trust_of(state: states.State | None) -> Document | None:
+    return state.trust if isinstance(state, states.RoleState) else None
+
+
+def _document_of(state: states.State | None) -> Document | None:
+    return state.document if isinstance(state, states.DocumentState) else None
+
+
+def _association_of(state: states.State | None) -> states.AssociationState | None:
+    return state if isinstance(state, states.AssociationState) else None
+
+
+def _audiences_of(state: states.State | None) -> Collection[str] | None:
+    return state.audiences if isinstance(state, states.ProviderState) else None
+
+
+def _annotations(known: Mapping[str, str] | None, state: states.State | None) -> Mapping[str, str] | None:
     """The annotations of a ServiceAccount with those of a change; None if it is not there."""
     if not isinstance(state, states.ServiceAccountState):
         return None
-    merged: dict[str, Any] = {**(there or {}), **state.annotations}
+    merged: dict[str, Any] = {**(known or {}), **state.annotations}
     return {key: value for key, value in merged.items() if value is not None}

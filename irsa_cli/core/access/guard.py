@@ -46,10 +46,11 @@ class Guard:
 
     def names(self, clusters: Mapping[str, Cluster]) -> set[Who]:
         """Everybody who gains by what the command says itself; `clusters` by their issuers."""
-        found = {Who.account(*account) for account in self.accounts}
-        found |= {Who.principal("AWS", role) for role in self.roles}
-        found = found.union(*(named_by(document, clusters) for document in self.trusts))
-        return {replace(who, given=()) for who in found}
+        named = {Who.account(*account) for account in self.accounts}
+        named |= {Who.principal("AWS", role) for role in self.roles}
+        for document in self.trusts:
+            named.update(named_by(document, clusters))
+        return {replace(who, given=()) for who in named}
 
 
 @dataclass(frozen=True)
@@ -66,40 +67,51 @@ class PlannedAccess:
 
     def check(self, guard: Guard) -> None:
         """Raise `Refused`, naming who loses or gains a role against the rule."""
-        found = self.change
-        if not guard.losses and found.losses:
-            if taken := self._of(adds).losses:
+        if not guard.losses and self.change.losses:
+            taken = self._of(adds).losses
+            if taken:
                 raise self._refused("the plan would take a role from others", taken, guard)
-            if used := [item for item in found.losses if guard.uses(*item.key)]:
+            used = [loss for loss in self.change.losses if guard.uses(*loss.key)]
+            if used:
                 raise self._refused("the plan would take a role from someone who uses it", used, guard)
-        if not guard.gains and (others := self._beyond(guard)):
+        if guard.gains:
+            return
+        beyond = self._beyond(guard)
+        if beyond:
             raise self._refused(
-                "the plan would give a role to others than the command names", others, guard, gain=True
+                "the plan would give a role to others than the command names", beyond, guard, gain=True
             )
 
     def _beyond(self, guard: Guard) -> list[Shift]:
         """The gains of others than the command names."""
-        named = guard.names(by_issuer((*self.there.clusters, self.cluster)))
-        others = [item for item in self.change.gains if replace(item.who, given=()) not in named]
+        in_command = guard.names(by_issuer((*self.there.clusters, self.cluster)))
+        beyond = [gain for gain in self.change.gains if replace(gain.who, given=()) not in in_command]
+        if not beyond:
+            return []
         # Whoever gets a provider, or an audience of one, gets it for all tokens of its cluster.
-        of_all = {item.key for item in self._of(_is_for_all).gains} if others else ()
-        return [item for item in others if item.key not in of_all]
+        of_all = {gain.key for gain in self._of(_is_for_all).gains}
+        return [gain for gain in beyond if gain.key not in of_all]
 
     def _of(self, chosen: Callable[[Change], bool]) -> AccessChange:
         """The access that the chosen changes alone would change."""
         changes = [change for change in self.changes if chosen(change)]
         if len(changes) == len(self.changes):
             return self.change
-        return AccessChange.of(self.there, changes, self.cluster) if changes else AccessChange()
+        if not changes:
+            return AccessChange()
+        return AccessChange.of(self.there, changes, self.cluster)
 
     def _refused(self, why: str, shifts: Sequence[Shift], guard: Guard, *, gain: bool = False) -> Refused:
         flag = guard.gain_flag if gain else guard.loss_flag
 
-        def details(item: Shift) -> str:
-            use = "" if gain else guard.uses(*item.key)
-            conditions = f", if {'; '.join(item.conditions)}" if item.conditions else ""
-            said = sentence(item, gain=gain, home=self.cluster.arn)
-            return f"{said} ({item.role}){conditions}{f': {use}' if use else ''}"
+        def details(shift: Shift) -> str:
+            text = f"{sentence(shift, gain=gain, home=self.cluster.arn)} ({shift.role})"
+            if shift.conditions:
+                text += f", if {'; '.join(shift.conditions)}"
+            use = "" if gain else guard.uses(*shift.key)
+            if use:
+                text += f": {use}"
+            return text
 
         return Refused(
             why,

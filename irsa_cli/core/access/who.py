@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 from typing import Any
 
-from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import (
     PROVIDER,
     Statement,
@@ -87,7 +87,8 @@ class Who:
     @classmethod
     def of_token(cls, issuer: str, subject_of_token: str, clusters: Mapping[str, Cluster]) -> Who:
         """The owner of the tokens for a subject; `clusters` are those that are known, by their issuers."""
-        cluster, rest = clusters.get(issuer), subject_of_token.removeprefix(_PREFIX)
+        cluster = clusters.get(issuer)
+        rest = subject_of_token.removeprefix(_PREFIX)
         if cluster is not None and rest != subject_of_token and rest.count(":") == 1:
             return cls.account(cluster.arn, *rest.split(":"))
         return cls(WhoKind.TOKEN, issuer, subject_of_token)
@@ -116,23 +117,32 @@ class Who:
     def text(self, home: str = "") -> str:
         """For people; `home` is the ARN of the cluster that goes without saying."""
         if self.kind is WhoKind.SERVICE_ACCOUNT:
-            place = "" if self.place == home else f" of {self.place.rpartition('/')[2]}"
-            return f"{'every ServiceAccount like ' if self.is_pattern else ''}{self.name}{place}"
+            name = f"every ServiceAccount like {self.name}" if self.is_pattern else self.name
+            if self.place == home:
+                return name
+            return f"{name} of {self.place.rpartition('/')[2]}"
         if self.kind is WhoKind.TOKEN:
-            if self.name == ANYBODY:
-                return f"any token of {self.place}"
-            rest = self.name.removeprefix(_PREFIX)
-            name = rest.replace(":", "/", 1) if rest != self.name else f"'{self.name}'"
-            return f"{name} of {self.place}"
+            return f"{self._subject_text} of {self.place}"
         if self.is_everybody:
             return "everybody" if self.name == ANYBODY else self.name
-        given = ", ".join(f"{key} {value}" for key, value in self.given)
-        return f"{self.place} {self.name}{f' with {given}' if given else ''}"
+        if not self.given:
+            return f"{self.place} {self.name}"
+        keys = ", ".join(f"{key} {value}" for key, value in self.given)
+        return f"{self.place} {self.name} with {keys}"
+
+    @property
+    def _subject_text(self) -> str:
+        if self.name == ANYBODY:
+            return "any token"
+        if self.name.startswith(_PREFIX):
+            return self.name.removeprefix(_PREFIX).replace(":", "/", 1)
+        return f"'{self.name}'"
 
     @classmethod
     def read(cls, data: Any) -> Who:
         """The same again; raises `ValueError`, `TypeError` or `LookupError` for what irsa does not write."""
-        place, name = data["place"], data["name"]
+        place = data["place"]
+        name = data["name"]
         if not (isinstance(place, str) and isinstance(name, str)):
             raise TypeError("a name is not a text")
         given = tuple((str(key), str(value)) for key, value in data["given"].items())
@@ -148,81 +158,84 @@ def named_by(document: Mapping[str, Any], clusters: Mapping[str, Cluster]) -> It
 
     `clusters` by their issuers. NotPrincipal names nobody: such a statement is about everybody else.
     """
-    for item in statements(document):
-        if item.get("Effect") in ("Allow", "Deny"):
-            yield from _named(item, clusters)
+    for statement in statements(document):
+        if statement.get("Effect") in ("Allow", "Deny"):
+            yield from _named(statement, clusters)
 
 
-def _named(item: Statement, clusters: Mapping[str, Cluster]) -> Iterator[Who]:
-    if names_everybody(item):
-        yield Who.principal("AWS", _everybody(item))
-        yield from _of_conditions(item, clusters)
-    for provider in principals(item, "Federated"):
+def _named(statement: Statement, clusters: Mapping[str, Cluster]) -> Iterator[Who]:
+    if names_everybody(statement):
+        yield Who.principal("AWS", _everybody(statement))
+        yield from _of_conditions(statement, clusters)
+    for provider in principals(statement, "Federated"):
         if PROVIDER.fullmatch(provider):
             issuer = issuer_of(provider)
-            yield from (Who.of_token(issuer, text, clusters) for text in _subjects(item, issuer))
+            for subject_of_token in _subjects(statement, issuer):
+                yield Who.of_token(issuer, subject_of_token, clusters)
         elif provider != ANYBODY:
-            yield Who.principal("Federated", provider, _given(item))
-    for text in principals(item, "AWS"):
-        if text != ANYBODY:
-            yield from (Who.principal("AWS", name, _given(item)) for name in _roles(item) or [text])
-    for service in principals(item, "Service"):
-        yield _service(item, service, clusters)
+            yield Who.principal("Federated", provider, _single_values(statement))
+    for principal in principals(statement, "AWS"):
+        if principal != ANYBODY:
+            for name in _roles(statement) or [principal]:
+                yield Who.principal("AWS", name, _single_values(statement))
+    for service in principals(statement, "Service"):
+        yield _service(statement, service, clusters)
 
 
-def _everybody(item: Statement) -> str:
-    if "NotPrincipal" not in item:
+def _everybody(statement: Statement) -> str:
+    if "NotPrincipal" not in statement:
         return ANYBODY
-    return f"{_ALL_BUT}{', '.join(words_of(item['NotPrincipal']))}"
+    return f"{_ALL_BUT}{', '.join(words_of(statement['NotPrincipal']))}"
 
 
-def _of_conditions(item: Statement, clusters: Mapping[str, Cluster]) -> Iterator[Who]:
+def _of_conditions(statement: Statement, clusters: Mapping[str, Cluster]) -> Iterator[Who]:
     """Whose tokens the conditions of a statement for everybody are about."""
-    for _, key, values in tests_of(item):
+    for _, key, values in tests_of(statement):
         if key.lower().endswith(":sub"):
-            yield from (Who.of_token(key[: -len(":sub")], text, clusters) for text in values)
+            issuer = key[: -len(":sub")]
+            yield from (Who.of_token(issuer, subject_of_token, clusters) for subject_of_token in values)
 
 
-def _subjects(item: Statement, issuer: str) -> list[str]:
+def _subjects(statement: Statement, issuer: str) -> list[str]:
     """The subjects that a statement names, with `*` if it limits them by none of them."""
-    key, found, is_limited = f"{issuer}:sub".lower(), list[str](), False
-    for operator, name, values in tests_of(item):
-        if name.lower() == key and comparing(operator) is not None:
-            found += values
+    subject_key = f"{issuer}:sub".lower()
+    subjects: list[str] = []
+    is_limited = False
+    for operator, key, values in tests_of(statement):
+        if key.lower() == subject_key and comparing(operator) is not None:
+            subjects += values
             is_limited |= is_positive(operator)
-    return found if is_limited else [*found, ANYBODY]
+    return subjects if is_limited else [*subjects, ANYBODY]
 
 
-def _roles(item: Statement) -> list[str]:
+def _roles(statement: Statement) -> list[str]:
     """The roles that a statement for an account is about by its condition."""
-    return [
-        text
-        for operator, key, values in tests_of(item)
-        if key.lower() == _PRINCIPAL and is_positive(operator)
-        for text in values
-        if is_target(text)
-    ]
+    roles: list[str] = []
+    for operator, key, values in tests_of(statement):
+        if key.lower() == _PRINCIPAL and is_positive(operator):
+            roles += filter(is_target, values)
+    return roles
 
 
-def _service(item: Statement, service: str, clusters: Mapping[str, Cluster]) -> Who:
+def _service(statement: Statement, service: str, clusters: Mapping[str, Cluster]) -> Who:
     """A service; EKS Pod Identity stands for the ServiceAccount that a statement limits it to."""
     if service == SERVICE:
-        said = {key.lower(): values for operator, key, values in tests_of(item) if is_positive(operator)}
-        names = [said.get(key, ()) for key in _NAMES]
-        arns = {
-            text for key in ("aws:sourcearn", "aws:requesttag/eks-cluster-arn") for text in said.get(key, ())
+        limits = {
+            key.lower(): values for operator, key, values in tests_of(statement) if is_positive(operator)
         }
+        names = [limits.get(key, ()) for key in _NAMES]
+        arns = set(chain.from_iterable(limits.get(key, ()) for key in _CLUSTERS))
         known = {cluster.arn for cluster in clusters.values()} & arns
         if all(len(values) == 1 for values in names) and len(arns) == len(known) == 1:
             return Who.account(known.pop(), *(values[0] for values in names))
-    return Who.principal("Service", service, _given(item))
+    return Who.principal("Service", service, _single_values(statement))
 
 
-def _given(item: Statement) -> ItemsView[str, str]:
+def _single_values(statement: Statement) -> ItemsView[str, str]:
     """The values that a statement wants of a request, if it wants one of a key."""
     return {
         key.lower(): values[0]
-        for operator, key, values in tests_of(item)
+        for operator, key, values in tests_of(statement)
         if is_positive(operator) and len(values) == 1 and key.lower() != _PRINCIPAL
     }.items()
 
@@ -234,9 +247,7 @@ def by_issuer(clusters: tuple[Cluster, ...]) -> dict[str, Cluster]:
 
 def tested_keys(document: Mapping[str, Any]) -> set[str]:
     """The condition keys that a policy tests, in lower case."""
-    return {
-        key.lower()
-        for item in as_list(document.get("Statement", []))
-        if isinstance(item, dict)
-        for _, key, _ in tests_of(item)
-    }
+    keys: set[str] = set()
+    for statement in statements(document):
+        keys |= {key.lower() for _, key, _ in tests_of(statement)}
+    return keys

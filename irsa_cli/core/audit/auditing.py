@@ -59,9 +59,9 @@ class InCluster:
         roles = candidates(self.estate) if self.estate.clusters else ()
         for cluster in self.estate.clusters:
             every = self._goals(cluster)
-            asked = self._goals(cluster, account, role) if account or role else every
-            if asked:
-                takers = Takers(cluster, self.becoming(cluster), asked, every)
+            goals = self._goals(cluster, account, role) if account or role else every
+            if goals:
+                takers = Takers(cluster, self.becoming(cluster), goals, every)
                 yield from self._everybody(takers)
                 yield from self._others(takers)
                 yield from by_iam(takers, self.estate, roles, self.trusts)
@@ -70,58 +70,65 @@ class InCluster:
         """The ServiceAccounts with roles in a cluster, or those about one ServiceAccount or role."""
         # Many roles trust the same ServiceAccounts: check each set once.
         sets: dict[int, tuple[frozenset[str], list[Way]]] = {}
-        for arn, ways in self.reach.ways.items():
-            for way in ways if role in ("", arn) else ():
-                if way.cluster == cluster.name:
-                    sets.setdefault(id(way.accounts), (way.accounts, []))[1].append(way)
+        roles = {role: self.reach.ways.get(role, ())} if role else self.reach.ways
+        for way in chain.from_iterable(roles.values()):
+            if way.cluster == cluster.name:
+                _, ways = sets.setdefault(id(way.accounts), (way.accounts, []))
+                ways.append(way)
         goals: dict[str, Goal] = {}
-        for accounts, theirs in sets.values():
-            each = ((self.trusts.weight(way.role), not way.conditions, way.role, way) for way in theirs)
-            weight, _, arn, worst = max(each, key=lambda way: way[:3])
+        for accounts, ways in sets.values():
+            worst = max(ways, key=self._power_by)
+            weight = self.trusts.weight(worst.role)
             for name in accounts & {account} if account else accounts:
                 known = goals.get(name)
                 if known is None or (known.weight, not known.conditions) < (weight, not worst.conditions):
-                    goals[name] = Goal(name, arn, weight, None, worst.conditions)
+                    goals[name] = Goal(name, worst.role, weight, None, worst.conditions)
         return goals
+
+    def _power_by(self, way: Way) -> tuple[int, bool, str]:
+        """The sort key of ways: those to less powerful roles first, then those with conditions."""
+        return self.trusts.weight(way.role), not way.conditions, way.role
 
     def _everybody(self, takers: Takers) -> Iterator[Risk]:
         for binding in takers.becoming.index.bindings:
-            if any(who.name in BROAD for who in binding.subjects):
-                steps = [
-                    step for step in takers.steps(binding) if _is_everybody(step) and not step.conditions
-                ]
-                if steps:
-                    best = min(steps, key=lambda step: step.place)
-                    names = sorted(goal.account for goal in best.goals)
-                    subject = OpenBinding(
-                        str(binding),
-                        [str(step.taker.subject) for step in steps],
-                        some(names),
-                        str(best.act.right),
-                        (f"{binding.role}", *(f"{name} can be used" for name in names[:SHOWN])),
-                        takers.cluster.name,
-                    )
-                    yield open_to_everybody(subject).behind(self.trusts.worst([best.goals[0].role]))
+            if not any(who.name in BROAD for who in binding.subjects):
+                continue
+            steps = [step for step in takers.steps(binding) if _is_everybody(step) and not step.conditions]
+            if not steps:
+                continue
+            best = min(steps, key=lambda step: step.place)
+            names = sorted(goal.account for goal in best.goals)
+            subject = OpenBinding(
+                str(binding),
+                [str(step.taker.subject) for step in steps],
+                some(names),
+                str(best.act.right),
+                (f"{binding.role}", *(f"{name} can be used" for name in names[:SHOWN])),
+                takers.cluster.name,
+            )
+            yield open_to_everybody(subject).behind(self.trusts.worst([best.goals[0].role]))
 
     def _others(self, takers: Takers) -> Iterator[Risk]:
         best = _best_steps(takers)
         ways: dict[tuple[str, ...], list[TakerStep]] = {}
-        parts = 0
+        components = 0
         for subject, step in sorted(best.items()):
-            principals, lesser = self._behind(takers, step)
+            principals, is_lesser = self._behind(takers, step)
             if step.taker.is_part or (is_control_plane(subject) and not principals):
-                parts += 1
-            elif lesser and (principals or subject != MASTERS):
-                ways.setdefault((str(step), *(str(part.taker.binding) for part in step)), []).append(step)
-        if parts:
-            counted = f"cluster {takers.cluster.name}: {plural(parts, 'part')} of Kubernetes or EKS"
+                components += 1
+            elif is_lesser and (principals or subject != MASTERS):
+                bindings = (str(further.taker.binding) for further in step)
+                ways.setdefault((str(step), *bindings), []).append(step)
+        if components:
+            counted = f"cluster {takers.cluster.name}: {plural(components, 'part')} of Kubernetes or EKS"
             self.notes.append(f"{counted} can act as ServiceAccounts with powerful roles")
         for steps in ways.values():
             yield self._way(takers, steps)
 
     def _behind(self, takers: Takers, step: TakerStep) -> tuple[tuple[Principal, ...], bool]:
         """The IAM principals of a subject that are less powerful than its goal, and whether it (maybe) is."""
-        subject, weight = step.taker.subject, step.goals[0].weight
+        subject = step.taker.subject
+        weight = step.goals[0].weight
         if subject.account in takers.every:
             return (), takers.every[subject.account].weight < weight
         principals = takers.cluster.access.behind(subject)
@@ -131,27 +138,41 @@ class InCluster:
         lesser = tuple(principal for principal in people if self.trusts.weight(principal.arn) < weight)
         return lesser, bool(lesser or not principals or takers.cluster.access.unread)
 
+    def _principals(self, takers: Takers, step: TakerStep) -> tuple[Principal, ...]:
+        """The IAM principals of a subject of Kubernetes that are less powerful than its goal."""
+        if step.taker.subject.kind == "IAM":
+            return ()
+        principals, _ = self._behind(takers, step)
+        return principals
+
     def _way(self, takers: Takers, steps: list[TakerStep]) -> Risk:
         step = steps[0]
+        reason = f"can act {', then '.join(map(str, step))}"
         others = bisect_right(step.goals, -1, key=lambda goal: -goal.weight) - 1
-        conditions = f", if {'; '.join(step.depends_on)}" if step.depends_on else ""
-        more = f" and as {others} more" if others else ""
-        reason = f"can act {', then '.join(map(str, step))}{more}{conditions}"
-        bound = [(part.taker.binding, part.act.rule) for part in step]
-        evidence = [f"{binding}: {binding.role} rule {number}" for binding, number in bound]
-        who = []
-        for each in steps:
-            subject = each.taker.subject
-            principals = () if subject.kind == "IAM" else self._behind(takers, each)[0]
-            who.append(
-                f"{subject} ({some([principal.arn for principal in principals])})"
-                if principals
-                else str(subject)
-            )
+        if others:
+            reason += f" and as {others} more"
+        if step.depends_on:
+            reason += f", if {'; '.join(step.depends_on)}"
+        evidence: list[str] = []
+        for further in step:
+            binding = further.taker.binding
+            evidence.append(f"{binding}: {binding.role} rule {further.act.rule}")
+        takers_shown: list[str] = []
+        for other_step in steps:
+            subject = other_step.taker.subject
+            principals = self._principals(takers, other_step)
+            name = str(subject)
+            if principals:
+                name = f"{name} ({some([principal.arn for principal in principals])})"
+            takers_shown.append(name)
             evidence += [f"{subject} is {principal.arn} ({principal.by})" for principal in principals]
-        rule, name = RULES["powerful-service-account"], takers.cluster.name
+        cluster = takers.cluster.name
         violation = risk(
-            rule, f"{some(who)} of cluster {name}", reason, cluster=name, evidence=tuple(evidence)
+            RULES["powerful-service-account"],
+            f"{some(takers_shown)} of cluster {cluster}",
+            reason,
+            cluster=cluster,
+            evidence=tuple(evidence),
         )
         return less_sure(violation.behind(self.trusts.worst([step.goals[0].role])), step.depends_on)
 
@@ -169,6 +190,10 @@ def _best_steps(takers: Takers) -> dict[RbacSubject, TakerStep]:
 
 def _is_everybody(step: TakerStep) -> bool:
     return step.taker.subject.name in BROAD
+
+
+def _worst_first(risk: Risk) -> tuple[int, str, str, str, str]:
+    return -ORDER.index(risk.severity), risk.rule.id, risk.role, risk.cluster, risk.sentence
 
 
 @dataclass(frozen=True)
@@ -198,18 +223,9 @@ class Audit:
         """All risks in the scope: by severity, then by rule, role and place."""
         declared = Declared(self.estate, self.reach, self.scope.unused_days)
         everything = chain(self.trusts.risks(), self.powerful.risks(), map(self._behind, declared.risks()))
-        risks = [self._whom(each) for each in everything if self._is_asked(each)]
+        risks = [self._whom(risk) for risk in everything if self._is_in_scope(risk)]
         risks += self.in_cluster.risks(self.scope.account, self.scope.role)
-        risks.sort(
-            key=lambda each: (
-                -ORDER.index(each.severity),
-                each.rule.id,
-                each.role,
-                each.cluster,
-                each.sentence,
-            )
-        )
-        return tuple(risks)
+        return tuple(sorted(risks, key=_worst_first))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -240,10 +256,12 @@ class Audit:
 
     def _behind(self, risk: Risk) -> Risk:
         """The risk with the role's permissions, if it lets someone assume the role."""
-        role = self.estate.roles_by_arn.get(risk.role) if risk.rule.id in _GIVING else None
-        return risk.behind(self.trusts.powers(role).much) if role else risk
+        role = self.estate.roles_by_arn.get(risk.role)
+        if role is None or risk.rule.id not in _GIVING:
+            return risk
+        return risk.behind(self.trusts.powers(role).much)
 
-    def _is_asked(self, risk: Risk) -> bool:
+    def _is_in_scope(self, risk: Risk) -> bool:
         scope = self.scope
         if scope.role:
             return risk.role == scope.role
@@ -266,29 +284,28 @@ class Audit:
     @cached_property
     def unread(self) -> tuple[str, ...]:
         """The parts that were not read or checked, a line each."""
-        judges = (self._unread(), self._not_judged(), self.powerful.unread())
-        return tuple(dict.fromkeys((*self.estate.unread, *(line for lines in judges for line in lines))))
+        lines = (*self.estate.unread, *self._unread(), *self._not_judged(), *self.powerful.unread())
+        return tuple(dict.fromkeys(lines))
 
     def _not_judged(self) -> Iterator[str]:
         """The rights in clusters that were not read, and the trust policies that are too large to check."""
         for cluster in self.estate.clusters:
-            policies = [
-                policy
-                for policy in cluster.access.bindings
-                if not any(map(is_control_plane, policy.subjects))
-            ]
-            rules_of = self.in_cluster.becoming(cluster).index.rules_of
-            lines = [
-                rules.why
-                for rules in (rules_of(policy.role) for policy in policies)
-                if isinstance(rules, Unreadable)
-            ]
-            if isinstance(cluster.levels, Unreadable):
-                lines.append(f"namespaces, with their Pod Security, were not read: {cluster.levels.why}")
-            for line in (*cluster.rbac.unread, *cluster.access.unread, *lines):
+            for line in self._not_judged_in(cluster):
                 yield f"cluster {cluster.name}: {line}"
-        for role in (role for role in self.estate.roles if size_of(role) > LARGEST):
-            yield f"the trust policy of {role.arn} is larger than IAM allows, so it was not checked"
+        for role in self.estate.roles:
+            if size_of(role) > LARGEST:
+                yield f"the trust policy of {role.arn} is larger than IAM allows, so it was not checked"
+
+    def _not_judged_in(self, cluster: AuditedCluster) -> Iterator[str]:
+        yield from cluster.rbac.unread
+        yield from cluster.access.unread
+        index = self.in_cluster.becoming(cluster).index
+        for policy in cluster.access.bindings:
+            rules = index.rules_of(policy.role)
+            if isinstance(rules, Unreadable) and not any(map(is_control_plane, policy.subjects)):
+                yield rules.why
+        if isinstance(cluster.levels, Unreadable):
+            yield f"namespaces, with their Pod Security, were not read: {cluster.levels.why}"
 
     def _unread(self) -> Iterator[str]:
         if self.estate.providers is None:
@@ -296,18 +313,25 @@ class Audit:
         for arn, audiences in sorted((self.estate.providers or {}).items()):
             if audiences is None:
                 yield f"the audiences of the OIDC provider {arn} are not known"
-        if lost := [arn for arn in self.reach.ways if arn not in self.estate.roles_by_arn]:
-            yield f"roles of ServiceAccounts were not read, so their permissions are not known: {some(lost)}"
+        unread_roles = [arn for arn in self.reach.ways if arn not in self.estate.roles_by_arn]
+        if unread_roles:
+            roles = some(unread_roles)
+            yield f"roles of ServiceAccounts were not read, so their permissions are not known: {roles}"
         for cluster in self.estate.clusters:
-            associations = () if isinstance(cluster.associations, Unreadable) else cluster.associations
-            if lacking := sum(not association.role_arn for association in associations):
-                yield f"cluster {cluster.name}: {plural(lacking, 'association')} without a known role"
-            if not cluster.issuer:
-                yield f"the issuer of cluster {cluster.name} is not known, so its roles are not known"
-            for what, answer in (
-                ("ServiceAccounts", cluster.accounts),
-                ("pods", cluster.pods),
-                ("EKS Pod Identity associations", cluster.associations),
-            ):
-                if isinstance(answer, Unreadable):
-                    yield f"the {what} of cluster {cluster.name} were not read: {answer.why}"
+            yield from _unread_in(cluster)
+
+
+def _unread_in(cluster: AuditedCluster) -> Iterator[str]:
+    without_role = sum(not association.role_arn for association in cluster.known_associations)
+    if without_role:
+        yield f"cluster {cluster.name}: {plural(without_role, 'association')} without a known role"
+    if not cluster.issuer:
+        yield f"the issuer of cluster {cluster.name} is not known, so its roles are not known"
+    answers = {
+        "ServiceAccounts": cluster.accounts,
+        "pods": cluster.pods,
+        "EKS Pod Identity associations": cluster.associations,
+    }
+    for objects, answer in answers.items():
+        if isinstance(answer, Unreadable):
+            yield f"the {objects} of cluster {cluster.name} were not read: {answer.why}"

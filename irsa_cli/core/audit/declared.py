@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
+from itertools import chain
 
 from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, AuditedCluster, Estate
 from irsa_cli.core.audit.reach import DEPTH, Reachable, size_of
 from irsa_cli.core.audit.trusts import Trusts
-from irsa_cli.core.audit.ways import By, Hop, policies_of
+from irsa_cli.core.audit.ways import By, Hop, conditions_of, policies_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
@@ -65,13 +66,10 @@ class Powerful:
                 yield from escalation_through(role.arn, self._assumed_by(role.arn))
 
     def _assumed_by(self, arn: str) -> AssumedRoles:
-        chain, power = self._chains[arn]
-        return AssumedRoles(
-            [hop.target for hop in chain],
-            power,
-            [condition for hop in chain for condition in hop.conditions],
-            tuple(f"{hop.source} -> {hop.target}: {hop.allowed_by}; {hop.admitted_by}" for hop in chain),
-        )
+        hops, power = self._chains[arn]
+        targets = [hop.target for hop in hops]
+        evidence = (f"{hop.source} -> {hop.target}: {hop.allowed_by}; {hop.admitted_by}" for hop in hops)
+        return AssumedRoles(targets, power, conditions_of(hops), tuple(evidence))
 
     @cached_property
     def _chains(self) -> Mapping[str, tuple[Chain, Power]]:
@@ -80,32 +78,34 @@ class Powerful:
         ranks: dict[str, tuple[bool, Power, int]] = {}
         for target in self.estate.roles:
             power = self.trusts.powers(target)
-            for chain in (
-                self.reach.hops.to(target.arn, DEPTH) if power.level >= PowerLevel.ESCALATION else ()
-            ):
-                rank = (not any(hop.conditions for hop in chain), power, -len(chain))
-                source = chain[0].source
+            if power.level < PowerLevel.ESCALATION:
+                continue
+            for hops in self.reach.hops.to(target.arn, DEPTH):
+                rank = (not conditions_of(hops), power, -len(hops))
+                source = hops[0].source
                 if source not in ranks or rank > ranks[source]:
-                    ranks[source], chains[source] = rank, (chain, power)
+                    ranks[source] = rank
+                    chains[source] = (hops, power)
         return chains
 
     def unread(self) -> Iterator[str]:
         """The roles and policies that were not read and might add permissions to a pod role."""
         arns = [role.arn for role in self.roles]
-        seen = set(arns)
+        known = set(arns)
         for arn in arns:  # Grows by the roles that it can assume.
-            further = {hop.target for hop in self.reach.hops.of(arn)} - seen
-            seen |= further
+            further = {hop.target for hop in self.reach.hops.of(arn)} - known
+            known |= further
             arns += sorted(further)
         roles = [self.estate.roles_by_arn[arn] for arn in arns]
         for name, pairs in sorted(self._foreign(roles).items()):
             yield f"roles of {name} that pods can assume were not read: {some(pairs)}"
-        if unread := [role.arn for role in roles if None in policies_of(self.estate, role).values()]:
+        unread = [role.arn for role in roles if None in policies_of(self.estate, role).values()]
+        if unread:
             yield f"some policies of these pod roles were not read: {some(unread)}"
 
     def _foreign(self, roles: Iterable[Role]) -> dict[str, list[str]]:
         """The principals that can assume roles of accounts that were not read, with the role, by account."""
-        pairs = [*self._named()]
+        pairs = [*self._roles_of_accounts()]
         for role in roles:
             pairs += self._assumed(role)
         foreign: dict[str, list[str]] = {}
@@ -116,17 +116,18 @@ class Powerful:
                 foreign.setdefault(name, []).append(f"{who} -> {arn}")
         return foreign
 
-    def _named(self) -> Iterator[tuple[str, str]]:
+    def _roles_of_accounts(self) -> Iterator[tuple[str, str]]:
         """The ServiceAccounts with the roles of their annotations and associations."""
         for cluster in self.estate.clusters:
-            for answer in (cluster.accounts, cluster.associations):
-                for account in () if isinstance(answer, Unreadable) else answer:
-                    yield f"{account.full_name} of {cluster.name}", account.role_arn
+            for account in cluster.known_accounts:
+                yield f"{account.full_name} of {cluster.name}", account.role_arn
+            for association in cluster.known_associations:
+                yield f"{association.full_name} of {cluster.name}", association.role_arn
 
     def _assumed(self, role: Role) -> Iterator[tuple[str, str]]:
         """A role with each role that its policies list and allow it to assume."""
         holder = self.trusts.holder(role)
-        for grant in (grant for grants in holder.policies.values() for grant in grants):
+        for grant in chain.from_iterable(holder.policies.values()):
             if ASSUME in grant.actions and not grant.denies and "NotResource" not in grant.item:
                 yield from ((role.arn, arn) for arn in grant.resources if holder.can(ASSUME, arn) is not None)
 
@@ -167,14 +168,13 @@ class Declared:
     def _of_cluster(self, cluster: AuditedCluster) -> Iterator[Risk]:
         if isinstance(cluster.accounts, Unreadable):
             return
-        associations = () if isinstance(cluster.associations, Unreadable) else cluster.associations
-        by_account = {association.full_name: association for association in associations}
+        by_account = {association.full_name: association for association in cluster.known_associations}
         admitted = self._admitted(cluster)
         for account in cluster.annotated:
             subject = self._declared(cluster, account, admitted, by_account.get(account.full_name))
             for check in OF_CLUSTERS:
                 yield from check(subject)
-        for association in associations:
+        for association in cluster.known_associations:
             yield from association_refused(self._association(cluster, association))
         if cluster.accounts and not isinstance(cluster.associations, Unreadable):
             yield from self._without(cluster, {*by_account})
@@ -261,8 +261,9 @@ class Declared:
 
     def _undeclared(self) -> Iterator[Risk]:
         """The risks of ServiceAccounts that a role lists but that are not annotated with it."""
-        each = ((cluster.name, account) for cluster in self.estate.clusters for account in cluster.annotated)
-        declared = {(cluster, account.full_name, account.role_arn) for cluster, account in each}
+        declared: set[tuple[str, str, str]] = set()
+        for cluster in self.estate.clusters:
+            declared |= {(cluster.name, account.full_name, account.role_arn) for account in cluster.annotated}
         for arn, ways in self.reach.ways.items():
             for way in ways:
                 if way.by is not By.WEB_IDENTITY or not way.named:
@@ -290,7 +291,8 @@ class Declared:
                 for index, statement in allowing(role.trust):
                     if provider in principals(statement, "Federated"):
                         reason = f"trusts {issuer_of(provider)}, which belongs to no cluster in {self._where}"
-                        name, path = name_of(index, statement), place_of(index, "Principal")
+                        name = name_of(index, statement)
+                        path = place_of(index, "Principal")
                         yield risk(RULES["dead-issuer"], name, reason, role=role.arn, path=path)
 
     def _changed(self, role: Role) -> Iterator[Risk]:
@@ -306,17 +308,16 @@ class Declared:
         namespace, _, name = role.tags[SERVICE_ACCOUNT_TAG].partition("/")
         written = for_service(role.trust, cluster, namespace, name)
         for index, statement in allowing(role.trust):
-            if not trusted_providers({"Statement": [statement]}) or set(statement["Principal"]) != {
-                "Federated"
-            }:
+            is_for_tokens = trusted_providers({"Statement": [statement]})
+            if not is_for_tokens or set(statement["Principal"]) != {"Federated"}:
                 reason = "was changed since irsa wrote it: it allows principals other than ServiceAccounts"
             elif read_statement(statement) is None and not statement.get("Condition"):
                 reason = "no longer has its condition"
             else:
                 continue
             if statement not in written:
-                rule, where = RULES["changed-since-irsa"], place_of(index)
-                yield risk(rule, name_of(index, statement), reason, role=role.arn, path=where)
+                rule = RULES["changed-since-irsa"]
+                yield risk(rule, name_of(index, statement), reason, role=role.arn, path=place_of(index))
 
     def _unused(self, role: Role) -> Iterator[Risk]:
         now = self.estate.now

@@ -77,8 +77,10 @@ class AuditedAssociation(Namespaced):
     @classmethod
     def read(cls, item: Mapping[str, Any]) -> AuditedAssociation:
         """Read EKS's JSON, described or listed (without roles)."""
-        namespace, name = text_of(item["namespace"]), text_of(item["serviceAccount"])
-        role, target = (text_of(item.get(key) or "") for key in ("roleArn", "targetRoleArn"))
+        namespace = text_of(item["namespace"])
+        name = text_of(item["serviceAccount"])
+        role = text_of(item.get("roleArn") or "")
+        target = text_of(item.get("targetRoleArn") or "")
         return cls(namespace, name, str(item.get("associationId", "")), role, target)
 
 
@@ -104,10 +106,19 @@ class AuditedCluster:
         return host_path(self.issuer)
 
     @property
+    def known_accounts(self) -> tuple[AuditedAccount, ...]:
+        """The ServiceAccounts; none if they were not read."""
+        return () if isinstance(self.accounts, Unreadable) else self.accounts
+
+    @property
+    def known_associations(self) -> tuple[AuditedAssociation, ...]:
+        """The EKS Pod Identity associations; none if they were not read."""
+        return () if isinstance(self.associations, Unreadable) else self.associations
+
+    @property
     def annotated(self) -> tuple[AuditedAccount, ...]:
         """The ServiceAccounts with a role; none if they were not read."""
-        accounts = () if isinstance(self.accounts, Unreadable) else self.accounts
-        return tuple(account for account in accounts if account.role_arn)
+        return tuple(account for account in self.known_accounts if account.role_arn)
 
 
 @dataclass(frozen=True)
@@ -173,44 +184,54 @@ class _Gathered:
     listed: list[str] | None = None
     unread: list[str] = field(default_factory=list)
 
+    @property
+    def providers(self) -> dict[str, tuple[str, ...] | None] | None:
+        """The audiences of each OIDC provider (None: not given) by ARN; None if no file lists them."""
+        if self.provider_arns is None:
+            return None
+        return {arn: self.audiences.get(issuer_of(arn)) for arn in sorted(self.provider_arns)}
+
 
 def estate_of(files: Iterable[AuditFile], now: datetime) -> Estate:
     """Build the account; raise `InvalidInput` for an unknown document, or if there are no roles."""
-    found = _Gathered()
+    gathered = _Gathered()
     for file in files:
-        try:
-            document = json.loads(file.text)
-        except json.JSONDecodeError as error:
-            where = f"line {error.lineno}, column {error.colno}: {error.msg}"
-            raise InvalidInput(f"{file.source} is not JSON", reason=where) from None
-        except (ValueError, RecursionError) as error:
-            raise InvalidInput(f"{file.source} can't be read as JSON", reason=str(error)) from None
-        if not isinstance(document, dict):
-            raise InvalidInput(f"{file.source} is not a JSON object", reason=_KNOWN)
-        if not document.keys() & (_OF_ACCOUNTS | _OF_CLUSTERS):
-            raise InvalidInput(f"{file.source} is not a document that irsa audit can read", reason=_KNOWN)
-        _take_account(found, file.source, document)
-        _take_cluster(found.clusters.setdefault(file.folder, _Cluster(file.folder)), document)
-    if not found.has_roles:
+        document = _parsed(file)
+        _take_account(gathered, file.source, document)
+        _take_cluster(gathered.clusters.setdefault(file.folder, _Cluster(file.folder)), document)
+    if not gathered.has_roles:
         raise InvalidInput(
             "no file contains the account's roles",
             reason="create it: aws iam get-account-authorization-details > roles.json",
         )
-    roles = list(_each(found, found.roles, _role))
-    clusters = list(_clusters(found))
-    accounts = frozenset(role.arn.split(":")[4] for role in roles)
+    roles = list(_each(gathered, gathered.roles, _role))
+    clusters = list(_clusters(gathered))
+    policies = _each(gathered, gathered.policies, policy_details)
     return Estate(
         roles=tuple(roles),
-        policies=dict(item for item in _each(found, found.policies, policy_details) if item is not None),
-        providers=None
-        if found.provider_arns is None
-        else {arn: found.audiences.get(issuer_of(arn)) for arn in sorted(found.provider_arns)},
+        policies=dict(policy for policy in policies if policy is not None),
+        providers=gathered.providers,
         clusters=tuple(clusters),
-        accounts=accounts,
-        regions=_regions(found, clusters),
-        unread=tuple(found.unread),
+        accounts=frozenset(role.arn.split(":")[4] for role in roles),
+        regions=_regions(gathered, clusters),
+        unread=tuple(gathered.unread),
         now=now,
     )
+
+
+def _parsed(file: AuditFile) -> dict[str, Any]:
+    try:
+        document = json.loads(file.text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        raise InvalidInput(f"{file.source} is not JSON", reason=where) from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{file.source} can't be read as JSON", reason=str(error)) from None
+    if not isinstance(document, dict):
+        raise InvalidInput(f"{file.source} is not a JSON object", reason=_KNOWN)
+    if not document.keys() & (_OF_ACCOUNTS | _OF_CLUSTERS):
+        raise InvalidInput(f"{file.source} is not a document that irsa audit can read", reason=_KNOWN)
+    return document
 
 
 _KNOWN = (
@@ -223,27 +244,28 @@ _KNOWN = (
 
 
 def _dicts(value: Any) -> list[Json]:
-    return [item for item in as_list(value) if isinstance(item, dict)]
+    return [element for element in as_list(value) if isinstance(element, dict)]
 
 
 _OF_ACCOUNTS = {"RoleDetailList", "OpenIDConnectProviderList", "ClientIDList", "clusters"}
 
 
-def _take_account(found: _Gathered, source: str, document: Json) -> None:
+def _take_account(gathered: _Gathered, source: str, document: Json) -> None:
     if "RoleDetailList" in document:
-        found.has_roles = True
-        found.roles += [(source, item) for item in as_list(document["RoleDetailList"])]
-        found.policies += [(source, item) for item in as_list(document.get("Policies", []))]
+        gathered.has_roles = True
+        gathered.roles += [(source, role) for role in as_list(document["RoleDetailList"])]
+        gathered.policies += [(source, policy) for policy in as_list(document.get("Policies", []))]
         if document.get("IsTruncated"):
-            found.unread.append(f"{source} is one page of several: roles on other pages were not read")
+            gathered.unread.append(f"{source} is one page of several: roles on other pages were not read")
     if "OpenIDConnectProviderList" in document:
-        arns = {str(item.get("Arn", "")) for item in _dicts(document["OpenIDConnectProviderList"])}
-        found.provider_arns = (found.provider_arns or set()) | arns
+        providers = _dicts(document["OpenIDConnectProviderList"])
+        arns = {str(provider.get("Arn", "")) for provider in providers}
+        gathered.provider_arns = (gathered.provider_arns or set()) | arns
     if "ClientIDList" in document:
         url = str(document.get("Url", "")).removeprefix("https://")
-        found.audiences[url] = tuple(map(str, as_list(document["ClientIDList"])))
+        gathered.audiences[url] = tuple(map(str, as_list(document["ClientIDList"])))
     if "clusters" in document:
-        found.listed = [*(found.listed or ()), *map(str, as_list(document["clusters"]))]
+        gathered.listed = [*(gathered.listed or ()), *map(str, as_list(document["clusters"]))]
 
 
 _OF_CLUSTERS = {"items", "associations", "association", "cluster", *RBAC_KEYS}
@@ -251,9 +273,9 @@ _OF_CLUSTERS = {"items", "associations", "association", "cluster", *RBAC_KEYS}
 
 def _take_cluster(cluster: _Cluster, document: Json) -> None:
     if "items" in document:
-        items = _dicts(document["items"])
-        kinds = {str(item.get("kind", "")) for item in (*items, document)}
-        cluster.rbac.take_objects(items, kinds)
+        objects = _dicts(document["items"])
+        kinds = {str(body.get("kind", "")) for body in (*objects, document)}
+        cluster.rbac.take_objects(objects, kinds)
     for key in document.keys() & {"associations", "association"}:
         cluster.associations = [*(cluster.associations or ()), *_dicts(document[key])]
     if isinstance(document.get("cluster"), dict):
@@ -261,85 +283,87 @@ def _take_cluster(cluster: _Cluster, document: Json) -> None:
     cluster.rbac.take(document)
 
 
-def _each(found: _Gathered, items: Iterable[tuple[str, Any]], read: Callable[[Any], T]) -> Iterator[T]:
+def _each(gathered: _Gathered, entries: Iterable[tuple[str, Any]], read: Callable[[Any], T]) -> Iterator[T]:
     """Read each entry; report the number of invalid ones."""
-    wrong = 0
-    first = ""
-    for source, item in items:
+    invalid: list[str] = []
+    for source, entry in entries:
         try:
-            yield read(item)
+            yield read(entry)
         except (LookupError, TypeError, ValueError, AttributeError, InvalidInput):
-            wrong, first = wrong + 1, first or source
-    if wrong:
-        found.unread.append(f"{plural(wrong, 'entry')} of {first} without the expected format: ignored")
+            invalid.append(source)
+    if invalid:
+        count = plural(len(invalid), "entry")
+        gathered.unread.append(f"{count} of {invalid[0]} without the expected format: ignored")
 
 
-def _role(item: Any) -> Role:
-    role = role_details(item)
+def _role(entry: Any) -> Role:
+    role = role_details(entry)
     check_role(role.arn)
     return role
 
 
-def _clusters(found: _Gathered) -> Iterator[AuditedCluster]:
-    for gathered in found.clusters.values():
-        described, associations = gathered.described, gathered.associations
-        if not described and associations is None and gathered.rbac.is_empty:
+def _clusters(gathered: _Gathered) -> Iterator[AuditedCluster]:
+    for cluster in gathered.clusters.values():
+        described = cluster.described
+        associations = cluster.associations
+        if not described and associations is None and cluster.rbac.is_empty:
             continue
-        kinds = ("ServiceAccount", "Pod", "Namespace")
-        accounts, pods, namespaces = map(gathered.rbac.objects.get, kinds)
+        accounts = cluster.rbac.objects.get("ServiceAccount")
+        pods = cluster.rbac.objects.get("Pod")
+        namespaces = cluster.rbac.objects.get("Namespace")
         arn = str(described.get("arn", ""))
-        parts = [*arn.split(":"), "", "", "", "", ""]
-        name = str(described.get("name", "")) or gathered.name or "(without a name)"
+        _, _, _, region, account, *_ = [*arn.split(":"), "", "", "", "", ""]
+        name = str(described.get("name", "")) or cluster.name or "(without a name)"
         config = described.get("accessConfig")
         mode = str(config.get("authenticationMode", "")) if isinstance(config, dict) else ""
         yield AuditedCluster(
             name,
-            _issuer(found, name, described),
-            parts[3],
-            parts[4],
+            _issuer(gathered, name, described),
+            region,
+            account,
             arn,
-            NOT_GIVEN if accounts is None else tuple(_of(found, accounts, AuditedAccount.read)),
-            NOT_GIVEN if pods is None else _pods(found, pods),
-            NOT_GIVEN if associations is None else _associations(found, associations),
-            gathered.rbac.rbac,
-            NOT_GIVEN if namespaces is None else dict(_of(found, namespaces, pod_security)),
-            gathered.rbac.access(mode),
+            NOT_GIVEN if accounts is None else tuple(_of(gathered, accounts, AuditedAccount.read)),
+            NOT_GIVEN if pods is None else _pods(gathered, pods),
+            NOT_GIVEN if associations is None else _associations(gathered, associations),
+            cluster.rbac.rbac,
+            NOT_GIVEN if namespaces is None else dict(_of(gathered, namespaces, pod_security)),
+            cluster.rbac.access(mode),
         )
 
 
-def _of(found: _Gathered, items: Iterable[Json], read: Callable[[Any], T]) -> Iterator[T]:
-    return _each(found, (("a cluster's file", item) for item in items), read)
+def _of(gathered: _Gathered, entries: Iterable[Json], read: Callable[[Any], T]) -> Iterator[T]:
+    return _each(gathered, (("a cluster's file", entry) for entry in entries), read)
 
 
-def _pods(found: _Gathered, items: Iterable[Json]) -> dict[str, int]:
+def _pods(gathered: _Gathered, bodies: Iterable[Json]) -> dict[str, int]:
     counts: Counter[str] = Counter()
-    for one in _of(found, items, lambda item: living_pods([item])):
-        counts.update(one)
+    for count in _of(gathered, bodies, lambda body: living_pods([body])):
+        counts.update(count)
     return dict(counts)
 
 
-def _associations(found: _Gathered, items: Iterable[Json]) -> tuple[AuditedAssociation, ...]:
+def _associations(gathered: _Gathered, entries: Iterable[Json]) -> tuple[AuditedAssociation, ...]:
     """The described associations, and the others as listed (without roles)."""
-    known: dict[tuple[str, str], AuditedAssociation] = {}
-    for item in _of(found, items, AuditedAssociation.read):
-        if item.role_arn or (item.namespace, item.name) not in known:
-            known[item.namespace, item.name] = item
+    known: dict[str, AuditedAssociation] = {}
+    for association in _of(gathered, entries, AuditedAssociation.read):
+        if association.role_arn or association.full_name not in known:
+            known[association.full_name] = association
     return tuple(known.values())
 
 
-def _issuer(found: _Gathered, name: str, described: Json) -> str:
+def _issuer(gathered: _Gathered, name: str, described: Json) -> str:
     try:
         return check_issuer(described["identity"]["oidc"]["issuer"])
     except (KeyError, TypeError, AttributeError):
         return ""
     except InvalidInput as error:
-        found.unread.append(f"the issuer of cluster {name} is not valid: {error}")
+        gathered.unread.append(f"the issuer of cluster {name} is not valid: {error}")
         return ""
 
 
-def _regions(found: _Gathered, clusters: Iterable[AuditedCluster]) -> frozenset[str]:
+def _regions(gathered: _Gathered, clusters: Iterable[AuditedCluster]) -> frozenset[str]:
     """The region whose clusters are all known: every listed cluster was described, in one region."""
-    described = {item.name: item.region for item in clusters if item.region}
-    regions = set(described.values())
-    whole = found.listed is not None and set(found.listed) <= set(described) and len(regions) == 1
-    return frozenset(regions) if whole else frozenset()
+    described = {cluster.name: cluster.region for cluster in clusters if cluster.region}
+    regions = frozenset(described.values())
+    is_whole = gathered.listed is not None and described.keys() >= set(gathered.listed)
+    return regions if is_whole and len(regions) == 1 else frozenset()

@@ -15,7 +15,8 @@ from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.power import PowerLevel, RolePower, of_managed
 from irsa_cli.core.trust.rules.rule import ORDER, Risk
 
-ADMINISTRATOR, ESCALATION = "administrator", "privilege escalation"
+ADMINISTRATOR = "administrator"
+ESCALATION = "privilege escalation"
 
 
 @dataclass(frozen=True)
@@ -38,30 +39,31 @@ class Picture:
             for way in self._ways(arn):
                 crowd = crowds.setdefault((way.cluster, way.accounts), len(crowds))
                 ways.append([number, crowd, way.by.value, way.statement, list(way.conditions)])
-        roles = [
-            {
-                **self._role_json(arn),
-                "policies": [policies.setdefault(item, len(policies)) for item in self._policies(arn)],
-            }
-            for arn in numbers
-        ]
-        members = [
-            [accounts.setdefault((cluster, name), len(accounts)) for name in sorted(names)]
-            for cluster, names in crowds
-        ]
+        roles = []
+        for arn in numbers:
+            numbers_of_policies = [
+                policies.setdefault(policy, len(policies)) for policy in self._policies(arn)
+            ]
+            roles.append({**self._role_json(arn), "policies": numbers_of_policies})
+        members = []
+        for cluster, names in crowds:
+            pairs = ((cluster, name) for name in sorted(names))
+            members.append([accounts.setdefault(pair, len(accounts)) for pair in pairs])
         return {
             "accounts": [[cluster, *name.split("/", 1)] for cluster, name in accounts],
             "crowds": members,
             "roles": roles,
-            "policies": [self._policy_json(*item) for item in policies],
+            "policies": [self._policy_json(arn, name) for arn, name in policies],
             "ways": ways,
-            "hops": [
-                [number, numbers[hop.target], f"{hop.allowed_by}; {hop.admitted_by}", list(hop.conditions)]
-                for arn, number in numbers.items()
-                for hop in self.audit.reach.hops.of(arn)
-                if hop.target in numbers
-            ],
+            "hops": list(self._hops(numbers)),
         }
+
+    def _hops(self, numbers: Mapping[str, int]) -> Iterator[list[Any]]:
+        for arn, number in numbers.items():
+            for hop in self.audit.reach.hops.of(arn):
+                if hop.target in numbers:
+                    by = f"{hop.allowed_by}; {hop.admitted_by}"
+                    yield [number, numbers[hop.target], by, list(hop.conditions)]
 
     @cached_property
     def roles(self) -> tuple[str, ...]:
@@ -69,12 +71,12 @@ class Picture:
         known = self.audit.estate.roles_by_arn
         first = [*self.audit.reach.ways, *(risk.role for risk in self.risks if risk.role in known)]
         arns = dict.fromkeys(first)
-        todo = [*arns]
-        while todo:
-            for hop in self.audit.reach.hops.of(todo.pop()):
+        not_followed = [*arns]
+        while not_followed:
+            for hop in self.audit.reach.hops.of(not_followed.pop()):
                 if hop.target not in arns:
                     arns[hop.target] = None
-                    todo.append(hop.target)
+                    not_followed.append(hop.target)
         return tuple(sorted(arn for arn in arns if self.only is None or arn in self.only))
 
     def clusters_of(self, arn: str) -> list[str]:
@@ -87,12 +89,12 @@ class Picture:
         return sorted(names)
 
     def namespaces_of(self, arn: str) -> list[str]:
-        if arn not in self._seen:
+        if arn not in self._of_roles:
             namespaces = [self._namespaces(way) for way in self.audit.reach.ways.get(arn, ())]
-            self._seen[arn] = sorted(frozenset().union(*namespaces))
-        return self._seen[arn]
+            self._of_roles[arn] = sorted(frozenset().union(*namespaces))
+        return self._of_roles[arn]
 
-    _seen: dict[str, list[str]] = field(default_factory=dict, compare=False, repr=False)
+    _of_roles: dict[str, list[str]] = field(default_factory=dict, compare=False, repr=False)
     _of_sets: dict[int, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
     """By the identity of sets, which is faster than comparing them."""
 
@@ -143,20 +145,21 @@ class Picture:
         documents = estate.roles_by_arn[arn].inline if arn else estate.policies
         document = documents.get(name)
         power = RolePower({name: of_managed(name, document)}).power
-        plain = power.level is PowerLevel.ADMINISTRATOR
-        return {
-            "name": name.rsplit("/", 1)[-1] if not arn else name,
-            "arn": "" if arn else name,
-            "kind": "inline" if arn else "attached",
-            "mark": "" if not power.much else ADMINISTRATOR if plain else ESCALATION,
-            "much": power.much,
-            "unread": document is None,
-        }
+        mark = ""
+        if power.much:
+            mark = ADMINISTRATOR if power.level is PowerLevel.ADMINISTRATOR else ESCALATION
+        if arn:
+            identity = {"name": name, "arn": "", "kind": "inline"}
+        else:
+            identity = {"name": name.rsplit("/", 1)[-1], "arn": name, "kind": "attached"}
+        return {**identity, "mark": mark, "much": power.much, "unread": document is None}
 
 
 def picture_of(audit: Audit, risks: Collection[Risk], paths: Iterable[RolePath] | None) -> Picture:
     scope = audit.scope
     if not (scope.account or scope.role):
         return Picture(audit, risks)
-    arns = {arn for path in paths or () for arn in path.roles}
-    return Picture(audit, risks, frozenset({*arns, scope.role} - {""}), scope.account)
+    arns = {scope.role} - {""}
+    for path in paths or ():
+        arns.update(path.roles)
+    return Picture(audit, risks, frozenset(arns), scope.account)

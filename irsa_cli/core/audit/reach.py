@@ -13,17 +13,16 @@ from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, Audit
 from irsa_cli.core.audit.ways import By, Hops, RolePath, Way, may
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.operators import like
-from irsa_cli.core.policies.statements import ANY, Allowed, statements, tests_of_key, trusted_providers
+from irsa_cli.core.policies.statements import ANY, Allowed, trusted_providers, values_of_key
 from irsa_cli.core.policies.web_identity import PresentKey, WebIdentity
-from irsa_cli.core.trust.assuming import ASSUME, context_of_service, names_service, said
+from irsa_cli.core.trust.assuming import ASSUME, context_of_service, decide, names_service
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
 from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.width import MOST_AUDIENCES
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import Unreadable
 
-_WILD = ("*", "?")
+_WILD = frozenset("*?")
 
 
 @dataclass(frozen=True)
@@ -59,24 +58,30 @@ class SubjectIndex:
 
     def classes(self, document: Mapping[str, Any], issuer: str) -> Iterator[tuple[str, frozenset[str]]]:
         """The classes of subjects that the policy treats alike, each with an example subject."""
-        values: set[str] = set()
-        for _, tested in tests_of_key(statements(document), f"{issuer}:sub"):
-            values.update(tested)
+        values = set(values_of_key(document, f"{issuer}:sub"))
         if any("${" in value for value in values):
-            yield from ((subject, frozenset((subject,))) for subject in self._sorted)
+            yield from _singles(self._sorted)
             return
-        patterns = sorted(value for value in values if any(sign in value for sign in _WILD))
+        patterns = sorted(value for value in values if not _WILD.isdisjoint(value))
         # Subjects are lower case, so lower() is right also for operators that ignore case.
         listed = {value.lower() for value in values.difference(patterns)}
         exact = listed.intersection(self.accounts)
-        yield from ((subject, frozenset((subject,))) for subject in sorted(exact))
+        yield from _singles(sorted(exact))
         # The same set object for most policies: its hash is known.
-        parts = [self._everybody - exact if exact else self._everybody]
+        alike = [self._everybody - exact if exact else self._everybody]
         for pattern in patterns:
-            matching = self.matching(pattern)
-            halves = [half for part in parts for half in (part & matching, part - matching)]
-            parts = [half for half in halves if half]
-        yield from ((min(part), part) for part in parts if part)
+            alike = list(_divided(alike, self.matching(pattern)))
+        yield from ((min(subjects), subjects) for subjects in alike if subjects)
+
+
+def _singles(subjects: Iterable[str]) -> Iterator[tuple[str, frozenset[str]]]:
+    return ((subject, frozenset((subject,))) for subject in subjects)
+
+
+def _divided(classes: Iterable[frozenset[str]], matching: frozenset[str]) -> Iterator[frozenset[str]]:
+    """The classes, each divided into the subjects that match and those that don't; no empty ones."""
+    for subjects in classes:
+        yield from filter(None, (subjects & matching, subjects - matching))
 
 
 DEPTH = 4
@@ -99,23 +104,26 @@ class Reachable:
         """The ServiceAccounts of a cluster by subject; none if they were not read."""
         index = self._indexes.get(cluster.name + cluster.issuer)
         if index is None:
-            accounts = () if isinstance(cluster.accounts, Unreadable) else cluster.accounts
-            index = self._indexes[cluster.name + cluster.issuer] = SubjectIndex.of(accounts)
+            index = SubjectIndex.of(cluster.known_accounts)
+            self._indexes[cluster.name + cluster.issuer] = index
         return index
 
     @cached_property
     def ways(self) -> Mapping[str, tuple[Way, ...]]:
         """The ways to assume each role, by ARN; roles without any are left out."""
-        found: dict[str, list[Way]] = {}
+        by_role: dict[str, list[Way]] = {}
+        for way in self._all_ways():
+            by_role.setdefault(way.role, []).append(way)
+        return {arn: tuple(ways) for arn, ways in by_role.items()}
+
+    def _all_ways(self) -> Iterator[Way]:
         for role in self.estate.roles:
             if size_of(role) <= LARGEST:
-                for way in self._web(role):
-                    found.setdefault(role.arn, []).append(way)
+                yield from self._web(role)
         for cluster in self.estate.clusters:
-            for association in () if isinstance(cluster.associations, Unreadable) else cluster.associations:
-                for way in self._associated(cluster, association) if association.role_arn else ():
-                    found.setdefault(way.role, []).append(way)
-        return {arn: tuple(ways) for arn, ways in found.items()}
+            for association in cluster.known_associations:
+                if association.role_arn:
+                    yield from self._associated(cluster, association)
 
     @cached_property
     def hops(self) -> Hops:
@@ -131,34 +139,33 @@ class Reachable:
             yield from self._of_cluster(role, provider, cluster)
 
     def _audiences(self, role: Role, provider: str, issuer: str) -> tuple[str, ...]:
-        key = f"{issuer}:aud"
-        tested = [value for _, values in tests_of_key(statements(role.trust), key) for value in values]
+        tested = values_of_key(role.trust, f"{issuer}:aud")
         accepted = None if self.estate.providers is None else self.estate.providers[provider]
         audiences = dict.fromkeys((DEFAULT_AUDIENCE, *tested, *(accepted or ())))
-        return tuple(audience for audience in audiences if accepted is None or audience in accepted)[
-            :MOST_AUDIENCES
-        ]
+        usable = [audience for audience in audiences if accepted is None or audience in accepted]
+        return tuple(usable[:MOST_AUDIENCES])
 
     def _of_cluster(self, role: Role, provider: str, cluster: AuditedCluster) -> Iterator[Way]:
-        index, issuer = self.index(cluster), cluster.host_path
+        index = self.index(cluster)
+        issuer = cluster.host_path
         unsure = () if self.estate.providers is not None else ("the account has the OIDC provider",)
         audiences = self._audiences(role, provider, issuer)
-        named = {
-            value for _, values in tests_of_key(statements(role.trust), f"{issuer}:sub") for value in values
-        }
-        found: dict[tuple[str, tuple[str, ...], tuple[str, ...], bool], frozenset[str]] = {}
+        listed = set(values_of_key(role.trust, f"{issuer}:sub"))
+        by_reason: dict[tuple[str, tuple[str, ...], tuple[str, ...], bool], frozenset[str]] = {}
         for subject, members in index.classes(role.trust, issuer):
-            identities = (
-                WebIdentity(provider, f"https://{issuer}", subject, audience) for audience in audiences
-            )
-            answers = (explain(role.trust, identity, now=self.estate.now) for identity in identities)
-            if best := _best(list(zip(audiences, answers, strict=True))):
-                key = (*best, subject in named)
+            explanations: dict[str, Explanation] = {}
+            for audience in audiences:
+                identity = WebIdentity(provider, f"https://{issuer}", subject, audience)
+                explanations[audience] = explain(role.trust, identity, now=self.estate.now)
+            best = _best(explanations)
+            if best is not None:
+                key = (*best, subject in listed)
                 names = index.names_of(members)
-                found[key] = found[key] | names if key in found else names
-        for (statement, conditions, taken, is_named), names in found.items():
-            more = (statement, (*conditions, *unsure), taken, is_named)
-            yield Way(role.arn, cluster.name, By.WEB_IDENTITY, names, *more)
+                # Mostly the same set object, not a copy.
+                by_reason[key] = by_reason[key] | names if key in by_reason else names
+        for (statement, conditions, accepted, is_listed), names in by_reason.items():
+            reason = (statement, (*conditions, *unsure), accepted, is_listed)
+            yield Way(role.arn, cluster.name, By.WEB_IDENTITY, names, *reason)
 
     def _associated(self, cluster: AuditedCluster, association: AuditedAssociation) -> Iterator[Way]:
         role = self.estate.roles_by_arn.get(association.role_arn)
@@ -175,33 +182,35 @@ class Reachable:
             if self.estate.accounts.isdisjoint(association.role_arn.split(":")[4:5]):
                 yield replace(way, conditions=("the role, which was not read, trusts EKS Pod Identity",))
             return
-        name, region = cluster.arn.rpartition("/")[2] or cluster.name, cluster.region
-        named = Cluster(name, cluster.arn, region, "", cluster.account, cluster.issuer)
-        context = context_of_service(named, association)
+        name = cluster.arn.rpartition("/")[2] or cluster.name
+        region = cluster.region
+        described = Cluster(name, cluster.arn, region, "", cluster.account, cluster.issuer)
+        context = context_of_service(described, association)
         unread = {key: PresentKey() for key, value in context.items() if value == ("",)}
-        answer = said(role.trust, names_service, {**context, **unread}, ASSUME)
-        if answer.answer is Answer.YES:
+        decision = decide(role.trust, names_service, {**context, **unread}, ASSUME)
+        if decision.answer is Answer.YES:
             yield way
-        elif answer.answer is Answer.UNKNOWN:
-            yield replace(way, conditions=(answer.why,))
+        elif decision.answer is Answer.UNKNOWN:
+            yield replace(way, conditions=(decision.why,))
 
     def paths(self, arn: str, account: str = "") -> Iterator[RolePath]:
         """The shortest path to a role of each ServiceAccount, or of one; a sure one before others."""
-        chains = [(), *self.hops.to(arn, DEPTH)]
-        found = [
-            RolePath(way, hops)
-            for hops in chains
-            for way in self.ways.get(hops[0].source if hops else arn, ())
-        ]
-        taken: dict[str, set[str]] = {}
-        for path in sorted(found, key=lambda path: (bool(path.conditions), len(path.hops))):
-            known, accounts = taken.setdefault(path.way.cluster, set()), path.way.accounts
-            left = (accounts & {account} if account else accounts) - known
-            if left:
-                known |= left
+        every = [RolePath(way) for way in self.ways.get(arn, ())]
+        for hops in self.hops.to(arn, DEPTH):
+            every += [RolePath(way, hops) for way in self.ways.get(hops[0].source, ())]
+        with_path: dict[str, set[str]] = {}
+        for path in sorted(every, key=lambda path: (bool(path.conditions), len(path.hops))):
+            known = with_path.setdefault(path.way.cluster, set())
+            accounts = path.way.accounts
+            first_time = (accounts & {account} if account else accounts) - known
+            if not first_time:
+                continue
+            known |= first_time
+            if len(first_time) == len(accounts):
                 # Keep the same set object: many roles trust the same ServiceAccounts.
-                way = path.way if len(left) == len(accounts) else replace(path.way, accounts=left)
-                yield replace(path, way=way)
+                yield path
+            else:
+                yield replace(path, way=replace(path.way, accounts=first_time))
 
     def all_paths(self, account: str = "") -> Iterator[RolePath]:
         """The shortest paths of all ServiceAccounts to all roles, or those of one (namespace/name)."""
@@ -209,19 +218,22 @@ class Reachable:
             yield from self.paths(arn, account)
 
 
-def _best(asked: list[tuple[str, Explanation]]) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
+def _best(explanations: Mapping[str, Explanation]) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
     """The deciding statement, its conditions and the audiences; None if the policy allows no token."""
-    sure = [(audience, explanation) for audience, explanation in asked if explanation.answer is Answer.YES]
-    maybe = [
-        (audience, explanation) for audience, explanation in asked if explanation.answer is Answer.UNKNOWN
-    ]
-    if not sure and not maybe:
+    sure: list[str] = []
+    unsure: list[str] = []
+    for audience, explanation in explanations.items():
+        if explanation.answer is Answer.YES:
+            sure.append(audience)
+        elif explanation.answer is Answer.UNKNOWN:
+            unsure.append(audience)
+    audiences = sure or unsure
+    if not audiences:
         return None
-    chosen = (sure or maybe)[0][1]
-    taken = tuple(audience for audience, _ in sure or maybe)
+    chosen = explanations[audiences[0]]
     allowing = [verdict for verdict in chosen.verdicts if verdict.effect == "Allow" and verdict.possible]
     deciding = min(allowing, key=lambda verdict: not verdict.applies)
-    return deciding.name, chosen.conditions, taken
+    return deciding.name, chosen.conditions, tuple(audiences)
 
 
 @dataclass(frozen=True)
@@ -249,6 +261,8 @@ def who_can(reach: Reachable, action: str, resource: str = ANY) -> Iterator[Can]
         answer = may(reach.estate, role, action, resource)
         if answer is not None:
             able += [Can(path, answer) for path in reach.paths(role.arn)]
-    yield from sorted(
-        able, key=lambda can: (bool(can.conditions), can.path.way.cluster, can.path.role, can.accounts)
-    )
+    yield from sorted(able, key=_sure_first)
+
+
+def _sure_first(can: Can) -> tuple[bool, str, str, tuple[str, ...]]:
+    return bool(can.conditions), can.path.way.cluster, can.path.role, can.accounts

@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
+from itertools import chain
 from typing import Any
 
 from irsa_cli.core.audit.auditing import Audit
@@ -21,7 +22,7 @@ from irsa_cli.core.results.envelope import DocumentKind, Envelope
 from irsa_cli.core.results.result_document import warning_json
 from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_read, unanswered
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
-from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError, Unreadable
+from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError
 from irsa_cli.core.values.names import account_json
 
 
@@ -61,27 +62,31 @@ def select(
     """Select risks; an acceptance that expired, or lasts too long, is ignored and noted."""
     shown: list[Risk] = []
     accepted: list[tuple[Risk, AuditIgnore]] = []
-    ended: dict[AuditIgnore, None] = {}
-    known = below = 0
+    void: dict[AuditIgnore, None] = {}
+    known = 0
+    below = 0
     for risk in risks:
         if ORDER.index(risk.severity) < ORDER.index(at_least):
             below += 1
             continue
-        meant = [ignore for ignore in ignores if ignore.matches(risk)]
-        valid = next((ignore for ignore in meant if ignore.counts(today)), None)
+        matching = [ignore for ignore in ignores if ignore.matches(risk)]
+        valid = next((ignore for ignore in matching if ignore.counts(today)), None)
         if valid is not None:
             accepted.append((risk, valid))
         elif baseline and is_known(risk, baseline):
             known += 1
         else:
             shown.append(risk)
-            ended.update(dict.fromkeys(meant))
-    notes = []
-    for void in ended:
-        far = f"{void.until} is more than {ACCEPTED_DAYS} days ahead"
-        why = f"expired on {void.until}" if void.until < today else f"is ignored, because {far}"
-        notes.append(f"the acceptance of {void.rule} {why}: {void.reason}")
-    return RiskSelection(tuple(shown), tuple(accepted), known, tuple(notes), below)
+            void.update(dict.fromkeys(matching))
+    notes = tuple(_why_void(ignore, today) for ignore in void)
+    return RiskSelection(tuple(shown), tuple(accepted), known, notes, below)
+
+
+def _why_void(ignore: AuditIgnore, today: date) -> str:
+    why = f"is ignored, because {ignore.until} is more than {ACCEPTED_DAYS} days ahead"
+    if ignore.until < today:
+        why = f"expired on {ignore.until}"
+    return f"the acceptance of {ignore.rule} {why}: {ignore.reason}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +110,7 @@ class RiskReport(Reading):
     @property
     def problems(self) -> tuple[str, ...]:
         """The problems of files, a line each: the first ones of `notes`."""
-        return tuple(line for error in self.unread for line in error.details or (str(error),))
+        return tuple(chain.from_iterable(error.details or (str(error),) for error in self.unread))
 
     @property
     @abstractmethod
@@ -120,11 +125,15 @@ class RiskReport(Reading):
     @property
     def found_code(self) -> int:
         """5 for a risk from `fail_on` on."""
-        shown, levels = self.selection.shown, ORDER[ORDER.index(self.fail_on) :] if self.fail_on else ()
-        broken = self.fail_on_broken and any(risk.rule.broken for risk in shown)
-        return (
-            ExitCode.UNVERIFIED if broken or any(risk.severity in levels for risk in shown) else ExitCode.DONE
-        )
+        shown = self.selection.shown
+        if self.fail_on_broken and any(risk.rule.broken for risk in shown):
+            return ExitCode.UNVERIFIED
+        if self.fail_on is None:
+            return ExitCode.DONE
+        fatal = ORDER[ORDER.index(self.fail_on) :]
+        if any(risk.severity in fatal for risk in shown):
+            return ExitCode.UNVERIFIED
+        return ExitCode.DONE
 
     @abstractmethod
     def envelope(self) -> Envelope:
@@ -140,7 +149,9 @@ class AuditReport(RiskReport):
 
     @property
     def about(self) -> str:
-        return self.audit.scope.role or self.audit.scope.account if self.audit else ""
+        if self.audit is None:
+            return ""
+        return self.audit.scope.role or self.audit.scope.account
 
     @property
     def scope(self) -> AnswerScope:
@@ -154,7 +165,9 @@ class AuditReport(RiskReport):
 
     def envelope(self) -> Envelope:
         arns = _arns(self.audit)
-        paths = {} if self.paths is None else {"paths": [path_json(path, arns) for path in self.paths]}
+        paths: dict[str, Any] = {}
+        if self.paths is not None:
+            paths["paths"] = [path_json(path, arns) for path in self.paths]
         return self.document(
             DocumentKind.RISKS,
             items=[risk_json(risk, arns) for risk in self.selection.shown],
@@ -189,15 +202,15 @@ def scope_of(question: str, report: AuditReport | WhoCanReport, *, gaps_matter: 
     if audit is None:
         return unanswered(question, report.error)
     clusters = audit.estate.clusters
-    accounts = [len(cluster.accounts) for cluster in clusters if not isinstance(cluster.accounts, Unreadable)]
-    associations = [
-        len(cluster.associations) for cluster in clusters if not isinstance(cluster.associations, Unreadable)
-    ]
-    counts = {"ServiceAccount": sum(accounts), "EKS Pod Identity association": sum(associations)}
-    examined = {"role": len(audit.estate.roles), "cluster": len(clusters), **counts}
-    left_out = not_read(audit.unread, matters=gaps_matter)
+    examined = {
+        "role": len(audit.estate.roles),
+        "cluster": len(clusters),
+        "ServiceAccount": sum(len(cluster.known_accounts) for cluster in clusters),
+        "EKS Pod Identity association": sum(len(cluster.known_associations) for cluster in clusters),
+    }
+    not_examined = (*not_read(audit.unread, matters=gaps_matter), *by_design(*NEVER_READ))
     nothing = "" if any(examined.values()) else "No roles or clusters to check were found."
-    return AnswerScope(question, examined, (*left_out, *by_design(*NEVER_READ)), nothing)
+    return AnswerScope(question, examined, not_examined, nothing)
 
 
 Arns = Mapping[str, str]
@@ -205,17 +218,31 @@ Arns = Mapping[str, str]
 
 
 def _arns(audit: Audit | None) -> Arns:
-    return {cluster.name: cluster.arn for cluster in audit.estate.clusters} if audit else {}
+    if audit is None:
+        return {}
+    return {cluster.name: cluster.arn for cluster in audit.estate.clusters}
 
 
 def _source_json(audit: Audit | None) -> dict[str, Any]:
-    keys, found = ("name", "arn", "region", "account", "issuer"), audit.estate.clusters if audit else ()
-    clusters = [{key: getattr(cluster, key) or None for key in keys} for cluster in found]
-    return {"caller": (audit.estate.caller if audit else "") or None, "clusters": clusters}
+    if audit is None:
+        return {"caller": None, "clusters": []}
+    clusters = [
+        {
+            "name": cluster.name or None,
+            "arn": cluster.arn or None,
+            "region": cluster.region or None,
+            "account": cluster.account or None,
+            "issuer": cluster.issuer or None,
+        }
+        for cluster in audit.estate.clusters
+    ]
+    return {"caller": audit.estate.caller or None, "clusters": clusters}
 
 
 def _cluster_json(name: str, arns: Arns) -> dict[str, str | None] | None:
-    return {"name": name, "arn": arns.get(name) or None} if name else None
+    if not name:
+        return None
+    return {"name": name, "arn": arns.get(name) or None}
 
 
 def risk_json(risk: Risk, arns: Arns) -> dict[str, Any]:
@@ -279,8 +306,9 @@ class WhoCanReport(Reading):
         return self.audit.unread if self.audit else ()
 
     def envelope(self) -> Envelope:
-        sure, arns = sum(not can.conditions for can in self.found), _arns(self.audit)
-        asked = {"action": self.action, "resource": self.resource or None}
+        sure = sum(not can.conditions for can in self.found)
+        arns = _arns(self.audit)
+        question = {"action": self.action, "resource": self.resource or None}
         return self.document(
             DocumentKind.ROLE_PATHS,
             items=[
@@ -294,7 +322,7 @@ class WhoCanReport(Reading):
             ],
             summary={"sure": sure, "conditional": len(self.found) - sure},
             notes=self.notes,
-            facts={**_source_json(self.audit), **asked},
+            facts={**_source_json(self.audit), **question},
         )
 
 
@@ -306,7 +334,9 @@ def fingerprint(risk: Risk) -> str:
 def _place_of(risk: Risk) -> tuple[str, ...]:
     place: tuple[str, ...] = (risk.rule.id, risk.role, risk.cluster, risk.account, risk.statement)
     # Line numbers change.
-    return place if risk.place is None else (*place, risk.place.file, risk.place.subject)
+    if risk.place is None:
+        return place
+    return (*place, risk.place.file, risk.place.subject)
 
 
 def _hashed(*parts: str) -> str:
@@ -321,9 +351,10 @@ def is_known(risk: Risk, baseline: Collection[str]) -> bool:
     """
     old = _hashed(*_place_of(risk))
     for level in ORDER[ORDER.index(risk.severity) :]:
-        own = [_entry(old, None)] if level is risk.rule.severity else []
-        known = (fingerprint(replace(risk, severity=level)), _entry(old, level.value), *own)
-        if any(text in baseline for text in known):
+        known = [fingerprint(replace(risk, severity=level)), _entry(old, level.value)]
+        if level is risk.rule.severity:
+            known.append(_entry(old, None))
+        if any(entry in baseline for entry in known):
             return True
     return False
 
@@ -339,8 +370,11 @@ def read_baseline(text: str, source: str) -> frozenset[str]:
         document = json.loads(text)
         if document["kind"] != "RiskList":
             raise TypeError
-        marks = [(str(item["fingerprint"]), item.get("severity")) for item in document["items"]]
-        return frozenset(text for mark, level in marks for text in (mark, _entry(mark, level)))
+        entries: set[str] = set()
+        for risk in document["items"]:
+            mark = str(risk["fingerprint"])
+            entries |= {mark, _entry(mark, risk.get("severity"))}
+        return frozenset(entries)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InvalidInput(
             f"{source} is not a baseline", reason="expected the output of irsa audit -o json"

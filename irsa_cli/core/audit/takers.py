@@ -8,8 +8,9 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/reference.htm
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
 from irsa_cli.core.audit.trusts import Trusts
@@ -90,8 +91,7 @@ class Takers:
 
     def __post_init__(self) -> None:
         """Find the ServiceAccounts that lead to powerful roles, the nearest first."""
-        accounts = () if isinstance(self.cluster.accounts, Unreadable) else self.cluster.accounts
-        for account in accounts:
+        for account in self.cluster.known_accounts:
             self._spaces.setdefault(account.namespace, []).append(account.full_name)
         bindings = [
             binding for binding in self.becoming.index.bindings if any(map(self._members, binding.subjects))
@@ -102,9 +102,11 @@ class Takers:
 
     def _further(self, bindings: list[RbacBinding]) -> dict[str, Goal]:
         goals: dict[str, Goal] = {}
-        for step in (step for binding in bindings for step in self.steps(binding) if not step.depends_on):
+        for step in chain.from_iterable(map(self.steps, bindings)):
             goal = step.goals[0]
-            for name in self._members(step.taker.subject) if goal.weight else ():
+            if step.depends_on or not goal.weight:
+                continue
+            for name in self._members(step.taker.subject):
                 known = goals.get(name) or self._through.get(name)
                 if known is None or known.weight < goal.weight:
                     goals[name] = Goal(name, goal.role, goal.weight, step)
@@ -114,40 +116,47 @@ class Takers:
         if subject.account:
             names = self._spaces.get(subject.account.partition("/")[0], ())
             return [subject.account] if subject.account in names else ()
-        is_all = subject.kind == "Group" and subject.name.startswith(ACCOUNT_GROUP)
-        return self._spaces.get(subject.name.removeprefix(ACCOUNT_GROUP), ()) if is_all else ()
+        if subject.kind == "Group" and subject.name.startswith(ACCOUNT_GROUP):
+            return self._spaces.get(subject.name.removeprefix(ACCOUNT_GROUP), ())
+        return ()
 
     def steps(self, binding: RbacBinding) -> Iterator[TakerStep]:
         """The best step of each subject of a binding."""
         best: dict[RbacSubject, TakerStep] = {}
-        for space in self._asked(binding):
+        for space in self._namespaces(binding):
             for taker in AccountTarget(self.becoming, space, ANY_ACCOUNT).by(binding):
-                for step in filter(None, (self._step(taker, act, space) for act in taker.acts)):
+                for act in taker.acts:
+                    step = self._step(taker, act, space)
                     known = best.get(taker.subject)
-                    if known is None or step.place < known.place:
+                    if step is not None and (known is None or step.place < known.place):
                         best[taker.subject] = step
         return iter(best.values())
 
-    def _asked(self, binding: RbacBinding) -> tuple[str, ...]:
+    def _namespaces(self, binding: RbacBinding) -> tuple[str, ...]:
         """The namespaces to evaluate a binding for; '' for all together."""
         if binding.kind == ACCESS_POLICY and binding.namespace:
             return ("", *(space for space in self._spaces if like(space, binding.namespace)))
         if binding.namespace:
             return ("", binding.namespace)
-        openings = self.becoming.openings(binding.role).openings
-        differs = any(opening.takeover.also or opening.takeover.named is Named.ROLE for opening in openings)
-        return ("", *self._spaces) if differs else ("",)
+        takeovers = [opening.takeover for opening in self.becoming.openings(binding.role).openings]
+        if any(takeover.also or takeover.named is Named.ROLE for takeover in takeovers):
+            return ("", *self._spaces)
+        return ("",)
 
     def _step(self, taker: AccountTaker, act: Act, space: str) -> TakerStep | None:
-        conditions, pods = act.conditions, self.cluster.pods
-        if act.id == "annotate" or any(text.startswith(ALSO) for text in conditions):
+        conditions = set(act.conditions)
+        if act.id == "annotate" or any(condition.startswith(ALSO) for condition in conditions):
             return None  # The role's trust policy decides that.
-        runs = not isinstance(pods, Unreadable) and (RUNS in conditions or HOST_PATH in conditions)
-        goals = self.within(space, acting=ACTS in conditions or STORED in conditions, runs=runs)
+        runs = not isinstance(self.cluster.pods, Unreadable) and not conditions.isdisjoint((RUNS, HOST_PATH))
+        goals = self.within(space, acting=not conditions.isdisjoint((ACTS, STORED)), runs=runs)
         if act.names:
             goals = [goal for goal in goals if goal.account.partition("/")[2] in act.names]
-        left = tuple(text for text in conditions if text != ACTS and not (runs and text == RUNS))
-        return TakerStep(taker, act, goals, left) if goals else None
+        if not goals:
+            return None
+        # The goals are chosen by these.
+        decided = {ACTS, RUNS} if runs else {ACTS}
+        open_conditions = tuple(condition for condition in act.conditions if condition not in decided)
+        return TakerStep(taker, act, goals, open_conditions)
 
     def within(self, space: str = "", *, acting: bool = False, runs: bool = False) -> list[Goal]:
         """The goals of a namespace ('': all), the best first.
@@ -156,17 +165,24 @@ class Takers:
         """
         lists = self._lists.get((acting, runs))
         if lists is None:
-            lists = self._lists[acting, runs] = {}
-            pods = self.cluster.pods
-            every = [*self._through.values(), *(() if acting else self.goals.values())]
-            best: dict[str, Goal] = {}
-            for goal in sorted(every, key=lambda goal: goal.place):
-                if not runs or isinstance(pods, Unreadable) or pods.get(goal.account):
-                    best.setdefault(goal.account, goal)
-            for goal in best.values():
+            lists = {}
+            for goal in self._best_goals(acting=acting, runs=runs):
                 lists.setdefault("", []).append(goal)
                 lists.setdefault(goal.account.partition("/")[0], []).append(goal)
+            self._lists[acting, runs] = lists
         return lists.get(space, [])
+
+    def _best_goals(self, *, acting: bool, runs: bool) -> Iterable[Goal]:
+        """The best goal of each ServiceAccount, the best first."""
+        pods = self.cluster.pods
+        every = list(self._through.values())
+        if not acting:
+            every += self.goals.values()
+        best: dict[str, Goal] = {}
+        for goal in sorted(every, key=lambda goal: goal.place):
+            if not runs or isinstance(pods, Unreadable) or pods.get(goal.account):
+                best.setdefault(goal.account, goal)
+        return best.values()
 
 
 IamWay = tuple[tuple[str, str], ...]
@@ -192,53 +208,73 @@ Candidates = tuple[tuple[Role, IamWay], ...]
 def candidates(estate: Estate) -> Candidates:
     """The roles that are allowed all actions of a way on some resource."""
     known: dict[tuple[object, ...], list[IamWay]] = {}
-    able = []
+    able: list[tuple[Role, IamWay]] = []
     for role in estate.roles:
-        shared = (role.attached, role.boundary, role.arn if role.inline_names or role.unread else "")
-        if shared not in known:
-            known[shared] = [way for way in IAM_WAYS if all(may(estate, role, action) for action, _ in way)]
-        able += [(role, way) for way in known[shared] if ":role/aws-service-role/" not in role.arn]
+        if ":role/aws-service-role/" in role.arn:
+            continue
+        own = role.arn if role.inline_names or role.unread else ""
+        policies = (role.attached, role.boundary, own)
+        if policies not in known:
+            known[policies] = [way for way in IAM_WAYS if _may_all(estate, role, way)]
+        able += [(role, way) for way in known[policies]]
     return tuple(able)
 
 
-def by_iam(takers: Takers, estate: Estate, asked: Candidates, trusts: Trusts) -> Iterator[Risk]:
+def _may_all(estate: Estate, role: Role, way: IamWay) -> bool:
+    return all(may(estate, role, action) for action, _ in way)
+
+
+def by_iam(takers: Takers, estate: Estate, able: Candidates, trusts: Trusts) -> Iterator[Risk]:
     """A risk for each role that can act as a ServiceAccount with a more powerful role."""
     cluster = takers.cluster
+    if not cluster.arn:
+        return
     reported: set[str] = set()
-    for role, way in asked if cluster.arn else ():
+    for role, way in able:
         on_nodes = way[0][1] == _NODE
-        best = next(iter(takers.within(runs=on_nodes)), None)
-        if best is None or role.arn in reported or best.weight <= trusts.weight(role.arn):
+        goals = takers.within(runs=on_nodes)
+        if not goals or role.arn in reported or goals[0].weight <= trusts.weight(role.arn):
             continue
-        if permissions := _allowed(estate, cluster, role, way):
-            reported.add(role.arn)
-            conditions = [
-                *(text for permission in permissions for text in permission.conditions),
-                *best.conditions,
-            ]
-            conditions += [RUNS] if on_nodes and isinstance(cluster.pods, Unreadable) else []
-            reason = (
-                f"can act as {best.account} of cluster {cluster.name}"
-                f" with {' and '.join(action for action, _ in way)}{' on its nodes' if on_nodes else ''}"
-                f"{f', if {some(conditions)}' if conditions else ''}"
-            )
-            evidence = tuple(f"{permission.by} allows it" for permission in permissions)
-            rule, name = RULES["powerful-service-account"], cluster.name
-            violation = risk(rule, role.arn, reason, cluster=name, evidence=evidence)
-            yield less_sure(violation.behind(trusts.worst([best.role])), conditions)
+        best = goals[0]
+        permissions = _allowed(estate, cluster, role, way)
+        if not permissions:
+            continue
+        reported.add(role.arn)
+        conditions = list(chain.from_iterable(permission.conditions for permission in permissions))
+        conditions += best.conditions
+        if on_nodes and isinstance(cluster.pods, Unreadable):
+            conditions.append(RUNS)
+        actions = " and ".join(action for action, _ in way)
+        reason = f"can act as {best.account} of cluster {cluster.name} with {actions}"
+        if on_nodes:
+            reason += " on its nodes"
+        if conditions:
+            reason += f", if {some(conditions)}"
+        evidence = tuple(f"{permission.by} allows it" for permission in permissions)
+        rule = RULES["powerful-service-account"]
+        violation = risk(rule, role.arn, reason, cluster=cluster.name, evidence=evidence)
+        yield less_sure(violation.behind(trusts.worst([best.role])), conditions)
+
+
+def _has_entry(cluster: AuditedCluster, role: Role) -> bool:
+    entries = cluster.access.entries
+    return not isinstance(entries, Unreadable) and any(entry.arn == role.arn for entry in entries)
 
 
 def _allowed(estate: Estate, cluster: AuditedCluster, role: Role, way: IamWay) -> list[Allowed]:
     """The permissions for all actions of a way in a cluster, empty if one is missing."""
-    read, (eks, _, name) = cluster.access.entries, cluster.arn.partition(":cluster/")
-    entries = () if isinstance(read, Unreadable) else read
     if role.arn.split(":")[4] != cluster.account:
         return []
-    if way == (_ASSOCIATE,) and all(entry.arn != role.arn for entry in entries):
+    if way == (_ASSOCIATE,) and not _has_entry(cluster, role):
         return []
     if cluster.access.reads_entries is False and way[0][1] != _NODE:
         way = (*way, _MODE)
+    eks, _, name = cluster.arn.partition(":cluster/")
     where = {"eks": eks, "name": name, "account": cluster.account, "ec2": eks.replace(":eks:", ":ec2:", 1)}
-    answers = [may(estate, role, action, resource.format(**where)) for action, resource in way]
-    permissions = [answer for answer in answers if answer is not None]
-    return permissions if len(permissions) == len(way) else []
+    permissions: list[Allowed] = []
+    for action, resource in way:
+        permission = may(estate, role, action, resource.format(**where))
+        if permission is None:
+            return []
+        permissions.append(permission)
+    return permissions

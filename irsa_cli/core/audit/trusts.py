@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from irsa_cli.core.audit.estate import AuditedAccount, Estate
@@ -32,9 +33,10 @@ class Trusts:
 
     def risks(self) -> Iterator[Risk]:
         for role in self.estate.roles:
-            if size_of(role) <= LARGEST and (risks := judge(role.trust, self.context(role))):
-                much = self.powers(role).much
-                yield from (risk.behind(much) for risk in risks)
+            if size_of(role) > LARGEST:
+                continue
+            for risk in judge(role.trust, self.context(role)):
+                yield risk.behind(self.powers(role).much)
 
     def context(self, role: Role) -> AccountContext:
         providers = cluster_providers(role.trust, self._clusters)
@@ -44,8 +46,10 @@ class Trusts:
 
     @cached_property
     def _clusters(self) -> Mapping[str, KnownCluster]:
-        providers = {arn for role in self.estate.roles for arn in trusted_providers(role.trust)}
-        clusters = {arn: self.estate.cluster_of(arn) for arn in providers | set(self.estate.providers or ())}
+        providers = set(self.estate.providers or ())
+        for role in self.estate.roles:
+            providers |= trusted_providers(role.trust)
+        clusters = {arn: self.estate.cluster_of(arn) for arn in providers}
         return {arn: KnownCluster(cluster.name) for arn, cluster in clusters.items() if cluster is not None}
 
     def powers(self, role: Role) -> Power:
@@ -57,7 +61,9 @@ class Trusts:
     def weight(self, arn: str) -> int:
         """How powerful a role is as a number; 0 if it is not, or was not read."""
         role = self.estate.roles_by_arn.get(arn)
-        power = self.powers(role) if role else Power()
+        if role is None:
+            return 0
+        power = self.powers(role)
         return power.level if power.much else 0
 
     def worst(self, arns: Iterable[str]) -> str:
@@ -70,13 +76,12 @@ class Trusts:
     @cached_property
     def administrators(self) -> Mapping[str, frozenset[str]]:
         """The roles that lead to administrator permissions, each with the services that it trusts."""
-        return {
-            role.arn: frozenset(
-                name for _, statement in allowing(role.trust) for name in principals(statement, "Service")
-            )
-            for role in self.estate.roles
-            if self.holder(role).power.level >= PowerLevel.ESCALATION
-        }
+        services: dict[str, frozenset[str]] = {}
+        for role in self.estate.roles:
+            if self.holder(role).power.level >= PowerLevel.ESCALATION:
+                trusted = (principals(statement, "Service") for _, statement in allowing(role.trust))
+                services[role.arn] = frozenset(chain.from_iterable(trusted))
+        return services
 
     def holder(
         self, role: Role, administrators: Callable[[], Mapping[str, frozenset[str]]] = dict
@@ -104,7 +109,9 @@ def command_of(risk: Risk) -> str:
         return ""
     region, _, cluster = risk.cluster.rpartition("/")
     where = f"-n {shlex.quote(namespace)} -c {shlex.quote(cluster)}"
-    return f"irsa doctor {shlex.quote(name)} {where}" + (f" -r {shlex.quote(region)}" if region else "")
+    if region:
+        where += f" -r {shlex.quote(region)}"
+    return f"irsa doctor {shlex.quote(name)} {where}"
 
 
 @dataclass(frozen=True)
@@ -139,17 +146,19 @@ class Fixes:
         document = corrected_together(role.trust, risks, context, self._meant(role))
         if document is None:
             return None
-        before, after = (self._admitted(role.with_trust(trust)) for trust in (role.trust, document))
-        lost = sorted(before - after)
-        names = f"excludes {some(lost)}" if lost else "excludes nobody who can assume the role today"
-        left = frozenset(risk.rule for risk in judge(document, context))
-        return document, f"the corrected trust policy {names}, as far as is known", left
+        lost = sorted(self._admitted(role) - self._admitted(role.with_trust(document)))
+        excluded = some(lost) if lost else "nobody who can assume the role today"
+        still_broken = frozenset(risk.rule for risk in judge(document, context))
+        effect = f"the corrected trust policy excludes {excluded}, as far as is known"
+        return document, effect, still_broken
 
     def _admitted(self, role: Role) -> frozenset[str]:
         """The ServiceAccounts that can assume a role, with their clusters."""
         estate = replace(self.trusts.estate, roles=(role,))
-        ways = Reachable(estate, self._indexes).ways.get(role.arn, ())
-        return frozenset(f"{name} of cluster {way.cluster}" for way in ways for name in way.accounts)
+        admitted: set[str] = set()
+        for way in Reachable(estate, self._indexes).ways.get(role.arn, ()):
+            admitted |= {f"{name} of cluster {way.cluster}" for name in way.accounts}
+        return frozenset(admitted)
 
     @cached_property
     def _annotated(self) -> Mapping[tuple[str, str], list[AuditedAccount]]:
@@ -177,11 +186,13 @@ class Fixes:
         """The ServiceAccounts that are associated with the role; none if an association is unknown."""
         pods: list[tuple[str, str, str]] = []
         for cluster in self.trusts.estate.clusters:
-            associations = cluster.associations
-            if isinstance(associations, Unreadable) or not all(
-                association.role_arn for association in associations
-            ):
+            if isinstance(cluster.associations, Unreadable):
                 return ()
-            mine = (association for association in associations if association.role_arn == role.arn)
-            pods += ((cluster.arn, association.namespace, association.name) for association in mine)
-        return tuple(pods) if all(arn for arn, _, _ in pods) else ()
+            for association in cluster.associations:
+                if not association.role_arn:
+                    return ()
+                if association.role_arn == role.arn:
+                    pods.append((cluster.arn, association.namespace, association.name))
+        if not all(arn for arn, _, _ in pods):
+            return ()
+        return tuple(pods)

@@ -7,11 +7,12 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from heapq import nsmallest
+from itertools import chain
 
 from irsa_cli.core.audit.estate import Estate
 from irsa_cli.core.objects.role import Role
@@ -26,7 +27,7 @@ from irsa_cli.core.policies.statements import (
     principals,
 )
 from irsa_cli.core.policies.web_identity import Context, PresentKey
-from irsa_cli.core.trust.assuming import ASSUME, context_of_session, names_role, said
+from irsa_cli.core.trust.assuming import ASSUME, context_of_session, decide, names_role
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.rule import SHOWN
@@ -60,12 +61,16 @@ class Way:
     @property
     def who(self) -> str:
         """The first ServiceAccounts, and the number of others."""
-        more = f" and {len(self.accounts) - SHOWN} more" if len(self.accounts) > SHOWN else ""
-        return f"{', '.join(nsmallest(SHOWN, self.accounts))}{more}"
+        first = ", ".join(nsmallest(SHOWN, self.accounts))
+        if len(self.accounts) <= SHOWN:
+            return first
+        return f"{first} and {len(self.accounts) - SHOWN} more"
 
     def __str__(self) -> str:
-        conditions = f" if {'; '.join(self.conditions)}" if self.conditions else ""
-        return f"{self.statement} allows {self.who} of cluster {self.cluster} ({self.by.value}){conditions}"
+        text = f"{self.statement} allows {self.who} of cluster {self.cluster} ({self.by.value})"
+        if not self.conditions:
+            return text
+        return f"{text} if {'; '.join(self.conditions)}"
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,11 @@ class Hop:
     allowed_by: str
     admitted_by: str
     conditions: tuple[str, ...] = ()
+
+
+def conditions_of(hops: Iterable[Hop]) -> tuple[str, ...]:
+    """The conditions of all hops that are not known."""
+    return tuple(chain.from_iterable(hop.conditions for hop in hops))
 
 
 @dataclass(frozen=True)
@@ -98,7 +108,7 @@ class RolePath:
     @property
     def conditions(self) -> tuple[str, ...]:
         """The conditions that are not known."""
-        return (*self.way.conditions, *(text for hop in self.hops for text in hop.conditions))
+        return (*self.way.conditions, *conditions_of(self.hops))
 
 
 EVERYBODY = "*"
@@ -137,9 +147,9 @@ class Hops:
             for _, statement in allowing(role.trust):
                 if not does(statement, ASSUME):
                     continue
-                names = principals(statement, "AWS") or (
-                    (EVERYBODY,) if statement.get("Principal") == "*" else ()
-                )
+                names = principals(statement, "AWS")
+                if statement.get("Principal") == EVERYBODY:
+                    names = (EVERYBODY,)
                 for name in names:
                     targets.setdefault(_whom(name), {})[role.arn] = role
         return {name: tuple(roles.values()) for name, roles in targets.items()}
@@ -154,8 +164,7 @@ class Hops:
         targets = {target.arn: target for target in self._targets.get(role.arn, ())}
         policies = policies_of(self.estate, role)
         if allowed(policies, ASSUME) is not None:
-            account = role.arn.split(":")[4]
-            for name in (account, EVERYBODY):
+            for name in (_account_of(role), EVERYBODY):
                 targets |= {target.arn: target for target in self._targets.get(name, ())}
         for target in targets.values():
             if target.arn != role.arn:
@@ -168,39 +177,45 @@ class Hops:
             return
         # It can pass any external ID.
         context: Context = {**context_of_session(role.arn), "sts:externalid": PresentKey()}
-        answer = said(target.trust, names_role(source, role.arn), context, ASSUME)
+        answer = decide(target.trust, names_role(source, role.arn), context, ASSUME)
         if answer.answer is Answer.NO:
             return
         admitted_by = _statement(role, target)
-        conditions = (f"{target.name}: {answer.why}",) if answer.answer is Answer.UNKNOWN else ()
-        by = may(self.estate, role, ASSUME, target.arn)
-        same = role.arn.split(":")[4] == target.arn.split(":")[4]
-        named = any(role.arn in principals(statement, "AWS") for _, statement in allowing(target.trust))
-        if by is not None:
-            yield Hop(role.arn, target.arn, by.by, admitted_by, (*conditions, *by.conditions))
-        elif same and named and not _denies(policies, target.arn):
+        conditions: tuple[str, ...] = ()
+        if answer.answer is Answer.UNKNOWN:
+            conditions = (f"{target.name}: {answer.why}",)
+        permission = may(self.estate, role, ASSUME, target.arn)
+        if permission is not None:
+            every = (*conditions, *permission.conditions)
+            yield Hop(role.arn, target.arn, permission.by, admitted_by, every)
+            return
+        is_listed = any(role.arn in principals(statement, "AWS") for _, statement in allowing(target.trust))
+        if is_listed and _account_of(role) == _account_of(target) and not _denies(policies, target.arn):
             yield Hop(role.arn, target.arn, "the trust policy alone", admitted_by, conditions)
 
     @cached_property
     def into(self) -> Mapping[str, tuple[Hop, ...]]:
         """The hops to each role that others can assume."""
-        found: dict[str, list[Hop]] = {}
+        by_target: dict[str, list[Hop]] = {}
         for role in self.estate.roles:
             for hop in self.of(role.arn):
-                found.setdefault(hop.target, []).append(hop)
-        return {arn: tuple(hops) for arn, hops in found.items()}
+                by_target.setdefault(hop.target, []).append(hop)
+        return {arn: tuple(hops) for arn, hops in by_target.items()}
 
     def to(self, arn: str, depth: int) -> Iterator[tuple[Hop, ...]]:
         """The shortest chain of hops from each role; after one with conditions also the shortest sure one."""
-        todo: list[tuple[Hop, ...]] = [()]
+        chains: list[tuple[Hop, ...]] = [()]
         reached: set[tuple[str, bool]] = set()
-        for chain in todo:
-            for hop in self.into.get(chain[0].source if chain else arn, ()) if len(chain) < depth else ():
-                longer = (hop, *chain)
-                sure = not any(hop.conditions for hop in longer)
-                if hop.source != arn and reached.isdisjoint({(hop.source, sure), (hop.source, True)}):
-                    reached.add((hop.source, sure))
-                    todo.append(longer)
+        for shorter in chains:  # Grows by the chains of one more hop.
+            if len(shorter) == depth:
+                continue
+            first = shorter[0].source if shorter else arn
+            for hop in self.into.get(first, ()):
+                longer = (hop, *shorter)
+                is_sure = not conditions_of(longer)
+                if hop.source != arn and reached.isdisjoint({(hop.source, is_sure), (hop.source, True)}):
+                    reached.add((hop.source, is_sure))
+                    chains.append(longer)
                     yield longer
 
 
@@ -219,11 +234,14 @@ def _whom(name: str) -> str:
 
 
 def _statement(role: Role, target: Role) -> str:
-    account = role.arn.split(":")[4]
+    callers = {role.arn, _account_of(role), EVERYBODY}
     for index, statement in allowing(target.trust):
         names = {_whom(name) for name in principals(statement, "AWS")}
-        if does(statement, ASSUME) and (
-            statement.get("Principal") == EVERYBODY or names & {role.arn, account, EVERYBODY}
-        ):
+        is_allowed = statement.get("Principal") == EVERYBODY or not names.isdisjoint(callers)
+        if does(statement, ASSUME) and is_allowed:
             return name_of(index, statement)
     return ""
+
+
+def _account_of(role: Role) -> str:
+    return role.arn.split(":")[4]

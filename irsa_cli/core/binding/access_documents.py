@@ -3,55 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from irsa_cli.core.access.documents import Account, Documents
 from irsa_cli.core.access.guard import ANY_CHANGE, Guard
-from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState, ServiceAccountRef
-from irsa_cli.core.binding.update_request import Pairing
-from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.binding.targets import TargetRole
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.trust.chain import FoundTarget
-from irsa_cli.core.values.arn import iam_arn, provider_arn
+from irsa_cli.core.values.arn import provider_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Unreadable
 
 
 def of_current(desired: DesiredState, current: CurrentState) -> Documents:
     """Of a binding that is created or completed."""
-    cluster, account = desired.cluster, _account(desired)
-    trusts: dict[str, Document | Unreadable | None] = {desired.role_arn: None}
-    policies: dict[str, Mapping[str, Document | None]] = {}
-    if current.role is not None:
-        resource = f"role{current.role.state.path}{desired.role_name}"
-        arn = iam_arn(cluster.partition, desired.role_account, resource)
-        trusts[arn] = current.role.trust
-        if desired.role is not None:
-            policies[arn] = _policies(current.role)
-    elif current.role_unreadable:
-        trusts[desired.role_arn] = Unreadable(current.role_unreadable)
-    elif desired.role is not None:
-        policies[desired.role_arn] = {}
-    service_account = current.service_account
-    if current.bound_role is not None and service_account is not None:
-        trusts[service_account.annotations[ROLE_ARN_ANNOTATION]] = current.bound_role.trust
-    targets = dict(current.former_targets)
-    if desired.chain is not None and current.target is not None:
-        targets[desired.chain.target_arn] = current.target
-    given = None if current.association is None else current.association.state
-    is_home = desired.role_account == cluster.home
-    is_known = service_account is not None or not desired.role_only or desired.creates_account
-    return Documents(
-        (cluster,),
-        {**trusts, **_targets(targets)},
-        {account: _annotations(service_account)} if is_known else {},
-        {} if desired.association is None else {account: given},
-        {desired.identity.provider_arn: _audiences(current.provider)} if is_home else {},
-        policies,
+    binding, documents = current.binding, of_binding(current.binding)
+    trust = binding.role if isinstance(binding.role, Unreadable) else None
+    policies = {} if desired.role is None else documents.policies
+    if desired.role is not None and binding.role is None:
+        policies = {desired.role_arn: {}}
+    is_home = desired.role_account == desired.cluster.home
+    is_known = binding.existing is not None or not desired.role_only or desired.creates_account
+    return replace(
+        documents,
+        trusts={desired.role_arn: trust, **documents.trusts},
+        accounts=documents.accounts if is_known else {},
+        associations={} if desired.association is None else documents.associations,
+        providers={desired.identity.provider_arn: _audiences(binding.known_provider)} if is_home else {},
+        policies=policies,
         # An association goes before an annotation, if there is one.
         unread=(f"ServiceAccount {desired.full_name}",) if desired.association and not is_known else (),
     )
@@ -70,7 +54,7 @@ def guard_of(desired: DesiredState) -> Guard:
     )
 
 
-def guard_of_all(desired_states: Iterable[DesiredState], deleted: Iterable[Bound] = ()) -> Guard:
+def guard_of_all(desired_states: Iterable[DesiredState], deleted: Iterable[Binding] = ()) -> Guard:
     """Whom several bindings name together, and those that are deleted."""
     each = list(map(guard_of, desired_states))
     return Guard(
@@ -84,41 +68,26 @@ def guard_of_all(desired_states: Iterable[DesiredState], deleted: Iterable[Bound
 
 
 def guard_of_account(
-    found: ServiceAccountRef, role_arn: str, *, gains: bool = False, gain_flag: str = ANY_CHANGE
+    account: ServiceAccountRef, role_arn: str, *, gains: bool = False, gain_flag: str = ANY_CHANGE
 ) -> Guard:
     """Whom a command about one ServiceAccount and its role names; `gains`: the flag was given."""
-    return Guard(frozenset({_account(found)}), frozenset({role_arn}), gains=gains, gain_flag=gain_flag)
+    return Guard(frozenset({_account(account)}), frozenset({role_arn}), gains=gains, gain_flag=gain_flag)
 
 
-def of_pairing(pair: Pairing, targets: Mapping[str, FoundTarget] | None = None) -> Documents:
-    """Of a ServiceAccount with its role; `targets` are roles that this one may assume, by ARN."""
-    account, role, given = _account(pair), pair.role, pair.association
-    provider = provider_arn(pair.cluster.partition, pair.cluster.home, pair.cluster.issuer)
-    exists = pair.account if pair.account.exists else None
+def of_binding(binding: Binding) -> Documents:
+    """Of a binding that is changed or deleted."""
+    account, association, provider = _account(binding), binding.known_association, binding.known_provider
+    cluster = binding.cluster
+    arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
+    # EKS may tell only the id of one.
+    association_state = association.state if association is not None and association.role_arn else None
     return Documents(
-        (pair.cluster,),
-        {**({} if role is None else {pair.role_arn: role.trust}), **_targets(targets or {})},
-        {account: _annotations(exists)},
-        {} if given is None else {account: given.state},
-        {} if pair.provider is None else {provider: _audiences(pair.provider)},
-        {} if role is None else {pair.role_arn: _policies(role)},
-    )
-
-
-def of_bound(bound: Bound) -> Documents:
-    """Of a binding that is deleted."""
-    account, given = _account(bound), bound.association
-    roles = (*bound.own, *bound.others, *([bound.used] if bound.used is not None else []))
-    association = given.state if isinstance(given, Association) and given.role_arn else None
-    return Documents(
-        (bound.cluster,),
-        {
-            **{role.arn: role.trust for role in roles},
-            **_targets({chain.target_arn: target for chain, target in bound.targets}),
-        },
-        {account: _annotations(bound.account)},
-        {account: association},
-        policies={role.arn: _policies(role) for role in bound.own},
+        (cluster,),
+        {**{role.arn: role.trust for role in binding.roles}, **_trusts(binding.targets)},
+        {account: _annotations(binding.existing)},
+        {account: association_state},
+        {} if provider is None else {arn: _audiences(provider)},
+        {role.arn: _policies(role) for role in binding.own},
     )
 
 
@@ -127,8 +96,8 @@ def of_role(arn: str, trust: Document, clusters: Iterable[Cluster], gone: Iterab
     return Documents(tuple(clusters), {arn: trust}, gone=frozenset(gone))
 
 
-def _account(found: ServiceAccountRef) -> Account:
-    return Account(found.cluster.arn, found.namespace, found.name)
+def _account(account: ServiceAccountRef) -> Account:
+    return Account(account.cluster.arn, account.namespace, account.name)
 
 
 def _annotations(account: ServiceAccount | None) -> Mapping[str, str] | None:
@@ -143,5 +112,5 @@ def _policies(role: Role) -> Mapping[str, Document | None]:
     return {**dict.fromkeys(role.attached), **role.inline}
 
 
-def _targets(found: Mapping[str, FoundTarget]) -> dict[str, Document | Unreadable | None]:
-    return {arn: Unreadable(it.unread) if it.unread else it.trust for arn, it in found.items()}
+def _trusts(targets: Mapping[str, TargetRole]) -> dict[str, Document | Unreadable | None]:
+    return {arn: target.trust if isinstance(target, Role) else target for arn, target in targets.items()}

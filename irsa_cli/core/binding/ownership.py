@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from irsa_cli.core.binding.update_request import Pairing
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG
@@ -30,105 +30,106 @@ class Belongs(Enum):
     OTHERS = "irsa's, for something else"
 
 
-def belonging(role: Role, pair: Pairing) -> Belongs:
+def belonging(role: Role, binding: Binding) -> Belongs:
     """Whose the role is that the ServiceAccount names."""
-    wanted = pair.marks
-    there = {key: role.tags.get(key) for key in wanted}
-    if there == wanted:
+    marks = binding.marks
+    tags = {key: role.tags.get(key) for key in marks}
+    if tags == marks:
         return Belongs.OURS
-    free = all(there[key] in (None, value) for key, value in wanted.items())
+    free = all(tags[key] in (None, value) for key, value in marks.items())
     return Belongs.NOBODY if free else Belongs.OTHERS
 
 
-def check_account(pair: Pairing) -> None:
+def check_account(binding: Binding) -> None:
     """Raise `Refused` for a role of another AWS account."""
-    account = role_arn(pair.role_arn).account
-    if account != pair.cluster.home:
+    account = role_arn(binding.role_arn).account
+    if account != binding.cluster.home:
         raise Refused(
-            f"role {pair.role_arn} is in account {account}",
-            reason=f"irsa looks for roles in account {pair.cluster.home}",
-            next_steps=(pair.cluster.in_account(account),),
+            f"role {binding.role_arn} is in account {account}",
+            reason=f"irsa looks for roles in account {binding.cluster.home}",
+            next_steps=(binding.cluster.in_account(account),),
         )
 
 
-def check_there(pair: Pairing) -> Role:
+def check_there(binding: Binding) -> Role:
     """The role; raises `Refused` when there is no role of that ARN."""
-    user = "the association of" if pair.named_role else "ServiceAccount"
-    create = _with_its_own_role(pair)
-    if pair.role is None:
+    user = "the association of" if binding.named_role else "ServiceAccount"
+    create = _with_its_own_role(binding)
+    role = binding.seen_role
+    if role is None:
         raise Refused(
-            f"role {pair.role_arn} does not exist",
-            reason=f"{user} {pair.full_name} refers to it",
+            f"role {binding.role_arn} does not exist",
+            reason=f"{user} {binding.full_name} refers to it",
             next_steps=(create,),
         )
     # IAM finds roles by name alone; STS wants the whole ARN, path included.
-    if f"role{pair.role.path}{pair.role_name}" != role_arn(pair.role_arn).resource:
+    if f"role{role.path}{binding.role_name}" != role_arn(binding.role_arn).resource:
         raise Refused(
-            f"role {pair.role_arn} does not exist",
-            reason=f"the role {pair.role_name} has the path {pair.role.path}",
+            f"role {binding.role_arn} does not exist",
+            reason=f"the role {binding.role_name} has the path {role.path}",
             next_steps=(create,),
         )
-    return pair.role
+    return role
 
 
-def _with_its_own_role(pair: Pairing) -> str:
+def _with_its_own_role(binding: Binding) -> str:
     """The command that creates another role for the ServiceAccount."""
-    way = "--pod-identity" if pair.named_role else "--override-existing-serviceaccounts"
-    return f"{pair.command('create-sa')} {way} --attach-policy-arn ARN"
+    way = "--pod-identity" if binding.named_role else "--override-existing-serviceaccounts"
+    return f"{binding.command('create-sa')} {way} --attach-policy-arn ARN"
 
 
-def check_ours(pair: Pairing, sharers: Sequence[str]) -> None:
+def check_ours(binding: Binding, sharers: Sequence[str]) -> None:
     """Raise `Refused` unless irsa manages the role for this ServiceAccount alone; `sharers` also use it."""
-    check_account(pair)
-    role = check_there(pair)
-    who = belonging(role, pair)
+    check_account(binding)
+    role = check_there(binding)
+    who = belonging(role, binding)
     if who is Belongs.NOBODY:
         raise Refused(
-            f"role {pair.role_arn} is not managed by irsa",
+            f"role {binding.role_arn} is not managed by irsa",
             reason=f"it does not have the tags {CLUSTER_TAG} and {SERVICE_ACCOUNT_TAG}",
             next_steps=(
-                f"{pair.command('adopt')}  # adopts it unchanged"
-                if trust_policy.admits(role.trust, pair.identity(pair.audience))
-                else f"{pair.command('doctor')}  # shows why it can't assume the role",
+                f"{binding.command('adopt')}  # adopts it unchanged"
+                if trust_policy.admits(role.trust, binding.identity)
+                else f"{binding.command('doctor')}  # shows why it can't assume the role",
             ),
         )
     if who is Belongs.OTHERS:
-        raise theirs(pair, role)
-    check_over(pair, role)
-    check_unshared(pair, sharers)
+        raise theirs(binding, role)
+    check_over(binding, role)
+    check_unshared(binding, sharers)
 
 
-def check_over(pair: Pairing, role: Role) -> None:
+def check_over(binding: Binding, role: Role) -> None:
     """Raise `Refused` for a role of irsa's that a run has not ended making, or has begun to delete."""
-    lifecycle.of(role.tags, named=pair.is_annotated).check(pair.role_arn, pair.cluster.options)
+    lifecycle.of(role.tags, named=binding.is_annotated).check(binding.role_arn, binding.cluster.options)
 
 
-def check_unshared(pair: Pairing, sharers: Sequence[str]) -> None:
+def check_unshared(binding: Binding, sharers: Sequence[str]) -> None:
     """Raise `Refused` if other ServiceAccounts also use the role."""
     if sharers:
         raise Refused(
-            f"role {pair.role_arn} is also used by other ServiceAccounts: {', '.join(sharers)}",
+            f"role {binding.role_arn} is also used by other ServiceAccounts: {', '.join(sharers)}",
             reason="a change for one would affect all of them",
             next_steps=(
-                f"create a separate role for this one: {_with_its_own_role(pair)}",
+                f"create a separate role for this one: {_with_its_own_role(binding)}",
                 "or change the role with the tool that manages it",
             ),
         )
 
 
-def theirs(pair: Pairing, role: Role) -> Refused:
+def theirs(binding: Binding, role: Role) -> Refused:
     """The error for a role that irsa manages for another ServiceAccount or cluster."""
-    wanted = pair.marks
+    marks = binding.marks
     return Refused(
-        f"role {pair.role_arn} is managed by irsa, for another ServiceAccount",
+        f"role {binding.role_arn} is managed by irsa, for another ServiceAccount",
         details=[
             f"tag {key}: {role.tags.get(key, 'missing')}, expected {value}"
-            for key, value in wanted.items()
+            for key, value in marks.items()
             if role.tags.get(key) != value
         ],
         next_steps=(
             "change it through the ServiceAccount that it was created for",
-            f"or create a separate role for this one: {pair.command('create-sa')}"
+            f"or create a separate role for this one: {binding.command('create-sa')}"
             " --override-existing-serviceaccounts --attach-policy-arn ARN",
         ),
     )
@@ -191,11 +192,11 @@ def foreign_tags(role: Role) -> dict[str, str]:
 
 def check(role: Role, *, verb: str) -> None:
     """Raise `Refused` for a role that another tool may manage; `verb` is the requested action."""
-    found = guess(role)
-    if found is not None:
+    tool = guess(role)
+    if tool is not None:
         raise Refused(
-            f"role {role.name} {found}",
-            reason=f"{found.maker} may overwrite, recreate or delete it later",
+            f"role {role.name} {tool}",
+            reason=f"{tool.maker} may overwrite, recreate or delete it later",
             next_steps=(
                 "find out what manages the role, and change it there",
                 f"or, if nothing else manages it, run this again with --ignore-maker to {verb} it",
@@ -220,14 +221,14 @@ def _guesses(role: Role) -> Iterator[Guess]:
         yield from _named(value, f"its tag {key}={value}", r"(?<![a-z])(terraform|opentofu|pulumi)(?![a-z])")
     yield from _named(description, f'its description "{description}"', _BY)
     yield from _named(role.path, f"its path {role.path}", rf"/{_TOOL}/")
-    for item in as_list(role.trust.get("Statement", [])):
-        sid = str(item.get("Sid", "")) if isinstance(item, dict) else ""
+    for statement in as_list(role.trust.get("Statement", [])):
+        sid = str(statement.get("Sid", "")) if isinstance(statement, dict) else ""
         yield from (Guess(maker, f"its statement {sid}") for text, maker in _SIDS.items() if sid == text)
         yield from _named(sid, f"its statement {sid}", _TOOL)
 
 
 def _named(text: str, why: str, form: str) -> Iterator[Guess]:
     """A tool that a text names, in a form that says that it is the maker."""
-    found = re.search(form, re.sub("(?<=[a-z])(?=[A-Z])", " ", text).lower())
-    if found is not None:
-        yield Guess(_WORDS[next(filter(None, found.groups()))], why)
+    match = re.search(form, re.sub("(?<=[a-z])(?=[A-Z])", " ", text).lower())
+    if match is not None:
+        yield Guess(_WORDS[next(filter(None, match.groups()))], why)

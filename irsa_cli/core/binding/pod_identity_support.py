@@ -120,7 +120,7 @@ class PodIdentitySupport:
         """The checks that were not possible, and why; and that the ServiceAccount does not exist."""
         if self.is_without_account:
             yield str(self.absence)
-        for what, found in (
+        for title, answer in (
             ("the EKS Pod Identity agent", self.agent),
             ("the platform of the nodes", self.platforms),
             ("the Fargate profiles", self.profile),
@@ -128,8 +128,8 @@ class PodIdentitySupport:
             ("the running pods", self.pods),
             ("the ServiceAccount", self.absence),
         ):
-            if isinstance(found, Unreadable):
-                yield f"not checked: {what} ({found.why})"
+            if isinstance(answer, Unreadable):
+                yield f"not checked: {title} ({answer.why})"
         yield from (f"not checked: {text}" for text in self.templates.unread)
         pods = [(pod.name, pod) for pod in self._pods_of(name)]
         workloads = self.templates.of(name)
@@ -137,7 +137,7 @@ class PodIdentitySupport:
         unclear = [
             title
             for title, pod in pods
-            if any(is_proxied(item, self.agent_address) is None for item in pod.containers)
+            if any(is_proxied(container, self.agent_address) is None for container in pod.containers)
         ]
         if unclear:
             yield f"irsa cannot tell if NO_PROXY of {unclear[0]} includes {self.agent_address}"

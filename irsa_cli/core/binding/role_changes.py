@@ -99,14 +99,14 @@ def _attachments(before: Role, after: Role) -> Iterator[Change]:
 
 def _inline(before: Role, after: Role) -> Iterator[Change]:
     for key in sorted({*before.inline, *after.inline}):
-        one, other = before.inline.get(key), after.inline.get(key)
-        if one is not None and other is not None and policy.equal(one, other):
+        first, second = before.inline.get(key), after.inline.get(key)
+        if first is not None and second is not None and policy.equal(first, second):
             continue
         yield Change(
             Kind.INLINE_POLICY,
             (before.name, key),
-            None if one is None else states.DocumentState(one),
-            None if other is None else states.DocumentState(other),
+            None if first is None else states.DocumentState(first),
+            None if second is None else states.DocumentState(second),
         )
 
 

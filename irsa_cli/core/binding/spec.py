@@ -208,7 +208,7 @@ def digest(desired: DesiredState) -> str:
     in only if it is set: the digests of existing roles do not change.
     """
     assert desired.role is not None
-    parts = {
+    content = {
         "role": [desired.role.path, desired.role.description, desired.role.max_session_duration],
         "boundary": desired.role.permissions_boundary,
         "trust": policy.normalized(desired.role.trust),
@@ -221,7 +221,7 @@ def digest(desired: DesiredState) -> str:
         "roleOnly": desired.role_only,
         **({} if desired.association is None else {"association": vars(desired.association)}),
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 _SETTINGS = ("description", "max_session_duration")
@@ -237,8 +237,8 @@ def _policies(
         from irsa_cli.core.policies import wellknown
 
         scope = wellknown.Scope(cluster.partition, cluster.region, cluster.account, cluster.name)
-        found = wellknown.joined(wellknown.Resolved(managed, inline), spec.well_known, scope)
-        managed, inline = found.policies, found.inline
+        resolved = wellknown.joined(wellknown.Resolved(managed, inline), spec.well_known, scope)
+        managed, inline = resolved.policies, resolved.inline
     policy.check_limits(managed, inline)
     return managed, inline
 
@@ -280,8 +280,8 @@ def desired_state_of(
         return desired
     role = _role(spec, desired, path)
     trust_policy.check_size(desired.role_arn, role.trust, trust_quota)
-    made = replace(desired, role=role)
-    return replace(made, role=replace(role, tags={**role.tags, states.SPEC_HASH_TAG: digest(made)}))
+    with_role = replace(desired, role=role)
+    return replace(with_role, role=replace(role, tags={**role.tags, states.SPEC_HASH_TAG: digest(with_role)}))
 
 
 def _association(spec: BindingSpec, cluster: Cluster, role_arn: str) -> states.AssociationState | None:
@@ -340,7 +340,7 @@ def annotations_of(spec: BindingSpec, role_arn: str) -> dict[str, str | None]:
     """
     if not spec.web_identity:
         return {**spec.annotations}
-    found: dict[str, str | None] = {
+    annotations: dict[str, str | None] = {
         states.ROLE_ARN_ANNOTATION: role_arn,
         # An audience that was left behind would make pods ask for tokens that the trust policy refuses.
         states.AUDIENCE_ANNOTATION: None if spec.audience == DEFAULT_AUDIENCE else spec.audience,
@@ -348,10 +348,10 @@ def annotations_of(spec: BindingSpec, role_arn: str) -> dict[str, str | None]:
         **chain_annotations(spec.target_role, spec.external_id, spec.aws_config_map),
     }
     if spec.sts_regional_endpoints is not None:
-        found[states.STS_REGIONAL_ANNOTATION] = str(spec.sts_regional_endpoints).lower()
+        annotations[states.STS_REGIONAL_ANNOTATION] = str(spec.sts_regional_endpoints).lower()
     if spec.token_expiration is not None:
-        found[states.TOKEN_EXPIRATION_ANNOTATION] = str(spec.token_expiration)
-    return found
+        annotations[states.TOKEN_EXPIRATION_ANNOTATION] = str(spec.token_expiration)
+    return annotations
 
 
 def _role(spec: BindingSpec, desired: DesiredState, path: str) -> states.RoleState:
@@ -365,10 +365,10 @@ def _role(spec: BindingSpec, desired: DesiredState, path: str) -> states.RoleSta
     # Whether the conditions hold is a matter of the request that a pod makes.
     plain = trust_policy.policy_of(providers, spec.audience, (own,), {}) if spec.conditions else document
     if spec.pod_identity:
-        kept = document["Statement"] if spec.web_identity else []
+        statements = document["Statement"] if spec.web_identity else []
         tagged = not spec.disable_session_tags
-        given = assuming.statement(cluster, spec.namespace, spec.name, tagged=tagged)
-        document = {**document, "Statement": [*kept, given]}
+        service_statement = assuming.statement(cluster, spec.namespace, spec.name, tagged=tagged)
+        document = {**document, "Statement": [*statements, service_statement]}
     if not desired.role_only and not trust_policy.admits(plain, desired.identity):
         raise InvalidInput(
             f"--subject-pattern '{spec.subject_pattern}' does not match {spec.name}",

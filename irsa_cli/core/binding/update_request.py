@@ -1,19 +1,11 @@
-"""The requested changes of a binding and its current state, for `irsa update-sa` and `irsa adopt`."""
+"""The requested changes of a binding, for `irsa update-sa`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding.spec import ServiceAccountRef
-from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Injection
-from irsa_cli.core.objects.role import Role
-from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
-from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.values import checked
-from irsa_cli.core.values.cluster import Cluster
 
 Edits = Mapping[str, str | None]
 """Keys to be set, or (None) to be removed."""
@@ -66,47 +58,3 @@ class Update:
         """The policies, and the boundary, that the role is to have afterwards and may not have now."""
         boundary = (self.boundary,) if self.boundary else ()
         return tuple(dict.fromkeys((*self.attach, *(self.policies or ()), *boundary)))
-
-
-@dataclass(frozen=True)
-class Pairing(ServiceAccountRef):
-    """A ServiceAccount and its role in their current state; the role is None if it was not read."""
-
-    cluster: Cluster
-    namespace: str
-    name: str
-    account: ServiceAccount
-    role: Role | None = None
-    provider: ProviderState | None = None
-    named_role: str = ""
-    """The ARN of a role that the user names, or that the association alone gives."""
-    association: Association | None = None
-    """The EKS Pod Identity association, if it alone gives pods a role, or if it is needed."""
-
-    @property
-    def has_association_only(self) -> bool:
-        """Whether pods get the role by the association, and not by an annotation."""
-        return self.association is not None and not self.account.annotations.get(ROLE_ARN_ANNOTATION)
-
-    @property
-    def is_annotated(self) -> bool:
-        """Whether the ServiceAccount names the role that this is about."""
-        return self.account.annotations.get(ROLE_ARN_ANNOTATION) == self.role_arn
-
-    @property
-    def role_arn(self) -> str:
-        """The role that the user names, else the one that the annotation does."""
-        return self.named_role or self.account.annotations.get(ROLE_ARN_ANNOTATION, "")
-
-    @property
-    def role_name(self) -> str:
-        """The role's name without its path."""
-        return self.role_arn.rsplit("/", 1)[-1]
-
-    @property
-    def audience(self) -> str:
-        return Injection.read(self.account.annotations).audience
-
-    def identity(self, audience: str) -> WebIdentity:
-        """The token of the ServiceAccount's pods, with an audience of one's choice."""
-        return self.token(self.role_arn.split(":")[4], audience)

@@ -15,7 +15,7 @@ from typing import Any
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from irsa_cli.core.config.entry_fields import ACCESS, ACCOUNT_FIELDS, OF_DOCUMENTS, PolicyReader, access
-from irsa_cli.core.config.model import UNSAID_BY_ASSOCIATIONS, Binding, Config, distinct
+from irsa_cli.core.config.model import UNSAID_BY_ASSOCIATIONS, BindingEntry, Config, distinct
 from irsa_cli.core.config.nodes import BOOLEAN, compose, is_off, text_of
 from irsa_cli.core.config.policies import read_policy
 from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
@@ -190,7 +190,7 @@ def _lenient(
 
 
 def _assembled(reader: Reader, node: Node, fields: Fields, defaults: Defaults, notices: list[str]) -> Config:
-    bindings: list[Binding] = []
+    bindings: list[BindingEntry] = []
     for name, what, read in (
         ("serviceAccounts", "ServiceAccounts", binding),
         ("podIdentityAssociations", "associations", association),
@@ -284,8 +284,8 @@ def _session_policy(reader: Reader, node: Node) -> Document:
 
 
 _ROLE: Table = {
-    **text_fields(Binding, roleARN="attach_role_arn", permissionsBoundaryARN="permissions_boundary"),
-    **text_fields(Binding, "roleName", targetRoleARN="target_role"),
+    **text_fields(BindingEntry, roleARN="attach_role_arn", permissionsBoundaryARN="permissions_boundary"),
+    **text_fields(BindingEntry, "roleName", targetRoleARN="target_role"),
     **flag_fields("createServiceAccount", "disableSessionTags"),
     "policy": ("session_policy", _session_policy),
 }
@@ -299,7 +299,7 @@ OF_ASSOCIATION = (
 )
 
 
-def association(reader: Reader, node: Node, defaults: Defaults) -> tuple[Binding | None, list[str]]:
+def association(reader: Reader, node: Node, defaults: Defaults) -> tuple[BindingEntry | None, list[str]]:
     """An entry of `iam.podIdentityAssociations` and notices; None where problems leave no name."""
     fields = reader.given(reader.fields(node, OF_ASSOCIATION, "podIdentityAssociations", {}))
     missing = [key for key in ("namespace", "serviceAccountName") if key not in fields]
@@ -311,7 +311,7 @@ def association(reader: Reader, node: Node, defaults: Defaults) -> tuple[Binding
     name = reader.text(fields["serviceAccountName"], names.service_account)
     if namespace is None or name is None:
         return None, []
-    found = Binding(
+    found = BindingEntry(
         namespace,
         name,
         cluster=defaults.cluster,
@@ -332,7 +332,7 @@ def association(reader: Reader, node: Node, defaults: Defaults) -> tuple[Binding
     return found, []
 
 
-def _check_role(reader: Reader, node: Node, fields: Fields, found: Binding) -> None:
+def _check_role(reader: Reader, node: Node, fields: Fields, found: BindingEntry) -> None:
     """Note what contradicts an existing role, or that there is neither a role nor a policy."""
     given = [name for name in (*ROLE_POLICIES, "permissionsBoundaryARN") if not _is_off(fields, name)]
     if "roleARN" in fields:

@@ -10,7 +10,7 @@ from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode
 
-from irsa_cli.core.config.model import Binding, Config, OtherCluster
+from irsa_cli.core.config.model import BindingEntry, Config, OtherCluster
 from irsa_cli.core.config.nodes import compose, text_of
 from irsa_cli.core.config.policies import note_problems, read_policy
 from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
@@ -28,8 +28,8 @@ from irsa_cli.core.values.placeholders import UNFILLED, placeholder_in_policy
 ACCESS = text_fields(Config, "account", "assumeRole")
 """The account of a cluster, and the role to assume there."""
 ACCOUNT_FIELDS: Table = {
-    **text_fields(Binding, "roleAccount", "roleAssumeRole", "roleProfile", "targetRole", "externalID"),
-    **text_fields(Binding, "targetAssumeRole", "targetProfile", "awsConfigMap"),
+    **text_fields(BindingEntry, "roleAccount", "roleAssumeRole", "roleProfile", "targetRole", "externalID"),
+    **text_fields(BindingEntry, "targetAssumeRole", "targetProfile", "awsConfigMap"),
     **flag_fields("targetTagSession"),
 }
 """Fields about other accounts."""
@@ -44,7 +44,8 @@ OF_A_TARGET = ("target_role", "external_id", "target_assume_role", "target_profi
 def access(reader: Reader, fields: Fields) -> tuple[str, str]:
     """The account and the role; the role's account must be the same."""
     said = reader.said(fields, ACCESS)
-    account, role = said.get("account", ""), said.get("assume_role", "")
+    account = said.get("account", "")
+    role = said.get("assume_role", "")
     if account and _account_of(role) not in ("", account):
         reader.problem(
             fields["assumeRole"], f"this role is in account {_account_of(role)}: account says {account}"
@@ -88,7 +89,7 @@ _WEBHOOK_FIELDS: Table = {
 
 
 def pod_settings(reader: Reader, fields: Fields, annotations: Node | None) -> dict[str, Any]:
-    """The attributes of a `Binding` about pods: annotations and fields."""
+    """The attributes of a `BindingEntry` about pods: annotations and fields."""
     others, by_annotation = _annotations(reader, annotations) if annotations is not None else ({}, {})
     by_field = reader.said(fields, _WEBHOOK_FIELDS)
     for annotation, attribute in _WEBHOOK.items():
@@ -105,7 +106,8 @@ def _annotations(reader: Reader, node: Node) -> tuple[dict[str, str], dict[str, 
     others: dict[str, str] = {}
     settings: dict[str, Any] = {}
     for key, value in reader.pairs(node).values():
-        name, text = text_of(key), reader.text(value)
+        name = text_of(key)
+        text = reader.text(value)
         if text is None:
             continue
         if name == states.ROLE_ARN_ANNOTATION:
@@ -137,7 +139,8 @@ def subjects(reader: Reader, node: Node, namespace: str) -> tuple[str, ...]:
             if isinstance(item, MappingNode):
                 reader.problem(item, 'this subject has no name ("*" is any ServiceAccount of the namespace)')
             continue
-        name, given = reader.text(fields["name"], name_pattern), fields.get("namespace")
+        name = reader.text(fields["name"], name_pattern)
+        given = fields.get("namespace")
         there = namespace if given is None else reader.text(given, namespace_pattern)
         if name and there:
             found.append(names.subject(there, name))
@@ -202,7 +205,7 @@ class PolicyReader:
         self._ours = ours
 
     def all(self, fields: Fields) -> dict[str, Any]:
-        """The attributes of a `Binding` that these fields make."""
+        """The attributes of a `BindingEntry` that these fields make."""
         found: dict[str, Any] = {}
         if "attachPolicyARNs" in fields:
             found["policies"] = self._reader.texts(fields["attachPolicyARNs"], arn.check_policy)

@@ -40,7 +40,7 @@ class OtherCluster:
 
 
 @dataclass(frozen=True)
-class Binding(BindingSpec):
+class BindingEntry(BindingSpec):
     """An entry of `serviceAccounts`: the spec, its file and line (`where`), and its cluster.
 
     The issuers of `clusters` are still unknown.
@@ -72,7 +72,7 @@ def _of_entries(accounts: Mapping[str, Any]) -> Mapping[str, Any]:
     """Check values for all entries by the rules that each entry has for them."""
     for attribute, value in accounts.items():
         if not isinstance(value, bool):
-            rule = rules_of(Binding).get(attribute)
+            rule = rules_of(BindingEntry).get(attribute)
             if rule is None:
                 raise InvalidInput(
                     f"{visible(attribute)} is not valid", reason="irsa has no rule for this text"
@@ -92,7 +92,7 @@ class Config:
     cluster: checked.ClusterName = ""
     region: checked.Region = ""
     with_oidc: bool = False
-    bindings: tuple[Binding, ...] = ()
+    bindings: tuple[BindingEntry, ...] = ()
     notices: tuple[checked.FreeText, ...] = ()
     accounts: Annotated[Mapping[str, Any], _of_entries] = field(default_factory=dict)
     """Fields about other accounts for all entries, by attribute."""
@@ -121,11 +121,11 @@ class Selection:
         )
         return (included or not self.include) and not excluded
 
-    def of(self, bindings: Iterable[Binding]) -> tuple[Binding, ...]:
+    def of(self, bindings: Iterable[BindingEntry]) -> tuple[BindingEntry, ...]:
         """Those that are meant."""
         return tuple(binding for binding in bindings if self.admits(str(binding)))
 
-    def check(self, bindings: Iterable[Binding]) -> None:
+    def check(self, bindings: Iterable[BindingEntry]) -> None:
         """Raise `InvalidInput` if no include matches any entry."""
         everything = tuple(bindings)
         wanted = Selection(self.include)
@@ -151,7 +151,8 @@ def _glob(text: str) -> _Glob:
     open_ones: list[list[_Glob]] = [[[]]]
     try:
         for token in _TOKEN.finditer(text):
-            plain, is_inside = token["plain"], len(open_ones) > 1
+            plain = token["plain"]
+            is_inside = len(open_ones) > 1
             if plain == "{":
                 open_ones.append([[]])
             elif plain == "," and is_inside:
@@ -221,7 +222,7 @@ def distinct(configs: Sequence[Config]) -> None:
         raise InvalidInput(f"{len(problems)} entries contradict each other", details=problems)
 
 
-def _role_name(binding: Binding) -> str:
+def _role_name(binding: BindingEntry) -> str:
     """A role's name, with what tells its account; names are unique in each account.
 
     IAM compares them without regard to case:
@@ -231,9 +232,11 @@ def _role_name(binding: Binding) -> str:
     return f"{where} {binding.role_name.lower()}" if binding.role_name else ""
 
 
-def _twice(bindings: Iterable[Binding], key: Callable[[Binding], str]) -> Iterator[tuple[Binding, Binding]]:
+def _twice(
+    bindings: Iterable[BindingEntry], key: Callable[[BindingEntry], str]
+) -> Iterator[tuple[BindingEntry, BindingEntry]]:
     """Each that has the key of one before it in what may be the same cluster, with that one."""
-    seen: dict[str, list[Binding]] = {}
+    seen: dict[str, list[BindingEntry]] = {}
     for binding in bindings:
         if not key(binding):
             continue
@@ -244,6 +247,6 @@ def _twice(bindings: Iterable[Binding], key: Callable[[Binding], str]) -> Iterat
         others.append(binding)
 
 
-def _may_be_one(one: Binding, other: Binding) -> bool:
+def _may_be_one(one: BindingEntry, other: BindingEntry) -> bool:
     pairs = ((one.cluster, other.cluster), (one.region, other.region), (one.account, other.account))
     return all(len({*names} - {""}) <= 1 for names in pairs)

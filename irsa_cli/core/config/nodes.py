@@ -21,8 +21,11 @@ MAX_DEPTH = 100
 _TAG = "tag:yaml.org,2002:"
 TEXTS = {_TAG + name for name in ("str", "timestamp", "value", "merge")}
 """Tags of scalars that are text to everybody else: only YAML 1.1 sees dates in them."""
-BOOLEAN, NULL, MERGE = _TAG + "bool", _TAG + "null", _TAG + "merge"
-MAPPING, SEQUENCE = _TAG + "map", _TAG + "seq"
+BOOLEAN = _TAG + "bool"
+NULL = _TAG + "null"
+MERGE = _TAG + "merge"
+MAPPING = _TAG + "map"
+SEQUENCE = _TAG + "seq"
 # Numbers in YAML 1.2 or JSON, but not in PyYAML: 089, 1e3, 0o17.
 _ALSO_NUMBERS = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|0o[0-7]+", re.ASCII)
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?", re.ASCII)
@@ -84,7 +87,8 @@ def _reason(error: yaml.MarkedYAMLError, text: str) -> str:
 
 def _parser_reason(error: yaml.MarkedYAMLError, text: str) -> str:
     """The parser's message, with the character that the C parser omits."""
-    problem, mark = error.problem, error.problem_mark
+    problem = error.problem
+    mark = error.problem_mark
     if problem and mark is not None and "cannot start any token" in problem:
         character = text[mark.index : mark.index + 1]
         if character == "\t":

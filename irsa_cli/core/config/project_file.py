@@ -64,7 +64,8 @@ def _read(reader: Reader, node: Node) -> AuditIgnore | None:
         reader.problem(node, f"{name} is missing")
     if missing or not all(texts[name] for name in checks):
         return None
-    account, until = texts.pop("serviceAccount", ""), date.fromisoformat(texts.pop("until"))
+    account = texts.pop("serviceAccount", "")
+    until = date.fromisoformat(texts.pop("until"))
     return AuditIgnore(**texts, account=account, until=until)
 
 

@@ -19,7 +19,8 @@ S = TypeVar("S")
 T = TypeVar("T")
 Fields = Mapping[str, Node]
 _LONGEST = 1_000
-_TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
+_TRUE = ("true", "yes", "on")
+_FALSE = ("false", "no", "off")
 
 
 Read = Callable[["Reader", Node], Any]
@@ -172,7 +173,8 @@ class Reader:
         """A mapping of strings, each pair and all together checked by the rule."""
         found = {}
         for key, value in self.pairs(node).values():
-            text, name = self.text(value), nodes.text_of(key)
+            text = self.text(value)
+            name = nodes.text_of(key)
             if text is None:
                 continue
             try:

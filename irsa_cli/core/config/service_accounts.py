@@ -10,7 +10,7 @@ from yaml import MappingNode, Node
 
 from irsa_cli.core.config import entry_fields
 from irsa_cli.core.config.entry_fields import PolicyReader
-from irsa_cli.core.config.model import Binding
+from irsa_cli.core.config.model import BindingEntry
 from irsa_cli.core.config.nodes import is_off
 from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, one_of, text_fields
 from irsa_cli.core.policies.operators import COMPARISONS
@@ -19,7 +19,9 @@ from irsa_cli.core.values import checked, names
 ReadFile = Callable[[str], str]
 """The text of a file that the configuration names; raises `InvalidInput`."""
 
-_EKSCTL, _OWN, _NEW_ROLE = "eksctl", "irsa/v1", "new role"
+_EKSCTL = "eksctl"
+_OWN = "irsa/v1"
+_NEW_ROLE = "new role"
 _FIELDS: Mapping[tuple[str, ...], str] = {
     (_EKSCTL,): "metadata attachRoleARN status",
     (_EKSCTL, _NEW_ROLE): "attachPolicyARNs wellKnownPolicies attachPolicy permissionsBoundary"
@@ -43,8 +45,10 @@ UNSAID = ("inline", "subjects", "target_role")
 OF_POLICIES = ("attachPolicyARNs", "wellKnownPolicies", "attachPolicy")
 METADATA = ("name", "namespace", "labels", "annotations")
 _ROLE: Table = {
-    **text_fields(Binding, "attachRoleARN", "permissionsBoundary", "roleName", "rolePath", "description"),
-    **text_fields(Binding, "subjectPattern"),
+    **text_fields(
+        BindingEntry, "attachRoleARN", "permissionsBoundary", "roleName", "rolePath", "description"
+    ),
+    **text_fields(BindingEntry, "subjectPattern"),
     **flag_fields("roleOnly"),
     "maxSessionDuration": (
         "max_session_duration",
@@ -81,7 +85,7 @@ class Defaults:
     """Fields about other accounts, by attribute of entries."""
 
 
-def binding(reader: Reader, node: Node, defaults: Defaults) -> tuple[Binding | None, list[str]]:
+def binding(reader: Reader, node: Node, defaults: Defaults) -> tuple[BindingEntry | None, list[str]]:
     """The entry and notices about it; None where problems were noted that leave no name."""
     known = (*EKSCTL, *OURS) if defaults.ours else EKSCTL
     fields = reader.fields(
@@ -118,7 +122,7 @@ def binding(reader: Reader, node: Node, defaults: Defaults) -> tuple[Binding | N
     return found, []
 
 
-def _metadata(reader: Reader, entry: Fields, defaults: Defaults) -> Binding | None:
+def _metadata(reader: Reader, entry: Fields, defaults: Defaults) -> BindingEntry | None:
     """The ServiceAccount itself; None where problems were noted that leave no name."""
     node = entry["metadata"]
     fields = reader.given(reader.fields(node, METADATA, "metadata", {}))
@@ -132,14 +136,14 @@ def _metadata(reader: Reader, entry: Fields, defaults: Defaults) -> Binding | No
     if name is None or namespace is None:
         return None
     unsaid = () if defaults.ours else UNSAID
-    found = Binding(namespace, name, cluster=defaults.cluster, region=defaults.region, unsaid=unsaid)
+    found = BindingEntry(namespace, name, cluster=defaults.cluster, region=defaults.region, unsaid=unsaid)
     if "labels" in fields:
         found = replace(found, labels=reader.text_map(fields["labels"], names.labels))
     return replace(found, **entry_fields.pod_settings(reader, entry, fields.get("annotations")))
 
 
 def _pod_identity(reader: Reader, fields: Fields, read: ReadFile) -> dict[str, Any]:
-    """The attributes of a `Binding` by `podIdentity` and `also` of irsa's own entries."""
+    """The attributes of a `BindingEntry` by `podIdentity` and `also` of irsa's own entries."""
     node = fields.get("podIdentity")
     has_settings = isinstance(node, MappingNode)
     given = node is not None and (has_settings or bool(reader.boolean(node)))
@@ -165,7 +169,7 @@ def _pod_identity(reader: Reader, fields: Fields, read: ReadFile) -> dict[str, A
     return found
 
 
-def _role(reader: Reader, fields: Fields, found: Binding, defaults: Defaults) -> Binding:
+def _role(reader: Reader, fields: Fields, found: BindingEntry, defaults: Defaults) -> BindingEntry:
     changes = reader.said(fields, _ROLE)
     found = replace(found, **changes, **PolicyReader(reader, defaults.read, ours=defaults.ours).all(fields))
     if not found.attach_role_arn and "permissionsBoundary" not in fields:
@@ -177,7 +181,7 @@ def _role(reader: Reader, fields: Fields, found: Binding, defaults: Defaults) ->
     return _trust(reader, fields, found)
 
 
-def with_tags(reader: Reader, fields: Fields, found: Binding, defaults: Defaults) -> Binding:
+def with_tags(reader: Reader, fields: Fields, found: BindingEntry, defaults: Defaults) -> BindingEntry:
     """The entry with its tags and those of the document: on its role, and on an association."""
     own = reader.text_map(fields["tags"], names.tags) if "tags" in fields else {}
     if found.attach_role_arn and not found.pod_identity:
@@ -188,7 +192,7 @@ def with_tags(reader: Reader, fields: Fields, found: Binding, defaults: Defaults
     return replace(found, tags=tags)
 
 
-def _trust(reader: Reader, fields: Fields, found: Binding) -> Binding:
+def _trust(reader: Reader, fields: Fields, found: BindingEntry) -> BindingEntry:
     pattern = found.subject_pattern
     like = COMPARISONS["StringLike"][0]
     if pattern and not found.role_only and not like(found.name, pattern, None):

@@ -206,7 +206,8 @@ def is_made_for(facts: Facts, subject: Subject, role: Role) -> bool:
 
 def _is_meant(facts: Facts, subject: Subject, role: Role) -> bool:
     """Whether tags, or a statement for this cluster, name the ServiceAccount."""
-    cluster, tags = facts.cluster, role.tags
+    cluster = facts.cluster
+    tags = role.tags
     if is_made_for(facts, subject, role):
         return True
     if tags.get(EKSCTL_ACCOUNT_TAG) == subject.full_name:
@@ -259,7 +260,8 @@ def asks_for(pod: Pod, role: str) -> bool:
 
 def of_account(facts: Facts, command: str, subject: Subject, more: str = "") -> str:
     """An irsa command about a ServiceAccount; `more` are arguments that follow."""
-    name, namespace = shlex.quote(subject.name), shlex.quote(subject.namespace)
+    name = shlex.quote(subject.name)
+    namespace = shlex.quote(subject.namespace)
     return facts.reach.for_irsa(f"{command} {name} -n {namespace}", more)
 
 
@@ -278,7 +280,8 @@ def attach(facts: Facts, subject: Subject, role: str, *, more: str = "") -> str:
 
 def create(facts: Facts) -> str:
     """The commands that create the ServiceAccount alone, and its namespace if it does not exist."""
-    subject, kubectl = facts.named, facts.reach.kubectl
+    subject = facts.named
+    kubectl = facts.reach.kubectl
     line = kubectl(f"create serviceaccount {shlex.quote(subject.name)}", subject.namespace)
     if subject.namespace_labels is None:
         return "\n".join((kubectl(f"create namespace {shlex.quote(subject.namespace)}"), line))
@@ -292,7 +295,8 @@ def make(facts: Facts, subject: Subject) -> str:
 
 def rewrite_trust(facts: Facts, role: Role, document: Document, why: str) -> str:
     """The command that writes a role's trust policy, in the role's own account; `why` is a doubt about it."""
-    name, text = shlex.quote(role.name), shlex.quote(dump(document))
+    name = shlex.quote(role.name)
+    text = shlex.quote(dump(document))
     command = f"iam update-assume-role-policy --role-name {name} --policy-document {text}"
     return proposed(why, role.arn, in_account(facts, role.account, command))
 
@@ -317,16 +321,15 @@ _COMPARING = ("stringequals", "stringlike")
 
 def naming(facts: Facts) -> tuple[Role, ...]:
     """The roles whose trust policy allows the ServiceAccount and names exactly this subject."""
-    identity, candidates = subjects.home_identity(facts, facts.named), known(facts.named.candidates)
+    identity = subjects.home_identity(facts, facts.named)
+    candidates = known(facts.named.candidates)
     return tuple(role for role in candidates if names_exactly(role.trust, identity, facts.now))
 
 
 def names_exactly(document: Mapping[str, Any], identity: WebIdentity, now: datetime | None = None) -> bool:
     """Whether each statement that allows the token has its subject without a pattern."""
-    allowed, statements = (
-        explain(document, identity, now=now).allowed_by,
-        as_list(document.get("Statement", [])),
-    )
+    allowed = explain(document, identity, now=now).allowed_by
+    statements = as_list(document.get("Statement", []))
     key = f"{host_path(identity.issuer).rstrip('/')}:sub"
 
     def is_exact(statement: Mapping[str, Any]) -> bool:
@@ -342,7 +345,9 @@ def names_exactly(document: Mapping[str, Any], identity: WebIdentity, now: datet
 
 def evidence(facts: Facts) -> dict[str, str]:
     """The roles that trust the ServiceAccount: by name with their policies, and by a pattern."""
-    candidates, trusting, roles = facts.named.candidates, naming(facts), []
+    candidates = facts.named.candidates
+    trusting = naming(facts)
+    roles = []
     for role in trusting:
         text = role.arn
         if role.is_described and not role.unread:

@@ -35,7 +35,8 @@ _POD_IDENTITY = frozenset({"pod-identity-trust", "pod-identity-target", "pod-own
 
 def undecided(facts: Facts, findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings that are unknown although the result depends on them."""
-    deciding, subject = OF_CLUSTER, facts.subject
+    deciding = OF_CLUSTER
+    subject = facts.subject
     if subject is not None:
         # Without the annotation it is a Pod Identity association that gives the role, or a problem anyway.
         account = subject.account
@@ -210,7 +211,8 @@ def _follows(finding: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool
         return False
     if finding.cause.id == NO_RUNNING_POD:
         return any(cause.cause.group in _GIVES_IDENTITY for cause in wrong)
-    causes, unread = {cause.cause.id for cause in wrong}, list[object]()
+    causes = {cause.cause.id for cause in wrong}
+    unread: list[object] = []
     if "issuer-documents" in causes:
         unread.append(facts.published_keys)
     if "annotation-account" in causes and (subject := facts.subject) is not None:
@@ -231,7 +233,9 @@ _RESTARTS = re.compile(r"^(?:# )?kubectl .*(?:rollout restart|delete pod|rollout
 
 def _place(finding: Finding) -> tuple[int, int, int]:
     """By verdict, by what is fixed first (AWS, then the ServiceAccount, then pods), by weight."""
-    fix, cause, step = finding.judgement.fix, finding.cause, 0
+    fix = finding.judgement.fix
+    cause = finding.cause
+    step = 0
     in_aws = cause.of_cluster or (_IN_AWS.search(fix) and not _RESTARTS.search(fix))
     if finding.verdict is Verdict.PROBLEM and not in_aws:
         step = 2 if cause.group in (Group.PODS, Group.STS) else 1
@@ -239,7 +243,8 @@ def _place(finding: Finding) -> tuple[int, int, int]:
 
 
 def examined(facts: Facts, findings: tuple[Finding, ...]) -> Examined:
-    subject, account = facts.named, facts.named.account
+    subject = facts.named
+    account = facts.named.account
     return Examined(
         subject.namespace,
         subject.name,

@@ -61,7 +61,8 @@ def failures(events: Iterable[Json]) -> tuple[CreationFailure, ...]:
     """The newest failure of each object that the events are about."""
     by_object: dict[tuple[str, str, str], CreationFailure] = {}
     for event in events:
-        about, series = event.get("involvedObject") or {}, event.get("series") or {}
+        about = event.get("involvedObject") or {}
+        series = event.get("series") or {}
         times = (event.get("lastTimestamp"), series.get("lastObservedTime"), event.get("eventTime"))
         failure = CreationFailure(
             namespace=str(event["metadata"].get("namespace") or about.get("namespace") or ""),
@@ -115,7 +116,8 @@ def _held(kind: str, spec: Json) -> str:
 
 
 def _counts(kind: str, body: Json) -> tuple[int, int]:
-    spec, status = body.get("spec") or {}, body.get("status") or {}
+    spec = body.get("spec") or {}
+    status = body.get("status") or {}
     if spec.get("suspend"):
         return 0, 0
     if kind == "CronJob":
@@ -159,8 +161,10 @@ def _refused(failure: CreationFailure, makers: tuple[Maker, ...] | Unreadable) -
 
 
 CONTAINER = "irsa-preflight"
-EXPECTED, WRONG = "expected", "wrong"
-_LONGEST, _MOST = 1000, 10
+EXPECTED = "expected"
+WRONG = "wrong"
+_LONGEST = 1000
+_MOST = 10
 _IDENTITY = re.compile(r"arn:[a-z-]{3,20}:(sts|iam)::\d{12}:[\w+=,.@/-]{1,200}", re.ASCII)
 _FINAL = (
     "CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError", "ErrImageNeverPull",
@@ -183,7 +187,9 @@ def answer_in(log: str) -> PodAnswer:
     try:
         document = json.loads(log)
         (item,) = document["items"]
-        verdict, steps, found = item["verdict"], item["next"], item["evidence"]
+        verdict = item["verdict"]
+        steps = item["next"]
+        found = item["evidence"]
         identity = found.get("identity") or ""
         if document["kind"] != "PreflightList" or verdict not in (EXPECTED, WRONG, "unknown"):
             raise ValueError

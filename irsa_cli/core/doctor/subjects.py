@@ -24,7 +24,8 @@ from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.errors import CannotTell, have
 from irsa_cli.core.values.names import subject as subject_claim
 
-ROLE_ENV, TOKEN_ENV = variable("AWS_ROLE_ARN"), variable("AWS_WEB_IDENTITY_TOKEN_FILE")
+ROLE_ENV = variable("AWS_ROLE_ARN")
+TOKEN_ENV = variable("AWS_WEB_IDENTITY_TOKEN_FILE")
 TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
 """The volume of the webhook's token."""
 
@@ -162,7 +163,8 @@ def newest_by_role(facts: Facts, pods: Iterable[Pod]) -> dict[str, TrailEvent]:
 
 def is_admitted(facts: Facts, pods: Iterable[Pod]) -> bool:
     """Whether STS accepted the newest call for each role of these pods."""
-    mine, newest = tuple(pods), dict[str, TrailEvent]()
+    mine = tuple(pods)
+    newest: dict[str, TrailEvent] = {}
     roles = {container.env.get(ROLE_ENV) for pod in mine for container in pod.containers} - {None}
     with suppress(CannotTell):
         newest = newest_by_role(facts, mine)
@@ -292,7 +294,8 @@ def selector_text(requirements: tuple[Requirement, ...]) -> str:
     )
 
 
-_FILE, _PROFILE = variable("AWS_CONFIG_FILE"), variable("AWS_PROFILE")
+_FILE = variable("AWS_CONFIG_FILE")
+_PROFILE = variable("AWS_PROFILE")
 _USUAL = ("/.aws", f"/.aws/{KEY}")
 """Where SDKs look for it in the home folder by default."""
 

@@ -16,16 +16,17 @@ from enum import Enum
 from typing import Any
 from urllib.parse import unquote
 
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.role_power import known_power
 from irsa_cli.core.marks import lifecycle, makers
-from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
+from irsa_cli.core.marks.lifecycle import Lifecycle
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.role import DETAILED, Role, path_of
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, ProviderState, RoleState
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.assuming import lacking, said_to_service
 from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
 from irsa_cli.core.trust.rules.rule import Risk
@@ -33,7 +34,6 @@ from irsa_cli.core.values.arn import Arn, provider_arn, role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, Unreadable
 from irsa_cli.core.values.limits import moment
-from irsa_cli.core.values.names import Namespaced, subject
 from irsa_cli.core.values.shown import shown
 
 ReadRole = Role | Unreadable | None
@@ -70,36 +70,52 @@ class BindingStatus(str, Enum):
 
 
 @dataclass(frozen=True)
-class PodIdentityState:
-    """The association of a ServiceAccount; `agent`: whether the agent runs, None if nothing needs it."""
+class ListedBinding:
+    """A binding with its status.
 
-    association: Association | Unreadable | None = None
-    agent: bool | Unreadable | None = None
-
-
-@dataclass(frozen=True)
-class ListedBinding(Namespaced):
-    """One ServiceAccount with its role; `account` is None if it does not exist, or has no role.
-
-    `bare` is the existing ServiceAccount of a role that its annotation does not name.
-    `role_arn` is the raw annotation, else the ARN of the association's role, or of a role without a
-    ServiceAccount. `reason` is '' if nothing is wrong; `next_steps` finish an interrupted run; `wide` are the
-    trust policy's risks. `agent`: whether the EKS Pod Identity agent runs, None if nothing needs it.
+    `reason` is '' if nothing is wrong; `next_steps` finish an interrupted run; `wide` are the trust policy's
+    risks. `agent`: whether the EKS Pod Identity agent runs, None if nothing needs it. `is_unbound`: the
+    ServiceAccount, if it exists, has another role or none, and only irsa's tags tie the role to it.
     """
 
-    namespace: str
-    name: str
-    role_arn: str
+    binding: Binding
     status: BindingStatus
     reason: str = ""
-    account: ServiceAccount | None = None
-    role: ReadRole = None
     explanation: Explanation | None = None
     next_steps: tuple[str, ...] = ()
     wide: tuple[Risk, ...] = ()
-    association: Association | Unreadable | None = None
     agent: bool | Unreadable | None = None
-    bare: ServiceAccount | None = None
+    is_unbound: bool = False
+
+    @property
+    def namespace(self) -> str:
+        return self.binding.namespace
+
+    @property
+    def name(self) -> str:
+        return self.binding.name
+
+    @property
+    def full_name(self) -> str:
+        return self.binding.full_name
+
+    @property
+    def account(self) -> ServiceAccount | None:
+        """The ServiceAccount that has the role; None if none does."""
+        return None if self.is_unbound else self.binding.existing
+
+    @property
+    def role(self) -> ReadRole:
+        return self.binding.role
+
+    @property
+    def role_arn(self) -> str:
+        """The raw annotation, else the ARN of the association's role, or of a role without ServiceAccount."""
+        return self.binding.role_arn
+
+    @property
+    def association(self) -> Association | Unreadable | None:
+        return self.binding.association
 
     @property
     def new_pods(self) -> str:
@@ -123,34 +139,24 @@ class ListedBinding(Namespaced):
     @property
     def unread(self) -> str:
         """The part that could not be read; '' for none, also if the answer depends on the request."""
-        asked = self.explanation is None or self.explanation.answer is Answer.YES
-        if self.status is BindingStatus.UNCERTAIN and asked:
+        depends_on_reads = self.explanation is None or self.explanation.answer is Answer.YES
+        if self.status is BindingStatus.UNCERTAIN and depends_on_reads:
             return self.reason
         hidden = isinstance(self.role, Unreadable) or (self.role is not None and self.role.unread)
         return "parts of the role could not be read" if hidden else ""
 
     @property
-    def role_maker(self) -> str:
-        return makers.maker_of_role(self.role.tags) if isinstance(self.role, Role) else makers.UNKNOWN
-
-    @property
-    def account_maker(self) -> str:
-        account = self.account or self.bare
-        if account is None:
-            return makers.UNKNOWN
-        return makers.maker_of_account(account.labels, account.annotations, account.managers)
-
-    @property
     def owner(self) -> str:
         """The creator of the role if known, else of the ServiceAccount."""
-        return self.role_maker if self.role_maker != makers.UNKNOWN else self.account_maker
+        maker = self.binding.role_maker
+        return maker if maker != makers.UNKNOWN else self.binding.account_maker
 
     @property
     def created(self) -> datetime | None:
         """The creation time of the ServiceAccount, or of the role if there is none."""
         if self.account is not None:
             return self.account.created
-        return self.role.created if isinstance(self.role, Role) else None
+        return self.binding.seen_role.created if self.binding.seen_role is not None else None
 
 
 @dataclass(frozen=True)
@@ -183,72 +189,96 @@ def named_role(account: ServiceAccount) -> Arn | None:
         return None
 
 
-def identity_of(cluster: Cluster, account: ServiceAccount, role_account: str) -> WebIdentity:
-    """The token of a ServiceAccount's pods as seen by a trust policy in that AWS account."""
-    settings = Injection.read(account.annotations)
-    return WebIdentity(
-        provider_arn(cluster.partition, role_account, cluster.issuer),
-        cluster.issuer,
-        subject(account.namespace, account.name),
-        settings.audience,
-        request={REQUESTED_REGION: region_called(cluster.region, regional=settings.regional_sts)},
-    )
-
-
-def binding_of(
-    cluster: Cluster,
-    account: ServiceAccount,
-    role: ReadRole,
-    provider: ReadProvider,
-    now: datetime | None = None,
-    served: PodIdentityState = PodIdentityState(),
-) -> ListedBinding:
-    """Judge an annotated ServiceAccount by its role and by the provider in the role's account.
-
-    `now` is the time for trust policies; an association takes precedence. Role and provider are ignored for
-    an invalid annotation.
-    """
-    text = annotation_of(account) or ""
-    arn, association, agent = named_role(account), served.association, served.agent
-
-    def judged(status: BindingStatus, reason: str, explanation: Explanation | None = None) -> ListedBinding:
-        found = role if arn is not None else None
-        if isinstance(association, Association):
-            status = BindingStatus.POD_IDENTITY if status is BindingStatus.OK else status
-            reason = "; ".join(filter(None, (reason, association.effect, NO_AGENT if agent is False else "")))
-        judged = ListedBinding(
-            account.namespace, account.name, text, status, reason, account, found, explanation
-        )
-        return replace(judged, wide=wide(cluster, found), association=association, agent=agent)
-
-    if arn is None:
-        return judged(BindingStatus.BAD_ARN, f"{shown(text)} is not the ARN of a role")
-    if role is None:
-        return judged(BindingStatus.NO_ROLE, f"there is no role {arn.name} in account {arn.account}")
-    if isinstance(role, Unreadable):
-        return judged(BindingStatus.UNCERTAIN, f"the role can't be read: {role.why}")
-    if role.arn != text:
-        return judged(BindingStatus.NO_ROLE, f"the role {arn.name} has another ARN: {role.arn}")
-    identity = identity_of(cluster, account, arn.account)
-    explanation = explain(role.trust, identity, now=now)
-    # If irsa annotated it, the role's run is complete; other roles have no such mark.
-    mine = role.tags.get(SERVICE_ACCOUNT_TAG) == account.full_name
-    recorded = not mine or wrote(account.annotations, ROLE_ARN_ANNOTATION)
-    life = lifecycle.of(role.tags, named=True, recorded=recorded)
-    if life.is_over:
-        return judged(*_judgement(explanation, provider, identity), explanation)
-    found = judged(*interrupted(life), explanation)
-    return replace(found, next_steps=life.next_steps(cluster.options))
-
-
 NO_AGENT = "the cluster has no EKS Pod Identity agent, so pods get no credentials from it"
 
 
-def wide(cluster: Cluster, role: ReadRole) -> tuple[Risk, ...]:
-    if not isinstance(role, Role):
+def listed(
+    binding: Binding, now: datetime | None = None, agent: bool | Unreadable | None = None
+) -> ListedBinding:
+    """Judge an annotated ServiceAccount by its role, and by the provider in the role's account.
+
+    Without an annotation, its association is judged. `now` is the time for trust policies. Role and provider
+    are ignored for an invalid annotation.
+    """
+    account = binding.existing
+    if account is None or annotation_of(account) is None:
+        return _by_association(binding, agent)
+    judged = _by_annotation(binding, account, now)
+    status, association = judged.status, binding.known_association
+    if association is not None:  # It takes precedence.
+        status = BindingStatus.POD_IDENTITY if status is BindingStatus.OK else status
+        no_agent = NO_AGENT if agent is False else ""
+        reason = "; ".join(filter(None, (judged.reason, association.effect, no_agent)))
+        judged = replace(judged, status=status, reason=reason)
+    return replace(judged, wide=wide(binding), agent=agent)
+
+
+def _by_annotation(binding: Binding, account: ServiceAccount, now: datetime | None) -> ListedBinding:
+    arn, role = named_role(account), binding.role
+    if arn is None:
+        reason = f"{shown(binding.annotation)} is not the ARN of a role"
+        return ListedBinding(binding, BindingStatus.BAD_ARN, reason)
+    if role is None:
+        reason = f"there is no role {arn.name} in account {arn.account}"
+        return ListedBinding(binding, BindingStatus.NO_ROLE, reason)
+    if isinstance(role, Unreadable):
+        return ListedBinding(binding, BindingStatus.UNCERTAIN, f"the role can't be read: {role.why}")
+    if role.arn != binding.annotation:
+        return ListedBinding(
+            binding, BindingStatus.NO_ROLE, f"the role {arn.name} has another ARN: {role.arn}"
+        )
+    identity = binding.identity_in(arn.account)
+    explanation = explain(role.trust, identity, now=now)
+    # If irsa annotated it, the role's run is complete; other roles have no such mark.
+    is_own = role.tags.get(SERVICE_ACCOUNT_TAG) == account.full_name
+    life = binding.life_of(role, recorded=binding.is_marked or not is_own)
+    if life.is_over:
+        return ListedBinding(binding, *_judgement(explanation, binding.provider, identity), explanation)
+    steps = life.next_steps(binding.cluster.options)
+    return ListedBinding(binding, *interrupted(life), explanation, steps)
+
+
+def _by_association(binding: Binding, agent: bool | Unreadable | None) -> ListedBinding:
+    judged = ListedBinding(binding, BindingStatus.OK, wide=wide(binding), agent=agent)
+    if binding.seen_role is not None:
+        # The association is the last step of its run.
+        life = lifecycle.of(binding.seen_role.tags, named=True, recorded=True)
+        if not life.is_over:
+            status, reason = interrupted(life)
+            steps = life.next_steps(binding.cluster.options)
+            return replace(judged, status=status, reason=reason, next_steps=steps)
+    status, reason = _judged_by_association(binding, agent)
+    return replace(judged, status=status, reason=reason)
+
+
+def _judged_by_association(binding: Binding, agent: bool | Unreadable | None) -> tuple[BindingStatus, str]:
+    association, role = binding.known_association, binding.role
+    if association is None or not association.role_arn:
+        return BindingStatus.UNCERTAIN, "EKS did not return the role of its association"
+    if role is None:
+        why = f"there is no role {association.role_arn}; association {association.id} has it"
+        return BindingStatus.NO_ROLE, why
+    if isinstance(role, Unreadable):
+        return BindingStatus.UNCERTAIN, f"the role can't be read: {role.why}"
+    answers = said_to_service(role.trust, binding.cluster, binding, tagged=not association.without_tags)
+    for refused in lacking(answers, Answer.NO):
+        why = f"the trust policy does not allow {refused.action} to EKS Pod Identity: {refused.why}"
+        return BindingStatus.NOT_ADMITTED, why
+    for unknown in lacking(answers, Answer.UNKNOWN):
+        return BindingStatus.UNCERTAIN, f"{unknown.action} for EKS Pod Identity: {unknown.why}"
+    if binding.existing is None:
+        return BindingStatus.NO_SERVICE_ACCOUNT, f"association {association.id} has no ServiceAccount"
+    if isinstance(agent, Unreadable):
+        return BindingStatus.UNCERTAIN, f"irsa can't see if the EKS Pod Identity agent runs: {agent.why}"
+    return (BindingStatus.NO_AGENT, NO_AGENT) if agent is False else (BindingStatus.OK, "")
+
+
+def wide(binding: Binding) -> tuple[Risk, ...]:
+    """The risks of the role's trust policy."""
+    role, cluster = binding.seen_role, binding.cluster
+    if role is None:
         return ()
-    account = [*role.arn.split(":"), "", "", "", "", ""][4] or cluster.account
-    provider = provider_arn(cluster.partition, account, cluster.issuer)
+    provider = provider_arn(cluster.partition, role.account, cluster.issuer)
     return wide_trusts(role.trust, (provider,), role=role.arn, power=known_power(role))
 
 
@@ -275,7 +305,11 @@ def interrupted(life: Lifecycle) -> tuple[BindingStatus, str]:
 
 def in_order(bindings: Iterable[ListedBinding]) -> tuple[ListedBinding, ...]:
     """Sort by namespace and name, roles without a ServiceAccount last."""
-    return tuple(sorted(bindings, key=lambda it: (it.namespace, it.name, it.account is None, it.role_arn)))
+
+    def place(listed: ListedBinding) -> tuple[str, str, bool, str]:
+        return listed.namespace, listed.name, listed.account is None, listed.role_arn
+
+    return tuple(sorted(bindings, key=place))
 
 
 Read = Callable[[Any], Document]
@@ -295,38 +329,43 @@ def document_of(value: Any) -> Document:
 
 def as_answered(value: Any) -> Document:
     """A policy parsed by botocore."""
-    found: Document = value
-    return found
+    document: Document = value
+    return document
 
 
-def role_details(item: Mapping[str, Any], read: Read = document_of) -> Role:
+def role_details(detail: Mapping[str, Any], read: Read = document_of) -> Role:
     """Read a role of `RoleDetailList` with its inline policies."""
-    boundary = item.get("PermissionsBoundary") or {}
-    arn = text_of(item["Arn"])
+    boundary = detail.get("PermissionsBoundary") or {}
+    arn = text_of(detail["Arn"])
     state = RoleState(
         path=path_of(arn),
-        trust=read(item["AssumeRolePolicyDocument"]),
+        trust=read(detail["AssumeRolePolicyDocument"]),
         permissions_boundary=str(boundary.get("PermissionsBoundaryArn", "")),
-        tags={str(tag["Key"]): str(tag["Value"]) for tag in item.get("Tags") or ()},
+        tags={str(tag["Key"]): str(tag["Value"]) for tag in detail.get("Tags") or ()},
     )
     return Role(
         arn,
         state,
-        frozenset(text_of(one["PolicyArn"]) for one in item.get("AttachedManagedPolicies") or ()),
-        {str(one["PolicyName"]): read(one["PolicyDocument"]) for one in item.get("RolePolicyList") or ()},
-        role_id=str(item.get("RoleId", "")),
-        created=moment(item.get("CreateDate")),
-        last_used=moment((item.get("RoleLastUsed") or {}).get("LastUsedDate")),
+        frozenset(text_of(entry["PolicyArn"]) for entry in detail.get("AttachedManagedPolicies") or ()),
+        {
+            str(entry["PolicyName"]): read(entry["PolicyDocument"])
+            for entry in detail.get("RolePolicyList") or ()
+        },
+        role_id=str(detail.get("RoleId", "")),
+        created=moment(detail.get("CreateDate")),
+        last_used=moment((detail.get("RoleLastUsed") or {}).get("LastUsedDate")),
         left_out=DETAILED,
-        profiles=tuple(str(one["InstanceProfileName"]) for one in item.get("InstanceProfileList") or ()),
+        profiles=tuple(
+            str(entry["InstanceProfileName"]) for entry in detail.get("InstanceProfileList") or ()
+        ),
     )
 
 
-def policy_details(item: Mapping[str, Any], read: Read = document_of) -> tuple[str, Document] | None:
+def policy_details(detail: Mapping[str, Any], read: Read = document_of) -> tuple[str, Document] | None:
     """Read the ARN and default document of a policy of `Policies`; None if the document is missing."""
-    for version in item.get("PolicyVersionList") or ():
+    for version in detail.get("PolicyVersionList") or ():
         if version.get("IsDefaultVersion"):
-            return text_of(item["Arn"]), read(version["Document"])
+            return text_of(detail["Arn"]), read(version["Document"])
     return None
 
 

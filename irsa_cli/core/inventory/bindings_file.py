@@ -30,13 +30,15 @@ Inline = Mapping[str, Mapping[str, Document] | Unreadable]
 """The inline policies of roles, by the role's ARN."""
 
 
-def text_of(found: Bindings, inline: Inline) -> str:
-    cluster = found.cluster
+def text_of(bindings: Bindings, inline: Inline) -> str:
+    cluster = bindings.cluster
     head = dict(zip(("apiVersion", "kind"), OWN, strict=True))
     where = {"metadata": {"name": cluster.name, "region": cluster.region}}
     home = {"roleAccount": cluster.home} if cluster.home != cluster.account else {}
     entries = [
-        line for item in found.items for line in ("", *_entry(cluster, item, inline.get(item.role_arn, {})))
+        line
+        for listed in bindings.items
+        for line in ("", *_entry(cluster, listed, inline.get(listed.role_arn, {})))
     ]
     example = (
         "  - metadata: {name: s3-reader, namespace: backend}",
@@ -46,7 +48,7 @@ def text_of(found: Bindings, inline: Inline) -> str:
     lines = [
         f"# Bindings of cluster {cluster.name} ({cluster.region}, account {cluster.account}), by irsa init.",
         f"# Compare this file with the cluster: irsa diff -f FILE -c {cluster.name} -r {cluster.region}",
-        *(f"# Not read: {visible(note)}" for note in found.notes),
+        *(f"# Not read: {visible(note)}" for note in bindings.notes),
         *_yaml({**head, **where, **home}),
         key if any(line.startswith("  -") for line in entries) else f"# {key}",
         *(entries or (f"# {line}" for line in example)),
@@ -55,55 +57,57 @@ def text_of(found: Bindings, inline: Inline) -> str:
 
 
 def _entry(
-    cluster: Cluster, item: ListedBinding, inline: Mapping[str, Document] | Unreadable
+    cluster: Cluster, listed: ListedBinding, inline: Mapping[str, Document] | Unreadable
 ) -> Iterator[str]:
-    why = f": {item.reason}" if item.reason else ""
-    yield visible(f"# {item.full_name or item.role_arn}: owner {item.owner}, status {item.status.value}{why}")
-    role, unread = item.role, item.unread or (inline.why if isinstance(inline, Unreadable) else "")
+    why = f": {listed.reason}" if listed.reason else ""
+    yield visible(
+        f"# {listed.full_name or listed.role_arn}: owner {listed.owner}, status {listed.status.value}{why}"
+    )
+    role, unread = listed.role, listed.unread or (inline.why if isinstance(inline, Unreadable) else "")
     if not isinstance(role, Role) or isinstance(inline, Unreadable) or role.unread:
         yield f"# Left out: {visible(unread or 'there is no role to describe')}"
         return
-    if item.by == "pod-identity":
+    if listed.by == "pod-identity":
         yield "# Left out: it has the role by EKS Pod Identity, not by an annotation"
         return
-    lines = _yaml([_fields(cluster, item, role, inline)])
-    ours = role.is_for(cluster, item.full_name)
-    whole = item.status is BindingStatus.ROLE_ONLY or item.account is not None
-    if ours and whole and item.status not in (BindingStatus.INCOMPLETE, BindingStatus.DELETING):
+    lines = _yaml([_fields(cluster, listed, role, inline)])
+    ours = role.is_for(cluster, listed.full_name)
+    whole = listed.status is BindingStatus.ROLE_ONLY or listed.account is not None
+    if ours and whole and listed.status not in (BindingStatus.INCOMPLETE, BindingStatus.DELETING):
         if _subjects(cluster, role) is None:
             yield "# Left out: statements of the trust policy that irsa did not write. irsa keeps them."
         if others := _tags(role, of_files=False):
             yield visible(f"# Left out: tags that no file has set: {', '.join(others)}. irsa keeps them.")
         yield from lines
         return
-    if item.next_steps:
-        yield f"# First: {visible(item.next_steps[0])}"
+    if listed.next_steps:
+        yield f"# First: {visible(listed.next_steps[0])}"
     elif not ours and Arn.parse(role.arn).account == cluster.home:
         yield "# To manage it with irsa, adopt it, then remove the # before its lines:"
-        yield f"#   irsa adopt {item.name} -n {item.namespace} -c {cluster.name} -r {cluster.region}"
+        yield f"#   irsa adopt {listed.name} -n {listed.namespace} -c {cluster.name} -r {cluster.region}"
     yield from (f"# {line}" for line in lines)
 
 
 def _fields(
-    cluster: Cluster, item: ListedBinding, role: Role, inline: Mapping[str, Document]
+    cluster: Cluster, listed: ListedBinding, role: Role, inline: Mapping[str, Document]
 ) -> dict[str, Any]:
     arn = Arn.parse(role.arn)
     if arn.account != cluster.home:
-        return {"metadata": _metadata(item), "attachRoleARN": role.arn}
-    default = names.default_role_name(cluster.name, cluster.arn, item.namespace, item.name)
-    found = {
-        "metadata": _metadata(item),
+        return {"metadata": _metadata(listed), "attachRoleARN": role.arn}
+    default = names.default_role_name(cluster.name, cluster.arn, listed.namespace, listed.name)
+    values = {
+        "metadata": _metadata(listed),
         "roleName": arn.name if arn.name != default else "",
         "rolePath": role.path if role.path != names.default_role_path(cluster.name) else "",
         "attachPolicyARNs": sorted(role.attached),
         "inlinePolicies": {name: inline[name] for name in inline if name != chain.POLICY_NAME},
         "permissionsBoundary": role.boundary,
         "tags": {key: value for key, value in role.tags.items() if key in _tags(role, of_files=True)},
-        "roleOnly": item.status is BindingStatus.ROLE_ONLY,
-        **_trust(cluster, item, role),
-        **_pods(item, role, inline),
+        "roleOnly": listed.status is BindingStatus.ROLE_ONLY,
+        **_trust(cluster, listed, role),
+        **_pods(listed, role, inline),
     }
-    return {key: value for key, value in found.items() if value or key == "stsRegionalEndpoints"}
+    return {key: value for key, value in values.items() if value or key == "stsRegionalEndpoints"}
 
 
 def _tags(role: Role, *, of_files: bool) -> list[str]:
@@ -114,25 +118,26 @@ def _tags(role: Role, *, of_files: bool) -> list[str]:
     ]
 
 
-def _metadata(item: ListedBinding) -> dict[str, Any]:
+def _metadata(listed: ListedBinding) -> dict[str, Any]:
     """The ServiceAccount, with the labels and annotations that an earlier file set."""
-    found: dict[str, Any] = {"name": item.name, "namespace": item.namespace}
-    account = item.account
+    metadata: dict[str, Any] = {"name": listed.name, "namespace": listed.namespace}
+    account = listed.account
     if account is not None:
-        there = {"labels": account.labels, "annotations": account.annotations}
+        present = {"labels": account.labels, "annotations": account.annotations}
         for kind, keys in applied_keys(account.annotations).items():
-            found[kind] = {key: there[kind][key] for key in keys if key in there[kind]}
-    return {key: value for key, value in found.items() if value}
+            metadata[kind] = {key: present[kind][key] for key in keys if key in present[kind]}
+    return {key: value for key, value in metadata.items() if value}
 
 
-def _pods(item: ListedBinding, role: Role, inline: Mapping[str, Document]) -> dict[str, Any]:
+def _pods(listed: ListedBinding, role: Role, inline: Mapping[str, Document]) -> dict[str, Any]:
     """The annotations of the webhook, and the target role, as fields."""
-    if item.account is None:
+    if listed.account is None:
         return {}
-    there = item.account.annotations
-    audience = there.get(states.AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE)
+    annotations = listed.account.annotations
+    audience = annotations.get(states.AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE)
     regional, seconds = (
-        there.get(key, "") for key in (states.STS_REGIONAL_ANNOTATION, states.TOKEN_EXPIRATION_ANNOTATION)
+        annotations.get(key, "")
+        for key in (states.STS_REGIONAL_ANNOTATION, states.TOKEN_EXPIRATION_ANNOTATION)
     )
     target = chain.chain_of_policies(role.arn, inline)
     return {
@@ -141,24 +146,24 @@ def _pods(item: ListedBinding, role: Role, inline: Mapping[str, Document]) -> di
         "tokenExpiration": int(seconds) if seconds.isdecimal() else None,
         "targetRole": target.target_arn if target else "",
         "targetTagSession": target is not None and target.tag_session,
-        "externalID": noted_or_none(there, states.EXTERNAL_ID_ANNOTATION),
-        "awsConfigMap": noted_or_none(there, states.CONFIG_MAP_ANNOTATION),
+        "externalID": noted_or_none(annotations, states.EXTERNAL_ID_ANNOTATION),
+        "awsConfigMap": noted_or_none(annotations, states.CONFIG_MAP_ANNOTATION),
     }
 
 
 def _subjects(cluster: Cluster, role: Role) -> list[str] | None:
     """The subjects that the trust policy allows; None if it has other statements than irsa writes."""
-    found: list[str] = []
+    subjects: list[str] = []
     for statement in as_list(role.trust.get("Statement", [])):
         known = read_statement(statement)
         if known is None or not known.provider.endswith(cluster.issuer.removeprefix("https:/")):
             return None
-        found += known.subjects
-    return found
+        subjects += known.subjects
+    return subjects
 
 
-def _trust(cluster: Cluster, item: ListedBinding, role: Role) -> dict[str, Any]:
-    own, subjects = names.subject(item.namespace, item.name), _subjects(cluster, role) or []
+def _trust(cluster: Cluster, listed: ListedBinding, role: Role) -> dict[str, Any]:
+    own, subjects = names.subject(listed.namespace, listed.name), _subjects(cluster, role) or []
     wild = [text for text in subjects if text.rpartition(":")[0] == own.rpartition(":")[0] and "*" in text]
     pattern = wild[0] if wild and own not in subjects else own
     pairs = [text.split(":")[2:] for text in subjects if text != pattern]

@@ -56,18 +56,18 @@ class PodIdentity:
 
 
 def pods_of(
-    account: ServiceAccount, pods: Iterable[Pod], given: Association | Unreadable | None = None
+    account: ServiceAccount, pods: Iterable[Pod], association: Association | Unreadable | None = None
 ) -> tuple[PodIdentity, ...]:
     """The living pods of a ServiceAccount, out of all pods of its namespace."""
     subject = Subject(account.namespace, account.name, pods=tuple(pods))
     try:
-        return tuple(identity_of(pod, account, given) for pod in subject.users())
+        return tuple(identity_of(pod, account, association) for pod in subject.users())
     except CannotTell:
         return ()
 
 
 def identity_of(
-    pod: Pod, account: ServiceAccount, given: Association | Unreadable | None = None
+    pod: Pod, account: ServiceAccount, association: Association | Unreadable | None = None
 ) -> PodIdentity:
     """The identity of a pod by its environment and creation time; `given` is the association.
 
@@ -86,16 +86,16 @@ def identity_of(
         return PodIdentity(pod, Identity.POD_IDENTITY, "it gets its credentials from EKS Pod Identity")
     if opted_out(pod):
         return PodIdentity(pod, Identity.OPTED_OUT, "an annotation tells the webhook to skip it")
-    named, since = "annotation", account.annotated
-    if annotation_of(account) is None and isinstance(given, Association):
-        named, since = "association", given.created
+    giver, since = "annotation", account.annotated
+    if annotation_of(account) is None and isinstance(association, Association):
+        giver, since = "association", association.created
     restart: bool | None = True
     if since is None or pod.created is None:
-        reason = f"it has no role, and the time of the {named} is not known"
+        reason = f"it has no role, and the time of the {giver} is not known"
     elif pod.created <= since:  # Times have whole seconds: the order of two equal ones is not known.
-        reason = f"it was started before the {named}"
+        reason = f"it was started before the {giver}"
     else:
-        reason = f"it was started after the {named} but has no role: run irsa doctor to find the cause"
+        reason = f"it was started after the {giver} but has no role: run irsa doctor to find the cause"
         restart = None
     return PodIdentity(pod, Identity.NONE, reason, restart)
 
@@ -104,23 +104,23 @@ def _token_problem(pod: Pod, container: Container, account: ServiceAccount) -> s
     """Why STS would reject a container with the role's ARN: no token, or one for another audience."""
     if ROLE_ENV not in container.env:
         return ""
-    named, wanted = f"container {container.name}", Injection.read(account.annotations).audience
+    container_name, audience = f"container {container.name}", Injection.read(account.annotations).audience
     if TOKEN_ENV not in container.env:
-        return f"{named} has no {TOKEN_ENV}"
+        return f"{container_name} has no {TOKEN_ENV}"
     file = container.env[TOKEN_ENV]
     if file is None:  # From a Secret or ConfigMap: the path is not known.
         return ""
     volume = volume_at(pod, container, file.replace("\\", "/").removeprefix("C:"))
     if volume is None or volume.audience is None:
-        return f"no token is mounted at {file} in {named}"
-    if volume.audience != wanted:
-        return f"the token of {named} is for {volume.audience}, not for {wanted}"
+        return f"no token is mounted at {file} in {container_name}"
+    if volume.audience != audience:
+        return f"the token of {container_name} is for {volume.audience}, not for {audience}"
     return ""
 
 
 def restart_commands(reach: Reach, pods: Iterable[PodIdentity], makers: Makers) -> tuple[str, ...]:
     """The commands that restart pods that need it, one for each workload, at most five."""
-    old = [item.pod for item in pods if item.needs_restart]
+    old = [identity.pod for identity in pods if identity.needs_restart]
     return tuple(restarts(reach, old, makers).splitlines())
 
 
@@ -166,7 +166,6 @@ class Description:
     cluster: Cluster
     account: ServiceAccount
     binding: ListedBinding
-    provider: ReadProvider = None
     policies: tuple[Policy, ...] | Unreadable = ()
     boundary: Policy | None = None
     pods: tuple[PodIdentity, ...] | Unreadable = ()
@@ -178,7 +177,11 @@ class Description:
     @property
     def role(self) -> Role | None:
         """Its role, None if it is missing or unreadable."""
-        return self.binding.role if isinstance(self.binding.role, Role) else None
+        return self.binding.binding.seen_role
+
+    @property
+    def provider(self) -> ReadProvider:
+        return self.binding.binding.provider
 
     @property
     def injection(self) -> Injection:
@@ -192,17 +195,19 @@ class Description:
     @property
     def notes(self) -> tuple[str, ...]:
         """The parts that could not be read."""
-        parts = {
+        values = {
             "its policies": self.policies,
             "the pods": self.pods,
             "the OIDC provider": self.provider,
             "an EKS Pod Identity association": self.binding.association,
         }
         hidden = [
-            f"{part} can't be read: {it.why}" for part, it in parts.items() if isinstance(it, Unreadable)
+            f"{title} can't be read: {value.why}"
+            for title, value in values.items()
+            if isinstance(value, Unreadable)
         ]
-        named = () if isinstance(self.policies, Unreadable) else self.policies
-        documents = (*named, *((self.boundary,) if self.boundary else ()))
+        policies = () if isinstance(self.policies, Unreadable) else self.policies
+        documents = (*policies, *((self.boundary,) if self.boundary else ()))
         hidden += [
             f"the document of {policy.name} can't be read: {policy.document.why}"
             for policy in documents
@@ -233,7 +238,7 @@ class Description:
             "provider": {"url": provider.url, "audiences": list(provider.audiences)}
             if isinstance(provider, ProviderState)
             else None,
-            "pods": None if isinstance(self.pods, Unreadable) else [pod_json(item) for item in self.pods],
+            "pods": None if isinstance(self.pods, Unreadable) else [pod_json(pod) for pod in self.pods],
             "restart": list(self.restart),
             "kubernetes": self.kubernetes.to_json(),
             **({} if self.target is None else {"target": self.target.to_json()}),
@@ -254,16 +259,16 @@ class Description:
         return details
 
 
-def pod_json(item: PodIdentity) -> dict[str, Any]:
-    pod = item.pod
+def pod_json(identity: PodIdentity) -> dict[str, Any]:
+    pod = identity.pod
     return {
         "name": pod.name,
         "phase": pod.phase,
         "owner": pod.owner or None,
         "created": list_document.time_json(pod.created),
-        "identity": item.identity.value,
-        "needsRestart": item.needs_restart,
-        "reason": item.reason or None,
+        "identity": identity.identity.value,
+        "needsRestart": identity.needs_restart,
+        "reason": identity.reason or None,
     }
 
 
@@ -275,25 +280,25 @@ class Described(Reading):
 
     @property
     def scope(self) -> AnswerScope:
-        question, found = "What role does the ServiceAccount have, and do its pods have it?", self.found
-        if found is None:  # Maybe a missing name was ignored.
+        question, description = "What role does the ServiceAccount have, and do its pods have it?", self.found
+        if description is None:  # Maybe a missing name was ignored.
             missing = self.error is None and not self.signal
             return AnswerScope(question) if missing else unanswered(question, self.error)
-        pods = 0 if isinstance(found.pods, Unreadable) else len(found.pods)
-        notes = dict.fromkeys(filter(None, (*found.notes, found.binding.unread)))
-        examined = {"ServiceAccount": 1, "role": int(found.role is not None), "pod": pods}
+        pods = 0 if isinstance(description.pods, Unreadable) else len(description.pods)
+        notes = dict.fromkeys(filter(None, (*description.notes, description.binding.unread)))
+        examined = {"ServiceAccount": 1, "role": int(description.role is not None), "pod": pods}
         return AnswerScope(
             question, examined, (*not_read(notes), *by_design("the webhook", "files in containers"))
         )
 
     def envelope(self) -> Envelope:
-        found = self.found
-        if found is None:
+        description = self.found
+        if description is None:
             return self.document(DocumentKind.BINDINGS, summary=list_document.summary_of(()))
         return self.document(
             DocumentKind.BINDINGS,
-            cluster=found.cluster,
-            items=[found.to_json()],
-            summary=list_document.summary_of([found.binding]),
-            notes=found.notes,
+            cluster=description.cluster,
+            items=[description.to_json()],
+            summary=list_document.summary_of([description.binding]),
+            notes=description.notes,
         )

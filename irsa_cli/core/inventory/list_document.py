@@ -7,32 +7,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from irsa_cli.core.inventory.bindings import (
-    NO_AGENT,
-    Bindings,
-    BindingStatus,
-    ListedBinding,
-    PodIdentityState,
-    ReadRole,
-    interrupted,
-    wide,
-)
-from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.objects.aws import Association
+from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, ListedBinding
 from irsa_cli.core.objects.role import Role
-from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.envelope import DocumentKind, Envelope
 from irsa_cli.core.results.result_document import warning_json
 from irsa_cli.core.results.scope import AnswerScope, Reading, accounts_asked, by_design, not_read, unanswered
 from irsa_cli.core.results.verification import statement_json
-from irsa_cli.core.trust.assuming import lacking, said_to_service
-from irsa_cli.core.trust.evaluation import Answer
-from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Unreadable
 
 
@@ -53,84 +38,93 @@ class BindingList(Reading):
 
     @property
     def scope(self) -> AnswerScope:
-        question, found = "Which ServiceAccounts have an IAM role, and what is its status?", self.found
-        if found is None:
+        question, bindings = "Which ServiceAccounts have an IAM role, and what is its status?", self.found
+        if bindings is None:
             return unanswered(question, self.error)
-        hidden = [f"{it.full_name or it.role_arn}: {it.unread}" for it in found.items if it.unread]
-        asked, cluster = accounts_asked(found.namespace, found.selector), found.cluster.name
-        more = "" if found.selector else ", and irsa manages no role for one"
-        alone = ("roles without a ServiceAccount",) if found.selector else ()
-        nothing = f"No ServiceAccount{asked} of {cluster} has an IAM role{more}."
+        hidden = [
+            f"{listed.full_name or listed.role_arn}: {listed.unread}"
+            for listed in bindings.items
+            if listed.unread
+        ]
+        place, cluster = accounts_asked(bindings.namespace, bindings.selector), bindings.cluster.name
+        more = "" if bindings.selector else ", and irsa manages no role for one"
+        alone = ("roles without a ServiceAccount",) if bindings.selector else ()
+        nothing = f"No ServiceAccount{place} of {cluster} has an IAM role{more}."
         return AnswerScope(
             question,
-            {"ServiceAccount": found.accounts, "role": found.roles},
-            (*not_read([*found.notes, *hidden]), *by_design(*alone, "pods", "the webhook", "token files")),
-            "" if found.items else nothing,
+            {"ServiceAccount": bindings.accounts, "role": bindings.roles},
+            (*not_read([*bindings.notes, *hidden]), *by_design(*alone, "pods", "the webhook", "token files")),
+            "" if bindings.items else nothing,
         )
 
     def count(self, status: BindingStatus) -> int:
-        return sum(item.status is status for item in self.items)
+        return sum(listed.status is status for listed in self.items)
 
     def envelope(self) -> Envelope:
         return self.document(
             DocumentKind.BINDINGS,
             cluster=self.found.cluster if self.found else None,
-            items=[binding_json(item) for item in self.items],
+            items=[binding_json(listed) for listed in self.items],
             summary=summary_of(self.items),
             notes=self.notes,
         )
 
 
 def summary_of(bindings: Iterable[ListedBinding]) -> dict[str, int]:
-    found = Counter(item.status for item in bindings)
-    return {status.value: found[status] for status in BindingStatus}
+    counts = Counter(listed.status for listed in bindings)
+    return {status.value: counts[status] for status in BindingStatus}
 
 
-def binding_json(item: ListedBinding) -> dict[str, Any]:
-    # Whether the EKS Pod Identity agent runs is null if it is not known.
-    given, agent = item.association, {"agent": item.agent if isinstance(item.agent, bool) else None}
-    return {
-        "serviceAccount": account_json(item),
-        "role": role_json(item),
-        "owner": item.owner,
-        "status": item.status.value,
-        "reason": item.reason or None,
-        "next": list(item.next_steps),
-        "warnings": [warning_json(found) for found in item.wide],
-        "trust": [statement_json(verdict) for verdict in item.explanation.verdicts]
-        if item.explanation
-        else [],
+def binding_json(listed: ListedBinding) -> dict[str, Any]:
+    pod_identity: dict[str, Any] = {}
+    if not isinstance(listed.association, Unreadable):
         # As in results: null for none, and missing if it could not be read.
-        **({} if isinstance(given, Unreadable) else {"podIdentity": given and {**given.to_json(), **agent}}),
-        "newPods": item.new_pods or None,
+        pod_identity["podIdentity"] = listed.association and {
+            **listed.association.to_json(),
+            # Null if it is not known whether the EKS Pod Identity agent runs.
+            "agent": listed.agent if isinstance(listed.agent, bool) else None,
+        }
+    return {
+        "serviceAccount": account_json(listed),
+        "role": role_json(listed),
+        "owner": listed.owner,
+        "status": listed.status.value,
+        "reason": listed.reason or None,
+        "next": list(listed.next_steps),
+        "warnings": [warning_json(risk) for risk in listed.wide],
+        "trust": [statement_json(verdict) for verdict in listed.explanation.verdicts]
+        if listed.explanation
+        else [],
+        **pod_identity,
+        "newPods": listed.new_pods or None,
     }
 
 
-def account_json(item: ListedBinding) -> dict[str, Any]:
+def account_json(listed: ListedBinding) -> dict[str, Any]:
     """The ServiceAccount of a binding, or the intended one of a role without any."""
-    account = item.account or item.bare
+    account = listed.binding.existing
     return {
-        "namespace": item.namespace,
-        "name": item.name,
+        "namespace": listed.namespace,
+        "name": listed.name,
         "exists": account is not None,
-        "madeBy": item.account_maker,
+        "madeBy": listed.binding.account_maker,
         "created": time_json(account.created if account else None),
     }
 
 
-def role_json(item: ListedBinding) -> dict[str, Any]:
+def role_json(listed: ListedBinding) -> dict[str, Any]:
     """The role of a binding; unreadable fields are null."""
-    role = item.role
+    role = listed.role
     if not isinstance(role, Role):
         missing = False if role is None else None
-        return {"arn": item.role_arn, "exists": missing, "madeBy": item.role_maker, **_NOTHING}
+        return {"arn": listed.role_arn, "exists": missing, "madeBy": listed.binding.role_maker, **_NOTHING}
     policies = [policy_json(arn.rsplit("/", 1)[-1], arn) for arn in sorted(role.attached)]
     policies += [policy_json(name) for name in role.inline_names]
     return {
         # The annotation can differ from the real ARN.
         "arn": role.arn,
         "exists": True,
-        "madeBy": item.role_maker,
+        "madeBy": listed.binding.role_maker,
         "created": time_json(role.created),
         "lastUsed": time_json(role.last_used),
         "policies": None if role.unread else policies,
@@ -154,48 +148,3 @@ _NOTHING = dict.fromkeys(("created", "lastUsed", "policies", "permissionsBoundar
 def time_json(moment: datetime | None) -> str | None:
     """A time in Kubernetes' format: UTC, whole seconds."""
     return None if moment is None else moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def associated(
-    cluster: Cluster,
-    names: tuple[str, str],
-    account: ServiceAccount | None,
-    role: ReadRole,
-    served: PodIdentityState,
-) -> ListedBinding:
-    """Judge the association of a ServiceAccount (`names`: namespace and name) by its role."""
-    association = served.association
-    arn = association.role_arn if isinstance(association, Association) else ""
-    there = ListedBinding(*names, arn, BindingStatus.OK, account=account, role=role)
-    found = replace(there, wide=wide(cluster, role), association=association, agent=served.agent)
-    if isinstance(role, Role):
-        # The association is the last step of its run.
-        life = lifecycle.of(role.tags, named=True, recorded=True)
-        if not life.is_over:
-            status, reason = interrupted(life)
-            return replace(found, status=status, reason=reason, next_steps=life.next_steps(cluster.options))
-    status, reason = _judged(cluster, found)
-    return replace(found, status=status, reason=reason)
-
-
-def _judged(cluster: Cluster, found: ListedBinding) -> tuple[BindingStatus, str]:
-    association, role = found.association, found.role
-    if not isinstance(association, Association) or not association.role_arn:
-        return BindingStatus.UNCERTAIN, "EKS did not return the role of its association"
-    if role is None:
-        why = f"there is no role {association.role_arn}; association {association.id} has it"
-        return BindingStatus.NO_ROLE, why
-    if isinstance(role, Unreadable):
-        return BindingStatus.UNCERTAIN, f"the role can't be read: {role.why}"
-    answers = said_to_service(role.trust, cluster, found, tagged=not association.without_tags)
-    for refused in lacking(answers, Answer.NO):
-        why = f"the trust policy does not allow {refused.action} to EKS Pod Identity: {refused.why}"
-        return BindingStatus.NOT_ADMITTED, why
-    for unknown in lacking(answers, Answer.UNKNOWN):
-        return BindingStatus.UNCERTAIN, f"{unknown.action} for EKS Pod Identity: {unknown.why}"
-    if found.account is None:
-        return BindingStatus.NO_SERVICE_ACCOUNT, f"association {association.id} has no ServiceAccount"
-    if isinstance(found.agent, Unreadable):
-        why = f"irsa can't see if the EKS Pod Identity agent runs: {found.agent.why}"
-        return BindingStatus.UNCERTAIN, why
-    return (BindingStatus.NO_AGENT, NO_AGENT) if found.agent is False else (BindingStatus.OK, "")

@@ -60,21 +60,34 @@ _RENDERED = ("Kustomization", "HelmRelease", "HelmChart", "Application", "Applic
 
 def across(found: Sequence[Found], *, whole: bool) -> Iterator[Risk | Unjudged]:
     """The risks across objects; `whole`: all files were read."""
-    objects = [each for each in found if isinstance(each, LintedObject)]
-    trusts = [each for each in found if isinstance(each, LintedTrust)]
-    accounts = {(each.namespace, each.name) for each in objects if each.kind == "ServiceAccount"}
-    for item in found:
-        if isinstance(item, LintedAccount):
-            accounts.add((item.namespace, item.name))
-            yield from _refused(item, trusts)
-        elif isinstance(item, LintedAssociation):
-            yield from _untrusted(item, trusts)
-        elif isinstance(item, LintedTrust) and item.account:
-            namespace, _, name = item.account.partition("/")
-            accounts.add((namespace, name))
+    objects = [linted for linted in found if isinstance(linted, LintedObject)]
+    trusts = [linted for linted in found if isinstance(linted, LintedTrust)]
+    for linted in found:
+        if isinstance(linted, LintedAccount):
+            yield from _refused(linted, trusts)
+        elif isinstance(linted, LintedAssociation):
+            yield from _untrusted(linted, trusts)
     yield from _everybody(objects)
-    if whole and not any(each.kind in _RENDERED for each in objects):
-        yield from _missing(objects, accounts)
+    if whole and not any(written.kind in _RENDERED for written in objects):
+        yield from _missing(objects, _accounts(found))
+
+
+def _accounts(found: Sequence[Found]) -> set[tuple[str, str]]:
+    """Namespace and name of the ServiceAccounts in the files."""
+    accounts = {
+        (linted.namespace, linted.name)
+        for linted in found
+        if isinstance(linted, LintedAccount | LintedObject) and _is_account(linted)
+    }
+    for linted in found:
+        if isinstance(linted, LintedTrust) and linted.account:
+            namespace, _, name = linted.account.partition("/")
+            accounts.add((namespace, name))
+    return accounts
+
+
+def _is_account(linted: LintedAccount | LintedObject) -> bool:
+    return isinstance(linted, LintedAccount) or linted.kind == "ServiceAccount"
 
 
 def _refused(account: LintedAccount, trusts: Sequence[LintedTrust]) -> Iterator[Risk]:
@@ -83,7 +96,8 @@ def _refused(account: LintedAccount, trusts: Sequence[LintedTrust]) -> Iterator[
     if not role or not known or len(policies) != 1:
         return
     subject = f"{SERVICE_ACCOUNT}{account.namespace}:{account.name}"
-    place, trusted = policies[0].placed.place(), not refuses(policies[0], subject)
+    place = policies[0].placed.place()
+    trusted = not refuses(policies[0], subject)
     yield from not_trusted(replace(declared(account), role=role, trusted=trusted, trust_place=place))
 
 
@@ -109,9 +123,11 @@ def _role_of(
     """Its role, as it is written, and the trust policies of that role."""
     role = str(subject.role)
     gap = subject.gaps.name(role) if is_gap(role) else ""
-    return gap or role, [
-        trust for trust in trusts if _is_of(trust, role) and (not gap or trust.gaps is subject.gaps)
-    ]
+    policies = [trust for trust in trusts if _is_of(trust, role)]
+    if not gap:
+        return role, policies
+    # The same gap of another file is another value.
+    return gap, [trust for trust in policies if trust.gaps is subject.gaps]
 
 
 def _is_of(trust: LintedTrust, role: str) -> bool:
@@ -127,8 +143,10 @@ def _missing(objects: Sequence[LintedObject], accounts: set[tuple[str, str]]) ->
         if maker.kind not in ("Pod", *KINDS.values()) or maker.namespace not in spaces:
             continue
         body = {"metadata": maker.value.get("metadata"), "spec": maker.value.get("spec")}
+        if maker.kind == "Pod":
+            body = {**body, "spec": {"template": body}}
         try:
-            pods = workload(maker.kind, {**body, "spec": {"template": body}} if maker.kind == "Pod" else body)
+            pods = workload(maker.kind, body)
         except (KeyError, TypeError, AttributeError):
             continue
         name = str(pods.service_account)
@@ -161,7 +179,8 @@ def _everybody(objects: Sequence[LintedObject]) -> Iterator[Risk | Unjudged]:
 def _open(
     becoming: Becoming, written: LintedObject, binding: RbacBinding, known: set[RoleRef]
 ) -> Iterator[Risk | Unjudged]:
-    place, role = written.placed.place(("subjects",)), binding.role
+    place = written.placed.place(("subjects",))
+    role = binding.role
     if role not in known and role.name in _BUILT_IN:
         binding = replace(binding, role=RoleRef(ACCESS_POLICY, _BUILT_IN[role.name]))
     elif role not in known and role.name not in _HARMLESS:
@@ -186,7 +205,9 @@ def _open(
 
 def _sure_takers(becoming: Becoming, binding: RbacBinding) -> list[AccountTaker]:
     """Everyone who can surely act as a ServiceAccount where the binding holds, if some pod is running."""
-    names = {name for opening in becoming.openings(binding.role).openings for name in opening.names}
+    names: set[str] = set()
+    for opening in becoming.openings(binding.role).openings:
+        names.update(opening.names)
     takers: list[AccountTaker] = []
     for name in ("any", *names):
         takers += AccountTarget(becoming, binding.namespace or "any", name, 1).by(binding)

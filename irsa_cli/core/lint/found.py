@@ -7,7 +7,7 @@ that the rest can be checked. Messages show its expression instead.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -41,7 +41,9 @@ class Gaps:
     def name(self, text: str) -> str:
         """The expression of the first gap in a text, '' for none."""
         gap = _GAP.search(text)
-        return self._names[int(gap[1])] if gap and int(gap[1]) < len(self._names) else ""
+        if gap is None or int(gap[1]) >= len(self._names):
+            return ""
+        return self._names[int(gap[1])]
 
     def shown(self, text: str) -> str:
         """A text with expressions instead of gaps."""
@@ -54,7 +56,9 @@ class Gaps:
         name = self._names[number]
         if name[0] in "$<{" or name.isupper():
             return name  # A placeholder in its original form.
-        return f"${{{name if len(name) <= _LONGEST else name[:_LONGEST] + '...'}}}"
+        if len(name) > _LONGEST:
+            name = f"{name[:_LONGEST]}..."
+        return f"${{{name}}}"
 
 
 def has_gap(value: Any) -> bool:
@@ -76,6 +80,16 @@ def part_of(value: Any, path: Iterable[str]) -> Any:
     for step in path:
         value = value.get(step) if isinstance(value, dict) else None
     return value
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    """An object; an empty one for other values."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_text(value: Any) -> str:
+    """A text; an empty one for other values."""
+    return value if isinstance(value, str) else ""
 
 
 Path = Sequence[str | int]
@@ -111,7 +125,8 @@ class Nodes:
         own: dict[str, tuple[Node, Node]] = {}
         for key, value in node.value:
             if key.tag == MERGE:
-                for base in value.value if isinstance(value, SequenceNode) else [value]:
+                bases = value.value if isinstance(value, SequenceNode) else [value]
+                for base in bases:
                     if isinstance(base, MappingNode):
                         merged = {**self.pairs(base), **merged}
             elif isinstance(key, ScalarNode):
@@ -121,10 +136,13 @@ class Nodes:
     def step(self, node: Node, step: str | int) -> tuple[Node, Node] | None:
         """The key (or element) and value of a part of a node; a single value counts as a list."""
         if isinstance(step, str):
-            return self.pairs(node).get(step) if isinstance(node, MappingNode) else None
-        if isinstance(node, SequenceNode):
-            return (node.value[step], node.value[step]) if step < len(node.value) else None
-        return (node, node) if step == 0 else None
+            if isinstance(node, MappingNode):
+                return self.pairs(node).get(step)
+            return None
+        elements = node.value if isinstance(node, SequenceNode) else [node]
+        if step >= len(elements):
+            return None
+        return elements[step], elements[step]
 
     def mark(self, node: Node, path: Path) -> Mark:
         where = node
@@ -132,25 +150,28 @@ class Nodes:
             pair = self.step(node, step)
             if pair is None:
                 break
+            key, value = pair
             # A single element has the mark of its key.
-            where, node = (where if pair[0] is node else pair[0]), pair[1]
+            if key is not node:
+                where = key
+            node = value
         return where.start_mark
 
     def value(self, node: Node, known: dict[int, Any]) -> Any:
         if id(node) not in known:
             plain = self._plain(node, known)
+            if node.tag == "!GetAtt" and isinstance(plain, str):
+                plain = plain.split(".", 1)
             if node.tag.startswith("!"):
-                is_pair = node.tag == "!GetAtt" and isinstance(plain, str)
-                name = _TAGGED.get(node.tag, f"Fn::{node.tag[1:]}")
-                plain = {name: plain.split(".", 1) if is_pair else plain}
+                plain = {_TAGGED.get(node.tag, f"Fn::{node.tag[1:]}"): plain}
             known[id(node)] = plain
         return known[id(node)]
 
     def _plain(self, node: Node, known: dict[int, Any]) -> Any:
         if isinstance(node, MappingNode):
-            return {name: self.value(part, known) for name, (_, part) in self.pairs(node).items()}
+            return {name: self.value(value, known) for name, (_, value) in self.pairs(node).items()}
         if isinstance(node, SequenceNode):
-            return [self.value(part, known) for part in node.value]
+            return [self.value(element, known) for element in node.value]
         if not isinstance(node, ScalarNode) or node.tag == NULL:
             return None
         if node.tag == BOOLEAN and node.value.lower() in ("true", "false"):
@@ -171,18 +192,25 @@ def documents(text: str, source: str) -> tuple[list[Placed], list[IrsaError]]:
     placed: list[Placed] = []
     problems: list[IrsaError] = []
     for start, end in pairwise([0, *starts, len(text)]):
+        document = Nodes(text[start:end])
+        line = text.count("\n", 0, start)
         try:
-            part = Nodes(text[start:end])
-            line = text.count("\n", 0, start)
-            placed += [Placed(source, node, part, offset=(line, 0)) for node in compose(part.text, source)]
+            nodes_of_document = list(compose(document.text, source))
         except InvalidInput:
-            try:  # Leading empty lines correct the error's line.
-                compose("\n" * line + part.text, source)
-            except InvalidInput as error:
-                problems.append(error)
+            problems += _problems_from(line, document.text, source)
+        else:
+            placed += [Placed(source, node, document, offset=(line, 0)) for node in nodes_of_document]
         if len(problems) == _MOST_PROBLEMS:
             break
     return placed, problems
+
+
+def _problems_from(line: int, text: str, source: str) -> Iterator[IrsaError]:
+    """The error of an invalid document that begins at a line of its file."""
+    try:
+        compose("\n" * line + text, source)  # Empty lines before it correct the error's line.
+    except InvalidInput as error:
+        yield error
 
 
 @dataclass(frozen=True)
@@ -204,10 +232,13 @@ class Placed:
     def place(self, path: Path = ()) -> FilePlace:
         """The place of the part that a path leads to: its key or list element."""
         mark = self.nodes.mark(self.node, path)
-        line, column = mark.line + self.offset[0], mark.column + self.offset[1]
-        # Marks from YAML have no file name but <unicode string>.
-        source = self.source if mark.name[:1] == "<" else mark.name
-        return FilePlace(source, line + 1, column + 1, self.subject)
+        line = mark.line + self.offset[0]
+        column = mark.column + self.offset[1]
+        return FilePlace(self._source_of(mark), line + 1, column + 1, self.subject)
+
+    def _source_of(self, mark: Mark) -> str:
+        """The file of a mark; those from YAML have no name but <unicode string>."""
+        return self.source if mark.name.startswith("<") else mark.name
 
     def at(self, *path: str | int, subject: str = "") -> Placed:
         """The part that a path leads to, or the nearest existing one."""
@@ -231,12 +262,11 @@ class Placed:
         except (InvalidInput, ValueError):
             return self
         first = node.start_mark.line + 1
-        written = self.nodes.lines[first : first + 1]
-        indent = len(written[0]) - len(written[0].lstrip(" ")) if written else 0
-        name = node.start_mark.name
-        return replace(
-            self, node=document, offset=(first, indent), source=self.source if name[:1] == "<" else name
-        )
+        indent = 0
+        if first < len(self.nodes.lines):
+            written = self.nodes.lines[first]
+            indent = len(written) - len(written.lstrip(" "))
+        return replace(self, node=document, offset=(first, indent), source=self._source_of(node.start_mark))
 
 
 @dataclass(frozen=True)
@@ -303,7 +333,8 @@ class LintedObject:
     value: Mapping[str, Any]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+        name = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind} {name}"
 
 
 @dataclass(frozen=True)
@@ -315,8 +346,9 @@ class Unjudged:
     at_most: Severity
 
     def __str__(self) -> str:
-        whose = f"{self.place.subject}: " if self.place.subject else ""
-        return f"{self.place}: {whose}{self.text}"
+        if self.place.subject:
+            return f"{self.place}: {self.place.subject}: {self.text}"
+        return f"{self.place}: {self.text}"
 
 
 Found = LintedTrust | LintedAccount | LintedAssociation | LintedObject | Unjudged

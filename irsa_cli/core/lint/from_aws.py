@@ -13,7 +13,16 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
-from irsa_cli.core.lint.found import Gaps, LintedAssociation, LintedTrust, Path, Placed, association_of
+from irsa_cli.core.lint.found import (
+    Gaps,
+    LintedAssociation,
+    LintedTrust,
+    Path,
+    Placed,
+    as_dict,
+    as_text,
+    association_of,
+)
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import statements
 from irsa_cli.core.trust.rules.power import power
@@ -37,8 +46,7 @@ class Template:
     """A CloudFormation template with resolved values."""
 
     def __init__(self, value: Mapping[str, Any], gaps: Gaps) -> None:
-        resources = value.get("Resources")
-        self.resources: Mapping[str, Any] = resources if isinstance(resources, dict) else {}
+        self.resources: Mapping[str, Any] = as_dict(value.get("Resources"))
         self.gaps = gaps
         self._documents: dict[str, Any] = {}
 
@@ -51,8 +59,7 @@ class Template:
 
     def type_of(self, name: str) -> str:
         """The type of a resource, '' for none."""
-        resource = self.resources.get(name)
-        return str(resource.get("Type", "")) if isinstance(resource, dict) else ""
+        return str(as_dict(self.resources.get(name)).get("Type", ""))
 
     def resolved(self, value: Any) -> Any:
         """The value without functions, with gaps for unknown values."""
@@ -70,10 +77,11 @@ class Template:
                 return self._ref(argument)
             if name.startswith("Fn::"):
                 result = self._function(name, argument)
-                unknown = f"{name} {json.dumps(argument, default=str)[:200]}"
-                return self.gaps.gap(unknown) if result is None else result
-        pairs = {name: self._resolved(part) for name, part in value.items()}
-        return {name: part for name, part in pairs.items() if part is not _NOTHING}
+                if result is not None:
+                    return result
+                return self.gaps.gap(f"{name} {json.dumps(argument, default=str)[:200]}")
+        pairs = {name: self._resolved(element) for name, element in value.items()}
+        return {name: element for name, element in pairs.items() if element is not _NOTHING}
 
     def _function(self, name: str, argument: Any) -> Any:
         """The value of a function, None if unknown."""
@@ -91,64 +99,85 @@ class Template:
         if name in _PSEUDO:
             return _PSEUDO[name]
         gap = self.gaps.gap(name)
-        return PROVIDER_HEAD + gap if self.type_of(name) in _PROVIDERS else gap
+        if self.type_of(name) in _PROVIDERS:
+            return PROVIDER_HEAD + gap
+        return gap
 
     def _get_att(self, argument: Any) -> Any:
-        parts = argument.split(".", 1) if isinstance(argument, str) else argument
-        if not isinstance(parts, list) or not parts or not all(isinstance(part, str) for part in parts):
+        path = argument.split(".", 1) if isinstance(argument, str) else argument
+        if not isinstance(path, list) or not path or not all(isinstance(name, str) for name in path):
             return None
-        name, attribute = parts[0], ".".join(parts[1:])
+        name = path[0]
+        attribute = ".".join(path[1:])
         if self.type_of(name) in _PROVIDERS and attribute == "Arn":
             return self._ref(name)
         if self.type_of(name) == CFN_JSON and attribute == "Value":
-            if name not in self._documents:
-                self._documents[name] = None  # In case it refers to itself.
-                properties = self.resources[name].get("Properties")
-                text = self.resolved(properties.get("Value")) if isinstance(properties, dict) else None
-                self._documents[name] = as_json(text)
-            return self._documents[name]
+            return self._document(name)
         return self.gaps.gap(f"{name}.{attribute}")
 
+    def _document(self, name: str) -> Any:
+        """The value of a CDK resource that has JSON in a text; None if it is unknown."""
+        if name not in self._documents:
+            self._documents[name] = None  # In case it refers to itself.
+            properties = as_dict(self.resources[name].get("Properties"))
+            self._documents[name] = as_json(self.resolved(properties.get("Value")))
+        return self._documents[name]
+
     def _sub(self, argument: Any) -> str | None:
-        text, variables = argument, {}
+        text = argument
+        variables = {}
         if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[1], dict):
             text, variables = argument
         if not isinstance(text, str):
             return None
-        own = {name: self._resolved(part) for name, part in variables.items()}
-        parts, place, length = [], 0, 0
+        own = {name: self._resolved(value) for name, value in variables.items()}
+        resolved = []
+        end = 0
+        length = 0
         for variable in _VARIABLE.finditer(text):
-            part = text[place : variable.start()] + self._variable(variable, own)
-            place, length = variable.end(), length + len(part)
+            piece = text[end : variable.start()] + self._variable(variable, own)
+            end = variable.end()
+            length += len(piece)
             if length > _LONGEST:
                 return None
-            parts.append(part)
-        return "".join([*parts, text[place:]])
+            resolved.append(piece)
+        return "".join([*resolved, text[end:]])
 
     def _variable(self, variable: re.Match[str], own: Mapping[str, Any]) -> str:
-        literal, name = variable[1], variable[2].strip()
+        literal = variable[1]
+        name = variable[2].strip()
         if literal:
             return f"${{{name}}}"
-        value = own[name] if name in own else self._get_att(name) if "." in name else self._ref(name)
+        if name in own:
+            value = own[name]
+        elif "." in name:
+            value = self._get_att(name)
+        else:
+            value = self._ref(name)
         return value if isinstance(value, str) else self.gaps.gap(name)
 
 
-def _join(sign: Any, items: Any) -> str | None:
-    if not isinstance(sign, str) or not isinstance(items, list):
+def _join(sign: Any, elements: Any) -> str | None:
+    if not isinstance(sign, str) or not isinstance(elements, list):
         return None
-    texts = [str(text) for text in items if isinstance(text, str | int)]
-    too_long = sum(map(len, texts)) + len(sign) * len(texts) > _LONGEST
-    return None if too_long or len(texts) < len(items) else sign.join(texts)
+    texts = [str(text) for text in elements if isinstance(text, str | int)]
+    length = sum(map(len, texts)) + len(sign) * len(texts)
+    if len(texts) < len(elements) or length > _LONGEST:
+        return None
+    return sign.join(texts)
 
 
 def _split(sign: Any, text: Any) -> list[str] | None:
-    known = isinstance(sign, str) and sign and isinstance(text, str) and sign in text
-    return text.split(sign) if known else None
+    if isinstance(sign, str) and sign and isinstance(text, str) and sign in text:
+        return text.split(sign)
+    return None
 
 
-def _select(place: Any, items: Any) -> Any:
+def _select(place: Any, elements: Any) -> Any:
+    if not isinstance(elements, list):
+        return None
     try:
-        return items[int(place)] if isinstance(items, list) else None
+        return elements[int(place)]
     except (ValueError, TypeError, IndexError):
         return None
 
@@ -182,10 +211,9 @@ def is_policy(value: Any) -> bool:
 
 def is_roles(value: Mapping[str, Any]) -> bool:
     """Whether it is the output of aws iam get-role, list-roles or get-account-authorization-details."""
-    role = value.get("Role")
-    return (isinstance(role, dict) and _DOCUMENT in role) or any(
-        isinstance(value.get(name), list) for name in _LISTS
-    )
+    if _DOCUMENT in as_dict(value.get("Role")):
+        return True
+    return any(isinstance(value.get(name), list) for name in _LISTS)
 
 
 def of_policy(placed: Placed, document: Any = None) -> Iterator[LintedTrust]:
@@ -200,37 +228,42 @@ _ISSUER = re.compile(r"(?<=:oidc-provider/)[A-Z0-9_]+$|^[A-Z0-9_]+(?=:(?:sub|aud
 
 def _with_gaps(value: Any, gaps: Gaps) -> Any:
     if isinstance(value, dict):
-        return {_with_gaps(name, gaps): _with_gaps(part, gaps) for name, part in value.items()}
+        return {_with_gaps(name, gaps): _with_gaps(element, gaps) for name, element in value.items()}
     if isinstance(value, list):
-        return [_with_gaps(part, gaps) for part in value]
+        return [_with_gaps(element, gaps) for element in value]
     if not isinstance(value, str):
         return value
-    while left := placeholder(value):
-        value = value.replace(left, gaps.gap(left))
+    while word := placeholder(value):
+        value = value.replace(word, gaps.gap(word))
     return _ISSUER.sub(lambda issuer: gaps.gap(issuer[0]), value)
 
 
 def of_roles(placed: Placed) -> Iterator[LintedTrust]:
     value = placed.value
     roles: list[tuple[Path, Any]] = [(("Role",), value.get("Role"))]
-    for part in _LISTS:
-        roles += [((part, index), role) for index, role in enumerate(listed(value.get(part)))]
+    for name in _LISTS:
+        roles += [((name, index), role) for index, role in enumerate(listed(value.get(name)))]
     for path, role in roles:
-        if isinstance(role, dict) and _DOCUMENT in role:
-            policy = placed.at(*path, _DOCUMENT, subject=str(role.get("Arn") or role.get("RoleName") or ""))
-            document = role[_DOCUMENT]
-            known = as_json(unquote(document)) if isinstance(document, str) else document
-            names = tuple(str(role[name]) for name in ("Arn", "RoleName") if role.get(name))
-            attached = [
-                str(attachment.get("PolicyArn")) for attachment in dicts(role.get("AttachedManagedPolicies"))
-            ]
-            inline = {
-                str(entry.get("PolicyName")): entry.get("PolicyDocument")
-                for entry in dicts(role.get("RolePolicyList"))
-            }
-            boundary = role.get("PermissionsBoundary")
-            limit = str(boundary.get("PermissionsBoundaryArn", "")) if isinstance(boundary, dict) else ""
-            yield LintedTrust(policy, known, power=power(attached, inline, limit), known_as=names)
+        if _DOCUMENT in as_dict(role):
+            yield _of_role(placed, path, role)
+
+
+def _of_role(placed: Placed, path: Path, role: Mapping[str, Any]) -> LintedTrust:
+    names = tuple(str(role[name]) for name in ("Arn", "RoleName") if role.get(name))
+    policy = placed.at(*path, _DOCUMENT, subject=names[0] if names else "")
+    document = role[_DOCUMENT]
+    if isinstance(document, str):
+        document = as_json(unquote(document))
+    attached = [str(attachment.get("PolicyArn")) for attachment in dicts(role.get("AttachedManagedPolicies"))]
+    inline = _inline(role.get("RolePolicyList"))
+    boundary = as_dict(role.get("PermissionsBoundary"))
+    much = power(attached, inline, str(boundary.get("PermissionsBoundaryArn", "")))
+    return LintedTrust(policy, document, power=much, known_as=names)
+
+
+def _inline(policies: Any) -> dict[str, Any]:
+    """The documents of a role's inline policies, by their names."""
+    return {str(entry.get("PolicyName")): entry.get("PolicyDocument") for entry in dicts(policies)}
 
 
 def listed(value: Any) -> list[Any]:
@@ -242,7 +275,8 @@ def dicts(value: Any) -> list[dict[str, Any]]:
     return [element for element in listed(value) if isinstance(element, dict)]
 
 
-_ROLE, _ASSOCIATION = "AWS::IAM::Role", "AWS::EKS::PodIdentityAssociation"
+_ROLE = "AWS::IAM::Role"
+_ASSOCIATION = "AWS::EKS::PodIdentityAssociation"
 _ASSOCIATION_KEYS = ("Namespace", "ServiceAccount", "RoleArn", "DisableSessionTags")
 
 
@@ -261,32 +295,37 @@ def of_template(placed: Placed) -> Iterator[LintedTrust | LintedAssociation]:
     gaps = Gaps()
     template = Template(placed.value, gaps)
     for name, resource in template.resources.items():
-        properties = resource.get("Properties") if isinstance(resource, dict) else None
-        if template.type_of(name) == _ASSOCIATION and isinstance(properties, dict):
-            there = placed.at("Resources", name, "Properties", subject=name)
-            yield association_of(there, template.resolved(properties), _ASSOCIATION_KEYS, gaps)
-        if template.type_of(name) != _ROLE or not isinstance(properties, dict) or _DOCUMENT not in properties:
+        properties = as_dict(resource).get("Properties")
+        if not isinstance(properties, dict):
             continue
-        document = template.resolved(properties[_DOCUMENT])
-        policy = placed.at("Resources", name, "Properties", _DOCUMENT, subject=name)
-        if (read := as_json(document)) is not None:
-            policy, document = policy.inside(), read
-        names = [gaps.gap(name), gaps.gap(f"{name}.Arn"), template.resolved(properties.get("RoleName"))]
-        known_as = tuple(alias for alias in names if isinstance(alias, str))
-        much = _power_of_resource(template, properties, known_as)
-        yield LintedTrust(policy, document, gaps, much, known_as=known_as)
+        if template.type_of(name) == _ASSOCIATION:
+            association = placed.at("Resources", name, "Properties", subject=name)
+            yield association_of(association, template.resolved(properties), _ASSOCIATION_KEYS, gaps)
+        if template.type_of(name) == _ROLE and _DOCUMENT in properties:
+            yield _of_resource(placed, template, name, properties)
+
+
+def _of_resource(placed: Placed, template: Template, name: str, properties: Mapping[str, Any]) -> LintedTrust:
+    gaps = template.gaps
+    document = template.resolved(properties[_DOCUMENT])
+    policy = placed.at("Resources", name, "Properties", _DOCUMENT, subject=name)
+    in_text = as_json(document)
+    if in_text is not None:
+        policy = policy.inside()
+        document = in_text
+    names = [gaps.gap(name), gaps.gap(f"{name}.Arn"), template.resolved(properties.get("RoleName"))]
+    known_as = tuple(alias for alias in names if isinstance(alias, str))
+    much = _power_of_resource(template, properties, known_as)
+    return LintedTrust(policy, document, gaps, much, known_as=known_as)
 
 
 def _power_of_resource(template: Template, properties: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    attached = template.resolved(properties.get("ManagedPolicyArns"))
-    attached = [arn for arn in attached if isinstance(arn, str)] if isinstance(attached, list) else []
-    inline = {
-        str(entry.get("PolicyName")): entry.get("PolicyDocument")
-        for entry in dicts(template.resolved(properties.get("Policies")))
-    }
+    arns = listed(template.resolved(properties.get("ManagedPolicyArns")))
+    attached = [arn for arn in arns if isinstance(arn, str)]
+    inline = _inline(template.resolved(properties.get("Policies")))
     for name, policy in template.policies.items():
         roles = (*as_list(policy.get("Roles") or []), policy.get("RoleName"))
         if template.gaps.gap(name) in attached or any(role in names for role in roles):
             inline[name] = policy.get("PolicyDocument")
     boundary = template.resolved(properties.get("PermissionsBoundary"))
-    return power(attached, inline, boundary if isinstance(boundary, str) else "")
+    return power(attached, inline, as_text(boundary))

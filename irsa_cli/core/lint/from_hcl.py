@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from irsa_cli.core.lint.found import Found, Nodes, Placed, Unjudged
+from irsa_cli.core.lint.found import Found, Nodes, Placed, Unjudged, as_dict
 from irsa_cli.core.lint.from_aws import PROVIDER_HEAD
 from irsa_cli.core.lint.from_terraform import ACCOUNTS, ASSOCIATION, of_plan
 from irsa_cli.core.lint.hcl import Block, Module
@@ -66,26 +66,29 @@ def _created(module: Module, block: Block) -> list[dict[str, Any]] | None:
     kind = _kind(block)
     if kind.startswith("aws_iam_") or kind in (*ACCOUNTS, ASSOCIATION):
         return [_named(module, block, kind, values=values) for values in _instances(module, block)]
-    roles = _of_module(module, block) if kind == "module" else None
+    if kind != "module":
+        return None
+    roles = _of_module(module, block)
     if roles is None:
         return None
     return [_named(module, block, "aws_iam_role", values=role) for role in roles]
 
 
 def _named(module: Module, block: Block, kind: str, **more: Any) -> Any:
-    address = ".".join(block.labels[block.labels[0] == "resource" :])
-    return module.placed({"address": address, "type": kind, **more}, block.source.mark(block.tree))
+    labels = block.labels[1:] if block.labels[0] == "resource" else block.labels
+    resource = {"address": ".".join(labels), "type": kind, **more}
+    return module.placed(resource, block.source.mark(block.tree))
 
 
 def _instances(module: Module, block: Block) -> list[dict[str, Any]]:
     """The block, or one for each element of a known `for_each`."""
-    each = module.get(block, "for_each")
+    elements = module.get(block, "for_each")
     if module.get(block, "count") == 0:
         return []
-    if not each or not isinstance(each, dict | list):
+    if not elements or not isinstance(elements, dict | list):
         return [module.body(block)]
-    module.budget.spend_instances(len(each))
-    pairs = each.items() if isinstance(each, dict) else zip(each, each, strict=True)
+    module.budget.spend_instances(len(elements))
+    pairs = elements.items() if isinstance(elements, dict) else zip(elements, elements, strict=True)
     names = ({"each": {"key": key, "value": value}} for key, value in pairs)
     return [module.body(block, own, without=("for_each", "count")) for own in names]
 
@@ -103,9 +106,10 @@ def _unknown(module: Module, block: Block) -> Iterator[Unjudged]:
         return
     mark = block.source.mark(block.tree)
     is_account = block.labels[0] == "resource" and "AssumeRole" not in written
+    at_most = Severity.MEDIUM if is_account else Severity.CRITICAL
     place = FilePlace(mark.name, mark.line + 1, mark.column + 1, ".".join(block.labels))
     text = "its resources are known only in a plan, so they were not checked"
-    yield Unjudged(place, text, Severity.MEDIUM if is_account else Severity.CRITICAL)
+    yield Unjudged(place, text, at_most)
 
 
 # The modules of terraform-aws-modules/iam by their arguments, whose names differ between versions.
@@ -127,9 +131,15 @@ def _of_module(module: Module, block: Block) -> list[dict[str, Any]] | None:
     source = _IAM_MODULE.search(str(module.get(block, "source")))
     if source is None:
         return None
-    roles = [_of_arguments(module, source[1], arguments) for arguments in _instances(module, block)]
-    known = [role for role in roles if role is not None]
-    return [role for role in known if role] if len(known) == len(roles) else None
+    instances = _instances(module, block)
+    created: list[dict[str, Any]] = []
+    for arguments in instances:
+        role = _of_arguments(module, source[1], arguments)
+        if role is None:
+            return None
+        if role:
+            created.append(role)
+    return created
 
 
 def _of_arguments(module: Module, kind: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
@@ -144,17 +154,16 @@ def _of_arguments(module: Module, kind: str, arguments: dict[str, Any]) -> dict[
     if not statements or any(_MORE.search(name) and arguments[name] is not False for name in arguments):
         return None
     policies = arguments.get("role_policy_arns") or arguments.get("policies") or []
-    arns = [*policies.values()] if isinstance(policies, dict) else as_list(policies)
-    return {"assume_role_policy": {"statement": statements}, "managed_policy_arns": arns}
+    if isinstance(policies, dict):
+        policies = [*policies.values()]
+    return {"assume_role_policy": {"statement": statements}, "managed_policy_arns": as_list(policies)}
 
 
 def _of_providers(module: Module, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
     test = (
         arguments.get("assume_role_condition_test") or arguments.get("trust_condition_test") or "StringEquals"
     )
-    providers = arguments.get("oidc_providers")
-    for each in providers.values() if isinstance(providers, dict) else ():
-        provider = each if isinstance(each, dict) else {}
+    for provider in map(as_dict, as_dict(arguments.get("oidc_providers")).values()):
         arn = str(provider.get("provider_arn") or module.gaps.gap("provider_arn"))
         issuer = arn.partition("oidc-provider/")[2] or module.gaps.gap(f"{module.gaps.name(arn)} issuer")
         names = as_list(provider.get("namespace_service_accounts") or module.gaps.gap("service accounts"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from irsa_cli.core.config.documents import OWN, parse_document
-from irsa_cli.core.config.model import Binding, Config
+from irsa_cli.core.config.model import BindingEntry, Config
 from irsa_cli.core.config.service_accounts import ReadFile
 from irsa_cli.core.lint.found import (
     Found,
@@ -18,6 +18,7 @@ from irsa_cli.core.lint.found import (
     LintedTrust,
     Path,
     Placed,
+    as_dict,
     part_of,
 )
 from irsa_cli.core.lint.from_aws import PROVIDER_HEAD, as_json, listed, of_policy
@@ -37,12 +38,10 @@ def of_bindings(placed: Placed, read: ReadFile) -> Iterator[LintedTrust | Linted
     config = parse_document(placed.node, placed.source, read)
     iam = placed.value.get("iam")
     head: tuple[str, ...] = () if iam is None else ("iam",)
-    parts = iam if isinstance(iam, dict) else placed.value
-    places = [
-        (*head, part, index)
-        for part in ("serviceAccounts", "podIdentityAssociations")
-        for index, _ in enumerate(listed(parts.get(part)))
-    ]
+    lists = iam if isinstance(iam, dict) else placed.value
+    places: list[Path] = []
+    for name in ("serviceAccounts", "podIdentityAssociations"):
+        places += [(*head, name, index) for index, _ in enumerate(listed(lists.get(name)))]
     for path, binding in zip(places, config.bindings, strict=True):
         entry = _Entry(placed.at(*path, subject=f"ServiceAccount {binding}"), binding)
         if not binding.attach_role_arn:
@@ -51,14 +50,15 @@ def of_bindings(placed: Placed, read: ReadFile) -> Iterator[LintedTrust | Linted
             yield entry.association("roleARN" if head else "attachRoleARN")
 
 
-def _created(binding: Binding) -> str:
+def _created(binding: BindingEntry) -> str:
     """A name for the role that irsa creates for an entry, as its ARN is not known yet."""
     return f"the role of {binding}"
 
 
-def _statement(gaps: Gaps, config: Config, binding: Binding) -> dict[str, Any]:
+def _statement(gaps: Gaps, config: Config, binding: BindingEntry) -> dict[str, Any]:
     """The statement for EKS Pod Identity, in a cluster whose account is not known."""
-    account, region = gaps.gap("account"), config.region or gaps.gap("region")
+    account = gaps.gap("account")
+    region = config.region or gaps.gap("region")
     arn = f"arn:aws:eks:{region}:{account}:cluster/{config.cluster or gaps.gap('cluster')}"
     cluster = Cluster(config.cluster, arn, region, "aws", account, "")
     tagged = not binding.disable_session_tags
@@ -73,15 +73,13 @@ class _Entry:
     """An entry of a file, which has a field for each risk of the trust policy."""
 
     placed: Placed
-    binding: Binding
+    binding: BindingEntry
 
     def trust(self, config: Config) -> LintedTrust:
         """The trust policy of the role that irsa creates for it."""
-        binding, gaps = self.binding, Gaps()
-        others = [
-            host_path(cluster.issuer) if cluster.issuer else gaps.gap(cluster.name)
-            for cluster in binding.clusters
-        ]
+        binding = self.binding
+        gaps = Gaps()
+        others = [host_path(cluster.issuer) or gaps.gap(cluster.name) for cluster in binding.clusters]
         issuers = [gaps.gap("issuer"), *others] if binding.web_identity else []
         providers = [PROVIDER_HEAD + issuer for issuer in issuers]
         cluster_names = (config.cluster, *(cluster.name for cluster in binding.clusters))
@@ -115,29 +113,28 @@ class _Entry:
 
     def refined(self, risk: Risk) -> Risk:
         """The risk at its field, with the fix for such a file."""
-        listed = risk.suggestion.startswith(NAME_THEM.partition("{")[0])
-        advice = _ADVICE if listed else risk.suggestion
-        return replace(risk, place=self.placed.place(self._path(risk)), suggestion=advice)
+        placed = replace(risk, place=self.placed.place(self._path(risk)))
+        if risk.suggestion.startswith(NAME_THEM.partition("{")[0]):
+            return replace(placed, suggestion=_ADVICE)
+        return placed
 
     def _path(self, risk: Risk) -> Path:
         binding = self.binding
-        if binding.subject_pattern and risk.pattern == names.subject(
-            binding.namespace, binding.subject_pattern
-        ):
+        pattern = names.subject(binding.namespace, binding.subject_pattern)
+        if binding.subject_pattern and risk.pattern == pattern:
             return ("subjectPattern",)
         for index, subject in enumerate(self._subjects()):
             if risk.pattern == subject or f"'{subject}'" in risk.reason:
                 return ("subjects", index)
         if risk.rule is RULES["default-service-account"]:
-            own = binding.name == "default" and f"namespace {binding.namespace}," in risk.reason
-            return ("metadata", "name") if own else ("subjects",)
-        return ("clusters",) if risk.rule is RULES["several-stages"] else ()
+            is_own = binding.name == "default" and f"namespace {binding.namespace}," in risk.reason
+            return ("metadata", "name") if is_own else ("subjects",)
+        if risk.rule is RULES["several-stages"]:
+            return ("clusters",)
+        return ()
 
     def _subjects(self) -> Iterator[str]:
-        value = self.placed.value
-        subjects: Any = value.get("subjects") if isinstance(value, dict) else None
-        for each in subjects if isinstance(subjects, list) else ():
-            subject = each if isinstance(each, dict) else {}
+        for subject in map(as_dict, listed(as_dict(self.placed.value).get("subjects"))):
             namespace = str(subject.get("namespace") or self.binding.namespace)
             yield names.subject(namespace, str(subject.get("name")))
 
@@ -160,31 +157,35 @@ def is_manifest(value: Mapping[str, Any]) -> bool:
 
 def of_manifest(placed: Placed) -> Iterator[Found]:
     """The objects of a manifest that matter for roles."""
-    items = placed.value.get("items")
-    if str(placed.value["kind"]).endswith("List") and isinstance(items, list):
-        for index, body in enumerate(items):
-            if isinstance(body, dict):
-                # kubectl's lists have a kind for each object, the API's only for the list.
-                kind = body.get("kind") or str(placed.value["kind"]).removesuffix("List")
-                version = body.get("apiVersion") or placed.value["apiVersion"]
-                yield from _of_object(placed.at("items", index), body, str(version), str(kind))
+    kind = str(placed.value["kind"])
+    version = str(placed.value["apiVersion"])
+    bodies = placed.value.get("items")
+    if not kind.endswith("List") or not isinstance(bodies, list):
+        yield from _of_object(placed, placed.value, version, kind)
         return
-    yield from _of_object(placed, placed.value, str(placed.value["apiVersion"]), str(placed.value["kind"]))
+    for index, body in enumerate(bodies):
+        if isinstance(body, dict):
+            # kubectl's lists have a kind for each object, the API's only for the list.
+            own_kind = str(body.get("kind") or kind.removesuffix("List"))
+            own_version = str(body.get("apiVersion") or version)
+            yield from _of_object(placed.at("items", index), body, own_version, own_kind)
 
 
 def _of_object(placed: Placed, value: Mapping[str, Any], version: str, kind: str) -> Iterator[Found]:
-    metadata = value.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    name, namespace = str(metadata.get("name") or ""), str(metadata.get("namespace") or "")
-    subject = f"{kind} {f'{namespace}/' if namespace else ''}{name}"
-    if version.partition("/")[0] in _GROUPS:
-        yield LintedObject(replace(placed, subject=""), kind, namespace, name, value)
+    metadata = as_dict(value.get("metadata"))
+    name = str(metadata.get("name") or "")
+    namespace = str(metadata.get("namespace") or "")
+    group = version.partition("/")[0]
+    written = LintedObject(replace(placed, subject=""), kind, namespace, name, value)
+    if group in _GROUPS:
+        yield written
     if (version, kind) == ("v1", "ServiceAccount"):
-        annotations = metadata.get("annotations")
-        if isinstance(annotations, dict) and ROLE_ARN_ANNOTATION in annotations:
-            account = replace(placed, subject="")
+        annotations = as_dict(metadata.get("annotations"))
+        if ROLE_ARN_ANNOTATION in annotations:
             role = annotations[ROLE_ARN_ANNOTATION]
-            yield LintedAccount(account, namespace, name, "" if role is None else str(role))
-    path = _ROLES.get(version.partition("/")[0], ()) if kind == "Role" else ()
-    if isinstance(document := part_of(value, path), str):
-        yield from of_policy(placed.at(*path, subject=subject).inside(), as_json(document) or {})
+            yield LintedAccount(written.placed, namespace, name, "" if role is None else str(role))
+    if kind == "Role" and group in _ROLES:
+        path = _ROLES[group]
+        document = part_of(value, path)
+        if isinstance(document, str):
+            yield from of_policy(placed.at(*path, subject=str(written)).inside(), as_json(document) or {})

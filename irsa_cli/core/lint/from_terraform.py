@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain, zip_longest
 from typing import Any
 
 from irsa_cli.core.lint.found import (
@@ -20,6 +21,7 @@ from irsa_cli.core.lint.found import (
     Path,
     Placed,
     Unjudged,
+    as_dict,
     association_of,
     has_gap,
     is_gap,
@@ -36,6 +38,7 @@ from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 ACCOUNTS = ("kubernetes_service_account", "kubernetes_service_account_v1")
 ASSOCIATION = "aws_eks_pod_identity_association"
 _ASSOCIATION_KEYS = ("namespace", "service_account", "role_arn", "disable_session_tags")
+_DATA = "aws_iam_policy_document"
 _WHOLE = "known after apply"
 
 
@@ -92,23 +95,20 @@ def of_plan(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> Iterator[Fo
 
 def _resources(value: Mapping[str, Any]) -> Iterator[_Resource]:
     root = "planned_values" if isinstance(value.get("planned_values"), dict) else "values"
-    holder = value.get(root)
-    todo: list[tuple[Any, tuple[str | int, ...]]] = (
-        [(holder.get("root_module"), (root, "root_module"))] if isinstance(holder, dict) else []
-    )
-    while todo:
-        module, path = todo.pop()
-        if not isinstance(module, dict):
-            continue
-        for index, resource in enumerate(listed(module.get("resources"))):
-            values = resource.get("values") if isinstance(resource, dict) else None
+    modules: list[tuple[Any, tuple[str | int, ...]]] = [
+        (_part(value, root, "root_module"), (root, "root_module"))
+    ]
+    while modules:
+        module, path = modules.pop()
+        for index, resource in enumerate(map(as_dict, listed(module.get("resources")))):
+            values = resource.get("values")
             if isinstance(values, dict) and resource.get("mode", "managed") == "managed":
-                where = (*path, "resources", index, "values")
-                yield _Resource(
-                    str(resource.get("address", "")), str(resource.get("type", "")), values, where
-                )
-        below = enumerate(listed(module.get("child_modules")))
-        todo += [(child, (*path, "child_modules", index)) for index, child in below]
+                address = str(resource.get("address", ""))
+                kind = str(resource.get("type", ""))
+                yield _Resource(address, kind, values, (*path, "resources", index, "values"))
+        for index, child in enumerate(listed(module.get("child_modules"))):
+            if isinstance(child, dict):
+                modules.append((child, (*path, "child_modules", index)))
 
 
 _INDEX = re.compile(r"\[[^]]*\]")
@@ -117,10 +117,10 @@ _REFERRING = ("role", "policy", "policy_arn", "role_arn")
 
 def _references(value: Mapping[str, Any], gaps: Gaps) -> dict[str, dict[str, str]]:
     """The references of arguments as gaps, by addresses without indexes."""
-    todo = [(_part(value, "configuration", "root_module"), "")]
+    modules = [(_part(value, "configuration", "root_module"), "")]
     references: dict[str, dict[str, str]] = {}
-    while todo:
-        module, prefix = todo.pop()
+    while modules:
+        module, prefix = modules.pop()
         for resource in dicts(module.get("resources")):
             for name in _REFERRING:
                 targets = _part(resource, "expressions", name).get("references")
@@ -128,20 +128,21 @@ def _references(value: Mapping[str, Any], gaps: Gaps) -> dict[str, dict[str, str
                     gap = gaps.gap(prefix + _label(str(reference)))
                     references.setdefault(f"{prefix}{resource.get('address')}", {})[name] = gap
         calls = _part(module, "module_calls")
-        todo += [(_part(calls, name, "module"), f"{prefix}module.{name}.") for name in calls]
+        modules += [(_part(calls, name, "module"), f"{prefix}module.{name}.") for name in calls]
     return references
 
 
 def _part(value: Any, *path: str) -> Mapping[str, Any]:
     """A part of an object, empty if missing."""
-    part = part_of(value, path)
-    return part if isinstance(part, dict) else {}
+    return as_dict(part_of(value, path))
 
 
 def _label(reference: str) -> str:
     """A reference without indexes; a role's id is its name."""
     label = _INDEX.sub("", reference)
-    return f"{label[:-2]}name" if re.search(r"\baws_iam_role\.[^.]+\.id$", label) else label
+    if re.search(r"\baws_iam_role\.[^.]+\.id$", label):
+        return f"{label.removesuffix('id')}name"
+    return label
 
 
 def _attached(
@@ -152,31 +153,40 @@ def _attached(
 ) -> _Roles:
     roles = _Roles()
     for change in dicts(value.get("resource_changes")):
-        if change.get("type") == "aws_iam_policy_document" and (after := _part(change, "change", "after")):
+        after = _part(change, "change", "after")
+        if change.get("type") == _DATA and after:
             roles.policies[gaps.gap(_label(f"{change.get('address')}.json"))] = _document(after, {}, gaps)
     for resource in resources:
-        known = {name: each for name, each in resource.values.items() if each is not None}
+        known = {name: value for name, value in resource.values.items() if value is not None}
         values = {**references.get(_INDEX.sub("", resource.address), {}), **known}
         document = _policy(values.get("policy"), gaps)
-        document = roles.policies.get(document, document) if isinstance(document, str) else document
+        if isinstance(document, str):
+            document = roles.policies.get(document, document)
         if resource.type == "aws_iam_policy":
             arn = values.get("arn") or gaps.gap(_label(f"{resource.address}.arn"))
             roles.policies[str(arn)] = document
         elif resource.type.startswith("aws_iam_"):
-            for name in (values.get("role"), *listed(values.get("roles"))):
-                if isinstance(values.get("policy_arn"), str):
-                    roles.attached.setdefault(str(name), []).append(values["policy_arn"])
-                elif resource.type == "aws_iam_role_policy":
-                    named = gaps.shown(str(values.get("name") or resource.address))
-                    roles.inline.setdefault(str(name), {})[named] = document
+            _attach(roles, resource, values, document, gaps)
     return roles
+
+
+def _attach(roles: _Roles, resource: _Resource, values: Mapping[str, Any], document: Any, gaps: Gaps) -> None:
+    """Add the policy that a resource attaches, or puts inline, to its roles."""
+    for role in map(str, (values.get("role"), *listed(values.get("roles")))):
+        if isinstance(values.get("policy_arn"), str):
+            roles.attached.setdefault(role, []).append(values["policy_arn"])
+        elif resource.type == "aws_iam_role_policy":
+            name = gaps.shown(str(values.get("name") or resource.address))
+            roles.inline.setdefault(role, {})[name] = document
 
 
 def _policy(value: Any, gaps: Gaps) -> Any:
     """An IAM policy from a text, an object, or the arguments of a data source."""
-    if isinstance(value, dict):
-        return _document(value, {}, gaps) if "statement" in value else value
-    return value if is_gap(value) else as_json(value)
+    if isinstance(value, dict) and "statement" in value:
+        return _document(value, {}, gaps)
+    if isinstance(value, dict) or is_gap(value):
+        return value
+    return as_json(value)
 
 
 def _role(placed: Placed, resource: _Resource, roles: _Roles, gaps: Gaps) -> Iterator[Found]:
@@ -193,13 +203,15 @@ def _role(placed: Placed, resource: _Resource, roles: _Roles, gaps: Gaps) -> Ite
     policies |= {gaps.shown(str(block.get("name"))): _policy(block.get("policy"), gaps) for block in inline}
     policies |= roles.inline.get(name, {})
     much = power(arns, policies, str(resource.values.get("permissions_boundary") or ""))
-    document, inside = _policy(value, gaps), policy.inside()
+    document = _policy(value, gaps)
+    inside = policy.inside()
     if document is None and has_gap(value):
         document = inside.value if isinstance(inside.value, dict) else gaps.gap("the policy")
-    refined = partial(_in_data, policy) if isinstance(value, dict) and document is not value else None
-    known_as = tuple(
-        filter(None, (resource.values.get("arn"), name, gaps.gap(_label(f"{resource.address}.arn"))))
-    )
+    is_data = isinstance(value, dict) and document is not value
+    refined = partial(_in_data, policy) if is_data else None
+    arn = resource.values.get("arn")
+    reference = gaps.gap(_label(f"{resource.address}.arn"))
+    known_as = tuple(filter(None, (arn, name, reference)))
     yield LintedTrust(inside, document, gaps, much, refined=refined, known_as=known_as)
 
 
@@ -207,7 +219,8 @@ def _account(placed: Placed, resource: _Resource, later: Mapping[str, Any], gaps
     for index, metadata in enumerate(dicts(resource.values.get("metadata"))):
         annotations = metadata.get("annotations")
         where = placed.at(*resource.path, "metadata", index, subject=resource.address)
-        name, namespace = str(metadata.get("name") or ""), str(metadata.get("namespace") or "")
+        name = str(metadata.get("name") or "")
+        namespace = str(metadata.get("namespace") or "")
         if isinstance(annotations, dict) and ROLE_ARN_ANNOTATION in annotations:
             role = annotations[ROLE_ARN_ANNOTATION]
             known = role if role is not None else gaps.gap(_WHOLE)
@@ -220,17 +233,16 @@ def _account(placed: Placed, resource: _Resource, later: Mapping[str, Any], gaps
 
 def _deferred(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> Iterator[LintedTrust]:
     """The known parts of policies that are created after apply (`data.aws_iam_policy_document`)."""
-    for index, item in enumerate(listed(value.get("resource_changes"))):
-        change = item.get("change") if isinstance(item, dict) else None
-        if not isinstance(change, dict) or item.get("type") != "aws_iam_policy_document":
+    for index, source in enumerate(map(as_dict, listed(value.get("resource_changes")))):
+        after = part_of(source, ("change", "after"))
+        later = part_of(source, ("change", "after_unknown"))
+        if source.get("type") != _DATA or not isinstance(after, dict) or not isinstance(later, dict):
             continue
-        after, later = change.get("after"), change.get("after_unknown")
-        if isinstance(after, dict) and isinstance(later, dict):
-            document = _document(after, later, gaps)
-            if any("Principal" in statement for statement in dicts(document["Statement"])):
-                path = ("resource_changes", index, "change", "after")
-                data = placed.at(*path, subject=str(item.get("address")))
-                yield LintedTrust(data, document, gaps, refined=partial(_in_data, data))
+        document = _document(after, later, gaps)
+        if any("Principal" in statement for statement in dicts(document["Statement"])):
+            path = ("resource_changes", index, "change", "after")
+            data = placed.at(*path, subject=str(source.get("address")))
+            yield LintedTrust(data, document, gaps, refined=partial(_in_data, data))
 
 
 def _in_data(placed: Placed, risk: Risk) -> Risk:
@@ -245,18 +257,17 @@ _OTHERS = ("source_policy_documents", "override_policy_documents", "source_json"
 
 def _document(after: Mapping[str, Any], later: Mapping[str, Any], gaps: Gaps) -> Document:
     statements = _merged(after.get("statement"), later.get("statement"), gaps, "statement")
-    items = [
+    merged = [
         _statement(statement, gaps) if isinstance(statement, dict) else statement
         for statement in as_list(statements or [])
     ]
-    for other in (other for name in _OTHERS for other in as_list(after.get(name) or [])):
-        document = _policy(other, gaps)
-        items += (
-            as_list(document.get("Statement", []))
-            if isinstance(document, dict)
-            else [gaps.gap("a statement")]
-        )
-    return {"Version": "2012-10-17", "Statement": items}
+    for source in chain.from_iterable(as_list(after.get(name) or []) for name in _OTHERS):
+        document = _policy(source, gaps)
+        if isinstance(document, dict):
+            merged += as_list(document.get("Statement", []))
+        else:
+            merged.append(gaps.gap("a statement"))
+    return {"Version": "2012-10-17", "Statement": merged}
 
 
 def _merged(value: Any, later: Any, gaps: Gaps, name: str) -> Any:
@@ -264,11 +275,11 @@ def _merged(value: Any, later: Any, gaps: Gaps, name: str) -> Any:
     if later is True:
         return gaps.gap(f"{name} {_WHOLE}")
     if isinstance(value, dict) and isinstance(later, dict):
-        every = dict.fromkeys([*value, *later])
-        return {key: _merged(value.get(key), later.get(key), gaps, key) for key in every}
+        keys = dict.fromkeys([*value, *later])
+        return {key: _merged(value.get(key), later.get(key), gaps, key) for key in keys}
     if isinstance(value, list) and isinstance(later, list):
-        rest = [*later, *[None] * (len(value) - len(later))]
-        return [_merged(part, rest[place], gaps, name) for place, part in enumerate(value)]
+        pairs = zip_longest(value, later[: len(value)])
+        return [_merged(element, later_element, gaps, name) for element, later_element in pairs]
     return value
 
 
@@ -281,29 +292,37 @@ _PLAIN = {
 }
 
 
-def _statement(item: Mapping[str, Any], gaps: Gaps) -> Document:
-    statement: Document = {"Effect": item.get("effect") or "Allow"}
-    statement |= {key: item[name] for name, key in _PLAIN.items() if item.get(name)}
+def _statement(arguments: Mapping[str, Any], gaps: Gaps) -> Document:
+    statement: Document = {"Effect": arguments.get("effect") or "Allow"}
+    statement |= {key: arguments[name] for name, key in _PLAIN.items() if arguments.get(name)}
     for name, key in (("principals", "Principal"), ("not_principals", "NotPrincipal")):
-        blocks = item.get(name)
-        if not isinstance(blocks, list):
-            if blocks or key == "Principal":
-                statement[key] = blocks or gaps.gap(f"{name} {_WHOLE}")
-        elif blocks:
-            principals: dict[str, list[Any]] = {}
-            for each in dicts(blocks):
-                principals.setdefault(str(each.get("type")), []).extend(as_list(each.get("identifiers")))
-            statement[key] = "*" if principals.get("*") == ["*"] else principals
-    conditions = item.get("condition")
-    if isinstance(conditions, str):
-        statement["Condition"] = conditions
-    block: dict[str, Any] = {}
-    for each in dicts(conditions):
-        test, values = str(each.get("test")), each.get("values")
-        block.setdefault(test, {})[_key(each.get("variable"), values, gaps)] = values
-    if block:
+        blocks = arguments.get(name)
+        if isinstance(blocks, list):
+            if blocks:
+                statement[key] = _principals(blocks)
+        elif blocks or key == "Principal":
+            statement[key] = blocks or gaps.gap(f"{name} {_WHOLE}")
+    conditions = arguments.get("condition")
+    block = conditions if isinstance(conditions, str) else _condition(conditions, gaps)
+    if block or isinstance(conditions, str):
         statement["Condition"] = block
     return statement
+
+
+def _principals(blocks: list[Any]) -> Any:
+    principals: dict[str, list[Any]] = {}
+    for block in dicts(blocks):
+        principals.setdefault(str(block.get("type")), []).extend(as_list(block.get("identifiers")))
+    return "*" if principals.get("*") == ["*"] else principals
+
+
+def _condition(blocks: Any, gaps: Gaps) -> dict[str, Any]:
+    condition: dict[str, Any] = {}
+    for block in dicts(blocks):
+        values = block.get("values")
+        key = _key(block.get("variable"), values, gaps)
+        condition.setdefault(str(block.get("test")), {})[key] = values
+    return condition
 
 
 def _key(variable: Any, values: Any, gaps: Gaps) -> str:
@@ -313,4 +332,6 @@ def _key(variable: Any, values: Any, gaps: Gaps) -> str:
     texts = [value for value in as_list(values) if isinstance(value, str)]
     if any(value.startswith(SERVICE_ACCOUNT) for value in texts):
         return gaps.gap(f"issuer {_WHOLE}") + ":sub"
-    return gaps.gap(f"issuer {_WHOLE}") + ":aud" if texts == [DEFAULT_AUDIENCE] else str(variable)
+    if texts == [DEFAULT_AUDIENCE]:
+        return gaps.gap(f"issuer {_WHOLE}") + ":aud"
+    return str(variable)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import PurePath
 from typing import Any
 
@@ -78,14 +79,23 @@ def _parse(source: Source) -> Block:
 
 
 def _body(source: Source, tree: Tree, labels: tuple[str, ...]) -> Block:
-    items = _parts(next(part for part in _parts(tree) if part.data == "body"))
-    attributes = {_word(_parts(part)[0]): _parts(part)[-1] for part in items if part.data == "attribute"}
-    inner = ((part, tuple(map(_word, _parts(part)[:-1]))) for part in items if part.data == "block")
-    return Block(source, tree, labels, attributes, tuple(_body(source, part, names) for part, names in inner))
+    body = next(child for child in _children(tree) if child.data == "body")
+    attributes: dict[str, Tree] = {}
+    blocks: list[Block] = []
+    for child in _children(body):
+        if child.data == "attribute":
+            name, *_, value = _children(child)
+            attributes[_word(name)] = value
+        elif child.data == "block":
+            names = tuple(map(_word, _children(child)[:-1]))
+            blocks.append(_body(source, child, names))
+    return Block(source, tree, labels, attributes, tuple(blocks))
 
 
-def _parts(tree: Tree) -> list[Tree]:
-    return [part for part in tree.children if hasattr(part, "data") and part.data != "new_line_or_comment"]
+def _children(tree: Tree) -> list[Tree]:
+    return [
+        child for child in tree.children if hasattr(child, "data") and child.data != "new_line_or_comment"
+    ]
 
 
 def _word(tree: Tree) -> str:
@@ -119,7 +129,8 @@ class Module:
         for block in _parse(Source(name, text)).blocks:
             self.blocks.append(block)
             self._by_labels.setdefault(block.labels, block)
-            kind, values = block.labels[0], block.attributes
+            kind = block.labels[0]
+            values = block.attributes
             if kind == "locals":
                 self._named.update({f"local.{key}": (block.source, value) for key, value in values.items()})
             elif kind == "variable" and "default" in values:
@@ -128,14 +139,16 @@ class Module:
     def get(self, block: Block, name: str, names: Names | None = None) -> Any:
         """The value of an attribute, '' for none."""
         tree = block.attributes.get(name)
-        return "" if tree is None else self.value(block.source, tree, names or {})
+        if tree is None:
+            return ""
+        return self.value(block.source, tree, names or {})
 
     def body(self, block: Block, names: Names | None = None, *, without: Sequence[str] = ()) -> Any:
         """A block in the form of `terraform show -json`, with gaps for dynamic parts."""
         values: dict[str, Any] = {}
         for inner in block.blocks:
             name = inner.labels[-1]
-            content = next((part for part in inner.blocks if part.labels == ("content",)), inner)
+            content = next((block for block in inner.blocks if block.labels == ("content",)), inner)
             gap = self.gaps.gap(f'dynamic "{name}"')
             if inner.labels[0] != "dynamic":
                 values.setdefault(name, []).append(self.body(content, names))
@@ -148,10 +161,19 @@ class Module:
 
     def placed(self, value: Any, mark: Mark) -> Any:
         """Record a value's place; None if it is too large."""
-        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        size = 1 + sum(self.marks[id(part)][2] if id(part) in self.marks else 1 for part in parts)
+        size = 1
+        if isinstance(value, dict):
+            size += sum(map(self._size, value.values()))
+        elif isinstance(value, list):
+            size += sum(map(self._size, value))
         self.marks.setdefault(id(value), (value, mark, size))
         return value if size < _LONGEST else None
+
+    def _size(self, value: Any) -> int:
+        if id(value) not in self.marks:
+            return 1
+        _, _, size = self.marks[id(value)]
+        return size
 
     def node(self, value: Any, mark: Mark) -> Node:
         """A value as nodes; parts without a place have the place of their use."""
@@ -159,12 +181,13 @@ class Module:
         own = self.marks.get(id(value))
         mark = own[1] if own else mark
         if isinstance(value, dict):
-            pairs = [(self.gaps.shown(key), self.node(part, mark)) for key, part in value.items()]
-            return MappingNode(
-                "", [(ScalarNode("", key, part.start_mark), part) for key, part in pairs], mark
-            )
+            pairs: list[tuple[Node, Node]] = []
+            for key, element in value.items():
+                node = self.node(element, mark)
+                pairs.append((ScalarNode("", self.gaps.shown(key), node.start_mark), node))
+            return MappingNode("", pairs, mark)
         if isinstance(value, list):
-            return SequenceNode("", [self.node(part, mark) for part in value], mark)
+            return SequenceNode("", [self.node(element, mark) for element in value], mark)
         return ScalarNode("", value, mark, style="|" if own else "")
 
     def value(self, source: Source, tree: Tree, names: Names) -> Any:
@@ -182,14 +205,14 @@ class Module:
 
     def _joined(self, texts: Iterable[str]) -> str | None:
         """The texts in one; None if it is too long."""
-        parts = [*texts]
-        length = sum(map(len, parts))
-        self.budget.spend(len(parts) + min(length, _LONGEST) // _LETTERS)
-        return "".join(parts) if length <= _LONGEST else None
+        pieces = [*texts]
+        length = sum(map(len, pieces))
+        self.budget.spend(len(pieces) + min(length, _LONGEST) // _LETTERS)
+        return "".join(pieces) if length <= _LONGEST else None
 
     def _term(self, source: Source, tree: Tree, names: Names) -> Any:
-        parts = _parts(tree)
-        return self.value(source, parts[0], names) if len(parts) == 1 else None
+        children = _children(tree)
+        return self.value(source, children[0], names) if len(children) == 1 else None
 
     def _literal(self, _: Source, tree: Tree, __: Names) -> Any:
         word = _word(tree)
@@ -199,13 +222,14 @@ class Module:
         return "" if literal is None else literal
 
     def _list(self, source: Source, tree: Tree, names: Names) -> list[Any]:
-        return [self.value(source, part, names) for part in _parts(tree)]
+        return [self.value(source, child, names) for child in _children(tree)]
 
     def _object(self, source: Source, tree: Tree, names: Names) -> dict[str, Any]:
         values = {}
-        for key, value in map(_parts, _parts(tree)):
-            written = source.written(key)
-            name = written if re.fullmatch(r"[\w-]+", written) else self._text(source, _parts(key)[0], names)
+        for key, value in map(_children, _children(tree)):
+            name = source.written(key)
+            if not re.fullmatch(r"[\w-]+", name):
+                name = self._text(source, _children(key)[0], names)
             values[name] = self.value(source, value, names)
         return values
 
@@ -213,20 +237,23 @@ class Module:
         value = self.value(source, tree, names)
         if isinstance(value, bool):
             return str(value).lower()
-        return self._gap(source, tree) if isinstance(value, dict | list) else str(value)
+        if isinstance(value, dict | list):
+            return self._gap(source, tree)
+        return str(value)
 
     def _string(self, source: Source, tree: Tree, names: Names) -> Any:
-        parts = [part for piece in _parts(tree) for part in piece.children]
-        if any(getattr(part, "data", "interpolation") != "interpolation" for part in parts):
+        pieces = list(chain.from_iterable(child.children for child in _children(tree)))
+        if any(getattr(piece, "data", "interpolation") != "interpolation" for piece in pieces):
             return None
-        if len(parts) == 1 and hasattr(parts[0], "data"):
-            return self.value(source, _parts(parts[0])[0], names)
-        return self._joined(
-            self._text(source, _parts(part)[0], names)
-            if hasattr(part, "data")
-            else re.sub(r"\\.", lambda escape: _ESCAPES.get(escape[0], escape[0]), part.replace("$${", "${"))
-            for part in parts
-        )
+        if len(pieces) == 1 and hasattr(pieces[0], "data"):
+            return self.value(source, _children(pieces[0])[0], names)
+        texts: list[str] = []
+        for piece in pieces:
+            if hasattr(piece, "data"):
+                texts.append(self._text(source, _children(piece)[0], names))
+            else:
+                texts.append(_unescaped(piece))
+        return self._joined(texts)
 
     def _heredoc(self, source: Source, tree: Tree, names: Names) -> str | None:
         lines = str(tree.children[0]).splitlines(keepends=True)[1:-1]
@@ -234,7 +261,8 @@ class Module:
 
     def _template(self, source: Source, names: Names) -> str | None:
         """A text with expressions; None if it has directives."""
-        place, texts = 0, []
+        place = 0
+        texts = []
         self.budget.spend(len(source.text) // _LETTERS)
         for opening in _OPENING.finditer(source.text):
             if opening.start() < place:
@@ -257,26 +285,29 @@ class Module:
         return self._expressions[source].attributes["x"]
 
     def _for(self, source: Source, tree: Tree, names: Names) -> list[Any] | None:
-        intro, *parts = _parts(tree)
-        *words, over = _parts(intro)
+        intro, *bodies = _children(tree)
+        *words, over = _children(intro)
         elements = self.value(source, over, names)
         if is_gap(elements):  # Use one example element.
             elements = [self.gaps.gap(source.written(words[-1]))]
-        if len(parts) != 1 or not isinstance(elements, dict | list):
+        if len(bodies) != 1 or not isinstance(elements, dict | list):
             return None
         pairs = elements.items() if isinstance(elements, dict) else enumerate(elements)
-        own = ({_word(words[0]): key, _word(words[-1]): element} for key, element in pairs)
-        return [self.value(source, parts[0], {**names, **each}) for each in own]
+        values: list[Any] = []
+        for key, element in pairs:
+            own = {**names, _word(words[0]): key, _word(words[-1]): element}
+            values.append(self.value(source, bodies[0], own))
+        return values
 
     def _call(self, source: Source, tree: Tree, names: Names) -> Any:
-        word, *rest = _parts(tree)
-        arguments = self._list(source, rest[0], names) if len(rest) == 1 else [None]
+        word, *lists = _children(tree)
+        arguments = self._list(source, lists[0], names) if len(lists) == 1 else [None]
         template = partial(self._file, source)
         return Call(_word(word), arguments, self.budget, self._joined, template).result
 
     def _file(self, source: Source, name: str, names: Names) -> str | None:
-        head, _, rest = name.partition("/")
-        path = rest if is_gap(head) else name  # Relative to path.module.
+        head, _, below = name.partition("/")
+        path = below if is_gap(head) else name  # Relative to path.module.
         try:
             text = self.read(path)
         except IrsaError:
@@ -285,40 +316,51 @@ class Module:
 
     def _reference(self, source: Source, tree: Tree, names: Names) -> Any:
         path = self._path(source, tree, names)
-        head, labels = str(path[0]), [step for step in path if isinstance(step, str)]
+        head = str(path[0])
+        labels = [step for step in path if isinstance(step, str)]
         if path in (["true"], ["false"], ["null"]):  # The form in python-hcl2 8.1.0.
             return self._literal(source, tree, names)
         if head in names:
             return _inside(names[head], path[1:])
         if head in ("local", "var") and len(labels) > 1:
             name = f"{head}.{labels[1]}"
-            value = self.once(
-                name, lambda: self.value(*self._named[name], {}) if name in self._named else None
-            )
-            return None if head == "var" and value in ("", [], {}) else _inside(value, path[2:])
+            value = self.once(name, lambda: self._value_of(name))
+            if head == "var" and value in ("", [], {}):
+                return None
+            return _inside(value, path[2:])
         return self._attribute(labels if head == "data" else ["resource", *labels])
+
+    def _value_of(self, name: str) -> Any:
+        """The value of a local, or the default of a variable; None if there is none."""
+        if name not in self._named:
+            return None
+        source, tree = self._named[name]
+        return self.value(source, tree, {})
 
     def _attribute(self, labels: list[str]) -> Any:
         block = self._by_labels.get(tuple(labels[:3]))
         if block is None or len(labels) != 4:
             return None
-        kind, name = labels[1], labels[3]
+        kind = labels[1]
+        name = labels[3]
         if kind == "aws_iam_policy_document":
             return self.document(block)
-        name = "name" if (kind, name) == ("aws_iam_role", "id") else name
+        if (kind, name) == ("aws_iam_role", "id"):
+            name = "name"
         label = f"{kind}.{labels[2]}.{name}"
         value = self.once(f"{labels[0]} {label}", lambda: self.get(block, name)) or self.gaps.gap(label)
-        return str(value).replace("https://", "") if kind == "aws_iam_openid_connect_provider" else value
+        if kind == "aws_iam_openid_connect_provider":
+            return str(value).replace("https://", "")
+        return value
 
     def document(self, block: Block) -> Any:
         """A data source of a policy, the same value for all references."""
 
         def build() -> Any:
             document = {"statement": [], **self.body(block)}
-            for statement in filter(
-                lambda statement: isinstance(statement, dict), as_list(document["statement"])
-            ):
-                statement.setdefault("principals", [])
+            for statement in as_list(document["statement"]):
+                if isinstance(statement, dict):
+                    statement.setdefault("principals", [])
             return document
 
         return self.once(".".join(block.labels), build)
@@ -332,31 +374,43 @@ class Module:
 
     def _path(self, source: Source, tree: Tree, names: Names) -> list[Any]:
         """The steps of a reference: names, or tuples for indexes in brackets."""
-        parts = _parts(tree)
+        children = _children(tree)
         if tree.data in ("identifier", "short_index"):
             word = _word(tree).lstrip(".")
-            return [(int(word),) if word.isdigit() and len(word) <= _LONGEST_NUMBER else word]
+            if word.isdigit() and len(word) <= _LONGEST_NUMBER:
+                return [(int(word),)]
+            return [word]
         if tree.data == "braces_index":
-            return [(self.value(source, parts[0], names),)]
-        steps = [step for part in parts for step in self._path(source, part, names)]
-        return [("*",), *steps] if tree.data in ("attr_splat", "full_splat") else steps or [("",)]
+            return [(self.value(source, children[0], names),)]
+        steps = list(chain.from_iterable(self._path(source, child, names) for child in children))
+        if tree.data in ("attr_splat", "full_splat"):
+            return [("*",), *steps]
+        return steps or [("",)]
 
 
 def _end_of(text: str, start: int) -> int:
     """The position of the brace that closes the one before `start`."""
     depth = 1
-    for found in _PIECES.finditer(text, start):
-        depth += {"{": 1, "}": -1}.get(found[0], 0)
+    for piece in _PIECES.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(piece[0], 0)
         if not depth:
-            return found.start()
+            return piece.start()
     return len(text)
+
+
+def _unescaped(text: str) -> str:
+    """A text between expressions, as Terraform reads it."""
+    return re.sub(r"\\.", lambda escape: _ESCAPES.get(escape[0], escape[0]), text.replace("$${", "${"))
 
 
 def _inside(value: Any, path: Sequence[Any]) -> Any:
     for step in path:
         key = step[0] if isinstance(step, tuple) else step
-        items = dict(enumerate(value)) if isinstance(value, list) else value
-        value = items.get(key) if isinstance(items, dict) and isinstance(key, str | int) else None
+        if isinstance(value, list):
+            value = dict(enumerate(value))
+        if not isinstance(value, dict) or not isinstance(key, str | int):
+            return None
+        value = value.get(key)
     return value
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from irsa_cli.core.lint.budget import Budget
-from irsa_cli.core.lint.found import is_gap
+from irsa_cli.core.lint.found import as_dict, is_gap
 from irsa_cli.core.policies.policy import as_list
 
 
@@ -46,8 +46,8 @@ def _list(call: Call) -> list[Any]:
     """All elements in one list, also those of lists in lists."""
     elements: list[Any] = []
     for argument in call.arguments:
-        for part in as_list(argument):
-            elements += as_list(part)
+        for element in as_list(argument):
+            elements += as_list(element)
     call.budget.spend(len(elements))
     return elements
 
@@ -63,23 +63,24 @@ def _merged(call: Call) -> dict[str, Any] | None:
 
 
 def _first_known(call: Call) -> Any:
-    return None if is_gap(call.first) or call.first == "" else call.first
+    if is_gap(call.first) or call.first == "":
+        return None
+    return call.first
 
 
 def _joined(call: Call) -> Any:
-    parts = as_list(call.arguments[-1])
-    if len(parts) == 1:
-        return parts[0]
-    if not all(isinstance(part, str) for part in parts):
+    elements = as_list(call.arguments[-1])
+    if len(elements) == 1:
+        return elements[0]
+    if not all(isinstance(element, str) for element in elements):
         return None
-    return call.joined([str(call.first).join(parts)])
+    return call.joined([str(call.first).join(elements)])
 
 
 def _file(call: Call) -> str | None:
     if not call.texts:
         return None
-    variables = call.arguments[-1]
-    return call.template(call.texts[0], variables if isinstance(variables, dict) else {})
+    return call.template(call.texts[0], as_dict(call.arguments[-1]))
 
 
 def _formatted(call: Call) -> str | None:
@@ -93,7 +94,9 @@ def _formatted(call: Call) -> str | None:
 
 def _without_scheme(call: Call) -> str | None:
     """An issuer without `https://`: an unknown one stays unknown."""
-    return call.texts[0].replace("https://", "") if call.texts[1:2] == ["https://"] else None
+    if call.texts[1:2] != ["https://"]:
+        return None
+    return call.texts[0].replace("https://", "")
 
 
 _UNCHANGED = (

@@ -14,6 +14,8 @@ from irsa_cli.core.lint.found import (
     LintedObject,
     LintedTrust,
     Unjudged,
+    as_dict,
+    as_text,
     has_gap,
     is_gap,
     is_known,
@@ -29,6 +31,7 @@ from irsa_cli.core.policies.statements import (
     does,
     is_positive,
     name_of,
+    place_of,
     principals,
     statements,
     tests_of,
@@ -64,13 +67,7 @@ def judged(found: Found, *, with_fixes: bool = False) -> Iterator[Risk | Unjudge
     elif isinstance(found, LintedAccount):
         yield from _of_account(found)
     elif isinstance(found, LintedObject):
-        # Annotations that the webhook ignores, on pods and templates.
-        for template in _TEMPLATES if found.kind in ("Pod", *KINDS.values()) else ():
-            path = (*template, "metadata", "annotations")
-            value = part_of(found.value, path)
-            if isinstance(value, dict) and ROLE_ARN_ANNOTATION in value:
-                place = found.placed.place((*path, ROLE_ARN_ANNOTATION))
-                yield from annotation_on_pods(DeclaredPods(str(found), annotated=place))
+        yield from _of_object(found)
     elif isinstance(found, LintedTrust):
         yield from _of_trust(found, with_fixes=with_fixes)
 
@@ -93,20 +90,29 @@ def _of_trust(trust: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudg
         return
     context = AccountContext(_providers(known), power=trust.power, clusters=trust.clusters or None)
     reported: set[tuple[str, str, str]] = set()
-    for each in judge(known, context):
-        path = _written(trust, each.path)
-        placed = replace(each, account=trust.account, path=path, place=trust.placed.place(path))
-        item = trust.refined(placed) if trust.refined else placed
-        if with_fixes and not trust.refined and is_known(document):
-            item = replace(item, corrected=corrected(document, each, context, Meant()))
-        once = (item.rule.id, item.reason, str(item.place))
-        if trust.refined and once in reported:
-            continue  # One entry of a file leads to a statement for each cluster.
-        reported.add(once)
-        shown = trust.gaps.shown
-        seen, statement, suggestion = map(shown, item.evidence), item.statement, item.suggestion
-        item = replace(item, statement=shown(statement), reason=shown(item.reason), evidence=tuple(seen))
-        yield replace(item, suggestion=shown(suggestion))
+    for risk in judge(known, context):
+        path = _written(trust, risk.path)
+        placed = replace(risk, account=trust.account, path=path, place=trust.placed.place(path))
+        if trust.refined is not None:
+            placed = trust.refined(placed)
+            identity = (placed.rule.id, placed.reason, str(placed.place))
+            if identity in reported:
+                continue  # One entry of a file leads to a statement for each cluster.
+            reported.add(identity)
+        elif with_fixes and is_known(document):
+            placed = replace(placed, corrected=corrected(document, risk, context, Meant()))
+        yield _shown(placed, trust.gaps)
+
+
+def _shown(risk: Risk, gaps: Gaps) -> Risk:
+    """The risk with expressions instead of gaps."""
+    return replace(
+        risk,
+        statement=gaps.shown(risk.statement),
+        reason=gaps.shown(risk.reason),
+        evidence=tuple(map(gaps.shown, risk.evidence)),
+        suggestion=gaps.shown(risk.suggestion),
+    )
 
 
 def _readable(document: Mapping[str, Any], gaps: Gaps) -> dict[str, Any] | None:
@@ -117,7 +123,7 @@ def _readable(document: Mapping[str, Any], gaps: Gaps) -> dict[str, Any] | None:
     known: list[Statement] = []
     for statement in as_list(document["Statement"]):
         if not _unknown_part(statement):
-            known.append(_with_provider(statement, gaps) if isinstance(statement, dict) else {})
+            known.append(_with_provider(as_dict(statement), gaps))
         elif isinstance(statement, dict) and statement.get("Effect") == "Allow":
             known.append({})
         else:
@@ -130,10 +136,12 @@ def refuses(trust: LintedTrust, subject: str) -> bool:
     document = trust.document
     if not isinstance(document, dict) or "Statement" not in document or size(document) > LARGEST:
         return False
-    items = as_list(document["Statement"])
-    tests = [test for statement in items if isinstance(statement, dict) for test in tests_of(statement)]
-    if any(map(_unknown_part, items)) or any(has_gap(value) for *_, each in tests for value in each):
+    if any(map(_unknown_part, as_list(document["Statement"]))):
         return False
+    for statement in statements(document):
+        for _, _, values in tests_of(statement):
+            if any(map(has_gap, values)):
+                return False
     known = _readable(document, trust.gaps)
     if known is None:
         return False
@@ -143,20 +151,24 @@ def refuses(trust: LintedTrust, subject: str) -> bool:
 
 def _malformed_parts(trust: LintedTrust, document: Mapping[str, Any]) -> Iterator[InvalidInput]:
     for index, statement in enumerate(as_list(document["Statement"])):
-        path, name = ("Statement", index), name_of(index, statement if isinstance(statement, dict) else {})
-        if not isinstance(statement, dict):
-            if not has_gap(statement):
-                yield _malformed(trust, path, f"{name} is not an object")
-            continue
-        if statement.get("Effect") not in ("Allow", "Deny") and not has_gap(statement.get("Effect")):
-            yield _malformed(trust, (*path, "Effect"), f"Effect of {name} is neither Allow nor Deny")
-        block = statement.get("Condition", {})
-        if not isinstance(block, dict) and not has_gap(block):
-            yield _malformed(trust, (*path, "Condition"), f"Condition of {name} is not an object")
-        for operator, keys in block.items() if isinstance(block, dict) else ():
-            if not isinstance(keys, dict) and not has_gap(keys):
-                at = (*path, "Condition", operator)
-                yield _malformed(trust, at, f"{operator} of {name} has no condition keys")
+        if isinstance(statement, dict):
+            yield from _malformed_statement(trust, index, statement)
+        elif not has_gap(statement):
+            yield _malformed(trust, place_of(index), f"{name_of(index, {})} is not an object")
+
+
+def _malformed_statement(trust: LintedTrust, index: int, statement: Statement) -> Iterator[InvalidInput]:
+    name = name_of(index, statement)
+    effect = statement.get("Effect")
+    if effect not in ("Allow", "Deny") and not has_gap(effect):
+        yield _malformed(trust, place_of(index, "Effect"), f"Effect of {name} is neither Allow nor Deny")
+    block = statement.get("Condition", {})
+    if not isinstance(block, dict) and not has_gap(block):
+        yield _malformed(trust, place_of(index, "Condition"), f"Condition of {name} is not an object")
+    for operator, keys in as_dict(block).items():
+        if not isinstance(keys, dict) and not has_gap(keys):
+            path = place_of(index, "Condition", operator)
+            yield _malformed(trust, path, f"{operator} of {name} has no condition keys")
 
 
 def _malformed(trust: LintedTrust, path: tuple[str | int, ...], text: str) -> InvalidInput:
@@ -173,19 +185,25 @@ def _unknown_part(statement: Any) -> str:
         value = statement[part]
         if any(map(is_gap, as_list(value))):
             return part
-        block = value if part == "Condition" and isinstance(value, dict) else {}
-        for name, keys in block.items():
-            if has_gap(name) or has_gap(keys) or any(map(is_gap, keys if isinstance(keys, dict) else ())):
-                return part
+        if part == "Condition" and _has_unknown_test(as_dict(value)):
+            return part
     return ""
+
+
+def _has_unknown_test(block: Mapping[str, Any]) -> bool:
+    for operator, keys in block.items():
+        if has_gap(operator) or has_gap(keys) or any(map(is_gap, as_dict(keys))):
+            return True
+    return False
 
 
 def _unknown_parts(trust: LintedTrust, document: Mapping[str, Any]) -> Iterator[Unjudged]:
     for index, statement in enumerate(as_list(document["Statement"])):
-        if part := _unknown_part(statement):
-            what = "" if part == "it" else f"{part} of "
-            name = name_of(index, statement if isinstance(statement, dict) else {})
-            yield _unjudged(trust, ("Statement", index), f"{what}{name} {_LATER}, so it was not checked")
+        unknown = _unknown_part(statement)
+        if unknown:
+            name = name_of(index, as_dict(statement))
+            subject = name if unknown == "it" else f"{unknown} of {name}"
+            yield _unjudged(trust, place_of(index), f"{subject} {_LATER}, so it was not checked")
         elif isinstance(statement, dict) and statement.get("Effect") == "Allow":
             yield from _unknown_values(trust, index, statement)
 
@@ -194,13 +212,13 @@ def _unknown_values(trust: LintedTrust, index: int, statement: Statement) -> Ite
     """Subjects and audiences with gaps, with the severity that they can hide."""
     for operator, key, values in tests_of(statement):
         claim = key.rpartition(":")[2].lower()
+        if claim not in ("sub", "aud"):
+            continue
         for value in filter(has_gap, values):
-            if claim not in ("sub", "aud"):
-                continue
             worst = _worst(operator, value) if claim == "sub" else Severity.LOW
             if worst is not None:
-                said = f"{claim} '{trust.gaps.shown(value)}' of {name_of(index, statement)} {_LATER}"
-                yield _unjudged(trust, ("Statement", index, "Condition", operator, key), said, worst)
+                text = f"{claim} '{trust.gaps.shown(value)}' of {name_of(index, statement)} {_LATER}"
+                yield _unjudged(trust, place_of(index, "Condition", operator, key), text, worst)
 
 
 def _worst(operator: str, value: str) -> Severity | None:
@@ -213,14 +231,15 @@ def _worst(operator: str, value: str) -> Severity | None:
 
 def _with_provider(statement: Statement, gaps: Gaps) -> Statement:
     """The statement with complete provider ARNs; an unknown issuer is the one whose keys it tests."""
-    if not does(statement, ACTION) or not any(map(has_gap, principals(statement, "Federated"))):
+    federated = principals(statement, "Federated")
+    if not does(statement, ACTION) or not any(map(has_gap, federated)):
         return statement
     claims = (key for _, key, _ in tests_of(statement) if key.lower().endswith((":sub", ":aud")))
     tested = {key.rpartition(":")[0] for key in claims}
-    if len(principals(statement, "Federated")) == 1 and len(tested) > 1 and all(map(has_gap, tested)):
+    if len(federated) == 1 and len(tested) > 1 and all(map(has_gap, tested)):
         return _with_provider(_of_one_issuer(statement, tested), gaps)
     only = tested.pop() if len(tested) == 1 else ""
-    arns = [_with_issuer(arn, only, gaps) for arn in principals(statement, "Federated")]
+    arns = [_with_issuer(arn, only, gaps) for arn in federated]
     return {**statement, "Principal": {**statement["Principal"], "Federated": arns}}
 
 
@@ -241,26 +260,27 @@ def _of_one_issuer(statement: Statement, tested: Collection[str]) -> Statement:
         block[operator] = {}
         for key, values in keys.items():
             issuer, _, claim = key.rpartition(":")
-            block[operator][f"{min(tested)}:{claim}" if issuer in tested else key] = values
+            if issuer in tested:
+                key = f"{min(tested)}:{claim}"
+            block[operator][key] = values
     return {**statement, "Condition": block}
 
 
 def _providers(document: Mapping[str, Any]) -> tuple[str, ...]:
     """The providers that belong, or might belong, to a cluster."""
-    gaps = {
-        arn: None
-        for statement in statements(document)
-        for arn in principals(statement, "Federated")
-        if has_gap(arn) and not _is_others(statement)
-    }
+    gaps: dict[str, None] = {}
+    for statement in statements(document):
+        if not _is_others(statement):
+            gaps.update(dict.fromkeys(filter(has_gap, principals(statement, "Federated"))))
     return cluster_providers(document, gaps)
 
 
 def _is_others(statement: Statement) -> bool:
     """Whether its subjects are plainly not ServiceAccounts."""
-    subjects = [
-        value for _, key, values in tests_of(statement) if key.lower().endswith(":sub") for value in values
-    ]
+    subjects: list[str] = []
+    for _, key, values in tests_of(statement):
+        if key.lower().endswith(":sub"):
+            subjects += values
     plain = [value for value in subjects if not has_gap(value) and value[:1] not in ("*", "?")]
     return bool(plain) and not any(value.startswith(SERVICE_ACCOUNT[:7]) for value in plain)
 
@@ -281,7 +301,7 @@ def declared(account: LintedAccount) -> DeclaredAccount:
     return DeclaredAccount(
         account.namespace,
         account.name,
-        account.role if isinstance(account.role, str) else "",
+        as_text(account.role),
         place=account.placed.place(account.path),
         name_place=account.placed.place(account.name_path),
     )
@@ -289,19 +309,29 @@ def declared(account: LintedAccount) -> DeclaredAccount:
 
 def _of_account(account: LintedAccount) -> Iterator[Risk | Unjudged]:
     subject = declared(account)
-    text = subject.role
-    left = list(placeholder_left(subject))
-    if is_gap(text) and _ROLE.match(account.gaps.name(text)):
+    role = subject.role
+    placeholders = list(placeholder_left(subject))
+    if is_gap(role) and _ROLE.match(account.gaps.name(role)):
         pass  # A reference to a role's ARN is valid.
-    elif left:
-        yield from left
-    elif has_gap(text) or placeholder(text):
-        about = f"the role of ServiceAccount {subject.full_name}"
-        shown = f"{about} {_LATER}: {account.gaps.shown(text)}"
-        yield Unjudged(account.placed.place(account.path), shown, Severity.MEDIUM)
+    elif placeholders:
+        yield from placeholders
+    elif has_gap(role) or placeholder(role):
+        text = f"the role of ServiceAccount {subject.full_name} {_LATER}: {account.gaps.shown(role)}"
+        yield Unjudged(account.placed.place(account.path), text, Severity.MEDIUM)
     else:
         yield from wrong_annotation(subject)
     yield from shared_name(subject)
 
 
 _TEMPLATES = ((), ("spec", "template"), ("spec", "jobTemplate", "spec", "template"))
+
+
+def _of_object(written: LintedObject) -> Iterator[Risk]:
+    """Annotations that the webhook ignores, on pods and templates."""
+    if written.kind not in ("Pod", *KINDS.values()):
+        return
+    for template in _TEMPLATES:
+        path = (*template, "metadata", "annotations")
+        if ROLE_ARN_ANNOTATION in as_dict(part_of(written.value, path)):
+            place = written.placed.place((*path, ROLE_ARN_ANNOTATION))
+            yield from annotation_on_pods(DeclaredPods(str(written), annotated=place))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 from typing import Any
 
 from irsa_cli.core.audit.report import RiskReport, hidden_json, risk_json
@@ -58,13 +60,17 @@ class LintedFile:
         """Whether one of its documents has a known kind."""
         return any(kind is not FileKind.UNKNOWN for kind in self.kinds)
 
+    def to_json(self) -> dict[str, Any]:
+        kinds = [kind.value for kind in dict.fromkeys(self.kinds) if kind is not FileKind.UNKNOWN]
+        return {"name": self.name, "kinds": kinds}
+
 
 def read_file(text: str, name: str, read: ReadFile) -> LintedFile:
     """Read a file; its problems are invalid YAML or JSON, and documents that `irsa apply` rejects."""
-    items, problems = documents(text, name)
-    kinds = tuple(kind_of(document.value) for document in items)
+    placed, problems = documents(text, name)
+    kinds = tuple(kind_of(document.value) for document in placed)
     objects: list[Found] = []
-    for document, kind in zip(items, kinds, strict=True):
+    for document, kind in zip(placed, kinds, strict=True):
         try:
             if kind is FileKind.BINDINGS:
                 objects += of_bindings(document, read)
@@ -107,7 +113,10 @@ def kind_of(value: Any) -> FileKind:
         return FileKind.UNKNOWN
     if (value.get("apiVersion"), value.get("kind")) in (EKSCTL, OWN):
         return FileKind.BINDINGS
-    return next((kind for kind, (is_it, _) in _KINDS.items() if is_it(value)), FileKind.UNKNOWN)
+    for kind, (is_of_kind, _) in _KINDS.items():
+        if is_of_kind(value):
+            return kind
+    return FileKind.UNKNOWN
 
 
 _Kind = tuple[Callable[[Mapping[str, Any]], bool], Callable[[Placed], Iterator[Found]]]
@@ -134,13 +143,15 @@ class LintReport(RiskReport):
         question = "Which risks would these files create?"
         if self.error is not None:
             return unanswered(question, self.error)
-        objects = [each for file in self.files for each in file.found]
-        judged = {"trust policy": LintedTrust, "ServiceAccount with a role": LintedAccount}
-        counts = {what: sum(isinstance(each, kind) for each in objects) for what, kind in judged.items()}
-        associations = sum(isinstance(each, LintedAssociation) for each in objects)
-        counts |= {"EKS Pod Identity association": associations} if associations else {}
+        objects = Counter(map(type, chain.from_iterable(file.found for file in self.files)))
+        examined = {
+            "file": len(self.files),
+            "trust policy": objects[LintedTrust],
+            "ServiceAccount with a role": objects[LintedAccount],
+        }
+        if objects[LintedAssociation]:
+            examined["EKS Pod Identity association"] = objects[LintedAssociation]
         nothing = "" if self.files else "irsa lint recognized none of the files."
-        examined = {"file": len(self.files), **counts}
         return AnswerScope(question, examined, tuple(self._not_examined()), nothing)
 
     def _not_examined(self) -> Iterator[NotExamined]:
@@ -159,10 +170,11 @@ class LintReport(RiskReport):
     @property
     def notes(self) -> tuple[str, ...]:
         """The parts that were not checked, skipped files, and acceptances that are ignored."""
-        checked = (*self.unread, *self.selection.shown, *filter(None, [*self.scope.examined.values()][1:]))
-        empty = self.files and not checked
-        nothing = ("nothing to check: no trust policy, and no ServiceAccount with a role",) if empty else ()
-        return (*self.unchecked, *self.skipped, *self.selection.notes, *nothing)
+        notes = [*self.unchecked, *self.skipped, *self.selection.notes]
+        counts = list(self.scope.examined.values())[1:]
+        if self.files and not (self.unread or self.selection.shown or any(counts)):
+            notes.append("nothing to check: no trust policy, and no ServiceAccount with a role")
+        return tuple(notes)
 
     @property
     def exit_code(self) -> int:
@@ -175,19 +187,13 @@ class LintReport(RiskReport):
     def envelope(self) -> Envelope:
         return self.document(
             DocumentKind.RISKS,
-            outcome=ReadOutcome.of(self.error or (self.unread[0] if self.unread else None)),
+            outcome=ReadOutcome.of(self.error or next(iter(self.unread), None)),
             items=[risk_json(risk, {}) for risk in self.selection.shown],
             summary=self.selection.summary,
             notes=self.notes,
             errors=(*whole(self.error), *(ItemError(error) for error in self.unread)),
             facts={
-                "files": [
-                    {
-                        "name": file.name,
-                        "kinds": [kind.value for kind in dict.fromkeys(file.kinds) if kind.value],
-                    }
-                    for file in self.files
-                ],
+                "files": [file.to_json() for file in self.files],
                 **hidden_json(self.selection, {}),
             },
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, AssociationState
@@ -99,7 +99,7 @@ class Association:
 
 @dataclass(frozen=True)
 class RoleCredentials:
-    """Temporary credentials and whose they are; `expires` is in UTC. No secret is shown by repr."""
+    """Temporary credentials and whose they are. No secret is shown by repr."""
 
     access_key_id: str = field(repr=False)
     secret_access_key: str = field(repr=False)
@@ -107,6 +107,14 @@ class RoleCredentials:
     expires: datetime
     role_session: str
     """The ARN of the role's session: what AWS knows their user by."""
+
+    @property
+    def expiration(self) -> str:
+        """Their end in the format of RFC 3339.
+
+        botocore has the times of EKS in the time zone of this machine.
+        """
+        return self.expires.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 SESSION_PREFIX = "irsa"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from typing import Any
@@ -160,7 +160,7 @@ _MAKER = ("provider", "tags", TRANSACTION_TAG)
 _DOCUMENTS = frozenset({"trust", "document"})
 _SILENT = frozenset({"state", "role", "account"})
 _WORDS: Mapping[str, str] = {
-    "service_account": "ServiceAccount",
+    "account": "ServiceAccount",
     "provider": "OIDC provider",
     "attached": "attached policy",
     "inline": "inline policy",
@@ -170,9 +170,9 @@ _WORDS: Mapping[str, str] = {
     "annotations": "annotation",
     "audiences": "audience",
     "max_session_duration": "maximum session duration",
-    "own": "role",
-    "used": "role",
     "others": "role",
+    "targets": "target role",
+    "config_maps": "ConfigMap",
     "policies": "policy",
     "versions": "version",
     "associations": "EKS Pod Identity association",
@@ -206,21 +206,36 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     if is_dataclass(value) and not isinstance(value, type):
         if path:
             yield _name(path), THERE
-        for item in fields(value):
-            if item.name not in PASSED_OVER and item.metadata.get("seen", True):
-                yield from _leaves(getattr(value, item.name), (*path, item.name))
+        for name in _seen_fields(value):
+            yield from _leaves(getattr(value, name), (*path, name))
     elif isinstance(value, Mapping) and not (path and path[-1] in _DOCUMENTS):
         # A document stands under its name; anything else is a text.
-        found = ((key, one) for key, one in value.items() if (*path[-2:], key) != _MAKER)
-        yield from ((_name((*path, str(key))), _digest(one)) for key, one in found)
+        for key, one in value.items():
+            if (*path[-2:], key) != _MAKER:
+                yield from _entry(one, (*path, str(key)), _digest)
     elif isinstance(value, Sequence | frozenset | set) and not isinstance(value, str):
         for number, one in enumerate(value):
-            if is_dataclass(one):
-                yield from _leaves(one, (*path, str(getattr(one, "name", number))))
-            else:
-                yield _name((*path, str(one))), THERE
+            own_name = getattr(one, "name", number) if is_dataclass(one) else one
+            yield from _entry(one, (*path, str(own_name)), lambda _text: THERE)
     else:
         yield _name(path), _digest(value)
+
+
+def _seen_fields(value: Any) -> list[str]:
+    """The fields of an object that plans depend on."""
+    return [
+        field.name
+        for field in fields(value)
+        if field.name not in PASSED_OVER and field.metadata.get("seen", True)
+    ]
+
+
+def _entry(value: Any, path: tuple[str, ...], digest: Callable[[Any], str]) -> Iterator[tuple[str, str]]:
+    """A value of a mapping or a list: the parts of an object, or the `digest` of anything else."""
+    if is_dataclass(value):
+        yield from _leaves(value, path)
+    else:
+        yield _name(path), digest(value)
 
 
 def _name(path: tuple[str, ...]) -> str:

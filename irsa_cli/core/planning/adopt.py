@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from irsa_cli.core.binding import ownership
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import account_changes
-from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers
 from irsa_cli.core.marks.makers import TABLE, writes_again
 from irsa_cli.core.objects.role import Role
@@ -61,117 +61,121 @@ class Adoption:
         }
 
 
-def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = False) -> Adoption:
+def adoption(binding: Binding, sharers: Sequence[str], *, ignore_maker: bool = False) -> Adoption:
     """The adoption of the ServiceAccount's role; an empty plan if irsa manages it.
 
     Raises `Refused` for a missing role, one that does not trust the ServiceAccount, one of another
     ServiceAccount, one with `sharers`, and (unless `ignore_maker`) one of another tool.
     """
-    ownership.check_account(pair)
-    role = ownership.check_there(pair)
+    ownership.check_account(binding)
+    role = ownership.check_there(binding)
     maker = makers.maker_of_role(ownership.foreign_tags(role))
-    account = pair.account
-    account_maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
-    others = also_admitted(role.trust, pair.identity(pair.audience))
-    if pair.association is not None:
+    account_maker = binding.account_maker
+    others = also_admitted(role.trust, binding.identity)
+    if binding.known_association is not None:
         others = tuple(who for who in others if not who.startswith(f"Service {assuming.SERVICE} "))
-    who = ownership.belonging(role, pair)
+    who = ownership.belonging(role, binding)
     if who is ownership.Belongs.OURS:
-        ownership.check_over(pair, role)
-    tagging, given = _tagging(pair, role), associating.adoption(pair)
+        ownership.check_over(binding, role)
+    tagging, association_changes = _tagging(binding, role), associating.adoption(binding)
     if who is ownership.Belongs.OURS and not tagging:
-        return Adoption(Plan.of(given, _marking(pair)), maker, account_maker, others)
+        return Adoption(Plan.of(association_changes, _marking(binding)), maker, account_maker, others)
     if who is ownership.Belongs.OTHERS:
-        raise ownership.theirs(pair, role)
-    ownership.check_unshared(pair, sharers)
-    admission = _check_admitted(pair, role)
+        raise ownership.theirs(binding, role)
+    ownership.check_unshared(binding, sharers)
+    admission = _check_admitted(binding, role)
     if not ignore_maker:
         ownership.check(role, verb="adopt")
     guess = ownership.guess(role)
     return Adoption(
-        Plan.of(given, tagging, _marking(pair)),
+        Plan.of(association_changes, tagging, _marking(binding)),
         maker,
         account_maker,
         others,
         (
             *admission,
             *([f"the role {guess}"] if guess else []),
-            *_kept(pair, role, maker),
+            *_kept(binding, role, maker),
             *([f"the trust policy also trusts: {', '.join(listed(others))}"] if others else []),
-            *account_warnings(pair.full_name, account_maker),
+            *account_warnings(binding.full_name, account_maker),
         ),
-        release_commands(pair.cluster, role.tags),
+        release_commands(binding.cluster, role.tags),
         guess,
     )
 
 
-def _tagging(pair: Pairing, role: Role) -> list[Change]:
-    wanted = pair.marks
-    if not pair.is_annotated and states.TRANSACTION_TAG not in role.tags:
+def _tagging(binding: Binding, role: Role) -> list[Change]:
+    marks = binding.marks
+    if not binding.is_annotated and states.TRANSACTION_TAG not in role.tags:
         # No ServiceAccount tells that the role is complete: it has to say so itself.
-        wanted[states.COMMIT_TAG] = states.DONE
-    missing = {key: value for key, value in wanted.items() if role.tags.get(key) != value}
+        marks[states.COMMIT_TAG] = states.DONE
+    missing = {key: value for key, value in marks.items() if role.tags.get(key) != value}
     if not missing:
         return []
     if len(role.tags) + len(missing) > TAGS_LIMIT:
         raise Refused(
-            f"role {pair.role_name} has no room for {len(missing)} more tags",
+            f"role {binding.role_name} has no room for {len(missing)} more tags",
             reason=f"it has {len(role.tags)}, and IAM takes {TAGS_LIMIT}",
-            next_steps=(f"aws iam untag-role --role-name {pair.role_name} --tag-keys KEY",),
+            next_steps=(f"aws iam untag-role --role-name {binding.role_name} --tag-keys KEY",),
         )
     before = states.TagsState({key: role.tags.get(key) for key in missing})
-    return [Change(Kind.ROLE_TAGS, (pair.role_name,), before, states.TagsState({**missing}))]
+    return [Change(Kind.ROLE_TAGS, (binding.role_name,), before, states.TagsState({**missing}))]
 
 
-def _marking(pair: Pairing) -> list[Change]:
+def _marking(binding: Binding) -> list[Change]:
     """Marks for the annotations of the role, without values that no flag accepts."""
-    there = pair.account.annotations if pair.is_annotated else {}
-    read = {mark: noted_or_none(there, key) for key, mark in states.MARKS.items()}
-    marks: dict[str, str | None] = {mark: text for mark, text in read.items() if text}
-    return account_changes((pair.namespace, pair.name), pair.account, marks, {}) if marks else []
+    if not binding.is_annotated:
+        return []
+    values = {mark: noted_or_none(binding.annotations, key) for key, mark in states.MARKS.items()}
+    marks: dict[str, str | None] = {mark: value for mark, value in values.items() if value}
+    return account_changes(binding.key, binding.existing, marks, {})
 
 
-def _check_admitted(pair: Pairing, role: Role) -> tuple[str, ...]:
+def _check_admitted(binding: Binding, role: Role) -> tuple[str, ...]:
     """Notes about unknown conditions; raises `Refused` if the role does not trust the ServiceAccount."""
-    if pair.association is not None:
-        tagged = not pair.association.without_tags
-        answers = assuming.said_to_service(role.trust, pair.cluster, pair, tagged=tagged)
+    association = binding.known_association
+    if association is not None:
+        tagged = not association.without_tags
+        answers = assuming.said_to_service(role.trust, binding.cluster, binding, tagged=tagged)
         if refused := tuple(lacking(answers, Answer.NO)):
             raise Refused(
-                f"the trust policy of {pair.role_arn} does not allow EKS Pod Identity for {pair.full_name}",
+                f"the trust policy of {binding.role_arn} does not allow EKS Pod Identity for"
+                f" {binding.full_name}",
                 reason="irsa adopts only roles that pods can get",
-                details=tuple(f"{item.action}: {item.why}" for item in refused),
-                next_steps=(f"{pair.command('doctor')}  # shows the missing statement",),
+                details=tuple(f"{answer.action}: {answer.why}" for answer in refused),
+                next_steps=(f"{binding.command('doctor')}  # shows the missing statement",),
             )
         unknown = lacking(answers, Answer.UNKNOWN)
-        return tuple(f"irsa can't tell whether EKS is allowed {item.action}: {item.why}" for item in unknown)
-    identity = pair.identity(pair.audience)
+        return tuple(
+            f"irsa can't tell whether EKS is allowed {answer.action}: {answer.why}" for answer in unknown
+        )
+    identity = binding.identity
     explanation = explain(role.trust, identity)
     if explanation.answer is not Answer.NO:
         # A guard on addresses, say: whoever is behind it is no reason to leave the role to nobody.
-        said = "irsa can't tell whether the trust policy allows the ServiceAccount"
-        return (f"{said}: {'; '.join(explanation.conditions)}",) if explanation.conditions else ()
+        doubt = "irsa can't tell whether the trust policy allows the ServiceAccount"
+        return (f"{doubt}: {'; '.join(explanation.conditions)}",) if explanation.conditions else ()
     # An annotation may name anybody's role; one that was named by a flag is meant.
-    steps = [f"{pair.command('doctor')}  # shows why"]
-    if not pair.is_annotated:
-        attach = f"--attach-role-arn {pair.role_arn} --update-trust"
-        steps = [f"{pair.command('create-sa')} {attach}  # adds the missing statement"]
+    steps = [f"{binding.command('doctor')}  # shows why"]
+    if not binding.is_annotated:
+        attach = f"--attach-role-arn {binding.role_arn} --update-trust"
+        steps = [f"{binding.command('create-sa')} {attach}  # adds the missing statement"]
     raise Refused(
-        f"the trust policy of {pair.role_arn} does not allow {identity.subject}",
+        f"the trust policy of {binding.role_arn} does not allow {identity.subject}",
         reason="irsa adopts only roles that the ServiceAccount can assume",
         details=tuple(explanation.text),
         next_steps=tuple(steps),
     )
 
 
-def _kept(pair: Pairing, role: Role, maker: str) -> Iterator[str]:
+def _kept(binding: Binding, role: Role, maker: str) -> Iterator[str]:
     """Notes about what stays and differs from roles created by irsa."""
-    if role.path != default_role_path(pair.cluster.name):
-        yield f"the role keeps its name and path: {role.path}{pair.role_name}"
+    if role.path != default_role_path(binding.cluster.name):
+        yield f"the role keeps its name and path: {role.path}{binding.role_name}"
     statements = as_list(role.trust.get("Statement", []))
-    named = (pair.cluster, pair.namespace, pair.name)
-    own = contains(role.trust, statement(pair.identity(pair.audience)))
-    own = own or bool(owned_statements.for_service(role.trust, *named, marked=False))
+    names = (binding.cluster, binding.namespace, binding.name)
+    own = contains(role.trust, statement(binding.identity))
+    own = own or bool(owned_statements.for_service(role.trust, *names, marked=False))
     if not own:
         yield "the trust policy is unchanged: irsa would write the ServiceAccount's statement differently"
     elif len(statements) > 1:
@@ -185,12 +189,12 @@ def _kept(pair: Pairing, role: Role, maker: str) -> Iterator[str]:
         yield TABLE["rolesOf"][maker].format(undoes=_UNDOES)
     elif when:
         yield f"{maker} still manages the role: {when} {_UNDOES}"
-    if pair.association is not None:
-        yield f"the association {pair.association.id} keeps its roles, session policy and other tags"
-    elif not pair.is_annotated:
-        annotated = pair.account.annotations.get(states.ROLE_ARN_ANNOTATION)
-        does = f"names {annotated}" if annotated else "does not name the role"
-        yield f"ServiceAccount {pair.full_name} {does}; irsa does not change this"
+    association = binding.known_association
+    if association is not None:
+        yield f"the association {association.id} keeps its roles, session policy and other tags"
+    elif not binding.is_annotated:
+        does = f"names {binding.annotation}" if binding.annotation else "does not name the role"
+        yield f"ServiceAccount {binding.full_name} {does}; irsa does not change this"
 
 
 def release_commands(cluster: Cluster, tags: Mapping[str, str]) -> tuple[str, ...]:
@@ -239,12 +243,14 @@ class Adoptions:
 
     @property
     def exit_code(self) -> int:
-        for item in self.items:
-            item.detailed = self.detailed
+        for result in self.items:
+            result.detailed = self.detailed
         return worst([*codes_of(self.items), *([128 + self.signal] if self.signal else [])])
 
     def envelope(self) -> Envelope:
-        skipped = [{"serviceAccount": account_json(item.account), "why": item.why} for item in self.passed]
+        skipped = [
+            {"serviceAccount": account_json(passed.account), "why": passed.why} for passed in self.passed
+        ]
         return results_envelope(
             self.items,
             exit_code=self.exit_code,
@@ -256,34 +262,35 @@ class Adoptions:
 
 def also_admitted(document: Mapping[str, Any], identity: WebIdentity) -> tuple[str, ...]:
     """Everybody whom Allow statements trust, except this subject by its own provider."""
-    found: dict[str, None] = {}
-    for index, item in allowing(document):
-        found.update(dict.fromkeys(f"{who} by {name_of(index, item)}" for who in _named_by(item, identity)))
-    return tuple(found)
+    principals: dict[str, None] = {}
+    for index, allow in allowing(document):
+        name = name_of(index, allow)
+        principals.update(dict.fromkeys(f"{who} by {name}" for who in _named_by(allow, identity)))
+    return tuple(principals)
 
 
-def _named_by(item: Mapping[str, Any], identity: WebIdentity) -> Iterator[str]:
-    if "NotPrincipal" in item:
-        yield f"all but {', '.join(words_of(item['NotPrincipal']))}"
+def _named_by(statement: Mapping[str, Any], identity: WebIdentity) -> Iterator[str]:
+    if "NotPrincipal" in statement:
+        yield f"all but {', '.join(words_of(statement['NotPrincipal']))}"
         return
-    principal = item.get("Principal", {})
+    principal = statement.get("Principal", {})
     if not isinstance(principal, dict):
         yield "everybody" if principal == "*" else str(principal)
         return
     for kind, values in principal.items():
         for value in map(str, as_list(values)):
             if kind == "Federated" and "oidc-provider/" in value:
-                yield from _subjects(item, value, identity)
+                yield from _subjects(statement, value, identity)
             else:
                 yield f"{kind} {value}"
 
 
-def _subjects(item: Mapping[str, Any], provider: str, identity: WebIdentity) -> Iterator[str]:
+def _subjects(statement: Mapping[str, Any], provider: str, identity: WebIdentity) -> Iterator[str]:
     """The subjects of a provider's tokens that a statement is about."""
     issuer = issuer_of(provider)
     own = provider == identity.provider_arn
     where = "" if own else f" of {issuer}"
-    tests = [test for test in tests_of_key([item], f"{issuer}:sub") if test[0] != "Null"]
+    tests = [test for test in tests_of_key([statement], f"{issuer}:sub") if test[0] != "Null"]
     if not tests:
         yield "every ServiceAccount of the cluster" if own else f"every token{where}"
     for operator, subjects in tests:

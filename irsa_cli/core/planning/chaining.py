@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import CurrentState
+from irsa_cli.core.binding.role_power import power_of
 from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.binding.targets import NOT_READ, TargetRole, statement_removals
 from irsa_cli.core.objects.role import Role
-from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import TARGET_ANNOTATION, ConfigMapState, DocumentState
+from irsa_cli.core.plan.states import ConfigMapState, DocumentState
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import trust_policy
@@ -20,41 +22,40 @@ from irsa_cli.core.trust.chain import (
     KEY,
     Chain,
     FoundConfigMap,
-    FoundTarget,
     answer_of,
     aws_config,
     chain_of_policies,
     marked,
+    noted_chain,
     role_of,
-    statement_removals,
     usage,
 )
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.rules.power import check_power
-from irsa_cli.core.values.arn import is_target
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.errors import Refused, Unreadable
 
 
 def check(desired: DesiredState, current: CurrentState) -> None:
     """Raise `Refused` if the role can't assume its target, or if the ConfigMap belongs to others."""
+    binding = current.binding
     if desired.chain is not None:
-        check_target(desired.chain, current.target, adds=desired.update_target_trust)
+        check_target(desired.chain, target_of(desired, binding), adds=desired.update_target_trust)
     if desired.aws_config_map:
-        owner = (desired.namespace, desired.name)
-        check_config_map(owner, desired.aws_config_map, current.config_maps)
-        found, update = current.config_maps.get(desired.aws_config_map), desired.command("update-sa")
-        if found is not None and found.data != _data(desired) and not desired.override:
+        config_maps, update = binding.known_config_maps, desired.command("update-sa")
+        check_config_map(binding.key, desired.aws_config_map, config_maps)
+        config_map = config_maps.get(desired.aws_config_map)
+        if config_map is not None and config_map.data != _data(desired) and not desired.override:
             raise Refused(
                 f"ConfigMap {desired.namespace}/{desired.aws_config_map} has another configuration",
-                details=policy.difference(found.data, _data(desired)),
+                details=policy.difference(config_map.data, _data(desired)),
                 next_steps=(f"to overwrite it: {update} --aws-config-map {desired.aws_config_map}",),
             )
 
 
-def check_config_map(owner: tuple[str, str], name: str, there: Mapping[str, FoundConfigMap]) -> None:
+def check_config_map(owner: tuple[str, str], name: str, config_maps: Mapping[str, FoundConfigMap]) -> None:
     """Raise `Refused` for a ConfigMap of that name that irsa did not make for the ServiceAccount."""
-    found = there.get(name)
-    if found is not None and not found.is_for("/".join(owner)):
+    config_map = config_maps.get(name)
+    if config_map is not None and not config_map.is_for("/".join(owner)):
         raise Refused(
             f"ConfigMap {owner[0]}/{name} was not created by irsa for {owner[1]}",
             reason="irsa does not change it",
@@ -62,22 +63,21 @@ def check_config_map(owner: tuple[str, str], name: str, there: Mapping[str, Foun
         )
 
 
-def check_target(chain: Chain, target: FoundTarget | None, *, adds: bool) -> None:
+def check_target(chain: Chain, target: TargetRole, *, adds: bool) -> None:
     """Raise `Refused` if the target's trust policy does not allow the role, and irsa does not add it."""
-    if target is None or target.unread:
+    if isinstance(target, Unreadable):
         if adds:
-            unread = target.unread if target is not None else "it was not read"
-            raise Refused(f"the trust policy of {chain.target_arn} can't be updated", reason=unread)
+            raise Refused(f"the trust policy of {chain.target_arn} can't be updated", reason=target.why)
         return
-    if target.trust is None:
+    if target is None:
         raise Refused(
             f"role {chain.target_arn} does not exist",
             reason="--target-role (in files targetRole) needs an existing role",
         )
-    said = chain.judge(target.trust)
-    if answer_of(said) is not Answer.NO:
+    answers = chain.judge(target.trust)
+    if answer_of(answers) is not Answer.NO:
         return
-    why = tuple(f"{item.action}: {item.why}" for item in lacking(said, Answer.NO))
+    why = tuple(f"{answer.action}: {answer.why}" for answer in lacking(answers, Answer.NO))
     if answer_of(chain.judge(admitted(chain, target.trust))) is Answer.NO:
         raise Refused(
             f"the trust policy of {chain.target_arn} denies {chain.role_arn}",
@@ -93,16 +93,27 @@ def check_target(chain: Chain, target: FoundTarget | None, *, adds: bool) -> Non
         )
 
 
-def target_changes(chain: Chain | None, target: FoundTarget | None, *, adds: bool) -> list[Change]:
-    """The statement that irsa adds to the target's trust policy, if it is missing."""
-    if chain is None or target is None or target.trust is None or not adds:
+def target_changes(
+    chain: Chain | None,
+    target: TargetRole,
+    *,
+    adds: bool,
+    allows_power: bool,
+    quota: int = policy.TRUST_LIMIT,
+) -> list[Change]:
+    """The statement that irsa adds to the target's trust policy, if it is missing.
+
+    Raises `Refused` beyond the `quota` of characters, and for a powerful target unless `allows_power`.
+    """
+    if chain is None or not isinstance(target, Role) or not adds:
         return []
     old = marked(target.trust, chain.role_arn)
     same = old is None or policy.equal(old, chain.statement)
     if same and answer_of(chain.judge(target.trust)) is Answer.YES:
         return []
-    check_power(chain.target_arn, chain.role_arn, target.power, target.policies)
-    trust_policy.check_size(chain.target_arn, admitted(chain, target.trust), target.trust_quota)
+    if not allows_power:
+        check_power(chain.target_arn, chain.role_arn, power_of(target), target.policies)
+    trust_policy.check_size(chain.target_arn, admitted(chain, target.trust), quota)
     before = None if old is None else DocumentState(old)
     return [Change(Kind.TARGET_TRUST, chain.key, before, DocumentState(chain.statement))]
 
@@ -115,67 +126,69 @@ def admitted(chain: Chain, trust: Document) -> Document:
     return trust_policy.with_replaced(trust, old, chain.statement)
 
 
-def former_chains(
-    desired: DesiredState, role: Role | None, account: ServiceAccount | None
-) -> tuple[Chain, ...]:
+def former_chains(desired: DesiredState, binding: Binding) -> tuple[Chain, ...]:
     """The current targets of the role that are not desired any more."""
+    role = binding.seen_role
     if desired.role is None or role is None or "target_role" in desired.unsaid:
         return ()
     before = chain_of_policies(desired.role_arn, role.inline)
-    return left_chains(before, noted_chain(desired.role_arn, account), desired.chain)
-
-
-def noted_chain(role_arn: str, account: ServiceAccount | None) -> Chain | None:
-    """The chain that the ServiceAccount notes: a run changes it last, and anybody may have edited it."""
-    target = account.annotations.get(TARGET_ANNOTATION, "") if account is not None else ""
-    return Chain(role_arn, target) if is_target(target) else None
+    return left_chains(before, noted_chain(desired.role_arn, binding.annotations), desired.chain)
 
 
 def left_chains(before: Chain | None, noted: Chain | None, after: Chain | None) -> tuple[Chain, ...]:
     """The chains to remove, by the role's policy (`before`) and by annotations."""
-    wanted = after.target_arn if after is not None else ""
-    found = {item.target_arn: item for item in (noted, before) if item is not None}
-    return tuple(item for arn, item in found.items() if arn != wanted)
+    target_arn = after.target_arn if after is not None else ""
+    chains = {chain.target_arn: chain for chain in (noted, before) if chain is not None}
+    return tuple(chain for arn, chain in chains.items() if arn != target_arn)
 
 
 def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """Changes next to role and ServiceAccount; the permission is planned with the role."""
-    found = target_changes(desired.chain, current.target, adds=desired.update_target_trust)
+    binding, name = current.binding, desired.aws_config_map
+    changes = target_changes(
+        desired.chain,
+        target_of(desired, binding),
+        adds=desired.update_target_trust,
+        allows_power=desired.allow_wide_trust,
+        quota=current.target_quota,
+    )
     if desired.override:
-        found += statement_removals(former(desired, current))[0]
+        changes += statement_removals(former(desired, binding))[0]
     if desired.role_only:
-        return found
-    owner, name = (desired.namespace, desired.name), desired.aws_config_map
-    data = _data(desired) if name else None
-    return [*found, *config_map_changes(owner, name, data, current.config_maps, replaces=desired.override)]
+        return changes
+    data, config_maps = _data(desired) if name else None, binding.known_config_maps
+    changes += config_map_changes(binding.key, name, data, config_maps, replaces=desired.override)
+    return changes
 
 
 def config_map_changes(
     owner: tuple[str, str],
     name: str,
     data: dict[str, str] | None,
-    there: Mapping[str, FoundConfigMap],
+    config_maps: Mapping[str, FoundConfigMap],
     *,
     replaces: bool,
 ) -> list[Change]:
     """Changes that write the ConfigMap; with `replaces`, an older one of irsa is deleted."""
-    full_name, found = "/".join(owner), []
+    full_name, changes = "/".join(owner), []
     if name and data is not None:
-        present = there.get(name)
+        present = config_maps.get(name)
         after = ConfigMapState(data, full_name, role=role_of(data))
         before = None if present is None else ConfigMapState(dict(present.data), full_name, role=after.role)
         if before != after:
-            found.append(Change(Kind.CONFIG_MAP, (owner[0], name), before, after))
-    for other, present in there.items():
-        if (other != name or data is None) and present.is_for(full_name) and replaces:
-            found.append(removed(owner[0], other, present))
-    return found
+            changes.append(Change(Kind.CONFIG_MAP, (owner[0], name), before, after))
+    for other_name, present in config_maps.items():
+        if (other_name != name or data is None) and present.is_for(full_name) and replaces:
+            changes.append(removed(owner[0], other_name, present))
+    return changes
 
 
-def removed(namespace: str, name: str, found: FoundConfigMap) -> Change:
+def removed(namespace: str, name: str, config_map: FoundConfigMap) -> Change:
     """The deletion of a ConfigMap of irsa's."""
-    role = role_of(found.data)
-    before = ConfigMapState(dict(found.data), found.service_account, found.transaction, role, found.uid)
+    role = role_of(config_map.data)
+    before = ConfigMapState(
+        dict(config_map.data), config_map.service_account, config_map.transaction, role, config_map.uid
+    )
     return Change(Kind.CONFIG_MAP, (namespace, name), before, None)
 
 
@@ -212,19 +225,24 @@ def facts(desired: DesiredState) -> dict[str, Any]:
     }
 
 
-def former(desired: DesiredState, current: CurrentState) -> Iterator[tuple[Chain, FoundTarget]]:
+def target_of(desired: DesiredState, binding: Binding) -> TargetRole:
+    """The target role of the desired role; None also without one."""
+    return None if desired.chain is None else binding.targets.get(desired.chain.target_arn, NOT_READ)
+
+
+def former(desired: DesiredState, binding: Binding) -> Iterator[tuple[Chain, TargetRole]]:
     """The chains to remove, with what is there of their targets."""
-    for chain in former_chains(desired, current.role, current.service_account):
-        yield chain, current.former_targets[chain.target_arn]
+    for chain in former_chains(desired, binding):
+        yield chain, binding.targets[chain.target_arn]
 
 
-def target_notes(chain: Chain | None, target: FoundTarget | None) -> Iterator[str]:
+def target_notes(chain: Chain | None, target: TargetRole) -> Iterator[str]:
     """Notes about a target that is unknown or was not read."""
     if target is None or chain is None:
         return
-    if target.unread:
-        yield f"the trust policy of {chain.target_arn} was not checked: {target.unread}"
-    elif target.trust is not None:
-        said = chain.judge(target.trust)
-        for item in lacking(said, Answer.UNKNOWN):
-            yield f"irsa can't tell whether {chain.target_arn} trusts the role: {item.why}"
+    if isinstance(target, Unreadable):
+        yield f"the trust policy of {chain.target_arn} was not checked: {target.why}"
+    else:
+        answers = chain.judge(target.trust)
+        for answer in lacking(answers, Answer.UNKNOWN):
+            yield f"irsa can't tell whether {chain.target_arn} trusts the role: {answer.why}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from irsa_cli.core.binding.role_power import power_of
 from irsa_cli.core.marks import makers
 from irsa_cli.core.plan.changes import Kind, Plan
-from irsa_cli.core.planning.ways import CurrentIdentity
+from irsa_cli.core.planning.ways import Ways
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust.added import AddedStatement
 from irsa_cli.core.trust.evaluation import Answer
@@ -37,62 +37,63 @@ class Permitted:
 NOTHING = Permitted()
 
 
-def check_consent(to: IdentitySource, ways: CurrentIdentity) -> None:
+def check_consent(to: IdentitySource, ways: Ways) -> None:
     """Raise `Refused` unless the ServiceAccount can use the role the other way, by the owner's statement.
 
     Else whoever may annotate a ServiceAccount would get the role by it. irsa's mark on the role is no consent
     either: a statement that is gone may have been revoked. For IRSA, the association must be there as well.
     """
+    binding = ways.binding
     first = to.other
-    answer, why = ways.answer(first, ways.trust)
+    answer, why = ways.answer(first, binding.trust)
     if first is IdentitySource.POD_IDENTITY and ways.association is None:
-        answer, why = Answer.NO, (f"{ways.full_name} has no association",)
+        answer, why = Answer.NO, (f"{binding.full_name} has no association",)
     if answer is Answer.YES:
         return
     known = answer is Answer.NO
     raise Refused(
-        f"{ways.full_name} can't use {ways.role_arn} by {first.title}"
+        f"{binding.full_name} can't use {binding.role_arn} by {first.title}"
         if known
-        else f"irsa can't tell whether {ways.full_name} can use {ways.role_arn} by {first.title}",
+        else f"irsa can't tell whether {binding.full_name} can use {binding.role_arn} by {first.title}",
         reason="irsa migrate adds a second way to one that works; an annotation alone gives no role",
         details=why,
         next_steps=(f"to give it this role: {_named_in_words(to, ways)}",),
     )
 
 
-def _named_in_words(to: IdentitySource, ways: CurrentIdentity) -> str:
+def _named_in_words(to: IdentitySource, ways: Ways) -> str:
     """The command that gives the role to the ServiceAccount, and names both.
 
     The role can be what somebody wrote into an annotation. So the command has no flag that bypasses a
     condition or allows a powerful role: `create-sa` judges that, and says which flag it would take.
     """
-    there = ways.association
-    words = [ways.command("create-sa")]
+    binding = ways.binding
+    association = ways.association
+    words = [binding.command("create-sa")]
     if to is IdentitySource.POD_IDENTITY:
         words.append("--pod-identity")
-        words += ["--disable-session-tags"] if there is not None and there.without_tags else []
-    elif ways.audience != DEFAULT_AUDIENCE:
-        words += ["--audience", shlex.quote(ways.audience)]
-    words += ["--attach-role-arn", shlex.quote(ways.role_arn), "--update-trust"]
+        words += ["--disable-session-tags"] if association is not None and association.without_tags else []
+    elif binding.audience != DEFAULT_AUDIENCE:
+        words += ["--audience", shlex.quote(binding.audience)]
+    words += ["--attach-role-arn", shlex.quote(binding.role_arn), "--update-trust"]
     return " ".join(words)
 
 
-def check_statement(
-    to: IdentitySource, ways: CurrentIdentity, statement: Document, allowed: Permitted
-) -> None:
+def check_statement(to: IdentitySource, ways: Ways, statement: Document, allowed: Permitted) -> None:
     """Raise `Refused` for a statement that its role's tool removes again, or that gives too much."""
-    added = AddedStatement(ways.role_arn, ways.identity(ways.audience), ways.trust, statement)
-    maker = ways.maker
+    binding = ways.binding
+    added = AddedStatement(binding.role_arn, binding.identity, binding.trust, statement)
+    maker = binding.role_maker
     if maker not in _KEEP_STATEMENTS and not allowed.others:
         shown = {key: value for key, value in statement.items() if key != "Sid"}
         again = makers.writes_again(maker) or "its next run"
         raise Refused(
-            f"role {ways.role_arn} is managed by {maker}",
+            f"role {binding.role_arn} is managed by {maker}",
             reason=f"{again} would remove irsa's statement, and pods would lose the role by {to.title}",
             details=(f"this statement is missing: {json.dumps(shown)}",),
             next_steps=(
                 f"add the statement with {maker}, then run this again",
-                f"or let irsa add it: {ways.command('migrate')} --to {to.value} --include-managed",
+                f"or let irsa add it: {binding.command('migrate')} --to {to.value} --include-managed",
             ),
         )
     if not allowed.force:
@@ -107,13 +108,15 @@ _STACKS = (makers.EKSCTL, makers.CLOUDFORMATION, makers.CDK)
 _KEEP_STATEMENTS = (makers.IRSA, makers.UNKNOWN, *_STACKS)
 
 
-def notes_of_maker(plan: Plan, ways: CurrentIdentity) -> list[str]:
+def notes_of_maker(plan: Plan, ways: Ways) -> list[str]:
     """A note if the plan adds a statement to a role that another tool manages."""
-    maker, adds = ways.maker, (change.kind is Kind.TRUST_STATEMENT and change.after for change in plan)
+    binding = ways.binding
+    maker = binding.role_maker
+    adds = (change.kind is Kind.TRUST_STATEMENT and change.after for change in plan)
     if maker in (makers.IRSA, makers.UNKNOWN) or not any(adds):
         return []
     if maker not in _STACKS:
         undone = f"{makers.writes_again(maker) or 'its next run'} may remove irsa's statement"
-        return [f"role {ways.role_name} is managed by {maker}: {undone}; add it there too"]
+        return [f"role {binding.role_name} is managed by {maker}: {undone}; add it there too"]
     undone = "an update of the stack may remove irsa's statement"
-    return [f"role {ways.role_name} belongs to a stack of {maker}: {undone}; add it to the template"]
+    return [f"role {binding.role_name} belongs to a stack of {maker}: {undone}; add it to the template"]

@@ -6,7 +6,8 @@ import json
 from dataclasses import replace
 
 from irsa_cli.core.binding import attached_trust
-from irsa_cli.core.binding.current import CurrentState, RoleChanges, is_annotated, is_made, life_of
+from irsa_cli.core.binding.binding import is_made
+from irsa_cli.core.binding.current import CurrentState, RoleChanges, life_of
 from irsa_cli.core.binding.role_changes import check_path, role_changes
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import applied
@@ -37,17 +38,19 @@ def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool =
     Raises `Refused` for objects of others, and unless `takes_over` for an incomplete role of another desired
     state.
     """
-    if current.service_account is not None and not desired.role_only:
-        check_note(current.service_account.annotations, desired.namespace, desired.name)
-    desired = _with_unsaid(_with_keys(desired, current.service_account), current.role)
-    desired = _with_notes(desired, current.role)
-    _check_account(desired, current.service_account)
+    binding = current.binding
+    role = binding.seen_role
+    if binding.existing is not None and not desired.role_only:
+        check_note(binding.existing.annotations, desired.namespace, desired.name)
+    desired = _with_unsaid(_with_keys(desired, binding.existing), role)
+    desired = _with_notes(desired, role)
+    _check_account(desired, binding.existing)
     _check_association(desired, current)
     desired = replace(desired, override=True)
-    if desired.role is None or current.role is None:
+    if desired.role is None or role is None:
         return plan(desired, current)
     assert desired.role is not None
-    tags = current.role.tags
+    tags = role.tags
     for key, mark in desired.marks.items():
         if tags.get(key) != mark:
             raise Refused(
@@ -55,7 +58,7 @@ def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool =
                 reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {mark}",
                 next_steps=_instead_of(desired, current, theirs=key in tags),
             )
-    check_path(current.role, desired.role.path)
+    check_path(role, desired.role.path)
     owned_statements.check_marks(desired.role_name, tags)
     life = life_of(desired, current)
     is_same = tags.get(states.SPEC_HASH_TAG) == desired.role.tags.get(states.SPEC_HASH_TAG)
@@ -68,7 +71,7 @@ def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool =
                 *life.next_steps(desired.cluster.options),
             ),
         )
-    return plan(desired, current, _changes(desired, current, current.role))
+    return plan(desired, current, _changes(desired, current, role))
 
 
 def _with_unsaid(desired: DesiredState, role: Role | None) -> DesiredState:
@@ -122,16 +125,16 @@ def _own(desired: DesiredState, role: Role) -> owned_statements.Own:
 
 def trust_notes(desired: DesiredState, current: CurrentState) -> list[str]:
     """Notes about a trust policy that is unknown, or that `--force` loosens."""
-    said = attached_trust.notes(desired, current)
+    notes = attached_trust.notes(desired, current)
     if desired.force:
-        void = _voids(desired, current)
-        said += [f"{item.text}: ignored, as --force writes the statement without it" for item in void]
-    return said
+        ignored = "ignored, as --force writes the statement without it"
+        notes += [f"{restriction.text}: {ignored}" for restriction in _voids(desired, current)]
+    return notes
 
 
 def _voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, ...]:
     """Restrictions by others in the trust policy that the desired state would remove."""
-    role = current.role
+    role = current.binding.seen_role
     if desired.role is None or role is None:
         return ()
     return owned_statements.voided(role.trust, _trust_after(desired, role), _own(desired, role))
@@ -148,11 +151,11 @@ def _check_widening(desired: DesiredState, current: CurrentState, before: Docume
             details=becoming(before, after),
             next_steps=("to add irsa's statement: run this again with --force",),
         )
-    if found := _voids(desired, current):
+    if restrictions := _voids(desired, current):
         raise Refused(
             f"the trust policy of role {desired.role_name} was restricted by someone else",
             reason="the entry does not have these conditions, so irsa would remove them",
-            details=(*(item.text for item in found), *becoming(before, after)),
+            details=(*(restriction.text for restriction in restrictions), *becoming(before, after)),
             next_steps=(
                 "to keep them: add trustConditions to the entry (kind Bindings)",
                 "to remove them: run this again with --force",
@@ -162,13 +165,13 @@ def _check_widening(desired: DesiredState, current: CurrentState, before: Docume
 
 def _is_restricted_association(desired: DesiredState, current: CurrentState) -> bool:
     """Whether statements of others alone trust EKS Pod Identity, with conditions that may not hold."""
-    role = current.role
+    role = current.binding.seen_role
     if desired.association is None or role is None or _pod_statements(desired, role):
         return False
     tagged = not desired.association.without_session_tags
-    said = said_to_service(role.trust, desired.cluster, desired, tagged=tagged)
+    answers = said_to_service(role.trust, desired.cluster, desired, tagged=tagged)
     trusted = trust_policy.trusts_service(role.trust, SERVICE)
-    return trusted and any(item.answer is not Answer.YES for item in said)
+    return trusted and any(answer.answer is not Answer.YES for answer in answers)
 
 
 def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -> tuple[str, ...]:
@@ -178,9 +181,9 @@ def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -
             "give the entry another roleName",
             "or, to use that role: attachRoleARN in place of roleName, and --update-trust",
         )
-    known = is_annotated(desired, current) and not desired.role_only
-    named = "" if known else f" --role-name {desired.role_name}"
-    adopt = f"to adopt the role: {desired.command('adopt')}{named}"
+    known = current.binding.is_annotated and not desired.role_only
+    role_option = "" if known else f" --role-name {desired.role_name}"
+    adopt = f"to adopt the role: {desired.command('adopt')}{role_option}"
     return (adopt, "or give the entry another roleName")
 
 
@@ -219,10 +222,11 @@ def _check_association(desired: DesiredState, current: CurrentState) -> None:
 
     Raises `Refused` also if pods still get the role by the annotation alone that the entry does not have.
     """
-    wanted, there = desired.association, current.association
-    if wanted is None:
+    binding = current.binding
+    state, association = desired.association, binding.known_association
+    if state is None:
         return
-    if desired.role is not None and not desired.uses_web_identity and is_annotated(desired, current):
+    if desired.role is not None and not desired.uses_web_identity and binding.is_annotated:
         raise Refused(
             f"{desired.full_name} still gets its role by the annotation",
             reason="the entry is for EKS Pod Identity alone: running pods would lose the role",
@@ -231,13 +235,14 @@ def _check_association(desired: DesiredState, current: CurrentState) -> None:
                 "or keep both: also: pod-identity in the entry (kind Bindings)",
             ),
         )
-    if there is None or (there.is_like(wanted) and not there.owner):
+    if association is None or (association.is_like(state) and not association.owner):
         return
-    if there.owner or not (desired.override or desired.marks.items() <= there.tags.items()):
+    if association.owner or not (desired.override or desired.marks.items() <= association.tags.items()):
+        owner = f", owned by {association.owner}" if association.owner else ""
         raise Refused(
             f"{desired.full_name} has an association that irsa did not create",
-            reason=f"{there.id} gives {there.last_role}{there.owner and ', owned by ' + there.owner}",
-            next_steps=() if there.owner else (f"run this again with {OVERRIDE}",),
+            reason=f"{association.id} gives {association.last_role}{owner}",
+            next_steps=() if association.owner else (f"run this again with {OVERRIDE}",),
         )
 
 
@@ -246,8 +251,8 @@ def _check_audience(desired: DesiredState, account: ServiceAccount | None) -> No
     if account is None or desired.override or desired.role_only or is_made(account):
         return
     present = account.annotations.get(states.AUDIENCE_ANNOTATION)
-    wanted = present in (None, desired.audience) or desired.audience != DEFAULT_AUDIENCE
-    if wanted or wrote(account.annotations, states.AUDIENCE_ANNOTATION):
+    is_wanted = present in (None, desired.audience) or desired.audience != DEFAULT_AUDIENCE
+    if is_wanted or wrote(account.annotations, states.AUDIENCE_ANNOTATION):
         return
     raise Refused(
         f"{desired.full_name} requests tokens for another audience",
@@ -263,10 +268,10 @@ def _with_notes(desired: DesiredState, role: Role | None) -> DesiredState:
     """The desired state with the tags that tell a later run what of trust policy and tags is irsa's."""
     if desired.role is None:
         return desired
-    there = role.tags if role is not None else {states.TRANSACTION_TAG: ""}
-    kept = there if "subjects" in desired.unsaid else {}
-    tags = {**desired.role.tags, **owned_statements.tags(desired.identity, desired.role.trust, kept)}
-    tags = applied.with_tag_note(tags, there)
+    role_tags = role.tags if role is not None else {states.TRANSACTION_TAG: ""}
+    kept_tags = role_tags if "subjects" in desired.unsaid else {}
+    tags = {**desired.role.tags, **owned_statements.tags(desired.identity, desired.role.trust, kept_tags)}
+    tags = applied.with_tag_note(tags, role_tags)
     return replace(desired, role=replace(desired.role, tags=tags))
 
 
@@ -281,12 +286,14 @@ def _with_keys(desired: DesiredState, account: ServiceAccount | None) -> Desired
         "labels": sorted(desired.labels),
     }
     noted = json.dumps(keys, separators=(",", ":")) if any(keys.values()) else None
-    there = account.annotations if account is not None else {}
-    made, before = account is not None and is_made(account), applied_keys(there)
+    present = account.annotations if account is not None else {}
+    is_irsas, before = account is not None and is_made(account), applied_keys(present)
     # The webhook's annotations that irsa has written go when they are not desired any more.
-    former = [key for key in states.WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]
+    former = [
+        key for key in states.WEBHOOK_ANNOTATIONS if key in present and (is_irsas or wrote(present, key))
+    ]
     if "target_role" not in desired.unsaid:
-        former += [key for key in states.CHAIN_ANNOTATIONS if key in there]
+        former += [key for key in states.CHAIN_ANNOTATIONS if key in present]
     labels: dict[str, str | None] = dict.fromkeys(before["labels"])
     if states.MANAGED_BY_LABEL in labels:
         labels[states.MANAGED_BY_LABEL] = "irsa"  # As it was before it was desired to be something else.

@@ -10,9 +10,7 @@ from irsa_cli.core.binding.current import (
     RoleChanges,
     account_changes,
     check_whole,
-    is_annotated,
     is_incomplete,
-    is_marked,
     is_recorded,
 )
 from irsa_cli.core.binding.spec import DesiredState
@@ -25,7 +23,7 @@ from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.arn import provider_arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.errors import Refused, Unreadable
 
 
 def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | None = None) -> Plan:
@@ -76,7 +74,8 @@ def _provider_changes(desired: DesiredState, current: CurrentState) -> list[Chan
     if not desired.associate or not desired.uses_web_identity or desired.role_account != desired.cluster.home:
         return []
     made_for = {states.SERVICE_ACCOUNT_TAG: desired.full_name}
-    return provider_changes(desired.cluster, (desired.audience,), current.provider, tags=made_for)
+    provider = current.binding.known_provider
+    return provider_changes(desired.cluster, (desired.audience,), provider, tags=made_for)
 
 
 def provider_changes(
@@ -103,7 +102,7 @@ def provider_changes(
 
 def _role_changes(desired: DesiredState, current: CurrentState, *, last: bool) -> list[Change]:
     """The creation of the role; `last`: nothing is added to it afterwards."""
-    if desired.role is None or current.role is not None:
+    if desired.role is None or current.binding.seen_role is not None:
         return []
     role = desired.role
     if _tells_itself(desired, current):
@@ -116,17 +115,19 @@ def _tells_itself(desired: DesiredState, current: CurrentState) -> bool:
 
     It is no part of what is desired, or it bears the ARN already: by a chart, or from an earlier role.
     """
-    return desired.role_only or is_annotated(desired, current) or is_marked(desired, current)
+    binding = current.binding
+    return desired.role_only or binding.is_annotated or binding.is_marked
 
 
 def _commit_changes(desired: DesiredState, current: CurrentState, *, last: bool) -> list[Change]:
     """The tag that says that all is done, where the ServiceAccount can't say it."""
+    role = current.binding.seen_role
     if desired.role is None:
         return []
     if _is_to_tell(desired, current):
         return [Change(Kind.ROLE_COMMIT, (desired.role_name,), None, states.CommitState(states.DONE))]
-    if current.role is not None:
-        before = lifecycle.commit_of(current.role.state.tags)
+    if role is not None:
+        before = lifecycle.commit_of(role.tags)
     else:
         pending = not last and _tells_itself(desired, current)
         before = states.CommitState(states.PENDING) if pending else None
@@ -137,47 +138,51 @@ def _commit_changes(desired: DesiredState, current: CurrentState, *, last: bool)
 
 def _is_to_tell(desired: DesiredState, current: CurrentState) -> bool:
     """Whether the role has to say itself from now on that it is complete: so far its ServiceAccount did."""
-    tags = current.role.state.tags if current.role is not None else {}
-    by_hand = is_annotated(desired, current) and not is_recorded(desired, current)
+    binding, role = current.binding, current.binding.seen_role
+    tags = role.tags if role is not None else {}
+    by_hand = binding.is_annotated and not is_recorded(desired, current)
     return (desired.role_only or by_hand) and lifecycle.is_recorded_by_account(tags)
 
 
 def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """Take over an incomplete role of another run before building on it."""
+    role = current.binding.seen_role
     # Only its owner may write on a role that it is complete.
-    if current.role is None or not (is_incomplete(desired, current) or _is_to_tell(desired, current)):
+    if role is None or not (is_incomplete(desired, current) or _is_to_tell(desired, current)):
         return []
-    maker = states.OwnerState(current.role.state.tags.get(states.TRANSACTION_TAG, states.NOBODY))
+    maker = states.OwnerState(role.tags.get(states.TRANSACTION_TAG, states.NOBODY))
     return [Change(Kind.ROLE_OWNER, (desired.role_name,), maker, states.OwnerState(""))]
 
 
 def counted_on(desired: DesiredState, current: CurrentState) -> list[Change]:
     """Objects that the plan depends on, as changes that change nothing, to find other runs' locks."""
-    found = shared_parts_counted_on(
+    binding, role = current.binding, current.binding.seen_role
+    changes = shared_parts_counted_on(
         desired.identity.provider_arn,
-        current.provider,
+        binding.known_provider,
         [desired.namespace] if current.namespace_exists and not desired.role_only else [],
     )
-    if current.role is not None and desired.role is None:
-        trust = states.DocumentState(current.role.state.trust)
-        found.append(Change(Kind.TRUST_POLICY, (desired.role_name,), trust, trust))
-    return found
+    if role is not None and desired.role is None:
+        trust = states.DocumentState(role.trust)
+        changes.append(Change(Kind.TRUST_POLICY, (desired.role_name,), trust, trust))
+    return changes
 
 
 def shared_parts_counted_on(
     arn: str, provider: states.ProviderState | None, namespaces: Iterable[str]
 ) -> list[Change]:
     """A provider (its ARN) and namespaces that are there, as changes that change nothing."""
-    found = [Change(Kind.PROVIDER, (arn,), provider, provider)] if provider is not None else []
-    there = states.NamespaceState()
-    return found + [Change(Kind.NAMESPACE, (name,), there, there) for name in namespaces]
+    changes = [Change(Kind.PROVIDER, (arn,), provider, provider)] if provider is not None else []
+    namespace = states.NamespaceState()
+    return changes + [Change(Kind.NAMESPACE, (name,), namespace, namespace) for name in namespaces]
 
 
 def _policy_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
+    role = current.binding.seen_role
     if desired.role is None:
         return []
-    attached = current.role.attached if current.role else frozenset()
-    inline = current.role.inline if current.role else {}
+    attached = role.attached if role else frozenset()
+    inline = role.inline if role else {}
     changes = [
         Change(Kind.ATTACHMENT, (desired.role_name, arn), None, states.Present())
         for arn in desired.policies
@@ -192,30 +197,33 @@ def _policy_changes(desired: DesiredState, current: CurrentState) -> list[Change
 
 
 def _trust_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
-    if desired.role is not None or current.role is None:
+    role = current.binding.seen_role
+    if desired.role is not None or role is None:
         return []
     from irsa_cli.core.binding import attached_trust
 
-    wanted = attached_trust.added(desired, current.role)
-    target, after = (desired.role_name, desired.identity.subject), wanted and states.DocumentState(wanted)
-    return [Change(Kind.TRUST_STATEMENT, target, None, after)] if after else []
+    statement = attached_trust.added(desired, role)
+    if statement is None:
+        return []
+    target = (desired.role_name, desired.identity.subject)
+    return [Change(Kind.TRUST_STATEMENT, target, None, states.DocumentState(statement))]
 
 
 def _association_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """The association, created or changed; one that is as desired stays."""
-    wanted, there = desired.association, current.association
-    if wanted is None or (there is not None and there.is_like(wanted)):
+    state, association = desired.association, current.binding.known_association
+    if state is None or (association is not None and association.is_like(state)):
         return []
-    if there is None:
-        return [Change(Kind.ASSOCIATION, desired.association_target, None, wanted)]
-    after = replace(wanted, association_id=there.id, tags=there.state.tags)
-    return [Change(Kind.ASSOCIATION, desired.association_target, there.state, after)]
+    if association is None:
+        return [Change(Kind.ASSOCIATION, desired.association_target, None, state)]
+    after = replace(state, association_id=association.id, tags=association.state.tags)
+    return [Change(Kind.ASSOCIATION, desired.association_target, association.state, after)]
 
 
 def _until_tagged(desired: DesiredState, current: CurrentState, changes: Iterable[Change]) -> list[Change]:
     """A trust policy that will require session tags: the association has to send them first."""
-    wanted, there = desired.association, current.association
-    if wanted is None or there is None or wanted.without_session_tags or not there.without_tags:
+    state, association = desired.association, current.binding.known_association
+    if state is None or association is None or state.without_session_tags or not association.without_tags:
         return []
     return [change for change in changes if change.kind is Kind.TRUST_POLICY]
 
@@ -225,8 +233,7 @@ def _account_changes(desired: DesiredState, current: CurrentState) -> list[Chang
 
     One change, or with a gate up to two: the ServiceAccount without its role, then the annotation.
     """
-    target = (desired.namespace, desired.name)
-    account = current.service_account
+    target, account = current.binding.key, current.binding.existing
     if desired.role_only and (account is not None or not desired.creates_account):
         return []
     if account is not None:
@@ -279,8 +286,9 @@ def satisfies(desired: DesiredState, change: Change) -> bool:
 
 def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
     """Raise `Refused` when something that the desired state builds on is not there, or not as it must be."""
+    binding, role = current.binding, current.binding.seen_role
     if desired.uses_web_identity and desired.role_account == desired.cluster.home and not desired.associate:
-        check_provider(desired.cluster, desired.audience, current.provider)
+        check_provider(desired.cluster, desired.audience, binding.known_provider)
     if not current.namespace_exists and not desired.create_namespace and not desired.role_only:
         raise Refused(
             f"namespace {desired.namespace} does not exist",
@@ -293,7 +301,7 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
     if current.support is not None:
         current.support.check(desired.cluster, desired.namespace, desired.name)
     chaining.check(desired, current)
-    if desired.role is None and current.role is None and not current.role_unreadable:
+    if desired.role is None and binding.role is None:
         attach = f"{desired.command('create-sa')} --attach-role-arn"
         raise Refused(
             f"role {desired.role_arn} does not exist",
@@ -301,17 +309,15 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
             next_steps=[f"{attach} {arn}  # a role with a similar name" for arn in current.similar_roles]
             or ("aws iam list-roles --query 'Roles[].Arn'  # lists the ARNs",),
         )
-    if desired.update_trust and current.role_unreadable:
-        raise Refused(
-            f"the trust policy of {desired.role_arn} can't be updated", reason=current.role_unreadable
-        )
-    if desired.role is None and current.role is not None:
+    if desired.update_trust and isinstance(binding.role, Unreadable):
+        raise Refused(f"the trust policy of {desired.role_arn} can't be updated", reason=binding.role.why)
+    if desired.role is None and role is not None:
         check_whole(desired, current)
         from irsa_cli.core.binding import attached_trust
 
-        added = attached_trust.check(desired, current.role)
+        added = attached_trust.check(desired, role)
         if added is not None:
-            after = trust_policy.with_statement(current.role.state.trust, added)
+            after = trust_policy.with_statement(role.trust, added)
             trust_policy.check_size(desired.role_arn, after, current.trust_quota)
 
 

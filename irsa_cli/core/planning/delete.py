@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding import ownership
-from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import account_changes
 from irsa_cli.core.binding.role_changes import removal
+from irsa_cli.core.binding.targets import statement_removals
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.objects.aws import Association
@@ -22,9 +23,9 @@ from irsa_cli.core.plan.states import MARKS
 from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import owned_statements, trust_policy
-from irsa_cli.core.trust.chain import statement_removals
 from irsa_cli.core.trust.owned_statements import for_service
 from irsa_cli.core.uses.users import Going
+from irsa_cli.core.values.errors import Unreadable
 
 OWN_ANNOTATIONS = (
     *states.WEBHOOK_ANNOTATIONS,
@@ -47,7 +48,7 @@ class Deletion:
     """The stages of a deletion, always all six; `lost` are ARNs of unusable roles, `notes` what stays."""
 
     stages: list[list[Change]] = field(default_factory=lambda: [[] for _ in range(ACCOUNTS + 1)])
-    bound: Bound | None = None
+    binding: Binding | None = None
     """The deleted binding; None for a role alone."""
     lost: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
@@ -77,27 +78,27 @@ def merged(deletions: Iterable[Deletion]) -> Plan:
     return Plan.of(*together)
 
 
-def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = False) -> Deletion:
+def deletion(binding: Binding, *, keep_account: bool = False, keep_role: bool = False) -> Deletion:
     """Delete what irsa created for a binding; `keep_account`: only remove annotations."""
-    work = Deletion(bound=bound)
+    work = Deletion(binding=binding)
     if keep_role:
         # A complete role whose ServiceAccount could tell has to tell it itself from now on.
-        for role in bound.own:
-            is_bound = role.arn == bound.annotation or bound.was_bound_to(role)
+        for role in binding.own:
+            is_bound = role.arn == binding.annotation or binding.was_bound_to(role)
             if is_bound and not lifecycle.tells_itself(role.tags):
                 work.stages[OWNERS].append(_own(role))
                 work.stages[COMMITS].append(_commit(role, states.DONE))
     else:
-        for role in bound.own:
+        for role in binding.own:
             delete_role(role, work)
-        _delete_association(bound, work)
-        _delete_chain(bound, work)
-        if bound.used is not None:
-            _take_out(bound, bound.used, work)
-    if bound.account is not None:
-        _delete_account(bound, bound.account, work, keep=keep_account)
-    if bound.problem:
-        work.notes.append(bound.problem)
+        _delete_association(binding, work)
+        _delete_chain(binding, work)
+        if binding.used is not None:
+            _take_out(binding, binding.used, work)
+    if binding.existing is not None:
+        _delete_account(binding, binding.existing, work, keep=keep_account)
+    if binding.problem:
+        work.notes.append(binding.problem)
     return work
 
 
@@ -129,37 +130,40 @@ def delete_role(role: Role, work: Deletion) -> None:
             work.notes.append(f"role {role.name} {tool}: also delete it there, or it may be created again")
 
 
-def _delete_association(bound: Bound, work: Deletion) -> None:
+def _delete_association(binding: Binding, work: Deletion) -> None:
     """The association that irsa created: no new pod gets the role by it, before the role is taken apart."""
-    found = bound.own_association
-    if found is not None:
-        state = replace(found.state, tags=dict(found.tags))
-        work.stages[UNBINDING].append(Change(Kind.ASSOCIATION, bound.association_target, state, None))
-    elif isinstance(bound.association, Association):
+    association = binding.own_association
+    if association is not None:
+        state = replace(association.state, tags=dict(association.tags))
+        work.stages[UNBINDING].append(Change(Kind.ASSOCIATION, binding.association_target, state, None))
+    elif isinstance(binding.association, Association):
         work.notes.append(
-            f"the EKS Pod Identity association {bound.association.id} stays: irsa did not create it"
+            f"the EKS Pod Identity association {binding.association.id} stays: irsa did not create it"
         )
-    elif bound.association is not None:
-        work.notes.append(f"EKS Pod Identity was not checked: {bound.association.why}")
+    elif binding.association is not None:
+        work.notes.append(f"EKS Pod Identity was not checked: {binding.association.why}")
 
 
-def _delete_chain(bound: Bound, work: Deletion) -> None:
+def _delete_chain(binding: Binding, work: Deletion) -> None:
     """Remove irsa's statement at the target, and the ConfigMap, before the annotations that name them."""
-    if bound.config_map is not None and bound.config_map.is_for(bound.full_name):
-        change = removed(bound.namespace, bound.config_map_name, bound.config_map)
-        work.stages[COMMITS].append(change)
-    if bound.config_map_unread:
-        work.notes.append(f"not checked whether irsa created a ConfigMap for it: {bound.config_map_unread}")
-    changes, notes = statement_removals(bound.targets)
+    for name, config_map in binding.known_config_maps.items():
+        if config_map.is_for(binding.full_name):
+            work.stages[COMMITS].append(removed(binding.namespace, name, config_map))
+    if isinstance(binding.config_maps, Unreadable):
+        why = binding.config_maps.why
+        work.notes.append(f"not checked whether irsa created a ConfigMap for it: {why}")
+    changes, notes = statement_removals(binding.chained_targets)
     work.stages[COMMITS] += changes
     work.notes += notes
-    work.notes += unreadable(bound.account.annotations) if bound.account is not None else []
+    work.notes += unreadable(binding.annotations)
 
 
-def _take_out(bound: Bound, role: Role, work: Deletion) -> None:
+def _take_out(binding: Binding, role: Role, work: Deletion) -> None:
     """Remove irsa's statement for a ServiceAccount from a role of others, before the annotation."""
-    marked = owned_statements.marked_for(role.trust, bound.identity)
-    statements = [item for item in (marked, *pod_statements(bound, role)) if item is not None]
+    marked = owned_statements.marked_for(role.trust, binding.identity)
+    statements = pod_statements(binding, role)
+    if marked is not None:
+        statements.insert(0, marked)
     after = role.trust
     for statement in statements:
         after = trust_policy.without_statement(after, statement)
@@ -168,10 +172,10 @@ def _take_out(bound: Bound, role: Role, work: Deletion) -> None:
     elif not as_list(after.get("Statement", [])):
         work.notes.append(
             f"{role.arn} was not created by irsa and is unchanged: the statement for"
-            f" {bound.identity.subject} is its only one, and IAM refuses a trust policy without statements"
+            f" {binding.identity.subject} is its only one, and IAM refuses a trust policy without statements"
         )
     else:
-        target = (role.name, bound.identity.subject)
+        target = (role.name, binding.identity.subject)
         work.stages[COMMITS] += [
             Change(Kind.TRUST_STATEMENT, target, states.DocumentState(statement), None)
             for statement in statements
@@ -180,62 +184,61 @@ def _take_out(bound: Bound, role: Role, work: Deletion) -> None:
         work.notes.append(f"{role.arn} was not created by irsa: irsa keeps it and removes its own statement")
 
 
-def pod_statements(bound: Bound, role: Role) -> list[Document]:
+def pod_statements(binding: Binding, role: Role) -> list[Document]:
     """The statements that irsa added to a role of somebody else for EKS Pod Identity."""
-    return for_service(role.trust, bound.cluster, bound.namespace, bound.name, marked=True)
+    return for_service(role.trust, binding.cluster, binding.namespace, binding.name, marked=True)
 
 
-def _delete_account(bound: Bound, account: ServiceAccount, work: Deletion, *, keep: bool) -> None:
+def _delete_account(binding: Binding, account: ServiceAccount, work: Deletion, *, keep: bool) -> None:
     """Delete the ServiceAccount that irsa created; from another one, remove irsa's annotations.
 
     If a role is deleted, annotations go early. A ServiceAccount with a role by others stays.
     """
-    target = (bound.namespace, bound.name)
-    goes = bound.is_made and not keep and not bound.is_theirs
-    bare = _bare(bound, account, keeps=bound.is_made and keep)
+    goes = binding.is_made and not keep and not binding.is_theirs
+    bare = _bare(binding, account, keeps=binding.is_made and keep)
     if not goes or work.stages[ROLES]:
         stage = UNBINDING if work.stages[ROLES] else ACCOUNTS
         annotations = {key: None for key in account.annotations if key not in bare.annotations}
         labels = {key: None for key in account.labels if key not in bare.labels}
-        work.stages[stage] += account_changes(target, account, annotations, labels)
+        work.stages[stage] += account_changes(binding.key, account, annotations, labels)
     if goes:
-        there = bare if work.stages[ROLES] else account
+        bare_account = bare if work.stages[ROLES] else account
         before = states.ServiceAccountState(
             annotations={
-                key: there.annotations.get(key) for key in (*OWN_ANNOTATIONS, states.TRANSACTION_TAG)
+                key: bare_account.annotations.get(key) for key in (*OWN_ANNOTATIONS, states.TRANSACTION_TAG)
             },
-            labels={states.MANAGED_BY_LABEL: there.labels.get(states.MANAGED_BY_LABEL)},
+            labels={states.MANAGED_BY_LABEL: bare_account.labels.get(states.MANAGED_BY_LABEL)},
             uid=account.uid,
-            manifest=there.manifest,
+            manifest=bare_account.manifest,
         )
-        work.stages[ACCOUNTS].append(Change(Kind.SERVICE_ACCOUNT, target, before, None))
-    elif bound.is_theirs:
-        maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
-        known = maker not in (makers.UNKNOWN, makers.IRSA)
-        where = f" (created by {maker}: also change it there)" if known else ""
+        work.stages[ACCOUNTS].append(Change(Kind.SERVICE_ACCOUNT, binding.key, before, None))
+    elif binding.is_theirs:
+        maker = binding.account_maker
+        is_known = maker not in (makers.UNKNOWN, makers.IRSA)
+        where = f" (created by {maker}: also change it there)" if is_known else ""
         work.notes.append(
-            f"ServiceAccount {bound.full_name}{where} keeps its annotation {states.ROLE_ARN_ANNOTATION}:"
-            f" {bound.annotation}, which irsa did not write. To remove it: {unannotate(bound)}"
+            f"ServiceAccount {binding.full_name}{where} keeps its annotation {states.ROLE_ARN_ANNOTATION}:"
+            f" {binding.annotation}, which irsa did not write. To remove it: {unannotate(binding)}"
         )
-    elif bound.is_made:
-        work.notes.append(f"ServiceAccount {bound.full_name} is kept, and irsa no longer manages it")
+    elif binding.is_made:
+        work.notes.append(f"ServiceAccount {binding.full_name} is kept, and irsa no longer manages it")
     else:
         work.notes.append(
-            f"ServiceAccount {bound.full_name} was not created by irsa: it is kept, without a role"
+            f"ServiceAccount {binding.full_name} was not created by irsa: it is kept, without a role"
         )
 
 
-def unannotate(bound: Bound) -> str:
+def unannotate(binding: Binding) -> str:
     """The command that takes the role off a ServiceAccount."""
-    name, namespace = shlex.quote(bound.name), shlex.quote(bound.namespace)
+    name, namespace = shlex.quote(binding.name), shlex.quote(binding.namespace)
     return f"kubectl annotate serviceaccount {name} -n {namespace} {states.ROLE_ARN_ANNOTATION}-"
 
 
-def _bare(bound: Bound, account: ServiceAccount, *, keeps: bool) -> ServiceAccount:
+def _bare(binding: Binding, account: ServiceAccount, *, keeps: bool) -> ServiceAccount:
     """The ServiceAccount without what irsa wrote; `keeps`: and without irsa's marks, as it is to stay."""
     applied = applied_keys(account.annotations)
     # The marks also of annotations that are somebody else's by now.
-    gone = {*bound.written, *MARKS.values(), *applied["annotations"], KEYS_ANNOTATION}
+    gone = {*binding.written, *MARKS.values(), *applied["annotations"], KEYS_ANNOTATION}
     gone |= set(states.CHAIN_ANNOTATIONS)
     gone |= {states.TRANSACTION_TAG} if keeps else set()
     off = {*applied["labels"], *((states.MANAGED_BY_LABEL,) if keeps else ())}
@@ -246,10 +249,10 @@ def _bare(bound: Bound, account: ServiceAccount, *, keeps: bool) -> ServiceAccou
     return replace(account, annotations=annotations, labels=labels, manifest=manifest)
 
 
-def unreadable(there: Mapping[str, str]) -> list[str]:
+def unreadable(annotations: Mapping[str, str]) -> list[str]:
     """Notes on annotations that can't be read."""
     return [
         f"the annotation {key} can't be read"
         for key in states.CHAIN_ANNOTATIONS
-        if there.get(key, "") != noted_or_none(there, key)
+        if annotations.get(key, "") != noted_or_none(annotations, key)
     ]

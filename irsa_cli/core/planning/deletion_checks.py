@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding import ownership
-from irsa_cli.core.binding.bound import Bound
-from irsa_cli.core.marks import lifecycle, makers
+from irsa_cli.core.binding.binding import Binding
+from irsa_cli.core.marks import makers
 from irsa_cli.core.marks.applied import KEYS_ANNOTATION
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.role import Role
-from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.workloads import Workload, owner_of
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change
@@ -41,16 +40,13 @@ class Users:
     """Whether a principal that a trust policy names can't be anybody's, as its cluster is gone."""
 
 
-def check_ended(bound: Bound, living: Sequence[str]) -> None:
+def check_ended(binding: Binding, living: Sequence[str]) -> None:
     """Raise `Refused` if a run may be creating it; `living` are transactions that may be running."""
-    lives = [
-        lifecycle.of(role.tags, named=role.arn == bound.annotation, marked=bound.was_bound_to(role))
-        for role in bound.own
-    ]
+    lives = [binding.life_of(role) for role in binding.own]
     makers = sorted({life.transaction for life in lives if life.stage is Stage.INCOMPLETE} & {*living})
     if makers:
         raise Refused(
-            f"transaction {makers[0]} is creating {bound.full_name}, or was interrupted recently",
+            f"transaction {makers[0]} is creating {binding.full_name}, or was interrupted recently",
             next_steps=(
                 "wait until it ends, then run this again",
                 "or, if that run is dead: run this again with --force",
@@ -107,28 +103,28 @@ class _Uses:
         return [*steps, "or delete it anyway: run this again with --force"]
 
 
-def check(bound: Bound, deletion: Deletion, users: Users) -> None:
+def check(binding: Binding, deletion: Deletion, users: Users) -> None:
     """Raise `Refused` when somebody uses the binding, or may."""
-    going = replace(deletion.going(bound.name), shared=_shared(bound, deletion, users))
+    going = replace(deletion.going(binding.name), shared=_shared(binding, deletion, users))
     pods = [pod for pod in users.pods if going.is_used_by(pod)]
-    lost = [role for role in bound.own if role.arn in deletion.lost]
-    principals = [text for role in lost for text in _users_by_pod_identity(bound, role)]
-    principals += [text for role in lost for text in other_principals(bound, role, users.is_nobody)]
+    lost = [role for role in binding.own if role.arn in deletion.lost]
+    principals = [text for role in lost for text in _users_by_pod_identity(binding, role)]
+    principals += [text for role in lost for text in other_principals(binding, role, users.is_nobody)]
     uses = _Uses(
         pods,
         list(_waiting(users.workloads, pods, going)),
-        sorted(name for name, arn in users.accounts if arn in deletion.lost and name != bound.full_name),
+        sorted(name for name, arn in users.accounts if arn in deletion.lost and name != binding.full_name),
         principals,
         users.hidden,
     )
     if uses.why:
-        what = f"{bound.full_name} {uses.why}"
+        what = f"{binding.full_name} {uses.why}"
         raise Refused(what, details=uses.details, next_steps=uses.next_steps)
 
 
-def check_makers(bound: Bound, deletion: Deletion) -> None:
+def check_makers(binding: Binding, deletion: Deletion) -> None:
     """Raise `Refused` where another tool may manage a role that goes: one that irsa has adopted."""
-    for role in bound.own:
+    for role in binding.own:
         if role.arn in deletion.lost:
             ownership.check(role, verb="delete")
 
@@ -150,47 +146,51 @@ def check_known(changes: Iterable[Change]) -> None:
             )
 
 
-def is_nothing(bound: Bound) -> bool:
+def is_nothing(binding: Binding) -> bool:
     """Whether there is nothing that irsa has made: neither object, nor annotation, nor statement."""
-    used = bound.used
-    marked = used is not None and owned_statements.marked_for(used.state.trust, bound.identity) is not None
-    added = marked or (used is not None and bool(pod_statements(bound, used)))
-    return not bound.own and not added and not has_marks(bound) and bound.own_association is None
+    used, added = binding.used, False
+    if used is not None:
+        marked = owned_statements.marked_for(used.trust, binding.identity)
+        added = marked is not None or bool(pod_statements(binding, used))
+    return not binding.own and not added and not has_marks(binding) and binding.own_association is None
 
 
-def has_marks(bound: Bound) -> bool:
+def has_marks(binding: Binding) -> bool:
     """Whether irsa created or annotated the ServiceAccount, and nobody else assigned another role."""
-    account = bound.account
-    if account is None:
-        return False
-    made = bound.is_made and not bound.is_theirs
-    return made or bool(bound.written) or KEYS_ANNOTATION in account.annotations
+    made = binding.is_made and not binding.is_theirs
+    return made or bool(binding.written) or KEYS_ANNOTATION in binding.annotations
 
 
-def admits_others(bound: Bound, role: Role) -> bool:
+def admits_others(binding: Binding, role: Role) -> bool:
     """Whether a role of irsa's may be used by others: it trusts more than this ServiceAccount."""
     return not equal(
         {"Statement": as_list(role.trust.get("Statement", []))},
-        {"Statement": [trust_policy.statement(bound.identity)]},
+        {"Statement": [trust_policy.statement(binding.identity)]},
     )
 
 
-def _users_by_pod_identity(bound: Bound, role: Role) -> Iterator[str]:
+def _users_by_pod_identity(binding: Binding, role: Role) -> Iterator[str]:
     """Associations that give a role to pods, and that the deletion does not delete, or that may be there."""
-    found = bound.association
-    if isinstance(found, Unreadable):
+    association = binding.association
+    if isinstance(association, Unreadable):
         if trust_policy.trusts_service(role.trust, SERVICE):
             yield "EKS Pod Identity, whose associations could not be read,"
-    elif found is not None and found is not bound.own_association and found.role_arn in (role.arn, ""):
-        yield f"association {found.id}"
+    elif (
+        association is not None
+        and association is not binding.own_association
+        and association.role_arn in (role.arn, "")
+    ):
+        yield f"association {association.id}"
 
 
-def _shared(bound: Bound, deletion: Deletion, users: Users) -> set[tuple[str, str]]:
+def _shared(binding: Binding, deletion: Deletion, users: Users) -> set[tuple[str, str]]:
     """The roles that go, each with another ServiceAccount of its users that it may trust."""
-    names = {pod.service_account for pod in users.pods} | {item.service_account for item in users.workloads}
-    others = names - {bound.name}
-    tokens = {name: replace(bound.identity, subject=subject(bound.namespace, name)) for name in others}
-    lost = [role for role in bound.own if role.arn in deletion.lost]
+    names = {pod.service_account for pod in users.pods} | {
+        workload.service_account for workload in users.workloads
+    }
+    others = names - {binding.name}
+    tokens = {name: replace(binding.identity, subject=subject(binding.namespace, name)) for name in others}
+    lost = [role for role in binding.own if role.arn in deletion.lost]
     return {
         (role.arn, name)
         for role in lost
@@ -201,23 +201,23 @@ def _shared(bound: Bound, deletion: Deletion, users: Users) -> set[tuple[str, st
 
 def _waiting(workloads: Sequence[Workload], pods: Sequence[Pod], going: Going) -> Iterator[str]:
     """Workloads whose new pods use it, and that have none of the `pods`."""
-    named = {_owner(pod) for pod in pods} | {pod.owner for pod in pods}
-    for item in workloads:
-        if going.is_used_by_new_pods(item) and item.full_name not in named:
-            yield item.full_name
+    owners = {_owner(pod) for pod in pods} | {pod.owner for pod in pods}
+    for workload in workloads:
+        if going.is_used_by_new_pods(workload) and workload.full_name not in owners:
+            yield workload.full_name
 
 
-def other_principals(bound: Bound, role: Role, is_nobody: Callable[[str], bool]) -> Iterator[str]:
+def other_principals(binding: Binding, role: Role, is_nobody: Callable[[str], bool]) -> Iterator[str]:
     """Principals that the role also trusts; irsa can't see whether they use it."""
-    own = bound.identity.provider_arn
-    given = for_service(role.trust, bound.cluster, bound.namespace, bound.name)
-    for item in as_list(role.trust.get("Statement", [])):
-        principal = item.get("Principal", "*") if isinstance(item, dict) else {}
+    own = binding.identity.provider_arn
+    of_service = for_service(role.trust, binding.cluster, binding.namespace, binding.name)
+    for statement in as_list(role.trust.get("Statement", [])):
+        principal = statement.get("Principal", "*") if isinstance(statement, dict) else {}
         # Which associations there are, EKS tells.
-        if not isinstance(item, dict) or item.get("Effect") != "Allow" or item in given:
+        if not isinstance(statement, dict) or statement.get("Effect") != "Allow" or statement in of_service:
             continue
-        named = principal if isinstance(principal, dict) else {"everybody:": principal}
-        for kind, values in named.items():
+        principals = principal if isinstance(principal, dict) else {"everybody:": principal}
+        for kind, values in principals.items():
             others = (value for value in as_list(values) if value != own and not is_nobody(str(value)))
             yield from (f"{kind} {value}" for value in others)
 
@@ -228,52 +228,50 @@ def _owner(pod: Pod) -> str:
     return f"{kind}/{name}" if kind else ""
 
 
-def check_ours(bound: Bound, sharers: Sequence[str] = ()) -> None:
+def check_ours(binding: Binding, sharers: Sequence[str] = ()) -> None:
     """Raise `Refused` for a ServiceAccount whose role irsa did not assign; `sharers` use the same role."""
-    account = bound.account
-    if account is None or not bound.is_theirs:
+    if not binding.is_theirs:
         return
-    marked = account.annotations.get(states.ROLE_MARK)
+    marked = binding.annotations.get(states.ROLE_MARK)
     why = f"someone changed its annotation {states.ROLE_ARN_ANNOTATION} after irsa wrote {marked}"
     if marked is None:
         why = f"its annotation {states.ROLE_ARN_ANNOTATION} has no mark of irsa ({states.ROLE_MARK})"
     raise Refused(
-        f"irsa does not manage the role of {bound.full_name}",
+        f"irsa does not manage the role of {binding.full_name}",
         reason=why,
-        details=tuple(_creators(bound, account)),
-        next_steps=tuple(_steps_for_theirs(bound, sharers)),
+        details=tuple(_creators(binding)),
+        next_steps=tuple(_steps_for_theirs(binding, sharers)),
     )
 
 
-def _creators(bound: Bound, account: ServiceAccount) -> Iterator[str]:
-    maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
-    yield f"ServiceAccount {bound.full_name}: {_by(maker)}"
-    if bound.used is not None:
-        guess = ownership.guess(bound.used)
-        made = _by(makers.maker_of_role(bound.used.tags))
-        yield f"role {bound.annotation} {guess}" if guess else f"role {bound.annotation}: {made}"
-    elif bound.problem:
-        yield bound.problem
+def _creators(binding: Binding) -> Iterator[str]:
+    yield f"ServiceAccount {binding.full_name}: {_by(binding.account_maker)}"
+    if binding.used is not None:
+        guess = ownership.guess(binding.used)
+        maker = _by(binding.role_maker)
+        yield f"role {binding.annotation} {guess}" if guess else f"role {binding.annotation}: {maker}"
+    elif binding.problem:
+        yield binding.problem
 
 
 def _by(maker: str) -> str:
     return "creator unknown" if maker == makers.UNKNOWN else f"created by {maker}"
 
 
-def _steps_for_theirs(bound: Bound, sharers: Sequence[str]) -> Iterator[str]:
-    if _can_be_adopted(bound, sharers):
-        yield f"{bound.command('adopt')}  # to manage it with irsa; then run this again"
-    elif bound.used is not None and ownership.guess(bound.used):
+def _steps_for_theirs(binding: Binding, sharers: Sequence[str]) -> Iterator[str]:
+    if _can_be_adopted(binding, sharers):
+        yield f"{binding.command('adopt')}  # to manage it with irsa; then run this again"
+    elif binding.used is not None and ownership.guess(binding.used):
         yield "delete the role with the tool that manages it"
     elif sharers:
         yield f"keep the role: {', '.join(sharers)} also use it"
-    yield f"to remove only the annotation: {unannotate(bound)}"
+    yield f"to remove only the annotation: {unannotate(binding)}"
 
 
-def _can_be_adopted(bound: Bound, sharers: Sequence[str]) -> bool:
+def _can_be_adopted(binding: Binding, sharers: Sequence[str]) -> bool:
     """Whether `irsa adopt` accepts the role: it exists, is free, and trusts the ServiceAccount."""
-    role = bound.used
-    if role is None or role.arn != bound.annotation or sharers:
+    role = binding.used
+    if role is None or role.arn != binding.annotation or sharers:
         return False
-    free = all(role.tags.get(key) in (None, value) for key, value in bound.marks.items())
-    return free and not ownership.guess(role) and trust_policy.admits(role.trust, bound.identity)
+    free = all(role.tags.get(key) in (None, value) for key, value in binding.marks.items())
+    return free and not ownership.guess(role) and trust_policy.admits(role.trust, binding.identity)

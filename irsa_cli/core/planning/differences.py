@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from irsa_cli.core.binding.current import CurrentState, is_annotated, life_of
+from irsa_cli.core.binding.current import CurrentState, life_of
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle, wrote
@@ -77,33 +77,39 @@ def check(desired: DesiredState, current: CurrentState) -> None:
 
 
 def _differences(desired: DesiredState, current: CurrentState) -> Iterator[Difference]:
-    if desired.role is not None and current.role is not None:
-        yield from _role_differences(
-            desired, desired.role, current.role, life_of(desired, current), current.service_account
+    binding = current.binding
+    role = binding.seen_role
+    if desired.role is not None and role is not None:
+        yield from _role_differences(desired, desired.role, role, life_of(desired, current), binding.existing)
+    if binding.existing is not None and not desired.role_only:
+        yield from _service_account_differences(desired, binding.existing)
+    if desired.association is not None and binding.known_association is not None:
+        of_association = _association_differences(desired.association, binding.known_association)
+        yield from (
+            difference
+            for difference in of_association
+            if difference.aspect is Aspect.OWNER or not desired.override
         )
-    if current.service_account is not None and not desired.role_only:
-        yield from _service_account_differences(desired, current.service_account)
-    if desired.association is not None and current.association is not None:
-        found = _association_differences(desired.association, current.association)
-        yield from (item for item in found if item.aspect is Aspect.OWNER or not desired.override)
 
 
-def _association_differences(wanted: states.AssociationState, there: Association) -> Iterator[Difference]:
-    if there.owner:
-        shown = f"owned by {there.owner}"
-        yield Difference(f"association {there.id}", shown, "created by irsa", aspect=Aspect.OWNER)
+def _association_differences(
+    state: states.AssociationState, association: Association
+) -> Iterator[Difference]:
+    if association.owner:
+        shown = f"owned by {association.owner}"
+        yield Difference(f"association {association.id}", shown, "created by irsa", aspect=Aspect.OWNER)
         return
-    sessions = (there.session_policy, wanted.session_policy)
-    without = (there.without_tags, wanted.without_session_tags)
+    sessions = (association.session_policy, state.session_policy)
+    without = (association.without_tags, state.without_session_tags)
     for word, has, wants, flag in (
-        ("role", there.role_arn, wanted.role_arn, ""),
-        ("target role", there.target_role_arn, wanted.target_role_arn, "--target-role"),
-        ("session policy", *(item and policy.dump(item) for item in sessions), ""),
-        ("session tags", *("disabled" if item else "enabled" for item in without), ""),
+        ("role", association.role_arn, state.role_arn, ""),
+        ("target role", association.target_role_arn, state.target_role_arn, "--target-role"),
+        ("session policy", *(value and policy.dump(value) for value in sessions), ""),
+        ("session tags", *("disabled" if value else "enabled" for value in without), ""),
     ):
         if has != wants:
             flags = (flag, wants) if flag and wants else None
-            yield Difference(f"association {there.id}, {word}", has or "none", wants or "none", flags)
+            yield Difference(f"association {association.id}, {word}", has or "none", wants or "none", flags)
 
 
 def _role_differences(
@@ -114,11 +120,11 @@ def _role_differences(
     account: ServiceAccount | None,
 ) -> Iterator[Difference]:
     present = role.state
-    what = f"role {desired.role_name}"
+    title = f"role {desired.role_name}"
     for key, mark in desired.marks.items():
         if present.tags.get(key) != mark:
-            there = present.tags.get(key) or "not there"
-            yield Difference(f"{what}, tag {key}", there, mark, aspect=Aspect.OWNER)
+            tag = present.tags.get(key) or "not there"
+            yield Difference(f"{title}, tag {key}", tag, mark, aspect=Aspect.OWNER)
             return  # Somebody else's role: how else it differs is of no interest.
     if not life.is_over and present.tags.get(
         states.SPEC_HASH_TAG, desired_role.tags.get(states.SPEC_HASH_TAG)
@@ -127,107 +133,111 @@ def _role_differences(
             # Whether that run has ended, the ServiceAccount tells, and the cluster is not asked.
             maker = life.transaction or states.NOBODY
             yield Difference(
-                what,
+                title,
                 f"created with its ServiceAccount by transaction {maker}",
                 "created without one",
                 aspect=Aspect.MADE_TOGETHER,
             )
             return
         yield Difference(
-            what,
+            title,
             f"{life.stage.value}, for another desired state ({life.why})",
             "complete, or for these",
             aspect=Aspect.UNDER_WAY,
         )
     if present.path != desired_role.path:
-        yield Difference(f"{what}, path", present.path, desired_role.path)
+        yield Difference(f"{title}, path", present.path, desired_role.path)
     if not policy.equal(present.trust, desired_role.trust):
         yield Difference(
-            f"{what}, trust policy",
+            f"{title}, trust policy",
             policy.dump(present.trust),
             policy.dump(desired_role.trust),
             _of_trust(desired, present.trust, account),
         )
-    yield from _setting_differences(what, desired_role, present)
-    yield from _policy_differences(desired, what, role, committed=life.is_over)
+    yield from _setting_differences(title, desired_role, present)
+    yield from _policy_differences(desired, title, role, committed=life.is_over)
 
 
 def _setting_differences(
-    what: str, desired_role: states.RoleState, present: states.RoleState
+    title: str, desired_role: states.RoleState, present: states.RoleState
 ) -> Iterator[Difference]:
     seconds, description = desired_role.max_session_duration, desired_role.description
-    boundary, there = desired_role.permissions_boundary, present.permissions_boundary
-    bounds = "" if boundary else f"--permissions-boundary {there}"
+    boundary, present_boundary = desired_role.permissions_boundary, present.permissions_boundary
+    bounds = "" if boundary else f"--permissions-boundary {present_boundary}"
     of_boundary = ("--permissions-boundary", boundary) if boundary else ()
     of_session = ("--max-session-duration", str(seconds))
     for label, has, wants, flags, keep in (
         ("session duration", f"{present.max_session_duration} s", f"{seconds} s", of_session, ""),
         ("description", present.description, description, ("--description", description), ""),
-        ("permissions boundary", there, boundary, of_boundary, bounds),
+        ("permissions boundary", present_boundary, boundary, of_boundary, bounds),
     ):
         if has != wants:
-            yield Difference(f"{what}, {label}", has or "not set", wants or "not set", flags, keep=keep)
+            yield Difference(f"{title}, {label}", has or "not set", wants or "not set", flags, keep=keep)
     for key, value in desired_role.tags.items():
         if key != states.SPEC_HASH_TAG and present.tags.get(key) != value:
             shown = present.tags.get(key, "not there")
             # Commas stand between tags.
             of_tag = None if "," in key + value or "=" in key else ("--tags", f"{key}={value}")
-            yield Difference(f"{what}, tag {key}", shown, value, of_tag)
+            yield Difference(f"{title}, tag {key}", shown, value, of_tag)
 
 
 def _policy_differences(
-    desired: DesiredState, what: str, role: Role, *, committed: bool
+    desired: DesiredState, title: str, role: Role, *, committed: bool
 ) -> Iterator[Difference]:
     policies, inline = set(desired.policies), desired.inline
     for arn in sorted(role.attached - policies):
         keep = f"--attach-policy-arn {arn}"
-        yield Difference(f"{what}, policy {arn}", "attached", "not attached", (), keep=keep)
+        yield Difference(f"{title}, policy {arn}", "attached", "not attached", (), keep=keep)
     for name in sorted({*role.inline} - {*inline}):
         keep = f"--inline-policy {name}.json"
-        yield Difference(f"{what}, inline policy {name}", "there", "not there", (), keep=keep)
+        yield Difference(f"{title}, inline policy {name}", "there", "not there", (), keep=keep)
     for name in sorted({*role.inline} & {*inline}):
         if not policy.equal(role.inline[name], inline[name]):
             texts = policy.dump(role.inline[name]), policy.dump(inline[name])
-            yield Difference(f"{what}, inline policy {name}", *texts, _of_inline(name))
+            yield Difference(f"{title}, inline policy {name}", *texts, _of_inline(name))
     if not committed:
         return  # The plan completes an interrupted run; it does not restore what others removed.
     for arn in sorted(policies - role.attached):
-        yield Difference(f"{what}, policy {arn}", "not attached", "attached", ("--attach-policy-arn", arn))
+        yield Difference(f"{title}, policy {arn}", "not attached", "attached", ("--attach-policy-arn", arn))
     for name in sorted({*inline} - {*role.inline}):
-        yield Difference(f"{what}, inline policy {name}", "not there", "there", _of_inline(name))
+        yield Difference(f"{title}, inline policy {name}", "not there", "there", _of_inline(name))
 
 
 def _service_account_differences(desired: DesiredState, account: ServiceAccount) -> Iterator[Difference]:
     if desired.override:
         return
-    what = f"ServiceAccount {desired.full_name}"
-    for word, wanted, there, flag_of in (
+    title = f"ServiceAccount {desired.full_name}"
+    for word, values, present, flag_of in (
         ("annotation", desired.annotations, account.annotations, _of_annotation),
         ("label", desired.labels, account.labels, _of_label),
     ):
-        for key, value in wanted.items():
-            if there.get(key) not in (None, value):
+        for key, value in values.items():
+            if present.get(key) not in (None, value):
                 shown, flags = value or "not there", flag_of(key, value)
-                yield Difference(f"{what}, {word} {key}", there[key], shown, flags, Aspect.SERVICE_ACCOUNT)
+                yield Difference(f"{title}, {word} {key}", present[key], shown, flags, Aspect.SERVICE_ACCOUNT)
 
 
 def _updating(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> list[str]:
     """The one update-sa command for all differences, or what it would leave."""
-    if not is_annotated(desired, current) and current.bound_role is None:
+    binding = current.binding
+    if not binding.is_annotated and binding.other_role is None:
         steps = ["run this again with the existing values"]
-        if all(item.aspect is Aspect.SERVICE_ACCOUNT for item in differences):
+        if all(difference.aspect is Aspect.SERVICE_ACCOUNT for difference in differences):
             steps.append("to overwrite them: run this again with --override-existing-serviceaccounts")
         return steps
-    if desired.association is not None and is_annotated(desired, current):
+    if desired.association is not None and binding.is_annotated:
         return [f"{desired.command('migrate')} --to pod-identity  # adds it next to IRSA"]
-    left = [item.what for item in differences if item.update is None]
-    account = current.service_account
-    if left or account is None:
+    without_flag = [difference.what for difference in differences if difference.update is None]
+    account = binding.existing
+    if without_flag or account is None:
         steps = ["run this again with the existing values, or change them first"]
-        return [*steps, *(f"irsa update-sa does not change the {what.rpartition(', ')[2]}" for what in left)]
-    kept = " ".join(item.keep for item in differences if item.keep)
-    keep = [f"to include what the role already has, add: {kept}"] if kept else []
-    flags = dict.fromkeys(item.update for item in differences if item.update)
+        return [
+            *steps,
+            *(f"irsa update-sa does not change the {title.rpartition(', ')[2]}" for title in without_flag),
+        ]
+    options = " ".join(difference.keep for difference in differences if difference.keep)
+    keep = [f"to include what the role already has, add: {options}"] if options else []
+    flags = dict.fromkeys(difference.update for difference in differences if difference.update)
     if audience := _of_audience(desired, account):
         flags[audience] = None
     if not flags:
@@ -247,23 +257,24 @@ def account_of_its_role(desired: DesiredState, account: ServiceAccount | None) -
     annotations = account.annotations if account is not None else {}
     if not wrote(annotations, states.ROLE_ARN_ANNOTATION):
         return ""
-    found = "".join(annotations[states.ROLE_ARN_ANNOTATION].split(":")[4:5])
-    return found if found != desired.cluster.home else ""
+    role_account = "".join(annotations[states.ROLE_ARN_ANNOTATION].split(":")[4:5])
+    return role_account if role_account != desired.cluster.home else ""
 
 
 def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Difference]:
     """Differences of the ServiceAccount's current role, if irsa manages that under another name."""
-    account, role = current.service_account, current.bound_role
+    binding = current.binding
+    account, role = binding.existing, binding.other_role
     if desired.role is None or desired.override or account is None or role is None:
         return
-    named = account.annotations.get(states.ROLE_ARN_ANNOTATION, "")
-    if named.rsplit("/", 1)[-1] == desired.role_name:
+    annotated_arn = account.annotations.get(states.ROLE_ARN_ANNOTATION, "")
+    if annotated_arn.rsplit("/", 1)[-1] == desired.role_name:
         return  # It is the desired one, in another place.
     present, desired_role = role.state, desired.role
     if not desired.marks.items() <= present.tags.items():
         return
     # An adopted role keeps its path and its trust policy. Defaults were not requested.
-    kept = replace(
+    desired_of_it = replace(
         desired_role,
         path=present.path,
         trust=present.trust,
@@ -273,23 +284,24 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
         if desired_role.max_session_duration == DEFAULT_SESSION
         else desired_role.max_session_duration,
     )
-    annotations = {**desired.annotations, states.ROLE_ARN_ANNOTATION: named}
-    its = replace(desired, role_arn=named, annotations=annotations)
-    what = f"ServiceAccount {desired.full_name}, role"
-    there = f"{named}, which irsa manages for it"
-    yield Difference(what, there, desired.role_arn, (), Aspect.SERVICE_ACCOUNT)
+    annotations = {**desired.annotations, states.ROLE_ARN_ANNOTATION: annotated_arn}
+    its = replace(desired, role_arn=annotated_arn, annotations=annotations)
+    title = f"ServiceAccount {desired.full_name}, role"
+    shown_arn = f"{annotated_arn}, which irsa manages for it"
+    yield Difference(title, shown_arn, desired.role_arn, (), Aspect.SERVICE_ACCOUNT)
     life = lifecycle.of(present.tags, named=True)
-    yield from _role_differences(its, kept, role, life, account)
+    yield from _role_differences(its, desired_of_it, role, life, account)
     yield from _service_account_differences(its, account)
 
 
 def _refusal(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> Refused:
+    binding = current.binding
     steps = _updating(desired, current, differences)
-    aspects = {difference.aspect for difference in differences}
-    account = current.service_account
-    other = account.annotations.get(states.ROLE_ARN_ANNOTATION) if account else None
-    moved = current.bound_role is not None and str(other).rsplit("/", 1)[-1] == desired.role_name
-    if other not in (None, desired.role_arn) and not moved:
+    aspects = {item.aspect for item in differences}
+    account = binding.existing
+    annotated_arn = account.annotations.get(states.ROLE_ARN_ANNOTATION) if account else None
+    moved = binding.other_role is not None and str(annotated_arn).rsplit("/", 1)[-1] == desired.role_name
+    if annotated_arn not in (None, desired.role_arn) and not moved:
         attaching = f"{desired.command('create-sa')} --attach-role-arn {desired.role_arn}"
         steps = [f"{'run this again with' if desired.role else attaching} {OVERRIDE}"]
         if elsewhere := account_of_its_role(desired, account):
@@ -303,8 +315,8 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
         ]
     elif Aspect.UNDER_WAY in aspects:
         steps = [*life_of(desired, current).next_steps(desired.cluster.options)]
-    elif current.role and Aspect.OWNER in aspects:
-        role = current.role.state
+    elif binding.seen_role and Aspect.OWNER in aspects:
+        role = binding.seen_role.state
         # IAM finds roles by name alone: the one that is there may have another path than the desired one.
         arn = iam_arn(desired.cluster.partition, desired.role_account, f"role{role.path}{desired.role_name}")
         owner, maker = role.tags.get(states.SERVICE_ACCOUNT_TAG), makers.maker_of_role(role.tags)
@@ -320,7 +332,7 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
         )
     return Refused(
         f"{'' if account else 'the role of '}{desired.full_name} exists and differs from the desired state",
-        details=[str(difference) for difference in differences],
+        details=[str(item) for item in differences],
         next_steps=steps,
     )
 
@@ -372,5 +384,5 @@ def _of_trust(
     if account is None:
         return None
     before = json.dumps(Injection.read(account.annotations).audience)
-    other = json.loads(policy.dump(present).replace(before, json.dumps(desired.audience)))
-    return () if policy.equal(other, desired.role.trust) and _of_audience(desired, account) else None
+    with_audience = json.loads(policy.dump(present).replace(before, json.dumps(desired.audience)))
+    return () if policy.equal(with_audience, desired.role.trust) and _of_audience(desired, account) else None

@@ -9,11 +9,11 @@ clusters, other ServiceAccounts or other tools.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import account_changes
-from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.workloads import ROLLED, owner_of
@@ -22,7 +22,7 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.association import check_owner
 from irsa_cli.core.planning.consent import NOTHING, Permitted, check_consent, check_statement
 from irsa_cli.core.planning.create import check_provider
-from irsa_cli.core.planning.ways import CurrentIdentity
+from irsa_cli.core.planning.ways import Ways
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import assuming, trust_policy
 from irsa_cli.core.trust.evaluation import Answer
@@ -35,7 +35,7 @@ THEIRS_TAG, THEIRS = "irsa/annotated-by", "others"
 """The tag of an association whose ServiceAccount had an annotation that irsa did not write."""
 
 
-def addition(to: IdentitySource, ways: CurrentIdentity, allowed: Permitted = NOTHING) -> Plan:
+def addition(to: IdentitySource, ways: Ways, allowed: Permitted = NOTHING) -> Plan:
     """The changes after which pods get the role both ways; empty if they do already. Raises `Refused`."""
     plan = _missing(to, ways, force=allowed.force)
     if len(plan):
@@ -46,117 +46,116 @@ def addition(to: IdentitySource, ways: CurrentIdentity, allowed: Permitted = NOT
     return plan
 
 
-def _missing(to: IdentitySource, ways: CurrentIdentity, *, force: bool = False) -> Plan:
+def _missing(to: IdentitySource, ways: Ways, *, force: bool = False) -> Plan:
     """The changes after which pods get the role both ways, whoever may have it. Raises `Refused`."""
-    there = ways.association
-    if there is not None and there.role_arn != ways.role_arn:
+    association, binding = ways.association, ways.binding
+    if association is not None and association.role_arn != binding.role_arn:
         raise Refused(
-            f"{ways.full_name} has an association with another role",
-            reason=f"{there.id} gives {there.role_arn}, the annotation {ways.role_arn}",
-            next_steps=(f"{ways.command('describe-sa')}  # shows both",),
+            f"{binding.full_name} has an association with another role",
+            reason=f"{association.id} gives {association.role_arn}, the annotation {binding.role_arn}",
+            next_steps=(f"{binding.command('describe-sa')}  # shows both",),
         )
-    if there is not None:
-        check_owner(there, ways)
+    if association is not None:
+        check_owner(association, binding)
     if to is IdentitySource.POD_IDENTITY:
         return _add_association(ways)
     return _add_annotation(ways, force=force)
 
 
-def _statement(
-    to: IdentitySource, ways: CurrentIdentity, wanted: Document, *, force: bool = False
-) -> list[Change]:
+def _statement(to: IdentitySource, ways: Ways, statement: Document, *, force: bool = False) -> list[Change]:
     """The statement that the role's trust policy lacks; raises `Refused` if it would not be enough.
 
     The same statement of somebody else is enough, and stays when irsa's goes. One that IRSA's tokens may
     match has conditions that another statement would bypass: it is added only with `force`.
     """
-    answer = ways.answer(to, ways.trust)[0]
+    binding = ways.binding
+    answer = ways.answer(to, binding.trust)[0]
     lacks = answer is Answer.NO or (answer is Answer.UNKNOWN and force)
     if answer is Answer.UNKNOWN and to is IdentitySource.POD_IDENTITY:
         lacks = not (ways.in_that_form(marked=False) or ways.in_that_form(marked=True))
-    after = trust_policy.with_statement(ways.trust, wanted) if lacks else ways.trust
-    found, why = ways.answer(to, after)
-    if found is Answer.NO:
+    after = trust_policy.with_statement(binding.trust, statement) if lacks else binding.trust
+    answer_after, why = ways.answer(to, after)
+    if answer_after is Answer.NO:
         raise Refused(
-            f"the trust policy of {ways.role_arn} does not allow {to.title}, also with irsa's statement",
+            f"the trust policy of {binding.role_arn} does not allow {to.title}, also with irsa's statement",
             details=why,
-            next_steps=(f"aws iam get-role --role-name {ways.role_name}  # shows it",),
+            next_steps=(f"aws iam get-role --role-name {binding.role_name}  # shows it",),
         )
     if not lacks:
         return []
-    trust_policy.check_size(ways.role_arn, after, ways.trust_quota)
-    return [Change(Kind.TRUST_STATEMENT, ways.statement_target, None, states.DocumentState(wanted))]
+    trust_policy.check_size(binding.role_arn, after, ways.trust_quota)
+    return [Change(Kind.TRUST_STATEMENT, ways.statement_target, None, states.DocumentState(statement))]
 
 
-def check_account(ways: Pairing) -> None:
+def check_account(binding: Binding) -> None:
     """Raise `Refused` for a role that EKS can't assume, as it is in another account than the cluster."""
-    account = ways.cluster.account
-    if role_arn(ways.role_arn).account != account:
+    account = binding.cluster.account
+    if role_arn(binding.role_arn).account != account:
         raise Refused(
-            f"role {ways.role_arn} is not in the cluster's account {account}",
+            f"role {binding.role_arn} is not in the cluster's account {account}",
             reason="EKS Pod Identity assumes only roles of that account",
-            next_steps=(f"{ways.command('create-sa')} --pod-identity --target-role {ways.role_arn}",),
+            next_steps=(f"{binding.command('create-sa')} --pod-identity --target-role {binding.role_arn}",),
         )
 
 
-def _add_association(ways: CurrentIdentity) -> Plan:
-    check_account(ways)
-    noted = ways.account.annotations
-    if states.TARGET_ANNOTATION in noted:
+def _add_association(ways: Ways) -> Plan:
+    binding = ways.binding
+    check_account(binding)
+    annotations = binding.annotations
+    if states.TARGET_ANNOTATION in annotations:
         raise Refused(
-            f"pods of {ways.full_name} assume the target role {noted[states.TARGET_ANNOTATION]}",
+            f"pods of {binding.full_name} assume the target role {annotations[states.TARGET_ANNOTATION]}",
             reason="they do so with the token of IRSA, which pods with Pod Identity do not get",
-            next_steps=(f"{ways.command('update-sa')} --remove-target-role",),
+            next_steps=(f"{binding.command('update-sa')} --remove-target-role",),
         )
     if ways.disables_tags and ways.is_tagged:
         raise Refused(
-            f"the association of {ways.full_name} has session tags, which irsa does not change",
+            f"the association of {binding.full_name} has session tags, which irsa does not change",
             reason="the trust policy compares them",
             next_steps=without_tags(ways),
         )
-    form = assuming.statement if ways.is_own_role else assuming.marked_statement
-    wanted = form(ways.cluster, ways.namespace, ways.name, tagged=ways.is_tagged)
-    first = _statement(IdentitySource.POD_IDENTITY, ways, wanted)
-    marks = ways.marks
-    if states.ROLE_ARN_ANNOTATION in noted and not wrote(noted, states.ROLE_ARN_ANNOTATION):
+    form = assuming.statement if binding.is_own_role else assuming.marked_statement
+    statement = form(binding.cluster, binding.namespace, binding.name, tagged=ways.is_tagged)
+    first = _statement(IdentitySource.POD_IDENTITY, ways, statement)
+    if ways.association is not None:
+        return Plan.of(first)
+    marks = binding.marks
+    if states.ROLE_ARN_ANNOTATION in annotations and not wrote(annotations, states.ROLE_ARN_ANNOTATION):
         marks[THEIRS_TAG] = THEIRS
-    state = states.AssociationState(ways.role_arn, without_session_tags=not ways.is_tagged, tags=marks)
-    there = ways.association is not None
-    return Plan.of(first, [] if there else [Change(Kind.ASSOCIATION, ways.association_target, None, state)])
+    state = states.AssociationState(binding.role_arn, without_session_tags=not ways.is_tagged, tags=marks)
+    return Plan.of(first, [Change(Kind.ASSOCIATION, binding.association_target, None, state)])
 
 
-def without_tags(ways: CurrentIdentity) -> tuple[str, ...]:
+def without_tags(ways: Ways) -> tuple[str, ...]:
     """The commands that move to an association without session tags."""
-    moves = f"{ways.command('migrate')} --to pod-identity --disable-session-tags"
+    migrate = ways.binding.command("migrate")
+    moves = f"{migrate} --to pod-identity --disable-session-tags"
     if ways.association is None:
         return (f"{moves}  # the role then trusts the cluster, not one ServiceAccount",)
-    return (f"{ways.command('migrate')} --to irsa --finish --restart  # deletes the association", moves)
+    return (f"{migrate} --to irsa --finish --restart  # deletes the association", moves)
 
 
-def _add_annotation(ways: CurrentIdentity, *, force: bool) -> Plan:
-    given = ways.association
-    if given is not None and (given.session_policy or given.target_role_arn):
-        what = "a target role" if given.target_role_arn else "a session policy"
+def _add_annotation(ways: Ways, *, force: bool) -> Plan:
+    association, binding = ways.association, ways.binding
+    if association is not None and (association.session_policy or association.target_role_arn):
+        what = "a target role" if association.target_role_arn else "a session policy"
         raise Refused(
-            f"the association {given.id} of {ways.full_name} has {what}",
+            f"the association {association.id} of {binding.full_name} has {what}",
             reason="IRSA has no such setting: pods would get other permissions",
-            next_steps=(f"{ways.command('describe-sa')}  # shows it",),
+            next_steps=(f"{binding.command('describe-sa')}  # shows it",),
         )
-    check_provider(ways.cluster, ways.audience, ways.provider, associates=False)
-    identity = ways.identity(ways.audience)
-    theirs = given is not None and given.tags.get(THEIRS_TAG) == THEIRS
-    plain = ways.is_own_role or theirs
-    wanted = trust_policy.statement(identity) if plain else trust_policy.marked_statement(identity)
+    check_provider(binding.cluster, binding.audience, binding.known_provider, associates=False)
+    is_theirs = association is not None and association.tags.get(THEIRS_TAG) == THEIRS
+    form = trust_policy.statement if binding.is_own_role or is_theirs else trust_policy.marked_statement
+    statement = form(binding.identity)
     # One that is there names this role.
-    annotations = {states.ROLE_ARN_ANNOTATION: ways.role_arn}
-    account = account_changes((ways.namespace, ways.name), ways.account, annotations, {}, own=not theirs)
-    return Plan.of(_statement(IdentitySource.IRSA, ways, wanted, force=force), account)
+    annotations = {states.ROLE_ARN_ANNOTATION: binding.role_arn}
+    account = account_changes(binding.key, binding.existing, annotations, {}, own=not is_theirs)
+    return Plan.of(_statement(IdentitySource.IRSA, ways, statement, force=force), account)
 
 
-def retirement(
-    to: IdentitySource, ways: CurrentIdentity, *, others: bool = False, restarts: bool = False
-) -> tuple[Plan, list[str]]:
-    """The changes that remove the old way, and what stays and why. Raises `Refused`.
+def retirement(to: IdentitySource, ways: Ways, *, others: bool = False, restarts: bool = False) -> Plan:
+    """The changes that remove the old way. Raises `Refused`.
 
     `others`: also what irsa did not write goes. `restarts`: the same run restarts the pods, for Pod Identity
     before it, for IRSA after it: new pods get Pod Identity as long as there is an association.
@@ -164,20 +163,29 @@ def retirement(
     check_has(to, ways)
     if not restarts:
         check_unused(to, ways)
+    elif to is IdentitySource.IRSA:
+        _check_goes(ways, others=others)
+    if _why_kept(to, ways, others=others):
+        return Plan(())
+    unwanted = map(states.DocumentState, _old_statements(to, ways, others=others))
+    statements = [Change(Kind.TRUST_STATEMENT, ways.statement_target, state, None) for state in unwanted]
     if to is IdentitySource.POD_IDENTITY:
-        return _retire_annotation(ways, others)
-    return _retire_association(ways, others, restarts)
+        return Plan.of(_commit(ways, states.DONE), _without_annotation(ways), statements)
+    # irsa's annotation says by now that the role is complete.
+    is_marked = wrote(ways.binding.annotations, states.ROLE_ARN_ANNOTATION)
+    commit = _commit(ways, None) if is_marked else []
+    return Plan.of(_without_association(ways), [*statements, *commit])
 
 
-def check_unused(to: IdentitySource, ways: CurrentIdentity) -> None:
+def check_unused(to: IdentitySource, ways: Ways) -> None:
     """Raise `Refused` if running pods use the old way."""
-    left = ways.pods.get(to.other, ())
-    if left:
+    pods = ways.pods.get(to.other, ())
+    if pods:
         restart = "--restart" if to is IdentitySource.POD_IDENTITY else "--finish --restart"
         raise Refused(
-            f"{ways.full_name} has {plural(len(left), f'running pod with {to.other.title}')}",
-            details=listed(pod.name for pod in left),
-            next_steps=(f"{ways.command('migrate')} --to {to.value} {restart}",),
+            f"{ways.binding.full_name} has {plural(len(pods), f'running pod with {to.other.title}')}",
+            details=listed(pod.name for pod in pods),
+            next_steps=(f"{ways.binding.command('migrate')} --to {to.value} {restart}",),
         )
 
 
@@ -190,7 +198,7 @@ def workloads_of(pods: Iterable[Pod]) -> list[Workload]:
     return [*dict.fromkeys(owner_of(pod) if pod.owner else ("Pod", pod.name) for pod in pods)]
 
 
-def with_restart(to: IdentitySource, ways: CurrentIdentity, plan: Plan, *, first: bool) -> Plan:
+def with_restart(to: IdentitySource, ways: Ways, plan: Plan, *, first: bool) -> Plan:
     """The plan with the restart of the pods that use the old way; `first`: before the other changes.
 
     More pods may start until then, so the restart is a part of each plan that changes something.
@@ -200,87 +208,107 @@ def with_restart(to: IdentitySource, ways: CurrentIdentity, plan: Plan, *, first
         return plan
     rolled = sorted(f"{kind}/{name}" for kind, name in workloads_of(old) if kind in ROLLED)
     before, after = (states.RestartState(way.value, rolled) for way in (to.other, to))
-    change = Change(Kind.RESTART, (ways.namespace, ways.name), before, after)
+    change = Change(Kind.RESTART, ways.binding.key, before, after)
     stages = [*map(list, plan.stages)]
     return Plan.of([change], *stages) if first else Plan.of(*stages, [change])
 
 
-def notes_of_restart(to: IdentitySource, ways: CurrentIdentity) -> list[str]:
+def notes_of_restart(to: IdentitySource, ways: Ways) -> list[str]:
     """A note about pods that use the old way and that irsa can't restart."""
     workloads = workloads_of(ways.pods.get(to.other, ()))
-    kept = listed(f"{kind} {name}" for kind, name in workloads if kind not in ROLLED)
-    return [f"irsa does not restart {', '.join(kept)}: restart or delete them yourself"] if kept else []
+    names = listed(f"{kind} {name}" for kind, name in workloads if kind not in ROLLED)
+    return [f"irsa does not restart {', '.join(names)}: restart or delete them yourself"] if names else []
 
 
-def check_has(to: IdentitySource, ways: CurrentIdentity) -> None:
+def check_has(to: IdentitySource, ways: Ways) -> None:
     """Raise `Refused` unless new pods can get the role this way: nothing is left to add."""
     if len(_missing(to, ways)):
-        what = f"{ways.full_name} does not get its role by {to.title} yet"
-        raise Refused(what, next_steps=(ways.command(f"migrate --to {to.value}"),))
+        what = f"{ways.binding.full_name} does not get its role by {to.title} yet"
+        raise Refused(what, next_steps=(ways.binding.command(f"migrate --to {to.value}"),))
 
 
-def _retire_annotation(ways: CurrentIdentity, others: bool) -> tuple[Plan, list[str]]:
-    """Only the role's annotation goes: without it, the webhook's others say nothing."""
-    notes: list[str] = []
-    there = ways.account.annotations
-    gone: dict[str, str | None] = {}
-    if states.ROLE_ARN_ANNOTATION in there:
-        if not others and not wrote(there, states.ROLE_ARN_ANNOTATION):
-            return Plan(()), [
-                "the annotation and its trust statement stay: irsa did not write them (--include-managed)"
-            ]
-        gone = {key: None for key in (states.ROLE_ARN_ANNOTATION, states.ROLE_MARK) if key in there}
-    account = account_changes((ways.namespace, ways.name), ways.account, gone, {})
-    statements = _without(ways, ways.subject_statements(others=others), notes)
-    return Plan.of(_commit(ways, states.DONE), account, statements), notes
+def _why_kept(to: IdentitySource, ways: Ways, *, others: bool) -> str:
+    """Why the old way stays as it is; '' if it goes."""
+    binding, association = ways.binding, ways.association
+    if others:
+        return ""
+    if to is IdentitySource.POD_IDENTITY:
+        is_theirs = states.ROLE_ARN_ANNOTATION in binding.annotations and not wrote(
+            binding.annotations, states.ROLE_ARN_ANNOTATION
+        )
+        stays = "the annotation and its trust statement stay: irsa did not write them (--include-managed)"
+        return stays if is_theirs else ""
+    if association is None or binding.own_association is not None:
+        return ""
+    return f"the association {association.id} stays: irsa did not create it (--include-managed)"
 
 
-def _commit(ways: CurrentIdentity, after: str | None) -> list[Change]:
-    """A role that no annotation of irsa's names says itself that it is complete."""
-    tags = ways.role.state.tags if ways.role is not None and ways.is_own_role else {}
-    before = tags.get(states.COMMIT_TAG)
-    if states.TRANSACTION_TAG not in tags or before == after:
-        return []
-    one, other = (states.TagsState({states.COMMIT_TAG: text}) for text in (before, after))
-    return [Change(Kind.ROLE_TAGS, (ways.role_name,), one, other)]
-
-
-def _retire_association(ways: CurrentIdentity, others: bool, restarts: bool) -> tuple[Plan, list[str]]:
-    there = ways.association
-    notes: list[str] = []
-    gone: list[Change] = []
-    if there is not None:
-        theirs = not (others or there.is_of(ways.cluster, ways.full_name))
-        if theirs and restarts:
-            raise Refused(
-                f"the association {there.id} of {ways.full_name} stays: irsa did not create it",
-                reason="pods get Pod Identity as long as it is there, also after a restart",
-                next_steps=(
-                    "delete it with the tool that created it, then run this again",
-                    f"or let irsa delete it: {ways.command('migrate --to irsa')} --finish --restart"
-                    " --include-managed",
-                ),
-            )
-        if theirs:
-            return Plan(()), [f"the association {there.id} stays: irsa did not create it (--include-managed)"]
-        if there.without_tags:
-            notes.append("--to pod-identity would create the association again with session tags")
-        state = replace(there.state, tags=dict(there.tags))
-        gone = [Change(Kind.ASSOCIATION, ways.association_target, state, None)]
-    # irsa's annotation says by now that the role is complete.
-    marked = wrote(ways.account.annotations, states.ROLE_ARN_ANNOTATION)
-    commit = _commit(ways, None) if marked else []
+def _old_statements(to: IdentitySource, ways: Ways, *, others: bool) -> list[Document]:
+    """The statements of the trust policy that go with the old way."""
+    if to is IdentitySource.POD_IDENTITY:
+        return ways.subject_statements(others=others)
     written = ways.in_that_form(marked=True)
-    written += ways.in_that_form(marked=False) if ways.is_own_role else []
-    return Plan.of(gone, [*_without(ways, written, notes), *commit]), notes
+    return written + (ways.in_that_form(marked=False) if ways.binding.is_own_role else [])
 
 
-def _without(ways: CurrentIdentity, unwanted: Sequence[Document], notes: list[str]) -> list[Change]:
-    """The removal of statements; a note if there are none."""
-    role, subject = target = ways.statement_target
-    if not unwanted:
+def notes_of_retirement(to: IdentitySource, ways: Ways, *, others: bool = False) -> list[str]:
+    """What stays of the old way, and why."""
+    kept = _why_kept(to, ways, others=others)
+    if kept:
+        return [kept]
+    notes = []
+    if to is IdentitySource.IRSA and ways.association is not None and ways.association.without_tags:
+        notes.append("--to pod-identity would create the association again with session tags")
+    if not _old_statements(to, ways, others=others):
+        role, subject = ways.statement_target
         notes.append(f"the trust policy of {role} stays: it has no statement of irsa for {subject} alone")
-    return [Change(Kind.TRUST_STATEMENT, target, states.DocumentState(item), None) for item in unwanted]
+    return notes
+
+
+def _without_annotation(ways: Ways) -> list[Change]:
+    """Only the role's annotation goes: without it, the webhook's others say nothing."""
+    binding = ways.binding
+    keys = (states.ROLE_ARN_ANNOTATION, states.ROLE_MARK)
+    if states.ROLE_ARN_ANNOTATION not in binding.annotations:
+        return []
+    gone: dict[str, str | None] = {key: None for key in keys if key in binding.annotations}
+    return account_changes(binding.key, binding.existing, gone, {})
+
+
+def _commit(ways: Ways, after: str | None) -> list[Change]:
+    """A role that no annotation of irsa's names says itself that it is complete."""
+    role = ways.binding.seen_role
+    if role is None or not ways.binding.is_own_role:
+        return []
+    before = role.tags.get(states.COMMIT_TAG)
+    if states.TRANSACTION_TAG not in role.tags or before == after:
+        return []
+    first, second = (states.TagsState({states.COMMIT_TAG: text}) for text in (before, after))
+    return [Change(Kind.ROLE_TAGS, (role.name,), first, second)]
+
+
+def _without_association(ways: Ways) -> list[Change]:
+    association, binding = ways.association, ways.binding
+    if association is None:
+        return []
+    state = replace(association.state, tags=dict(association.tags))
+    return [Change(Kind.ASSOCIATION, binding.association_target, state, None)]
+
+
+def _check_goes(ways: Ways, *, others: bool) -> None:
+    """Raise `Refused` if an association stays that new pods would use after a restart."""
+    association, binding = ways.association, ways.binding
+    if association is None or not _why_kept(IdentitySource.IRSA, ways, others=others):
+        return
+    raise Refused(
+        f"the association {association.id} of {binding.full_name} stays: irsa did not create it",
+        reason="pods get Pod Identity as long as it is there, also after a restart",
+        next_steps=(
+            "delete it with the tool that created it, then run this again",
+            f"or let irsa delete it: {binding.command('migrate --to irsa')} --finish --restart"
+            " --include-managed",
+        ),
+    )
 
 
 _SESSION_NAME = ("aws:userid", "sts:rolesessionname")
@@ -304,7 +332,7 @@ _DRIVERS = {
 
 def warnings(
     to: IdentitySource,
-    ways: CurrentIdentity,
+    ways: Ways,
     policies: Mapping[str, Document] | Unreadable,
     drivers: Iterable[str],
 ) -> list[str]:
@@ -312,29 +340,33 @@ def warnings(
 
     https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
     """
-    found = []
+    binding = ways.binding
+    warnings = []
     if isinstance(policies, Unreadable):
-        found.append(f"irsa did not check the role's policies: {policies.why}")
+        warnings.append(f"irsa did not check the role's policies: {policies.why}")
         policies = {}
-    documents = {**policies, "the trust policy": ways.trust}
-    texts = {name: json.dumps(item).lower() for name, item in documents.items()}
+    documents = {**policies, "the trust policy": binding.trust}
+    texts = {name: json.dumps(document).lower() for name, document in documents.items()}
     tagged = [name for name in policies if any(key in texts[name] for key in _SESSION_TAGS)]
     if to is IdentitySource.IRSA and tagged:
         raise Refused(
-            f"{', '.join(tagged)} of {ways.role_arn} compares session tags",
+            f"{', '.join(tagged)} of {binding.role_arn} compares session tags",
             reason="only EKS Pod Identity sets them: with IRSA such a condition does not hold",
-            next_steps=(f"compare aws:PrincipalTag with tags of the role: {ways.command('update-sa')}"
+            next_steps=(f"compare aws:PrincipalTag with tags of the role: {binding.command('update-sa')}"
                         " --tags K=V",),
         )  # fmt: skip
-    found += [
+    warnings += [
         f"{name} compares the session's name ({key}), which differs with {to.title}"
         for name, text in texts.items()
         for key in _SESSION_NAME
         if key in text
     ]
-    answer, why = ways.answer(to, ways.trust)
+    answer, why = ways.answer(to, binding.trust)
     if answer is Answer.UNKNOWN:
-        found.append(f"irsa can't tell whether the trust policy allows {to.title}: {'; '.join(why)}")
+        warnings.append(f"irsa can't tell whether the trust policy allows {to.title}: {'; '.join(why)}")
     if to is IdentitySource.POD_IDENTITY:
-        found += [f"pods mount volumes of {it}: {_DRIVERS[it]}" for it in sorted({*drivers} & {*_DRIVERS})]
-    return found
+        warnings += [
+            f"pods mount volumes of {driver}: {_DRIVERS[driver]}"
+            for driver in sorted({*drivers} & {*_DRIVERS})
+        ]
+    return warnings

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from irsa_cli.core.binding import ownership
-from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.marks import makers
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan import states
@@ -278,7 +278,7 @@ class Retiring:
     def why_kept(self, role: Role, dead: DeadCluster) -> str:
         """Why a role is not deleted; '' if nobody needs it."""
         (namespace, name), cluster = service_account_of(role), dead.of(self.account)
-        others = [*other_principals(Bound(cluster, namespace, name), role, self.is_nobody)]
+        others = [*other_principals(Binding(cluster, namespace, name), role, self.is_nobody)]
         chain = chain_of_policies(role.arn, role.inline)
         recent = recent_use(role, self.account.now, self.unused_for)
         if theirs := self._theirs(role):

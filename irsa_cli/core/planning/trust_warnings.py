@@ -48,13 +48,14 @@ def planned_risks(role: Role | None, plan: Plan, context: TrustContext) -> tuple
 
 def of_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -> tuple[Risk, ...]:
     """The risks in the trust policy of the ServiceAccount's role, for all desired issuers."""
-    return planned_risks(current.role, plan, _context(desired))
+    return planned_risks(current.binding.seen_role, plan, _context(desired))
 
 
 def broad_permissions(desired: DesiredState, current: CurrentState, plan: Plan) -> list[str]:
     """A note on powerful policies that a plan adds."""
-    before = known_power(current.role) if current.role is not None else ""
-    after = known_power(_planned(current.role, plan, _context(desired)))
+    role = current.binding.seen_role
+    before = known_power(role) if role is not None else ""
+    after = known_power(_planned(role, plan, _context(desired)))
     return [] if after in ("", before) else [f"pods of {desired.full_name} get broad permissions: {after}"]
 
 
@@ -71,7 +72,7 @@ REFUSED_FROM = Severity.HIGH
 def check_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -> None:
     """Raise `Refused` if the plan leaves a trust policy too broad; existing risks may stay."""
     if not desired.allow_wide_trust:
-        check(current.role, plan, _context(desired))
+        check(current.binding.seen_role, plan, _context(desired))
 
 
 def check(role: Role | None, plan: Plan, context: TrustContext) -> None:

@@ -6,7 +6,7 @@ A valid policy must pass. https://docs.aws.amazon.com/IAM/latest/UserGuide/refer
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,18 +42,21 @@ class Problem:
 
     def __str__(self) -> str:
         """The problem where no file tells its place."""
-        steps = [f"statement {step + 1}" if isinstance(step, int) else step for step in self.way[1:2]]
-        rest = ".".join(str(step) for step in self.way[2:])
-        return ": ".join(filter(None, (*steps, rest, self.text)))
+        statement = ""
+        if len(self.way) > 1:
+            step = self.way[1]
+            statement = f"statement {step + 1}" if isinstance(step, int) else step
+        element = ".".join(map(str, self.way[2:]))
+        return ": ".join(filter(None, (statement, element, self.text)))
 
 
 def check_identity_policy(document: Document, source: str) -> Document:
     """Raise `InvalidInput` with everything that IAM would refuse in this permissions policy."""
-    found = [str(problem) for problem in problems(document)]
-    if len(found) == 1:
-        raise InvalidInput(f"{source} is not a valid policy", reason=found[0])
-    if found:
-        raise InvalidInput(f"{source} is not a valid policy: {len(found)} problems", details=found)
+    texts = [str(problem) for problem in problems(document)]
+    if len(texts) == 1:
+        raise InvalidInput(f"{source} is not a valid policy", reason=texts[0])
+    if texts:
+        raise InvalidInput(f"{source} is not a valid policy: {len(texts)} problems", details=texts)
     return document
 
 
@@ -88,23 +91,31 @@ def problems(document: Document) -> Iterator[Problem]:
 def _each(way: Way, value: Any) -> Iterator[tuple[Way, Any]]:
     """The elements of a list, or the one that stands without its brackets."""
     if isinstance(value, list):
-        yield from (((*way, number), item) for number, item in enumerate(value))
+        yield from (((*way, number), element) for number, element in enumerate(value))
     else:
         yield way, value
 
 
-def _unknown(found: Document, known: tuple[str, ...], way: Way) -> Iterator[Problem]:
-    for name in found:
+def _unknown(elements: Document, known: tuple[str, ...], way: Way) -> Iterator[Problem]:
+    for name in elements:
         if name in _PRINCIPALS and known is _STATEMENT:
             text = f"a permissions policy has no {name} (irsa writes the trust policy)"
-            yield Problem((*way, name), text, at_key=True)
-        elif name.startswith("Fn::") or name == "Ref":
-            yield Problem(
-                (*way, name), f"{name} is CloudFormation syntax, which irsa does not resolve", at_key=True
-            )
+        elif _is_function(name):
+            text = f"{name} is CloudFormation syntax, which irsa does not resolve"
         elif name not in known:
-            hint = did_you_mean(name, known)
-            yield Problem((*way, name), f"unknown element '{name}'{hint and ': ' + hint}", at_key=True)
+            text = f"unknown element '{name}'{_hint(name, known)}"
+        else:
+            continue
+        yield Problem((*way, name), text, at_key=True)
+
+
+def _is_function(name: str) -> bool:
+    return name.startswith("Fn::") or name == "Ref"
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    hint = did_you_mean(name, known)
+    return f": {hint}" if hint else ""
 
 
 def _statement(statement: Document, way: Way) -> Iterator[Problem]:
@@ -114,48 +125,57 @@ def _statement(statement: Document, way: Way) -> Iterator[Problem]:
         yield Problem((*way, "Sid"), "Sid must be a string")
     elif not _SID.fullmatch(sid):
         yield Problem((*way, "Sid"), f"the Sid '{_short(sid)}' has other characters than A-Z, a-z and 0-9")
-    if statement.get("Effect") not in ("Allow", "Deny"):
-        there = f", not '{statement['Effect']}'" if "Effect" in statement else ""
-        yield Problem(
-            (*way, "Effect") if "Effect" in statement else way, f"Effect must be Allow or Deny{there}"
-        )
+    if "Effect" not in statement:
+        yield Problem(way, "Effect must be Allow or Deny")
+    elif statement["Effect"] not in ("Allow", "Deny"):
+        yield Problem((*way, "Effect"), f"Effect must be Allow or Deny, not '{statement['Effect']}'")
     for name, check in (("Action", _action), ("Resource", _resource)):
-        other = f"Not{name}"
-        if (name in statement) == (other in statement):
-            yield Problem(
-                way, f"a statement needs one of {name} and {other}{', not both' * (name in statement)}"
-            )
-        for element in (name, other):
-            if element in statement:
-                yield from _texts(statement[element], (*way, element), element, check)
+        negated = f"Not{name}"
+        elements = [element for element in (name, negated) if element in statement]
+        if not elements:
+            yield Problem(way, f"a statement needs one of {name} and {negated}")
+        elif len(elements) == 2:
+            yield Problem(way, f"a statement needs one of {name} and {negated}, not both")
+        for element in elements:
+            yield from _texts(statement[element], (*way, element), element, check)
     if "Condition" in statement:
         yield from _condition(statement["Condition"], (*way, "Condition"))
 
 
-def _texts(value: Any, way: Way, element: str, check: Any) -> Iterator[Problem]:
+def _texts(value: Any, way: Way, element: str, check: Callable[[str], str]) -> Iterator[Problem]:
     if value == []:
         yield Problem(way, f"{element} is an empty list")
-    for place, item in _each(way, value):
-        if isinstance(item, dict) and item and all(key.startswith("Fn::") or key == "Ref" for key in item):
-            yield Problem(
-                place, f"{min(item)} is CloudFormation syntax, which irsa does not resolve: write the ARN out"
-            )
-        elif not isinstance(item, str) or not item:
+    for place, text in _each(way, value):
+        if isinstance(text, dict) and text and all(map(_is_function, text)):
+            syntax = f"{min(text)} is CloudFormation syntax, which irsa does not resolve"
+            yield Problem(place, f"{syntax}: write the ARN out")
+        elif not isinstance(text, str) or not text:
             yield Problem(place, f"{element} must be a string or a list of strings")
-        elif text := check(item):
-            yield Problem(place, text)
+        else:
+            problem = check(text)
+            if problem:
+                yield Problem(place, problem)
 
 
 def _short(text: str) -> str:
     """A text of somebody's file, for a message."""
-    return text if len(text) <= 200 else f"{text[:200]}..."
+    if len(text) <= 200:
+        return text
+    return f"{text[:200]}..."
+
+
+def _unfilled(text: str) -> str:
+    word = placeholder_in_policy(text)
+    return f"'{word}' {UNFILLED}" if word else ""
 
 
 def _action(text: str) -> str:
     if text == "*":
         return ""
-    if found := placeholder_in_policy(text):
-        return f"'{found}' {UNFILLED}"
+    return _unfilled(text) or _not_an_action(text)
+
+
+def _not_an_action(text: str) -> str:
     vendor, colon, name = text.partition(":")
     if not colon:
         return f"the action '{_short(text)}' names no service: expected SERVICE:ACTION, like s3:GetObject"
@@ -169,20 +189,25 @@ def _action(text: str) -> str:
 def _resource(text: str) -> str:
     if not text.strip("*"):
         return ""
-    if found := placeholder_in_policy(text):
-        return f"'{found}' {UNFILLED}"
+    return _unfilled(text) or _not_an_arn(text)
+
+
+def _not_an_arn(text: str) -> str:
     # A variable may have colons of its own, and stand for anything.
-    parts = _VARIABLE.sub("*", text).split(":", 5)
-    if parts[0] != "arn" or len(parts) < 3:
+    components = _VARIABLE.sub("*", text).split(":", 5)
+    if components[0] != "arn" or len(components) < 3:
         return f"the resource '{_short(text)}' is neither an ARN nor *"
-    if not _PARTITION.fullmatch(parts[1]):
+    if not _PARTITION.fullmatch(components[1]):
         return f"the resource '{_short(text)}' is in no partition: expected aws, aws-cn, ... or *"
-    if not parts[2] or (len(parts) < 6 and "" in parts):
+    if not components[2] or (len(components) < 6 and "" in components):
         expected = "arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE"
         return f"the resource '{_short(text)}' is not an ARN: expected {expected}"
-    if len(parts) == 6 and not _ACCOUNT.fullmatch(parts[4]):
-        return f"the resource '{_short(text)}' has the account '{_short(parts[4])}': expected 12 digits or *"
-    if len(parts) == 6 and parts[2] == "iam" and parts[3].strip("*?"):
+    if len(components) < 6:
+        return ""
+    _, _, service, region, account, _ = components
+    if not _ACCOUNT.fullmatch(account):
+        return f"the resource '{_short(text)}' has the account '{_short(account)}': expected 12 digits or *"
+    if service == "iam" and region.strip("*?"):
         return f"the resource '{_short(text)}' has a region, and IAM is in none"
     return ""
 
@@ -193,8 +218,7 @@ def _condition(block: Any, way: Way) -> Iterator[Problem]:
         return
     for operator, keys in block.items():
         if operator_of(operator) is None:
-            hint = did_you_mean(operator, COMPARISONS)
-            text = f"IAM has no condition operator '{operator}'{hint and ': ' + hint}"
+            text = f"IAM has no condition operator '{operator}'{_hint(operator, COMPARISONS)}"
             yield Problem((*way, operator), text, at_key=True)
         if not isinstance(keys, dict):
             yield Problem((*way, operator), f"{operator} must be an object of condition keys and values")
@@ -207,12 +231,13 @@ def _condition_key(operator: str, key: str, value: Any, way: Way) -> Iterator[Pr
     if ":" not in key:
         text = f"the condition key '{key}' names no service: expected SERVICE:KEY, like aws:SourceIp"
         yield Problem(way, text, at_key=True)
-    for place, item in _each(way, value):
-        if isinstance(item, (dict, list)) or item is None:
+    for place, element in _each(way, value):
+        if isinstance(element, (dict, list)) or element is None:
             yield Problem(place, f"the value of {key} must be a string or a list of strings")
-        elif found := placeholder_in_policy(str(item)) if isinstance(item, str) and "$" in item else "":
-            yield Problem(place, f"'{found}' {UNFILLED}")
-        elif "Date" in operator and not _DATE.fullmatch(_VARIABLE.sub("1", str(item))):
-            yield Problem(
-                place, f"'{_short(str(item))}' is not a date: expected YYYY-MM-DDThh:mm:ssZ, or seconds"
-            )
+            continue
+        text = str(element)
+        unfilled = _unfilled(text) if "$" in text else ""
+        if unfilled:
+            yield Problem(place, unfilled)
+        elif "Date" in operator and not _DATE.fullmatch(_VARIABLE.sub("1", text)):
+            yield Problem(place, f"'{_short(text)}' is not a date: expected YYYY-MM-DDThh:mm:ssZ, or seconds")

@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.ht
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from operator import eq, ge, gt, le, lt
 from typing import Any
 
 from irsa_cli.core.policies.policy import texts_of
@@ -22,6 +22,8 @@ from irsa_cli.core.policies.web_identity import TIMES, UNKNOWN, Context, Present
 Truth = bool | None
 Compare = Callable[[str, str, Context | None], Truth]
 """Compares a request's value with a policy's; the context is None in policies without variables."""
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 Piece = tuple[str, bool]
 """A part of a policy's value, and whether it is taken literally (wildcards in it mean themselves)."""
@@ -38,12 +40,13 @@ class _NotKnown(Exception):
 def _pieces(text: str, context: Context | None) -> tuple[Piece, ...]:
     if context is None or "${" not in text:
         return ((text, False),)
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     end = 0
-    while (start := text.find("${", end)) >= 0 and (close := text.find("}", start)) >= 0:
-        found += [(text[end:start], False), (_value(text[start + 2 : close], context), True)]
-        end = close + 1
-    return (*found, (text[end:], False))
+    for variable in _VARIABLE.finditer(text):
+        pieces.append((text[end : variable.start()], False))
+        pieces.append((_value(variable[1], context), True))
+        end = variable.end()
+    return (*pieces, (text[end:], False))
 
 
 def _value(name: str, context: Context) -> str:
@@ -62,8 +65,8 @@ def _value(name: str, context: Context) -> str:
 
 def with_default(name: str) -> tuple[str, str | None]:
     """A variable's key, and its default: `aws:username, 'none'`."""
-    key, comma, rest = name.partition(",")
-    text = rest.strip()
+    key, comma, default = name.partition(",")
+    text = default.strip()
     if comma and len(text) > 1 and text[0] == text[-1] == "'":
         return key.strip(), text[1:-1]
     return name, None
@@ -75,34 +78,40 @@ def _pattern(pieces: tuple[Piece, ...]) -> re.Pattern[str]:
 
     What a star matches is as short as possible and stays so, by a lookahead: it is not tried again.
     """
-    found = [""]
-    for text, literal in pieces:
-        parts = [text] if literal else text.split("*")
-        head, *rest = (re.escape(part).replace(r"\?", "." if not literal else r"\?") for part in parts)
-        found[-1] += head
-        found += rest
-    first, *others = found
-    inner = "".join(
-        f"(?=(?P<s{place}>.*?{item}))(?P=s{place})" for place, item in enumerate(filter(None, others[:-1]))
-    )
-    return re.compile(f"{first}{inner}{''.join(f'.*{item}' for item in others[-1:])}", re.DOTALL)
+    # What is between the stars.
+    between = [""]
+    for text, is_literal in pieces:
+        if is_literal:
+            between[-1] += re.escape(text)
+            continue
+        head, *others = (re.escape(section).replace(r"\?", ".") for section in text.split("*"))
+        between[-1] += head
+        between += others
+    first, *others = between
+    if not others:
+        return re.compile(first, re.DOTALL)
+    *inner, last = others
+    expression = first
+    for place, section in enumerate(filter(None, inner)):
+        expression += f"(?=(?P<s{place}>.*?{section}))(?P=s{place})"
+    return re.compile(f"{expression}.*{last}", re.DOTALL)
 
 
 def _matches(value: str, pieces: tuple[Piece, ...]) -> bool:
     return _pattern(pieces).fullmatch(value) is not None
 
 
-def like(value: str, wanted: str) -> bool:
+def like(value: str, pattern: str) -> bool:
     """Whether a value matches a pattern of `*` (any characters, none too) and `?` (any one)."""
-    if "*" not in wanted and "?" not in wanted:
-        return value == wanted
-    return _matches(value, ((wanted, False),))
+    if "*" not in pattern and "?" not in pattern:
+        return value == pattern
+    return _matches(value, ((pattern, False),))
 
 
 def _with_variables(test: Callable[[str, tuple[Piece, ...]], Truth]) -> Compare:
-    def compare(value: str, wanted: str, context: Context | None) -> Truth:
+    def compare(value: str, pattern: str, context: Context | None) -> Truth:
         try:
-            return test(value, _pieces(wanted, context))
+            return test(value, _pieces(pattern, context))
         except _NoValue:
             return False
         except _NotKnown:
@@ -126,26 +135,26 @@ def _arn_like(value: str, pieces: tuple[Piece, ...]) -> Truth:
     components = _components(pieces)
     if len(components) != 6:
         return False
-    parts = zip(components, value.split(":", 5), strict=True)
-    return all(_matches(text, tuple(wanted)) for wanted, text in parts)
+    pairs = zip(value.split(":", 5), components, strict=True)
+    return all(_matches(text, tuple(component)) for text, component in pairs)
 
 
 def _components(pieces: tuple[Piece, ...]) -> list[list[Piece]]:
     """The six components of an ARN pattern; colons of the last one are its own."""
-    found: list[list[Piece]] = [[]]
-    for text, literal in pieces:
-        head, *rest = text.split(":", 6 - len(found))
-        found[-1].append((head, literal))
-        found += [[(part, literal)] for part in rest]
-    return found
+    components: list[list[Piece]] = [[]]
+    for text, is_literal in pieces:
+        head, *others = text.split(":", 6 - len(components))
+        components[-1].append((head, is_literal))
+        components += [[(component, is_literal)] for component in others]
+    return components
 
 
 def _plain(parse: Callable[[str], Any], test: Callable[[Any, Any], bool]) -> Compare:
     """A comparison of what both strings stand for; policy variables can't stand here."""
 
-    def compare(value: str, wanted: str, _: Context | None) -> Truth:
+    def compare(value: str, policy_value: str, _: Context | None) -> Truth:
         try:
-            return test(parse(value), parse(wanted))
+            return test(parse(value), parse(policy_value))
         except (ValueError, KeyError, OverflowError):
             return None
 
@@ -170,13 +179,13 @@ def instant(text: str) -> float:
         if not _SECONDS.fullmatch(text):
             raise ValueError(text)
         return float(text)
-    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    year, month, day, hour, minute, second = (int(digits or 0) for digits in match.groups()[:6])
     zone = match[7] or "Z"
-    there = datetime(year, month or 1, day or 1, hour, minute, second, tzinfo=timezone.utc).timestamp()
+    in_utc = datetime(year, month or 1, day or 1, hour, minute, second, tzinfo=timezone.utc).timestamp()
     if zone == "Z":
-        return there
+        return in_utc
     offset = int(zone[1:3]) * 3600 + int(zone[4:]) * 60
-    return there - math.copysign(offset, int(f"{zone[0]}1"))
+    return in_utc + offset if zone.startswith("-") else in_utc - offset
 
 
 def _number(text: str) -> Decimal:
@@ -196,11 +205,11 @@ def _within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) 
 
 
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
-    "Equals": lambda value, wanted: bool(value == wanted),
-    "LessThan": lambda value, wanted: bool(value < wanted),
-    "LessThanEquals": lambda value, wanted: bool(value <= wanted),
-    "GreaterThan": lambda value, wanted: bool(value > wanted),
-    "GreaterThanEquals": lambda value, wanted: bool(value >= wanted),
+    "Equals": eq,
+    "LessThan": lt,
+    "LessThanEquals": le,
+    "GreaterThan": gt,
+    "GreaterThanEquals": ge,
 }
 
 COMPARISONS: dict[str, tuple[Compare, bool]] = {
@@ -242,14 +251,14 @@ class Tested:
     @property
     def for_lack(self) -> str:
         """Why it holds without the key in the request; '' if this is not the reason."""
-        operator = operator_of(self.operator)
-        if not self.truth or self.got is not None or operator is None:
+        parsed = operator_of(self.operator)
+        if not self.truth or self.got is not None or parsed is None:
             return ""
-        if operator.compare is None and not operator.quantifier:
+        if parsed.compare is None and not parsed.quantifier:
             return ""
-        if operator.if_exists:
+        if parsed.if_exists:
             return "IfExists"
-        return "ForAllValues" if operator.quantifier == "all" else "a negated test"
+        return "ForAllValues" if parsed.quantifier == "all" else "a negated test"
 
 
 @dataclass(frozen=True)
@@ -270,6 +279,12 @@ class Operator:
         """Whether a `*` means any value."""
         return self.kind == "StringLike"
 
+    def reads(self, key: str) -> bool:
+        """Whether it compares what a key has; how a time is written as text is not documented."""
+        if key.lower() not in TIMES:
+            return True
+        return not self.kind or self.kind.startswith(("Date", "Numeric"))
+
 
 _QUANTIFIERS = {"ForAnyValue:": "any", "ForAllValues:": "all"}
 
@@ -280,7 +295,7 @@ def operator_of(name: str) -> Operator | None:
     quantifier = next((head for head in _QUANTIFIERS if name.startswith(head)), "")
     text = name.removeprefix(quantifier)
     if text == "Null":
-        # With a quantifier it does not look at the key: see `_holds`.
+        # With a quantifier it does not look at the key: see `_Test`.
         return Operator(None, quantifier=_QUANTIFIERS.get(quantifier, ""))
     base = text.removesuffix("IfExists")
     if base not in COMPARISONS:
@@ -294,8 +309,13 @@ def first_failing(block: Any, context: Context, *, variables: bool) -> Tested | 
 
     `variables`: replace `${...}` in values, as in policies of version 2012-10-17.
     """
-    open_ones = (tested for tested in tests(block, context, variables=variables) if not tested.truth)
-    return min(open_ones, key=lambda tested: tested.truth is None, default=None)
+    unknown: Tested | None = None
+    for tested in tests(block, context, variables=variables):
+        if tested.truth is False:
+            return tested
+        if tested.truth is None and unknown is None:
+            unknown = tested
+    return unknown
 
 
 def tests(block: Any, context: Context, *, variables: bool) -> Iterator[Tested]:
@@ -307,63 +327,77 @@ def tests(block: Any, context: Context, *, variables: bool) -> Iterator[Tested]:
         if not isinstance(keys, dict):
             yield Tested(name, "", (), None, None)
             continue
-        operator = operator_of(name)
+        parsed = operator_of(name)
         for key, value in keys.items():
-            wanted = texts_of(value)
+            policy_values = texts_of(value)
             got = values_of(context, key)
             truth = None
-            # How a time is written as text is not documented.
-            if operator is not None and (
-                operator.kind.startswith(("Date", "Numeric")) or not operator.kind or key.lower() not in TIMES
-            ):
-                truth = _holds(operator, got, wanted, context if variables else None)
-            yield Tested(name, key, wanted, got, truth)
+            if parsed is not None and parsed.reads(key):
+                truth = _Test(parsed, policy_values, context if variables else None).of(got)
+            yield Tested(name, key, policy_values, got, truth)
 
 
-def _holds(operator: Operator, got: Values, wanted: tuple[str, ...], variables: Context | None) -> Truth:
-    if operator.compare is None and operator.quantifier:
-        # IAM Access Analyzer's policy checks (NULL_WITH_QUALIFIER): always true, or false.
-        return operator.quantifier == "all"
-    if got is None:
-        return _holds_without_key(operator, wanted)
-    if got is UNKNOWN:
-        there = _holds(operator, PresentKey(), wanted, variables)
-        return there if there is _holds_without_key(operator, wanted) else None
-    compare = operator.compare
-    if compare is None:
-        return _is_null(wanted, absent=False)
-    if isinstance(got, PresentKey):
-        # The tests that hold for any value of the key.
-        if got.one_of:
-            each = {_holds(operator, (value,), wanted, variables) for value in got.one_of}
-            return each.pop() if len(each) == 1 else None
-        if not wanted or (operator.wild and any(item and not item.strip("*") for item in wanted)):
-            return bool(wanted) != operator.negated
+@dataclass(frozen=True)
+class _Test:
+    """A test of a policy; `variables` are the keys that can be variables in its values, None for none."""
+
+    operator: Operator
+    values: tuple[str, ...]
+    variables: Context | None
+
+    def of(self, got: Values) -> Truth:
+        """Whether it holds for a key's values in the request."""
+        operator = self.operator
+        if operator.compare is None and operator.quantifier:
+            # IAM Access Analyzer's policy checks (NULL_WITH_QUALIFIER): always true, or false.
+            return operator.quantifier == "all"
+        if got is None:
+            return self._without_key()
+        if got is UNKNOWN:
+            with_key = self.of(PresentKey())
+            return with_key if with_key is self._without_key() else None
+        if operator.compare is None:
+            return self._is_null(absent=False)
+        if isinstance(got, PresentKey):
+            return self._of_any_value(got)
+        return self._of_values(got)
+
+    def _without_key(self) -> Truth:
+        operator = self.operator
+        if operator.compare is None:
+            return self._is_null(absent=True)
+        if operator.quantifier == "any":
+            # ForAnyValue says no, IfExists says yes; which of them wins is not documented.
+            return None if operator.if_exists else False
+        return operator.negated or operator.if_exists or operator.quantifier == "all"
+
+    def _is_null(self, *, absent: bool) -> bool:
+        return str(absent).lower() in map(str.lower, self.values)
+
+    def _of_any_value(self, key: PresentKey) -> Truth:
+        """Whether it holds whatever the value of the key is."""
+        if key.one_of:
+            truths = {self.of((value,)) for value in key.one_of}
+            return truths.pop() if len(truths) == 1 else None
+        if not self.values:
+            return self.operator.negated
+        if self.operator.wild and any(value and not value.strip("*") for value in self.values):
+            return not self.operator.negated
         return None
 
-    def fits(value: str) -> Truth:
-        hit = any_of(compare(value, item, variables) for item in wanted)
-        return hit if not operator.negated or hit is None else not hit
+    def _of_values(self, got: tuple[str, ...]) -> Truth:
+        if not self.operator.quantifier:
+            # A key with several values needs a quantifier; what happens without one is not documented.
+            return self._fits(got[0]) if len(got) == 1 else None
+        # An empty string counts as no value.
+        truths = [self._fits(value) for value in got if value]
+        return any_of(truths) if self.operator.quantifier == "any" else _all_of(truths)
 
-    if not operator.quantifier:
-        # A key with several values needs a quantifier; what happens without one is not documented.
-        return fits(got[0]) if len(got) == 1 else None
-    # An empty string counts as no value.
-    verdicts = [fits(value) for value in got if value]
-    return any_of(verdicts) if operator.quantifier == "any" else _all_of(verdicts)
-
-
-def _holds_without_key(operator: Operator, wanted: tuple[str, ...]) -> Truth:
-    if operator.compare is None:
-        return _is_null(wanted, absent=True)
-    if operator.quantifier == "any":
-        # ForAnyValue says no, IfExists says yes; which of them wins is not documented.
-        return None if operator.if_exists else False
-    return operator.negated or operator.if_exists or operator.quantifier == "all"
-
-
-def _is_null(wanted: tuple[str, ...], *, absent: bool) -> bool:
-    return any(item.lower() == str(absent).lower() for item in wanted)
+    def _fits(self, got: str) -> Truth:
+        compare = self.operator.compare
+        assert compare is not None, "an operator that compares"
+        truth = any_of(compare(got, value, self.variables) for value in self.values)
+        return _not(truth) if self.operator.negated else truth
 
 
 def any_of(truths: Iterable[Truth]) -> Truth:
@@ -378,5 +412,8 @@ def any_of(truths: Iterable[Truth]) -> Truth:
 
 
 def _all_of(truths: Iterable[Truth]) -> Truth:
-    found = any_of(None if truth is None else not truth for truth in truths)
-    return None if found is None else not found
+    return _not(any_of(map(_not, truths)))
+
+
+def _not(truth: Truth) -> Truth:
+    return None if truth is None else not truth

@@ -27,7 +27,11 @@ def as_list(value: Any) -> list[Any]:
 
 def texts_of(value: Any) -> tuple[str, ...]:
     """The values of a condition as IAM keeps them: booleans and numbers become strings."""
-    return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in as_list(value))
+    return tuple(map(_text_of, as_list(value)))
+
+
+def _text_of(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def dump(document: Mapping[str, Any]) -> str:
@@ -54,30 +58,34 @@ def check_limits(managed: Collection[str], inline: Mapping[str, Document]) -> No
         )
 
 
-def normalized(value: Any, *, _key: str = "") -> Any:
+def normalized(value: Any) -> Any:
     """The document without differences that IAM ignores: order, and lists of one."""
     if isinstance(value, dict):
-        return {key: normalized(item, _key=key) for key, item in sorted(value.items())}
+        return {key: normalized(element) for key, element in sorted(value.items())}
     if isinstance(value, list):
-        items = sorted(
-            (normalized(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True)
-        )
-        return items[0] if len(items) == 1 else items
-    # IAM turns booleans and numbers in conditions into strings.
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        elements = sorted(map(normalized, value), key=_sorted_json)
+        return elements[0] if len(elements) == 1 else elements
+    return _text_of(value)
 
 
-def equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _sorted_json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def equal(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Whether two documents mean the same, by form (not by logic)."""
-    return bool(normalized(dict(one)) == normalized(dict(other)))
+    return bool(normalized(dict(first)) == normalized(dict(second)))
 
 
 def difference(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list[str]:
     """Two documents as a textual difference with three lines of context, without the names of files."""
     import difflib
 
-    one, other = (json.dumps(item, indent=2).splitlines() if item else [] for item in (old, new))
-    return list(difflib.unified_diff(one, other, lineterm=""))[2:]
+    return list(difflib.unified_diff(_lines(old), _lines(new), lineterm=""))[2:]
+
+
+def _lines(document: Mapping[str, Any] | None) -> list[str]:
+    return json.dumps(document, indent=2).splitlines() if document else []
 
 
 Values = Mapping[str, tuple[str, ...]]

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from irsa_cli.core.policies.operators import Operator, like, operator_of
@@ -25,9 +26,12 @@ WAYS_IN = ("sts:AssumeRole", ACTION, "sts:AssumeRoleWithSAML")
 """The actions that give a role's credentials."""
 
 
-def name_of(index: int, item: Statement) -> str:
+def name_of(index: int, statement: Statement) -> str:
     """The statement for people: its place, counted from 1, and its Sid."""
-    return f"statement {index + 1}" + (f" ({item['Sid']})" if item.get("Sid") else "")
+    name = f"statement {index + 1}"
+    if statement.get("Sid"):
+        name += f" ({statement['Sid']})"
+    return name
 
 
 def place_of(index: int, *more: str | int) -> tuple[str | int, ...]:
@@ -37,19 +41,21 @@ def place_of(index: int, *more: str | int) -> tuple[str | int, ...]:
 
 def statements(document: Any) -> list[Statement]:
     """All statements; what is none counts as an empty one, so that places stay."""
-    found = as_list(document.get("Statement", [])) if isinstance(document, dict) else []
-    return [item if isinstance(item, dict) else {} for item in found]
+    if not isinstance(document, dict):
+        return []
+    elements = as_list(document.get("Statement", []))
+    return [element if isinstance(element, dict) else {} for element in elements]
 
 
 def allowing(document: Mapping[str, Any]) -> Iterator[tuple[int, Statement]]:
     """The statements that allow something, with their places."""
-    for index, item in enumerate(statements(document)):
-        if item.get("Effect") == "Allow":
-            yield index, item
+    for index, statement in enumerate(statements(document)):
+        if statement.get("Effect") == "Allow":
+            yield index, statement
 
 
-def actions_of(item: Statement) -> tuple[str, ...]:
-    return tuple(map(str, as_list(item.get("Action", []))))
+def actions_of(statement: Statement) -> tuple[str, ...]:
+    return tuple(map(str, as_list(statement.get("Action", []))))
 
 
 @lru_cache(maxsize=4096)
@@ -58,70 +64,85 @@ def covers(patterns: tuple[str, ...], action: str) -> bool:
     return any(like(action.lower(), pattern.lower()) for pattern in patterns)
 
 
-def does(item: Statement, action: str) -> bool:
+def does(statement: Statement, action: str) -> bool:
     """Whether its actions include this one."""
-    excluding = "NotAction" in item
-    patterns = tuple(map(str, as_list(item["NotAction"]))) if excluding else actions_of(item)
-    return covers(patterns, action) != excluding
+    if "NotAction" in statement:
+        return not covers(tuple(map(str, as_list(statement["NotAction"]))), action)
+    return covers(actions_of(statement), action)
 
 
-def names_everybody(item: Statement) -> bool:
+def names_everybody(statement: Statement) -> bool:
     """Whether its principal is everybody, or all but some."""
-    if "NotPrincipal" in item:
+    if "NotPrincipal" in statement:
         return True
-    principal = item.get("Principal")
+    principal = statement.get("Principal")
     if not isinstance(principal, dict):
         return principal == "*"
     return any("*" in as_list(principal.get(kind, [])) for kind in ("AWS", "Federated"))
 
 
-def principals(item: Statement, kind: str) -> tuple[str, ...]:
+def principals(statement: Statement, kind: str) -> tuple[str, ...]:
     """The principals of a kind (AWS, Federated, Service) that it names."""
-    found = item.get("Principal")
-    return tuple(map(str, as_list(found.get(kind, [])))) if isinstance(found, dict) else ()
+    principal = statement.get("Principal")
+    if not isinstance(principal, dict):
+        return ()
+    return tuple(map(str, as_list(principal.get(kind, []))))
 
 
 def words_of(principal: Any) -> tuple[str, ...]:
     """A Principal element for people: each name with its kind."""
     if not isinstance(principal, dict):
         return (str(principal),)
-    return tuple(f"{kind} {name}" for kind, names in principal.items() for name in as_list(names))
+    words: list[str] = []
+    for kind, names in principal.items():
+        words += [f"{kind} {name}" for name in as_list(names)]
+    return tuple(words)
 
 
 def trusted_providers(document: Mapping[str, Any]) -> frozenset[str]:
     """The ARNs of the OIDC providers that a trust policy names."""
-    names = (name for item in statements(document) for name in principals(item, "Federated"))
-    return frozenset(name for name in names if PROVIDER.fullmatch(name))
+    names = chain.from_iterable(principals(statement, "Federated") for statement in statements(document))
+    return frozenset(filter(PROVIDER.fullmatch, names))
 
 
 def names_provider(document: Mapping[str, Any], provider: str) -> bool:
-    return any(provider in principals(item, "Federated") for item in statements(document))
+    return any(provider in principals(statement, "Federated") for statement in statements(document))
 
 
-def conditions_of(item: Statement) -> Iterator[tuple[str, str, Any]]:
+def conditions_of(statement: Statement) -> Iterator[tuple[str, str, Any]]:
     """Operator, key and value of each test in its conditions."""
-    block = item.get("Condition")
-    for name, keys in block.items() if isinstance(block, dict) else ():
-        for key, value in keys.items() if isinstance(keys, dict) else ():
-            yield str(name), str(key), value
+    block = statement.get("Condition")
+    if not isinstance(block, dict):
+        return
+    for operator, keys in block.items():
+        if isinstance(keys, dict):
+            yield from ((str(operator), str(key), value) for key, value in keys.items())
 
 
-def tests_of(item: Statement) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def tests_of(statement: Statement) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Operator, key and values of each test in its conditions."""
-    for name, key, value in conditions_of(item):
-        yield name, key, tuple(map(str, as_list(value)))
+    for operator, key, value in conditions_of(statement):
+        yield operator, key, tuple(map(str, as_list(value)))
 
 
-def tests_of_key(items: Iterable[Statement], key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+def tests_of_key(policy_statements: Iterable[Statement], key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Operator and values of each test of a condition key."""
-    for item in items:
-        yield from ((name, values) for name, of, values in tests_of(item) if of.lower() == key.lower())
+    for operator, tested_key, values in chain.from_iterable(map(tests_of, policy_statements)):
+        if tested_key.lower() == key.lower():
+            yield operator, values
+
+
+def values_of_key(document: Any, key: str) -> list[str]:
+    """All values that the statements of a policy test a condition key against."""
+    return list(chain.from_iterable(values for _, values in tests_of_key(statements(document), key)))
 
 
 def comparing(name: str) -> Operator | None:
     """An operator that compares strings, None for another one."""
     operator = operator_of(name)
-    return operator if operator is not None and operator.kind.startswith("String") else None
+    if operator is None or not operator.kind.startswith("String"):
+        return None
+    return operator
 
 
 def is_positive(name: str) -> bool:
@@ -142,6 +163,10 @@ class Allowed:
     resources: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
 
+    def under(self, *conditions: str) -> Allowed:
+        """The same, under more conditions."""
+        return replace(self, conditions=(*self.conditions, *conditions))
+
 
 Policies = Mapping[str, Any]
 """Documents by the name of the policy; None for one that could not be read."""
@@ -155,13 +180,15 @@ def allowed(
 
     `has_boundary`: a boundary exists; its document is None if it could not be read.
     """
-    found = _allowed(policies, action, resource)
-    if found is None or not has_boundary:
-        return found
+    permission = _allowed(policies, action, resource)
+    if permission is None or not has_boundary:
+        return permission
     if boundary is None:
-        return replace(found, conditions=(*found.conditions, _UNREAD_BOUNDARY))
+        return permission.under(_UNREAD_BOUNDARY)
     limit = _allowed({"the permissions boundary": boundary}, action, resource)
-    return limit and replace(found, conditions=(*found.conditions, *limit.conditions))
+    if limit is None:
+        return None
+    return permission.under(*limit.conditions)
 
 
 def _allowed(policies: Policies, action: str, resource: str) -> Allowed | None:
@@ -171,47 +198,71 @@ def _allowed(policies: Policies, action: str, resource: str) -> Allowed | None:
         if document is None:
             best = best or Allowed(name, (), (f"the policy {name}, which was not read, allows it",))
             continue
-        for index, item in enumerate(statements(document)):
-            truth = _on(item, resource) if does(item, action) else False
-            if truth is False:
-                continue
-            condition, where = _condition(item), f"{name}, {name_of(index, item)}"
-            if item.get("Effect") == "Deny":
+        for index, statement, truth in _about(document, action, resource):
+            where = f"{name}, {name_of(index, statement)}"
+            if statement.get("Effect") == "Allow":
+                permission = _permission(where, statement, truth)
+                if best is None or len(permission.conditions) < len(best.conditions):
+                    best = permission
+            elif statement.get("Effect") == "Deny":
                 # Of any resource, only a Deny of all certainly denies something.
-                counts = resource != ANY or "*" in as_list(item.get("Resource", []))
-                if truth and not condition and counts:
+                if resource == ANY and "*" not in as_list(statement.get("Resource", [])):
+                    continue
+                condition = _condition(statement)
+                if truth and not condition:
                     return None
-                if counts:
-                    unless.append(f"{where} does not deny it{f' ({condition})' if condition else ''}")
-            elif item.get("Effect") == "Allow":
-                on = tuple(map(str, as_list(item.get("Resource", []))))
-                named = f"{where}: {condition}" if condition else ""
-                conditions = tuple(filter(None, (named, "" if truth else f"{where} means this resource")))
-                if best is None or len(conditions) < len(best.conditions):
-                    best = Allowed(where, on, conditions)
-    return best and replace(best, conditions=(*best.conditions, *unless))
+                unless.append(f"{where} does not deny it{f' ({condition})' if condition else ''}")
+    if best is None:
+        return None
+    return best.under(*unless)
 
 
-def _on(item: Mapping[str, Any], resource: str) -> bool | None:
+def _about(document: Any, action: str, resource: str) -> Iterator[tuple[int, Statement, bool | None]]:
+    """The statements about an action on a resource; None where a variable decides whether they are."""
+    for index, statement in enumerate(statements(document)):
+        if does(statement, action):
+            truth = _on(statement, resource)
+            if truth is not False:
+                yield index, statement, truth
+
+
+def _permission(where: str, statement: Statement, truth: bool | None) -> Allowed:
+    conditions: list[str] = []
+    condition = _condition(statement)
+    if condition:
+        conditions.append(f"{where}: {condition}")
+    if truth is None:
+        conditions.append(f"{where} means this resource")
+    resources = tuple(map(str, as_list(statement.get("Resource", []))))
+    return Allowed(where, resources, tuple(conditions))
+
+
+def _on(statement: Statement, resource: str) -> bool | None:
     """Whether a statement is about the resource; None where a variable decides."""
-    excluding = "NotResource" in item
-    patterns = list(map(str, as_list(item["NotResource"] if excluding else item.get("Resource", []))))
+    excluding = "NotResource" in statement
+    element = statement["NotResource"] if excluding else statement.get("Resource", [])
+    patterns = list(map(str, as_list(element)))
     if resource == ANY:
         return bool(patterns)
     if any(like(resource, pattern) for pattern in patterns):
         return not excluding
-    return None if any("${" in pattern for pattern in patterns) else excluding
+    if any("${" in pattern for pattern in patterns):
+        return None
+    return excluding
 
 
-def _condition(item: Mapping[str, Any]) -> str:
+def _condition(statement: Statement) -> str:
     """The conditions of a statement in one line, '' without one."""
-    block = item.get("Condition")
+    block = statement.get("Condition")
     if block in (None, {}):
         return ""
     if not isinstance(block, dict):
         return "its condition holds"
-    each = ((f"{operator} {key}", as_list(value)) for operator, key, value in conditions_of(item))
-    return "; ".join(
-        f"{name} {' or '.join(map(json.dumps, values[:3]))}{' or …' if len(values) > 3 else ''}"
-        for name, values in each
-    )
+    tests = []
+    for operator, key, value in conditions_of(statement):
+        values = as_list(value)
+        shown = list(map(json.dumps, values[:3]))
+        if len(values) > 3:
+            shown.append("…")
+        tests.append(f"{operator} {key} {' or '.join(shown)}")
+    return "; ".join(tests)

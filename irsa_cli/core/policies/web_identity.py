@@ -129,15 +129,17 @@ class WebIdentity:
 def values_of(context: Context, key: str) -> Values:
     """The knowledge about a condition key."""
     name = key.lower()
-    found = context.get(name, context.get(f"{name.partition('/')[0]}/"))
-    if found is not None:
-        return found
+    values = context.get(name, context.get(f"{name.partition('/')[0]}/"))
+    if values is not None:
+        return values
     if name.startswith("iam:resourcetag/"):
         return UNKNOWN
     if not name.startswith(("aws:", "sts:")):
         # A claim that the token lacks, the key of another issuer or service, or a misspelt one.
         return None
-    return None if name in _ABSENT or name.startswith(_ABSENT_BEGIN) else UNKNOWN
+    if name in _ABSENT or name.startswith(_ABSENT_BEGIN):
+        return None
+    return UNKNOWN
 
 
 _NETWORK = "the pod's call comes from a network that can't be seen from here"
@@ -171,12 +173,13 @@ def why_unknown(key: str) -> str:
 def shown_values(key: str, values: tuple[str, ...] | None) -> str:
     """The value of a condition key in the request and its origin: token, request or time."""
     name = key.lower()
-    got = " and ".join(f"'{item}'" for item in values or ())
+    got = " and ".join(f"'{value}'" for value in values or ())
     if not name.startswith(("aws:", "sts:", "iam:")):
         return "the token has no such key" if values is None else f"the token has {got}"
     if values is None:
-        unsigned = name.startswith("aws:principal")
-        return f"the {'unsigned ' if unsigned else ''}request has no such key"
+        if name.startswith("aws:principal"):
+            return "the unsigned request has no such key"
+        return "the request has no such key"
     if name in TIMES:
         return f"the time is {got}"
     if name == "sts:rolesessionname":

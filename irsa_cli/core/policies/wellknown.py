@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
 from irsa_cli.core.policies.policy import Document, Values, WellKnown
@@ -63,16 +64,16 @@ class WellKnownPolicy:
     def required(self) -> tuple[str, ...]:
         """The parameters without which the policy means nothing."""
         optional = {statement.get("when") for statement in self.statements}
-        return tuple(
-            name for name, item in self.parameters.items() if not item.default and name not in optional
-        )
+        needed = [parameter.name for parameter in self.parameters.values() if not parameter.default]
+        return tuple(name for name in needed if name not in optional)
 
 
 @lru_cache(maxsize=1)
 def names() -> tuple[str, ...]:
     """The names of all policies: eksctl's first, then the others by the alphabet."""
-    found = {item.name.removesuffix(".json") for item in files(__package__).joinpath("data").iterdir()}
-    return (*EKSCTL, *sorted(found.difference(EKSCTL), key=str.lower))
+    folder = files(__package__).joinpath("data")
+    in_data = {file.name.removesuffix(".json") for file in folder.iterdir()}
+    return (*EKSCTL, *sorted(in_data.difference(EKSCTL), key=str.lower))
 
 
 @lru_cache(maxsize=64)
@@ -83,8 +84,8 @@ def get(name: str) -> WellKnownPolicy:
         raise InvalidInput(f"there is no well-known policy '{name}'", reason=hint)
     data = json.loads((files(__package__) / "data" / f"{name}.json").read_text(encoding="utf-8"))
     parameters = {
-        key: Parameter(key, **{**item, "default": tuple(item.get("default", ()))})
-        for key, item in data.pop("parameters", {}).items()
+        key: Parameter(key, **{**fields, "default": tuple(fields.get("default", ()))})
+        for key, fields in data.pop("parameters", {}).items()
     }
     lists: dict[str, Any] = {key: tuple(data.pop(key, ())) for key in ("notes", "managed", "statements")}
     service_account = data.pop("serviceAccount")
@@ -132,14 +133,15 @@ def resolve(uses: Iterable[WellKnown], scope: Scope) -> Resolved:
     policies: dict[str, None] = {}
     inline: dict[str, Document] = {}
     for use in uses:
-        found, given = get(use.name), use.parameters
-        policies |= {iam_arn(scope.partition, "aws", f"policy/{item}"): None for item in found.managed}
-        values = _filled(found, {"partition": (scope.partition,), **scope.values, **given})
-        statements = [
-            {key: _put(value, values) for key, value in statement.items() if key != _WHEN}
-            for statement in found.statements
-            if statement.get(_WHEN) in (None, *given)
-        ]
+        policy = get(use.name)
+        for managed in policy.managed:
+            policies[iam_arn(scope.partition, "aws", f"policy/{managed}")] = None
+        values = _filled(policy, {"partition": (scope.partition,), **scope.values, **use.parameters})
+        statements = []
+        for statement in policy.statements:
+            if statement.get(_WHEN) in (None, *use.parameters):
+                elements = {key: value for key, value in statement.items() if key != _WHEN}
+                statements.append({key: _put(value, values) for key, value in elements.items()})
         if statements:
             inline[use.name] = {"Version": "2012-10-17", "Statement": statements}
     return Resolved(tuple(policies), inline)
@@ -147,11 +149,12 @@ def resolve(uses: Iterable[WellKnown], scope: Scope) -> Resolved:
 
 def joined(own: Resolved, uses: Iterable[WellKnown], scope: Scope) -> Resolved:
     """A role's own policies and the well-known ones; raises `InvalidInput` for a name with two texts."""
-    found = resolve(uses, scope)
-    if twice := set(own.inline) & set(found.inline):
+    well_known = resolve(uses, scope)
+    twice = own.inline.keys() & well_known.inline.keys()
+    if twice:
         raise InvalidInput(f"an inline policy has the same name as the well-known policy {min(twice)}")
-    policies = dict.fromkeys((*own.policies, *found.policies))
-    return Resolved(tuple(policies), {**own.inline, **found.inline})
+    policies = dict.fromkeys((*own.policies, *well_known.policies))
+    return Resolved(tuple(policies), {**own.inline, **well_known.inline})
 
 
 def _filled(known: WellKnownPolicy, given: Values) -> Values:
@@ -160,27 +163,31 @@ def _filled(known: WellKnownPolicy, given: Values) -> Values:
     values = dict(given)
     for name, parameter in known.parameters.items():
         if name not in values:
-            values[name] = tuple(_one(text, values) for text in parameter.default)
+            values[name] = tuple(_with_first(text, values) for text in parameter.default)
     return values
 
 
 def _put(value: Any, values: Values) -> Any:
     """The value with its places filled; in a list, a text becomes one for each value of its parameter."""
     if isinstance(value, Mapping):
-        return {_one(key, values): _put(item, values) for key, item in value.items()}
+        return {_with_first(key, values): _put(element, values) for key, element in value.items()}
     if isinstance(value, list):
-        return [text for item in value for text in _texts(item, values)]
-    return _one(value, values) if isinstance(value, str) else value
+        return list(chain.from_iterable(_texts(text, values) for text in value))
+    if isinstance(value, str):
+        return _with_first(value, values)
+    return value
 
 
 def _texts(text: str, values: Values) -> Iterator[str]:
-    place = next((found for found in _PLACE.finditer(text) if len(values[found[1]]) != 1), None)
-    if place is None:
-        yield _one(text, values)
-        return
-    for value in values[place[1]]:
-        yield from _texts(text[: place.start()] + value + text[place.end() :], values)
+    for place in _PLACE.finditer(text):
+        of_place = values[place[1]]
+        if len(of_place) != 1:
+            for value in of_place:
+                yield from _texts(text[: place.start()] + value + text[place.end() :], values)
+            return
+    yield _with_first(text, values)
 
 
-def _one(text: str, values: Values) -> str:
-    return _PLACE.sub(lambda found: values[found[1]][0], text)
+def _with_first(text: str, values: Values) -> str:
+    """The text with the first value of each parameter in its place."""
+    return _PLACE.sub(lambda place: values[place[1]][0], text)

@@ -24,12 +24,13 @@ def check(use: WellKnown) -> WellKnown:
 
 def check_given(use: WellKnown) -> WellKnown:
     """Check the policy's name and the parameters that are given, whatever is missing."""
-    policy, name = get(use.name), use.name
+    policy = get(use.name)
+    name = use.name
     for key, values in use.parameters.items():
         known = policy.parameters.get(key)
         if known is None:
-            there = ", ".join(policy.parameters) or "none"
-            raise InvalidInput(f"{name} has no parameter '{key}'", reason=f"its parameters: {there}")
+            parameters = ", ".join(policy.parameters) or "none"
+            raise InvalidInput(f"{name} has no parameter '{key}'", reason=f"its parameters: {parameters}")
         if not values or (len(values) > 1 and not known.many):
             raise InvalidInput(f"{key} of {name} has {len(values)} values", reason=known.description)
         for value in values:
@@ -53,26 +54,26 @@ def read_uses(texts: Iterable[str]) -> tuple[WellKnown, ...]:
 
     Without parameters, one text may name several, separated by commas.
     """
-    found: dict[str, list[str]] = {}
+    by_name: dict[str, list[str]] = {}
     for text in texts:
         name, colon, parameter = text.partition(":")
         if colon:
-            found.setdefault(name.strip(), []).append(parameter)
+            by_name.setdefault(name.strip(), []).append(parameter)
         else:
-            for item in filter(None, map(str.strip, text.split(","))):
-                found.setdefault(item, [])
-    return tuple(check(WellKnown(name, read_parameters(pairs))) for name, pairs in found.items())
+            for single in filter(None, map(str.strip, text.split(","))):
+                by_name.setdefault(single, [])
+    return tuple(check(WellKnown(name, read_parameters(pairs))) for name, pairs in by_name.items())
 
 
 def read_parameters(texts: Iterable[str]) -> Values:
     """`PARAMETER=VALUE,VALUE` texts as parameters; raises `InvalidInput`."""
-    found: dict[str, tuple[str, ...]] = {}
+    parameters: dict[str, tuple[str, ...]] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         values = tuple(dict.fromkeys(filter(None, map(str.strip, value.split(",")))))
         if not equals or not key or not values:
             raise InvalidInput(f"'{text}' is not a parameter", reason="expected PARAMETER=VALUE")
-        if found.get(key, values) != values:
+        if parameters.get(key, values) != values:
             raise InvalidInput(f"the parameter {key} is given twice, with different values")
-        found[key] = values
-    return found
+        parameters[key] = values
+    return parameters

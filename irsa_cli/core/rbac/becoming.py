@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain, product
 from typing import Any
 
 from irsa_cli.core.rbac.evaluation import (
@@ -96,13 +97,19 @@ def openings_of(rules: Iterable[RbacRule]) -> RoleOpenings:
     openings: list[Opening] = []
     everything = 0
     for number, rule in enumerate(rules, 1):
-        if not rule.names and all(ALL in part for part in (rule.verbs, rule.groups, rule.resources)):
-            everything = everything or number
-        for right, takeover in ((takeover.right, takeover) for takeover in TAKEOVERS):
-            if has(rule.groups, right.group) and has_resource(rule.resources, right.resource):
-                verbs = tuple(verb for verb in right.verbs if has(rule.verbs, verb))
-                openings += [Opening(takeover, number, verbs, rule.names)] if verbs else []
+        if not everything and rule.is_everything:
+            everything = number
+        for takeover in TAKEOVERS:
+            verbs = _allowed_verbs(rule, takeover.right)
+            if verbs:
+                openings.append(Opening(takeover, number, verbs, rule.names))
     return RoleOpenings(tuple(openings), everything)
+
+
+def _allowed_verbs(rule: RbacRule, right: Right) -> tuple[str, ...]:
+    if not has(rule.groups, right.group) or not has_resource(rule.resources, right.resource):
+        return ()
+    return tuple(verb for verb in right.verbs if has(rule.verbs, verb))
 
 
 @dataclass(frozen=True)
@@ -122,24 +129,19 @@ class Becoming:
         """The ways that a role allows; nothing if it does not exist or was not read."""
         openings = self._openings.get(ref)
         if openings is None:
-            rules = self.index.rules_of(ref)
-            openings = openings_of(() if isinstance(rules, Unreadable) else rules or ())
+            openings = openings_of(self.index.known_rules_of(ref))
             self._openings[ref] = openings
         return openings
 
     def takers(self, namespace: str, name: str, pods: int | None = None) -> tuple[AccountTaker, ...]:
         """The subjects that can act as it: sure ones first, components of Kubernetes last."""
         target = AccountTarget(self, namespace, name, pods)
-        takers = [taker for binding in self.index.bindings for taker in target.by(binding)]
-        if any(taker.subject == MASTERS and taker.is_sure for taker in takers if taker.binding != SUPERUSERS):
+        takers = list(chain.from_iterable(map(target.by, self.index.bindings)))
+        explicit = [taker for taker in takers if taker.binding != SUPERUSERS]
+        if any(taker.subject == MASTERS and taker.is_sure for taker in explicit):
             # Show the explicit binding instead, because people look for it.
-            takers = [taker for taker in takers if taker.binding != SUPERUSERS]
-        return tuple(
-            sorted(
-                takers,
-                key=lambda taker: (taker.is_part, not taker.is_sure, taker.subject, str(taker.binding)),
-            )
-        )
+            takers = explicit
+        return tuple(sorted(takers, key=_sure_first))
 
     def unread(self, namespace: str) -> tuple[str, ...]:
         """The parts that were not read and might allow someone to act as ServiceAccounts of a namespace."""
@@ -147,6 +149,10 @@ class Becoming:
         rules = (self.index.rules_of(binding.role) for binding in policies)
         unknown = (answer.why for answer in rules if isinstance(answer, Unreadable))
         return tuple(dict.fromkeys((*self.index.objects.unread, *unknown)))
+
+
+def _sure_first(taker: AccountTaker) -> tuple[bool, bool, RbacSubject, str]:
+    return taker.is_part, not taker.is_sure, taker.subject, str(taker.binding)
 
 
 @dataclass(frozen=True)
@@ -164,12 +170,12 @@ class AccountTarget:
         if not opened.openings:
             return
         own = f"{self.namespace}/{self.name}"
-        everything = opened.everything if self.becoming.index.holds_in(binding, self.namespace) else 0
+        holds_here = self.becoming.index.holds_in(binding, self.namespace)
         for subject in dict.fromkeys(binding.subjects):
             if subject.account == own:
                 continue
-            if everything:
-                acts: tuple[Act, ...] = (Act("everything", _ANYTHING, everything),)
+            if opened.everything and holds_here:
+                acts: tuple[Act, ...] = (Act("everything", _ANYTHING, opened.everything),)
             else:
                 acts = tuple(self._acts(binding, subject, opened.openings))
             if acts:
@@ -180,11 +186,11 @@ class AccountTarget:
             way = opening.takeover
             if not self._holds(way, binding):
                 continue
-            conditions = self._named(opening, subject)
-            besides = self._besides(way, binding)
-            if conditions is None or besides is None:
+            by_names = self._conditions_of_names(opening, subject)
+            besides = self._conditions_besides(way, binding)
+            if by_names is None or besides is None:
                 continue
-            conditions = [*conditions, *besides]
+            conditions = [*by_names, *besides]
             for rights in way.also:
                 anywhere = way.condition == HOST_PATH
                 if not any(self._has(subject, right, anywhere=anywhere) for right in rights):
@@ -202,27 +208,33 @@ class AccountTarget:
             return not holds_in(binding, self.namespace)
         return holds_in(binding, way.place or self.namespace)
 
-    def _named(self, opening: Opening, subject: RbacSubject) -> list[str] | None:
+    def _conditions_of_names(self, opening: Opening, subject: RbacSubject) -> list[str] | None:
         """The open conditions from the rule's resource names; None if they exclude the way."""
-        names, way = opening.names, opening.takeover
+        names = opening.names
+        way = opening.takeover
         if not names:
             return []
-        said = ", ".join(names)
-        if way.named is Named.ACCOUNT:
-            return [] if self.name in (*names, ANY_ACCOUNT) else None
-        if way.named is Named.AWS_AUTH:
-            return [] if AWS_AUTH in names else None
-        if way.named is Named.NEW:
-            patch = replace(way.right, verbs=("patch",))
-            return [] if self._has(subject, patch, names) else None
         if way.named is Named.GROUP:
-            masters = way.id == "impersonate-group" and MASTERS.name in names
-            if masters and way.condition and len(names) == 1:
-                return None  # Constrained impersonation rejects this group.
-            return [] if masters else [f"{said} can do this"]
+            return self._by_groups(way, names)
         if way.named is Named.ROLE:
             return self._by_roles(way, names)
-        return [f"{said} belongs to it, or creates its pods"]
+        if way.named is Named.OTHER:
+            return [f"{', '.join(names)} belongs to it, or creates its pods"]
+        if way.named is Named.ACCOUNT:
+            is_among = self.name in (*names, ANY_ACCOUNT)
+        elif way.named is Named.AWS_AUTH:
+            is_among = AWS_AUTH in names
+        else:
+            is_among = self._has(subject, replace(way.right, verbs=("patch",)), names)
+        return [] if is_among else None
+
+    def _by_groups(self, way: Takeover, names: tuple[str, ...]) -> list[str] | None:
+        """Whether one of the groups or users that can be impersonated can do everything."""
+        if way.id != "impersonate-group" or MASTERS.name not in names:
+            return [f"{', '.join(names)} can do this"]
+        if way.condition and len(names) == 1:
+            return None  # Constrained impersonation rejects this group.
+        return []
 
     def _by_roles(self, way: Takeover, names: tuple[str, ...]) -> list[str] | None:
         """Whether one of the roles that can be bound allows a way directly."""
@@ -235,21 +247,36 @@ class AccountTarget:
                 unknown.append(name)
             elif self.becoming.openings(ref).openings:
                 return []
-        return [f"the role {' or '.join(unknown)} allows this"] if unknown else None
+        if not unknown:
+            return None
+        return [f"the role {' or '.join(unknown)} allows this"]
 
-    def _besides(self, way: Takeover, binding: RbacBinding) -> list[str] | None:
+    def _conditions_besides(self, way: Takeover, binding: RbacBinding) -> list[str] | None:
         """The conditions besides RBAC; None if one of them is known to fail."""
         condition = way.condition
         if condition == HOST_PATH:
-            levels = self.becoming.levels if way.place else {}  # Pod Security does not check volumes.
-            if self.pods == 0 or (levels or {}).get(binding.namespace) in _RESTRICTED:
-                return None
-            return [condition] if levels is not None else [condition, "Pod Security does not reject it"]
-        if condition == AWS_AUTH_READ:
-            reads = self.becoming.aws_auth
-            return None if reads is False else [condition][: reads is None]
-        answered = (condition == RUNS and self.pods) or (condition == ACTS and self._acts_for_itself())
-        return [condition] if condition and not answered else []
+            return self._of_host_path(way, binding)
+        if condition == AWS_AUTH_READ and self.becoming.aws_auth is False:
+            return None
+        is_known_to_hold = (
+            not condition
+            or (condition == AWS_AUTH_READ and self.becoming.aws_auth)
+            or (condition == RUNS and self.pods)
+            or (condition == ACTS and self._acts_for_itself())
+        )
+        return [] if is_known_to_hold else [condition]
+
+    def _of_host_path(self, way: Takeover, binding: RbacBinding) -> list[str] | None:
+        """The conditions of a pod that mounts a folder of its node, or of such a volume."""
+        if self.pods == 0:
+            return None
+        if not way.place:
+            return [HOST_PATH]  # Pod Security does not check volumes.
+        if self.becoming.levels is None:
+            return [HOST_PATH, "Pod Security does not reject it"]
+        if self.becoming.levels.get(binding.namespace) in _RESTRICTED:
+            return None
+        return [HOST_PATH]
 
     def _acts_for_itself(self) -> bool:
         """Whether the ServiceAccount can create its own tokens or pods."""
@@ -267,14 +294,13 @@ class AccountTarget:
         for binding in self.becoming.index.by_subject.get(subject, ()):
             if not (anywhere or self.becoming.index.holds_in(binding, self.namespace)):
                 continue
-            rules = self.becoming.index.rules_of(binding.role)
-            for rule in () if isinstance(rules, Unreadable) else rules or ():
-                asked = replace(rule, names=()) if names == ("",) else rule
-                for verb in right.verbs:
-                    for name in names:
-                        request = KubeRequest(verb, right.group, right.resource, self.namespace, name)
-                        if matches(asked, request):
-                            return True
+            for rule in self.becoming.index.known_rules_of(binding.role):
+                if names == ("",):
+                    rule = replace(rule, names=())
+                for verb, name in product(right.verbs, names):
+                    request = KubeRequest(verb, right.group, right.resource, self.namespace, name)
+                    if matches(rule, request):
+                        return True
         return False
 
 

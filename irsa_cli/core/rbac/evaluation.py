@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from irsa_cli.core.policies.operators import like
@@ -19,6 +20,7 @@ from irsa_cli.core.rbac.objects import (
     RbacSubject,
     RoleRef,
     account_subject,
+    known_objects,
 )
 from irsa_cli.core.rbac.principals import ACCESS_POLICY, EVERYTHING, policy_rules
 from irsa_cli.core.values.errors import Unreadable
@@ -95,14 +97,21 @@ class Grant:
     rules: tuple[RbacRule, ...] | Unreadable | None
 
     def to_json(self) -> dict[str, Any]:
-        role, rules = self.binding.role, self.rules
-        known = isinstance(rules, tuple)
+        role = self.binding.role
+        state = "ok"
+        rules: list[dict[str, Any]] = []
+        if self.rules is None:
+            state = "missing"
+        elif isinstance(self.rules, Unreadable):
+            state = "unknown"
+        else:
+            rules = [rule.to_json() for rule in self.rules]
         return {
             "subject": self.subject.to_json(),
             "binding": self.binding.to_json(),
             "role": {"kind": role.kind, "name": role.name},
-            "state": "ok" if known else "missing" if rules is None else "unknown",
-            "rules": [rule.to_json() for rule in rules] if isinstance(rules, tuple) else [],
+            "state": state,
+            "rules": rules,
         }
 
 
@@ -116,8 +125,8 @@ class RbacIndex:
     @cached_property
     def bindings(self) -> tuple[RbacBinding, ...]:
         """All bindings, those for the whole cluster first."""
-        read = (self.objects.cluster_role_bindings, self.objects.role_bindings)
-        cluster_wide, namespaced = (() if isinstance(each, Unreadable) else each for each in read)
+        cluster_wide = known_objects(self.objects.cluster_role_bindings)
+        namespaced = known_objects(self.objects.role_bindings)
         everywhere = [policy for policy in self.policies if not policy.namespace]
         limited = [policy for policy in self.policies if policy.namespace]
         return (*cluster_wide, *everywhere, SUPERUSERS, *limited, *namespaced)
@@ -128,12 +137,12 @@ class RbacIndex:
         for binding in self.bindings:
             for subject in dict.fromkeys(binding.subjects):
                 bindings.setdefault(subject, []).append(binding)
-        return {subject: tuple(each) for subject, each in bindings.items()}
+        return {subject: tuple(of_subject) for subject, of_subject in bindings.items()}
 
     @cached_property
     def _roles(self) -> Mapping[RoleRef, RbacRole]:
-        read = (self.objects.roles, self.objects.cluster_roles)
-        return {role.ref: role for roles in read if not isinstance(roles, Unreadable) for role in roles}
+        roles = (*known_objects(self.objects.roles), *known_objects(self.objects.cluster_roles))
+        return {role.ref: role for role in roles}
 
     @staticmethod
     def holds_in(binding: RbacBinding, namespace: str) -> bool:
@@ -154,6 +163,10 @@ class RbacIndex:
         role = self._roles.get(ref)
         return None if role is None else role.rules
 
+    def known_rules_of(self, ref: RoleRef) -> tuple[RbacRule, ...]:
+        """The rules of a role; none if it does not exist or was not read."""
+        return known_objects(self.rules_of(ref) or ())
+
     def grants_of(self, who: Requester) -> Iterator[Grant]:
         """All grants of a user or its groups in the cluster."""
         known: set[int] = set()
@@ -165,5 +178,5 @@ class RbacIndex:
 
     def allows(self, who: Requester, request: KubeRequest) -> bool:
         here = (grant for grant in self.grants_of(who) if self.holds_in(grant.binding, request.namespace))
-        known = (grant.rules for grant in here if not isinstance(grant.rules, Unreadable))
-        return any(matches(rule, request) for rules in known for rule in rules or ())
+        rules = chain.from_iterable(known_objects(grant.rules or ()) for grant in here)
+        return any(matches(rule, request) for rule in rules)

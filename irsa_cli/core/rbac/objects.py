@@ -30,6 +30,11 @@ class RbacRule:
     names: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
 
+    @property
+    def is_everything(self) -> bool:
+        """Whether it allows every verb on all objects of every resource."""
+        return "*" in self.verbs and "*" in self.groups and "*" in self.resources and not self.names
+
     def to_json(self) -> dict[str, Any]:
         return {key: list(getattr(self, name)) for key, name in _RULE.items()}
 
@@ -82,7 +87,9 @@ class RbacSubject:
         return self.name.removeprefix(ACCOUNT_USER).replace(":", "/", 1)
 
     def __str__(self) -> str:
-        return f"ServiceAccount {self.account}" if self.account else f"{self.kind} {self.name}"
+        if self.account:
+            return f"ServiceAccount {self.account}"
+        return f"{self.kind} {self.name}"
 
     def to_json(self) -> dict[str, Any]:
         if not self.account:
@@ -110,7 +117,8 @@ class RbacBinding:
     own: bool = False
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+        name = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind} {name}"
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, "namespace": self.namespace or None, "name": self.name}
@@ -128,17 +136,22 @@ class RbacObjects:
     @property
     def unread(self) -> tuple[str, ...]:
         """The kinds that were not read, a line for each reason."""
-        parts = {
+        by_kind = {
             "Roles": self.roles,
             "ClusterRoles": self.cluster_roles,
             "RoleBindings": self.role_bindings,
             "ClusterRoleBindings": self.cluster_role_bindings,
         }
         missing: dict[str, list[str]] = {}
-        for name, part in parts.items():
-            if isinstance(part, Unreadable):
-                missing.setdefault(part.why, []).append(name)
+        for kind, objects in by_kind.items():
+            if isinstance(objects, Unreadable):
+                missing.setdefault(objects.why, []).append(kind)
         return tuple(f"{', '.join(names)} were not read: {why}" for why, names in missing.items())
+
+
+def known_objects(objects: tuple[T, ...] | Unreadable) -> tuple[T, ...]:
+    """What was read; nothing for what was not."""
+    return () if isinstance(objects, Unreadable) else objects
 
 
 def role_of(body: Json, kind: str) -> RbacRole:
@@ -160,19 +173,21 @@ def _texts(rule: Json, key: str) -> tuple[str, ...]:
 
 
 def binding_of(body: Json, kind: str) -> RbacBinding:
-    metadata, ref = body["metadata"], body["roleRef"]
+    metadata = body["metadata"]
+    ref = body["roleRef"]
     namespace = str(metadata["namespace"]) if kind == "RoleBinding" else ""
     role_kind = str(ref["kind"])
     role = RoleRef(role_kind, str(ref["name"]), namespace if role_kind == "Role" else "")
-    named = (_subject(subject, namespace) for subject in body.get("subjects") or ())
-    subjects = tuple(subject for subject in named if subject is not None)
+    read = (_subject(subject, namespace) for subject in body.get("subjects") or ())
+    subjects = tuple(subject for subject in read if subject is not None)
     name = str(metadata["name"])
     return RbacBinding(kind, name, role, subjects, namespace, _is_own(metadata, name, subjects))
 
 
 def _subject(subject: Json, namespace: str) -> RbacSubject | None:
     """Read a subject; None for a ServiceAccount without a namespace, which matches nobody."""
-    kind, name = str(subject["kind"]), str(subject["name"])
+    kind = str(subject["kind"])
+    name = str(subject["name"])
     if kind != "ServiceAccount":
         return RbacSubject(kind, name)
     space = str(subject.get("namespace") or namespace)
@@ -187,16 +202,20 @@ def _is_own(metadata: Json, name: str, subjects: Iterable[RbacSubject]) -> bool:
     labelled = (metadata.get("labels") or {}).get(_BOOTSTRAPPING) == "rbac-defaults"
     if not name.startswith(_OWN) or not (labelled or name.startswith("eks:")):
         return False
-    accounts = [subject.account for subject in subjects if subject.account]
-    others = [subject.name for subject in subjects if not subject.account]
-    parts = all(text.startswith(_OWN) and text not in BROAD for text in others)
-    return parts and all(text.startswith("kube-system/") for text in accounts)
+    return all(map(_is_component, subjects))
+
+
+def _is_component(subject: RbacSubject) -> bool:
+    if subject.account:
+        return subject.account.startswith("kube-system/")
+    return subject.name.startswith(_OWN) and subject.name not in BROAD
 
 
 def is_control_plane(subject: RbacSubject) -> bool:
     """Whether it is a user reserved for Kubernetes or EKS."""
-    linked = subject.kind == "IAM" and ":role/aws-service-role/" in subject.name
-    return linked or (subject.kind == "User" and subject.name.startswith(("eks:", "system:kube-")))
+    if subject.kind == "IAM":
+        return ":role/aws-service-role/" in subject.name
+    return subject.kind == "User" and subject.name.startswith(("eks:", "system:kube-"))
 
 
 BROAD = ("system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:anonymous")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +27,7 @@ from irsa_cli.core.rbac.objects import (
     RbacRule,
     RbacSubject,
     RoleRef,
+    known_objects,
     rbac_objects,
     rule_of,
 )
@@ -41,12 +43,15 @@ EVERYTHING = _RULES["AmazonEKSClusterAdminPolicy"]
 
 def policy_rules(name: str) -> tuple[RbacRule, ...] | Unreadable:
     rules = _RULES.get(name)
-    return Unreadable(f"irsa does not know the access policy {name}") if rules is None else rules
+    if rules is None:
+        return Unreadable(f"irsa does not know the access policy {name}")
+    return rules
 
 
 AWS_AUTH = "aws-auth"
 _PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}")
-_CONFIG_MAP_ONLY, _API_ONLY = "CONFIG_MAP", "API"
+_CONFIG_MAP_ONLY = "CONFIG_MAP"
+_API_ONLY = "API"
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,9 @@ class EntryPolicy:
     @classmethod
     def read(cls, policy: Any) -> EntryPolicy:
         scope = policy["accessScope"]
-        limited = scope.get("type") == "namespace"
-        namespaces = tuple(map(str, as_list(scope.get("namespaces") or []))) if limited else ()
+        namespaces: tuple[str, ...] = ()
+        if scope.get("type") == "namespace":
+            namespaces = tuple(map(str, as_list(scope.get("namespaces") or [])))
         return cls(str(policy["policyArn"]).rpartition("/")[2], namespaces)
 
 
@@ -110,8 +116,7 @@ class ClusterAccess:
 
     @cached_property
     def _all(self) -> tuple[AccessEntry, ...]:
-        read = (self.entries, self.aws_auth)
-        return tuple(entry for entries in read if not isinstance(entries, Unreadable) for entry in entries)
+        return (*known_objects(self.entries), *known_objects(self.aws_auth))
 
     @cached_property
     def _by_subject(self) -> Mapping[RbacSubject, tuple[Principal, ...]]:
@@ -120,15 +125,15 @@ class ClusterAccess:
             names = [RbacSubject("Group", name) for name in entry.groups]
             for subject in (*names, RbacSubject("User", entry.username)):
                 principals.setdefault(subject, {})[Principal(entry.arn, entry.by)] = None
-        return {subject: tuple(each) for subject, each in principals.items()}
+        return {subject: tuple(of_subject) for subject, of_subject in principals.items()}
 
     @cached_property
     def _templates(self) -> tuple[tuple[str, Principal], ...]:
         """User names with `*` instead of placeholders."""
         return tuple(
-            ("*".join(parts), Principal(entry.arn, entry.by))
+            (_PLACEHOLDER.sub("*", entry.username), Principal(entry.arn, entry.by))
             for entry in self._all
-            if len(parts := _PLACEHOLDER.split(entry.username)) > 1
+            if _PLACEHOLDER.search(entry.username)
         )
 
     def behind(self, subject: RbacSubject) -> tuple[Principal, ...]:
@@ -147,23 +152,23 @@ class ClusterAccess:
     def bindings(self) -> tuple[RbacBinding, ...]:
         """Access policies as bindings of the IAM principals, one for each namespace pattern."""
         bindings = []
-        for entry in () if isinstance(self.entries, Unreadable) else self.entries:
+        for entry in known_objects(self.entries):
             for policy in entry.policies:
-                role, who = RoleRef(ACCESS_POLICY, policy.name), (RbacSubject("IAM", entry.arn),)
+                role = RoleRef(ACCESS_POLICY, policy.name)
+                who = (RbacSubject("IAM", entry.arn),)
                 spaces = policy.namespaces or ("",)
                 bindings += [RbacBinding(ACCESS_POLICY, policy.name, role, who, space) for space in spaces]
         return tuple(bindings)
 
     @property
     def unread(self) -> tuple[str, ...]:
-        parts = {"the EKS access entries were": self.entries, f"the ConfigMap {AWS_AUTH} was": self.aws_auth}
-        lines = [
-            f"{name} not read: {part.why}" for name, part in parts.items() if isinstance(part, Unreadable)
-        ]
-        why = dict.fromkeys(entry.hidden for entry in self._all if entry.hidden)
-        for text in why:
-            count = plural(sum(entry.hidden == text for entry in self._all), "EKS access entry")
-            lines.append(f"{count} not read: {text}")
+        lines: list[str] = []
+        if isinstance(self.entries, Unreadable):
+            lines.append(f"the EKS access entries were not read: {self.entries.why}")
+        if isinstance(self.aws_auth, Unreadable):
+            lines.append(f"the ConfigMap {AWS_AUTH} was not read: {self.aws_auth.why}")
+        for why, count in Counter(entry.hidden for entry in self._all if entry.hidden).items():
+            lines.append(f"{plural(count, 'EKS access entry')} not read: {why}")
         return tuple(lines)
 
 
@@ -186,25 +191,29 @@ def aws_auth_of(body: Mapping[str, Any]) -> tuple[AccessEntry, ...] | Unreadable
     try:
         mapped = (*_mapped(data, "mapRoles", "rolearn"), *_mapped(data, "mapUsers", "userarn"))
         # Accounts whose principals all have access, as users named by their ARNs.
-        form, by = "arn:{{{{partition}}}}:iam::{}:{{{{any}}}}", f"{AWS_AUTH} mapAccounts"
+        form = "arn:{{{{partition}}}}:iam::{}:{{{{any}}}}"
+        by = f"{AWS_AUTH} mapAccounts"
         accounts = map(_text, _items(data, "mapAccounts"))
         every = (
             AccessEntry(f"arn:aws:iam::{account}:root", form.format(account), by=by) for account in accounts
         )
         return (*mapped, *every)
     except InvalidInput as error:
-        return Unreadable(f"{error}{f': {error.reason}' if error.reason else ''}")
+        return Unreadable(f"{error}: {error.reason}" if error.reason else str(error))
 
 
-def _mapped(data: Mapping[str, Any], key: str, what: str) -> Iterable[AccessEntry]:
-    for item in _items(data, key):
-        if not isinstance(item, MappingNode):
+def _mapped(data: Mapping[str, Any], key: str, arn_key: str) -> Iterable[AccessEntry]:
+    for entry in _items(data, key):
+        if not isinstance(entry, MappingNode):
             raise InvalidInput(f"an entry of {key} in {AWS_AUTH} is not a mapping")
         # aws-iam-authenticator ignores case in these keys.
-        fields = {text_of(name).lower(): value for name, value in item.value if isinstance(name, ScalarNode)}
+        fields = {text_of(name).lower(): value for name, value in entry.value if isinstance(name, ScalarNode)}
         groups = fields.get("groups")
-        group_names = tuple(map(_text, groups.value)) if isinstance(groups, SequenceNode) else ()
-        arn, username = _text(fields.get(what)), _text(fields.get("username"))
+        group_names: tuple[str, ...] = ()
+        if isinstance(groups, SequenceNode):
+            group_names = tuple(map(_text, groups.value))
+        arn = _text(fields.get(arn_key))
+        username = _text(fields.get("username"))
         yield AccessEntry(arn, username, group_names, by=f"{AWS_AUTH} {key}")
 
 
@@ -247,12 +256,12 @@ class RbacFiles:
     def is_empty(self) -> bool:
         return not (self.objects or self.entries or self.policies or self.listed or self.config_map)
 
-    def take_objects(self, items: Iterable[Json], kinds: Iterable[str]) -> None:
+    def take_objects(self, bodies: Iterable[Json], kinds: Iterable[str]) -> None:
         """Add the objects of a list, and `aws-auth`; `kinds` are the kinds of the list."""
         for kind in _FILE_KINDS:
             if f"{kind}List" in kinds:
                 self.objects.setdefault(kind, [])
-        for body in items:
+        for body in bodies:
             kind = str(body.get("kind", ""))
             if kind in _FILE_KINDS:
                 self.objects.setdefault(kind, []).append(body)
@@ -271,7 +280,8 @@ class RbacFiles:
             self.take_config_map(document)
         if "accessEntries" in document:
             self.listed = [*(self.listed or ()), *map(str, as_list(document["accessEntries"]))]
-        if isinstance(entry := document.get("accessEntry"), dict):
+        entry = document.get("accessEntry")
+        if isinstance(entry, dict):
             self.entries[str(entry.get("principalArn", ""))] = entry
         if "associatedAccessPolicies" in document:
             arn = str(document.get("principalArn", ""))
@@ -289,9 +299,12 @@ class RbacFiles:
         entries: tuple[AccessEntry, ...] | Unreadable = ()
         if uses_entries(mode):
             arns = dict.fromkeys((*(self.listed or ()), *self.entries))
-            entries = NOT_GIVEN if self.listed is None and not arns else tuple(map(self._entry, arns))
-        reads = (uses_aws_auth(mode), uses_entries(mode)) if mode else (None, None)
-        return ClusterAccess(entries, aws_auth, *reads)
+            entries = tuple(map(self._entry, arns))
+            if self.listed is None and not arns:
+                entries = NOT_GIVEN
+        if not mode:
+            return ClusterAccess(entries, aws_auth)
+        return ClusterAccess(entries, aws_auth, uses_aws_auth(mode), uses_entries(mode))
 
     def _entry(self, arn: str) -> AccessEntry:
         entry = self.entries.get(arn)

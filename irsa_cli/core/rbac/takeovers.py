@@ -75,10 +75,14 @@ _BOUND = "a role that the subject can change is bound to it"
 ALSO = "the subject can also "
 OTHER_NAMESPACE = "*"
 
-_RBAC, _AUTHENTICATION = "rbac.authorization.k8s.io", "authentication.k8s.io"
+_RBAC = "rbac.authorization.k8s.io"
+_AUTHENTICATION = "authentication.k8s.io"
 _ADMISSION = "admissionregistration.k8s.io"
-_CREATE, _CHANGE, _WRITE = ("create",), ("update", "patch"), ("create", "update", "patch")
-_READ, _IMPERSONATE = ("get", "list", "watch"), ("impersonate",)
+_CREATE = ("create",)
+_CHANGE = ("update", "patch")
+_WRITE = ("create", "update", "patch")
+_READ = ("get", "list", "watch")
+_IMPERSONATE = ("impersonate",)
 
 _CHANGEABLE = (
     ("deployments", "apps"),

@@ -28,13 +28,13 @@ def owners_before(plan: Iterable[Change]) -> dict[str, str]:
 
 def parts_of_roles(changes: Iterable[Change]) -> dict[str, list[Change]]:
     """The changes of what is on a role, or in it, by its name: those that its own mark does not guard."""
-    found: dict[str, list[Change]] = {}
+    parts: dict[str, list[Change]] = {}
     for change in changes:
         whole, target = change.object
         is_mark = change.kind.traits.proof is Proof.IS_MARK
         if whole is Kind.ROLE and not change.kind.is_whole and not is_mark:
-            found.setdefault(target[0], []).append(change)
-    return found
+            parts.setdefault(target[0], []).append(change)
+    return parts
 
 
 def beyond_marks(plan: Collection[Change], begun: Iterable[Change]) -> list[Change]:
@@ -43,12 +43,15 @@ def beyond_marks(plan: Collection[Change], begun: Iterable[Change]) -> list[Chan
     An object created by a run has its mark, and its deletion removes only what that run added. To give
     something back (a policy, a role, a trust policy, an annotation) is the journal's word, and nothing else.
     """
-    made = {change.target[0] for change in plan if change.kind is Kind.ROLE and change.before is None}
+    created_roles = {
+        change.target[0] for change in plan if change.kind is Kind.ROLE and change.before is None
+    }
 
     def is_proven(change: Change) -> bool:
-        proof, created = change.kind.traits.proof, change.before is None
+        proof = change.kind.traits.proof
+        created = change.before is None
         if proof is Proof.PUT_ON:
-            return created and change.target[0] in made
+            return created and change.target[0] in created_roles
         return proof is Proof.IS_MARK or (proof is Proof.MARK and created)
 
     return [change for change in begun if not is_proven(change)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 
+from irsa_cli.core.binding.targets import statement_removals
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
@@ -21,7 +23,7 @@ from irsa_cli.core.recovery.leftovers import (
     Standing,
     standing,
 )
-from irsa_cli.core.trust.chain import role_of, statement_removals
+from irsa_cli.core.trust.chain import role_of
 from irsa_cli.core.values.names import began
 
 Key = tuple[Kind, tuple[str, ...]]
@@ -39,23 +41,38 @@ class Finder:
     def find(self, minimum_age: float) -> list[Leftovers]:
         """The leftovers of all runs, in rollback order, each as if old ones before it were gone."""
         gone: set[Key] = set()
-        found = []
-        seen = self._seen
-        runs = {item.transaction for item in (*seen.roles, *filter(None, [seen.provider]))}
-        runs |= {lifecycle.transaction_of(account.annotations) for account in seen.accounts}
-        runs |= {namespace.transaction for namespace in seen.namespaces}
-        newest_first = sorted(runs - {""}, reverse=True)
+        in_order: list[Leftovers] = []
+        newest_first = sorted(self._runs() - {""}, reverse=True)
         waiting = [name for name in newest_first if self.leftovers(name) is not None]
         while waiting:
-            judged = [(name, self.leftovers(name, gone)) for name in waiting]
-            # Two that wait for each other: what is left of the first is found the next time.
-            name, leftovers = next((item for item in judged if not (item[1] and item[1].waits)), judged[0])
+            name, leftovers = self._next(waiting, gone)
             waiting.remove(name)
             if leftovers is not None:
-                found.append(leftovers)
+                in_order.append(leftovers)
                 if leftovers.age >= minimum_age:
                     gone |= {key_of(piece) for piece in leftovers.pieces}
-        return found
+        return in_order
+
+    def _runs(self) -> set[str]:
+        """The runs whose marks objects bear; '' for those that bear none."""
+        seen = self._seen
+        runs = {role.transaction for role in seen.roles}
+        runs |= {lifecycle.transaction_of(account.annotations) for account in seen.accounts}
+        runs |= {namespace.transaction for namespace in seen.namespaces}
+        if seen.provider is not None:
+            runs.add(seen.provider.transaction)
+        return runs
+
+    def _next(self, waiting: Sequence[str], gone: Collection[Key]) -> tuple[str, Leftovers | None]:
+        """The first run that does not wait for another one, with its leftovers.
+
+        Of runs that wait for each other it is the first: what is left of it is found the next time.
+        """
+        for name in waiting:
+            leftovers = self.leftovers(name, gone)
+            if leftovers is None or not leftovers.waits:
+                return name, leftovers
+        return waiting[0], self.leftovers(waiting[0], gone)
 
     def leftovers(
         self, transaction: str, gone: Collection[Key] = (), *, named: bool = False
@@ -66,7 +83,9 @@ class Finder:
         without a role is known to be its work.
         """
         judge = _Judge(self._facts, transaction, frozenset(gone), named=named)
-        return judge.spared_as_ended() if transaction in self._ended else judge.leftovers()
+        if transaction in self._ended:
+            return judge.spared_as_ended()
+        return judge.leftovers()
 
     def incomplete(self) -> set[str]:
         """The names of the roles that are incomplete: what is on them has to be read."""
@@ -79,40 +98,67 @@ class _Facts:
     def __init__(self, seen: SeenLeftovers) -> None:
         self.seen = seen
         self.standings = {role.name: standing(seen, role) for role in seen.roles}
-        incomplete = [role for role in seen.roles if self.standings[role.name].incomplete]
-        self.incomplete_arns = {role.arn for role in incomplete}
-        # Their deletion was begun. No annotation shows that such a ServiceAccount has had a role.
-        begun = [role for role in incomplete if role.tags.get(states.COMMIT_TAG) == states.DELETING]
-        deleted = [role for role in begun if role.is_associated]
-        self.unfinished = {role.service_account for role in incomplete if role not in deleted}
+
+    @cached_property
+    def _incomplete(self) -> list[SeenRole]:
+        return [role for role in self.seen.roles if self.standings[role.name].incomplete]
+
+    @cached_property
+    def incomplete_arns(self) -> set[str]:
+        return {role.arn for role in self._incomplete}
+
+    def _is_deleted(self, role: SeenRole) -> bool:
+        """Whether its deletion was begun, and no annotation shows that its ServiceAccount has had a role."""
+        return role.tags.get(states.COMMIT_TAG) == states.DELETING and role.is_associated
+
+    @cached_property
+    def unfinished(self) -> set[str]:
         """ServiceAccounts with an incomplete role, of any run."""
-        settled = [role for role in seen.roles if role not in incomplete or role in deleted]
-        self.settled = {role.service_account for role in settled} - self.unfinished
+        return {role.service_account for role in self._incomplete if not self._is_deleted(role)}
+
+    @cached_property
+    def settled(self) -> set[str]:
         """ServiceAccounts that have, or had, a role of their own, and none that is incomplete."""
-        self.inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}
-        self.inhabited |= {name.partition("/")[0] for name in self.settled}
+        settled = {
+            role.service_account
+            for role in self.seen.roles
+            if not self.standings[role.name].incomplete or self._is_deleted(role)
+        }
+        return settled - self.unfinished
+
+    @cached_property
+    def inhabited(self) -> set[str]:
         """Namespaces in which a ServiceAccount has a role, or had one that is still there."""
-        self.bare_namespaces = {
+        with_role = {account.namespace for account in self.seen.accounts if self.seen.role_of(account)}
+        return with_role | {name.partition("/")[0] for name in self.settled}
+
+    @cached_property
+    def bare_namespaces(self) -> set[str]:
+        """Namespaces of runs that contain only ServiceAccounts of runs, all without a role."""
+        return {
             namespace.name
-            for namespace in seen.namespaces
+            for namespace in self.seen.namespaces
             if namespace.name not in self.inhabited and self.contents(namespace) <= self._bare(namespace)
         }
-        """Namespaces of runs that contain only ServiceAccounts of runs, all without a role."""
 
     def contents(self, namespace: SeenNamespace) -> set[str]:
         """The contents of a namespace, except those that Kubernetes adds."""
-        here = (account for account in self.seen.accounts if account.namespace == namespace.name)
-        return {_name_in(account) for account in here if account.name != "default"} | namespace.contents
+        accounts = self._accounts_in(namespace)
+        return {_name_in(account) for account in accounts if account.name != "default"} | namespace.contents
+
+    def _accounts_in(self, namespace: SeenNamespace) -> list[ServiceAccount]:
+        return [account for account in self.seen.accounts if account.namespace == namespace.name]
 
     def _bare(self, namespace: SeenNamespace) -> set[str]:
-        here = (account for account in self.seen.accounts if account.namespace == namespace.name)
         bare = {
             _name_in(account)
-            for account in here
+            for account in self._accounts_in(namespace)
             if lifecycle.transaction_of(account.annotations) and not self.seen.role_of(account)
         }
-        roles = (role for role in self.seen.roles if role.namespace == namespace.name)
-        return bare | {item.content for role in roles for item in role.config_maps}
+        for role in self.seen.roles:
+            if role.namespace == namespace.name:
+                bare |= {config_map.content for config_map in role.config_maps}
+        return bare
 
 
 def key_of(piece: Piece) -> Key:
@@ -131,43 +177,61 @@ class _Judge:
 
     def leftovers(self) -> Leftovers | None:
         roles = self._incomplete
-        certain = self._certain
-        namespaces, provider = self._free_namespaces, self._free_provider
-        below = [_piece(Kind.PROVIDER, (provider.arn,), provider.state)] if provider else []
-        below += [
-            _piece(Kind.NAMESPACE, (item.name,), states.NamespaceState(), uid=item.uid) for item in namespaces
-        ]
-        below += [_piece(*_key(role), role.state, RoleId=role.role_id) for role in roles]
-        above = [piece for role in roles for piece in _policy_pieces(role)]
-        # By the role and its policy these are known: should they stay, so do those.
-        chained = [piece for role in roles for piece in _chain_pieces(role)]
-        for account in certain:
+        # By the role and its policy the chained ones are known: should they stay, so do those.
+        stages = (self._containers(), self._contained(), self._chained())
+        spared = tuple(self._spared())
+        if not any(stages) and not spared:
+            return None
+        return Leftovers(
+            self._transaction,
+            self._account_names,
+            self._why(roles, self._certain),
+            age_of(self._transaction, self._created(), self._seen.now),
+            tuple(tuple(stage) for stage in stages if stage),
+            spared,
+            tuple(_last_step(role) for role in roles if lifecycle.is_recorded_by_account(role.tags)),
+            tuple(filter(None, self._notes())),
+            self._waits,
+        )
+
+    def _containers(self) -> list[Piece]:
+        """The provider, namespaces and roles."""
+        pieces: list[Piece] = []
+        provider = self._free_provider
+        if provider is not None:
+            pieces.append(_piece(Kind.PROVIDER, (provider.arn,), provider.state))
+        for namespace in self._free_namespaces:
+            state = states.NamespaceState()
+            pieces.append(_piece(Kind.NAMESPACE, (namespace.name,), state, uid=namespace.uid))
+        pieces += [_piece(*_key(role), role.state, RoleId=role.role_id) for role in self._incomplete]
+        return pieces
+
+    def _contained(self) -> list[Piece]:
+        """The policies of those roles, and the ServiceAccounts."""
+        pieces = list(chain.from_iterable(map(_policy_pieces, self._incomplete)))
+        for account in self._certain:
             # Of its state only this is known to be the run's: no role's ARN, or that of one that is gone.
             bound = states.ServiceAccountState(
                 annotations={states.ROLE_ARN_ANNOTATION: account.role_arn or None}
             )
-            above.append(_piece(*_key_of(account), bound, uid=account.uid))
-        spared = tuple(self._spared())
-        if not below and not above and not spared:
-            return None
-        notes: list[str] = []
-        for role in roles:
-            notes += [role.maps_unread, *statement_removals(role.chains)[1]]
-        created: list[datetime | None] = [role.created for role in roles]
-        created += [account.created for account in certain]
-        created += [namespace.created for namespace in namespaces]
-        created += [provider.created] if provider else []
-        return Leftovers(
-            self._transaction,
-            self._account_names,
-            self._why(roles, certain),
-            age_of(self._transaction, created, self._seen.now),
-            tuple(tuple(stage) for stage in (below, above, chained) if stage),
-            spared,
-            tuple(_last_step(role) for role in roles if lifecycle.is_recorded_by_account(role.tags)),
-            tuple(filter(None, notes)),
-            self._waits,
-        )
+            pieces.append(_piece(*_key_of(account), bound, uid=account.uid))
+        return pieces
+
+    def _chained(self) -> list[Piece]:
+        return list(chain.from_iterable(map(_chain_pieces, self._incomplete)))
+
+    def _created(self) -> Iterator[datetime | None]:
+        yield from (role.created for role in self._incomplete)
+        yield from (account.created for account in self._certain)
+        yield from (namespace.created for namespace in self._free_namespaces)
+        if self._free_provider is not None:
+            yield self._free_provider.created
+
+    def _notes(self) -> Iterator[str]:
+        for role in self._incomplete:
+            yield role.maps_unread
+            _, notes = statement_removals(role.chains)
+            yield from notes
 
     def spared_as_ended(self) -> Leftovers | None:
         """All of it is left alone: the run committed, and the missing parts were removed later."""
@@ -201,13 +265,15 @@ class _Judge:
     @cached_property
     def _certain(self) -> list[ServiceAccount]:
         """Those of them of which something shows that they never had a role."""
-        made_with_it = self._free_provider.service_account if self._free_provider is not None else None
+        if self._named:
+            return self._bare
+        names = set(self._facts.unfinished)
+        if self._free_provider is not None:
+            names.add(self._free_provider.service_account)
         return [
             account
             for account in self._bare
-            if self._named
-            or account.full_name in {*self._facts.unfinished, made_with_it}
-            or account.namespace in self._facts.bare_namespaces
+            if account.full_name in names or account.namespace in self._facts.bare_namespaces
         ]
 
     @cached_property
@@ -230,12 +296,10 @@ class _Judge:
             if account.namespace == namespace.name
             and (account in self._certain or _key_of(account) in self._gone)
         }
-        going |= {
-            item.content
-            for role in self._seen.roles
-            if role.namespace == namespace.name and (role in self._incomplete or _key(role) in self._gone)
-            for item in role.config_maps
-        }
+        for role in self._seen.roles:
+            is_going = role in self._incomplete or _key(role) in self._gone
+            if role.namespace == namespace.name and is_going:
+                going |= {config_map.content for config_map in role.config_maps}
         return self._facts.contents(namespace) - going
 
     @cached_property
@@ -296,7 +360,8 @@ class _Judge:
                 why = "it may have had a role before; to roll it back, give the transaction id"
                 yield Spared(Kind.SERVICE_ACCOUNT, account.full_name, why, (self._by_name,))
         for namespace in self._own_namespaces:
-            if contents := self._contents(namespace):
+            contents = self._contents(namespace)
+            if contents:
                 why = f"it is not empty: {', '.join(sorted(contents))}"
                 keep = f"kubectl annotate namespace {namespace.name} {states.TRANSACTION_TAG}-"
                 yield Spared(Kind.NAMESPACE, namespace.name, why, (f"{keep}  # keeps it",))
@@ -315,7 +380,8 @@ class _Judge:
     def _account_names(self) -> tuple[str, ...]:
         names = {role.service_account for role in self._own_roles if self._standings[role.name] != Standing()}
         names |= {account.full_name for account in self._bare}
-        names |= {self._own_provider.service_account} if self._own_provider else set()
+        if self._own_provider is not None:
+            names.add(self._own_provider.service_account)
         return tuple(sorted(names))
 
     def _why(self, roles: list[SeenRole], accounts: list[ServiceAccount]) -> str:
@@ -324,8 +390,9 @@ class _Judge:
             return self._standings[roles[0].name].why
         if accounts:
             return f"ServiceAccount {accounts[0].full_name} has no role yet"
-        if provider := self._free_provider:
-            return f"ServiceAccount {provider.service_account} has no role, and no role trusts the provider"
+        if self._free_provider is not None:
+            name = self._free_provider.service_account
+            return f"ServiceAccount {name} has no role, and no role trusts the provider"
         if self._free_namespaces:
             return f"namespace {self._free_namespaces[0].name} is empty"
         return ""
@@ -344,8 +411,8 @@ def _key_of(account: ServiceAccount) -> Key:
     return Kind.SERVICE_ACCOUNT, (account.namespace, account.name)
 
 
-def _piece(kind: Kind, target: tuple[str, ...], made: states.State, **identity: str) -> Piece:
-    return Piece(Change(kind, target, None, made), identity)
+def _piece(kind: Kind, target: tuple[str, ...], state: states.State, **identity: str) -> Piece:
+    return Piece(Change(kind, target, None, state), identity)
 
 
 def _policy_pieces(role: SeenRole) -> list[Piece]:
@@ -359,13 +426,15 @@ def _policy_pieces(role: SeenRole) -> list[Piece]:
 
 def _chain_pieces(role: SeenRole) -> list[Piece]:
     """The parts of a run for a role's target role: the ConfigMap, and the statement of the target."""
-    maps = []
-    for item in role.config_maps:
-        data = dict(item.found.data)
+    pieces = []
+    for config_map in role.config_maps:
+        data = dict(config_map.found.data)
         state = states.ConfigMapState(data, role.service_account, role=role_of(data))
-        maps.append(_piece(Kind.CONFIG_MAP, (role.namespace, item.name), state, uid=item.uid))
-    statements = (change.inverse for change in statement_removals(role.chains)[0])
-    return [*maps, *map(Piece, statements)]
+        target = (role.namespace, config_map.name)
+        pieces.append(_piece(Kind.CONFIG_MAP, target, state, uid=config_map.uid))
+    removals, _ = statement_removals(role.chains)
+    pieces += [Piece(removal.inverse) for removal in removals]
+    return pieces
 
 
 def _last_step(role: SeenRole) -> Change:
@@ -378,4 +447,6 @@ def _last_step(role: SeenRole) -> Change:
 def age_of(transaction: str, created: Iterable[datetime | None], now: datetime) -> float:
     """Seconds since the youngest object was created, or the run began: it may continue an older one."""
     moments = [*filter(None, created), *began(transaction, now)]
-    return max(0.0, (now - max(moments)).total_seconds()) if moments else 0.0
+    if not moments:
+        return 0.0
+    return max(0.0, (now - max(moments)).total_seconds())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
+from irsa_cli.core.binding.targets import TargetRole
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
 from irsa_cli.core.objects.role import Role
@@ -16,12 +18,12 @@ from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.policies.statements import tests_of
+from irsa_cli.core.policies.statements import statements, tests_of
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 from irsa_cli.core.results.result import Result
 from irsa_cli.core.results.result_document import results_envelope, worst
 from irsa_cli.core.trust.assuming import SERVICE
-from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.chain import Chain, FoundConfigMap
 from irsa_cli.core.trust.trust_policy import trusts_service
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
@@ -69,7 +71,7 @@ class SeenConfigMap:
 class SeenRole(_Tagged, Role):
     """A role that bears this cluster's tag, and the evidence of its run: other objects, the journal."""
 
-    chains: tuple[tuple[Chain, FoundTarget], ...] = ()
+    chains: tuple[tuple[Chain, TargetRole], ...] = ()
     """The targets that its policy and those ConfigMaps name, and what is there of them."""
     config_maps: tuple[SeenConfigMap, ...] = ()
     """Those that its run made for its ServiceAccount."""
@@ -137,8 +139,11 @@ class SeenLeftovers:
         """The ARN of a ServiceAccount's role; '' also if a run created both and only the role is gone."""
         own = f"arn:{self.cluster.partition}:iam::{self.cluster.home}:role"
         own += default_role_path(self.cluster.name)
-        lost = bool(lifecycle.transaction_of(account.annotations)) and account.role_arn.startswith(own)
-        return "" if lost and account.role_arn not in self.role_arns else account.role_arn
+        of_run = lifecycle.transaction_of(account.annotations)
+        is_created_with_it = of_run and account.role_arn.startswith(own)
+        if is_created_with_it and account.role_arn not in self.role_arns:
+            return ""
+        return account.role_arn
 
 
 @dataclass(frozen=True)
@@ -183,7 +188,7 @@ class Leftovers:
     @property
     def pieces(self) -> Iterator[Piece]:
         """All pieces that would be rolled back, in the order of their creation."""
-        return (piece for stage in self.stages for piece in stage)
+        return chain.from_iterable(self.stages)
 
 
 @dataclass(frozen=True)
@@ -199,26 +204,21 @@ class Standing:
 def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     """Whether a role can be rolled back, or its deletion continued: not if a ServiceAccount may use it."""
     tags = role.tags
-    bound = [item for item in seen.accounts if lifecycle.was_bound(item.annotations, role.arn)]
+    bound = [account for account in seen.accounts if lifecycle.was_bound(account.annotations, role.arn)]
     life = lifecycle.of(tags, named=role.arn in seen.bound_arns, marked=bool(bound))
     if tags.get(states.CLUSTER_TAG) != seen.cluster.arn or not role.transaction:
         return Standing()
     where = seen.cluster.options
     if life.stage is Stage.UNBOUND:
-        account = seen.account(role.service_account)
-        # Of another ServiceAccount, only the mark tells that it had the role.
-        is_own = account in bound
-        account = account if account is not None and is_own else bound[0]
-        why = lifecycle.unbinding(account.full_name, account.annotations, _manager_of(account))
-        rebinding = life.rebinding(role.arn, where, account.annotations)
-        return Standing(spared=True, why=why, next_steps=rebinding if is_own else ())
+        return _unbound(role, bound, life, where)
     if life.is_over:
         return Standing()
     if life.named:
         names = sorted(account.full_name for account in seen.accounts if account.role_arn == role.arn)
         why = f"ServiceAccount {', '.join(names)} uses it: {life.why}"
         return Standing(spared=True, why=why, next_steps=tuple(life.next_steps(where)))
-    reason, steps = "", tuple(life.deletion(where))
+    reason = ""
+    steps = tuple(life.deletion(where))
     if role.is_associated and not role.has_journal:
         reason = "it can have an EKS Pod Identity association (irsa delete-sa deletes both)"
     elif life.stage is Stage.INCOMPLETE:
@@ -233,17 +233,30 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     return Standing(incomplete=True, why=why, next_steps=steps)
 
 
+def _unbound(role: SeenRole, bound: Sequence[ServiceAccount], life: Lifecycle, where: str) -> Standing:
+    """The state of a role that ServiceAccounts (`bound`) have lost."""
+    for account in bound:
+        if account.full_name == role.service_account:
+            why = lifecycle.unbinding(account.full_name, account.annotations, _manager_of(account))
+            rebinding = life.rebinding(role.arn, where, account.annotations)
+            return Standing(spared=True, why=why, next_steps=rebinding)
+    # Of another ServiceAccount, only the mark tells that it had the role.
+    other = bound[0]
+    why = lifecycle.unbinding(other.full_name, other.annotations, _manager_of(other))
+    return Standing(spared=True, why=why)
+
+
 def _reason_to_spare(role: SeenRole, life: Lifecycle, seen: SeenLeftovers) -> str:
     now = seen.now
     if not life.is_readable:
         return life.why
     account = seen.account(role.service_account)
-    is_new = account is not None and _is_of_later_run(account, role)
-    if account is not None and is_new and life.said is None and not role.is_never_bound:
+    is_open = life.said is None and not role.is_never_bound
+    if is_open and account is not None and _is_of_later_run(account, role):
         # With the one before, irsa's mark has gone that would tell whether the run had finished.
+        why = f"ServiceAccount {account.full_name} was created after it, and not by its run"
         manager = _manager_of(account)
-        manages = f"; {manager} manages it" if manager else ""
-        return f"ServiceAccount {account.full_name} was created after it, and not by its run{manages}"
+        return f"{why}; {manager} manages it" if manager else why
     # Until then a use may have been the run's own proof (`--verify`).
     proven = max(filter(None, [role.created, *began(role.transaction, now)])) + timedelta(seconds=MINIMUM_AGE)
     if role.last_used is not None and role.last_used > proven:
@@ -269,12 +282,16 @@ def _manager_of(account: ServiceAccount) -> str:
 
 def _is_sole(trust: Mapping[str, Any]) -> bool:
     """Whether a trust policy has the one statement, for the one subject, that irsa writes."""
-    found = as_list(trust.get("Statement", []))
-    only = found[0] if len(found) == 1 and isinstance(found[0], dict) else {}
-    principal = only.get("Principal")
+    every = statements(trust)
+    if len(every) != 1:
+        return False
+    principal = every[0].get("Principal")
     if not isinstance(principal, dict) or set(principal) != {"Federated"}:
         return False
-    subjects = [text for _, key, texts in tests_of(only) if key.lower().endswith(":sub") for text in texts]
+    subjects: list[str] = []
+    for _, key, values in tests_of(every[0]):
+        if key.lower().endswith(":sub"):
+            subjects += values
     return len(as_list(principal["Federated"])) == 1 and len(subjects) == 1
 
 
@@ -297,12 +314,15 @@ class Recoveries:
 
     @property
     def exit_code(self) -> int:
-        codes = [int(item.exit_code) for item in self.items]
-        codes += [int(ExitCode.REFUSED)] if any(item.young for item in self.skipped) else []
-        return worst([*codes, *([128 + self.signal] if self.signal else [])])
+        codes = [int(result.exit_code) for result in self.items]
+        if any(skipped.young for skipped in self.skipped):
+            codes.append(int(ExitCode.REFUSED))
+        if self.signal:
+            codes.append(128 + self.signal)
+        return worst(codes)
 
     def envelope(self) -> Envelope:
-        skipped = [{"transaction": item.transaction, "why": item.why} for item in self.skipped]
+        skipped = [{"transaction": run.transaction, "why": run.why} for run in self.skipped]
         return results_envelope(
             self.items,
             exit_code=self.exit_code,
@@ -311,8 +331,8 @@ class Recoveries:
         )
 
 
-def spared_text(item: Spared) -> str:
-    return f"{item.kind.value} {item.name}: {item.why}"
+def spared_text(spared: Spared) -> str:
+    return f"{spared.kind.value} {spared.name}: {spared.why}"
 
 
 @dataclass(frozen=True)
@@ -344,27 +364,32 @@ class Found:
         return ""
 
     def envelope(self) -> Envelope:
-        items = [
-            {
-                "transaction": item.transaction,
-                "serviceAccounts": [
-                    found for name in item.accounts if (found := account_json(name)) is not None
-                ],
-                "why": item.why,
-                "ageSeconds": round(item.age),
-                "skipped": self.why_not(item) or None,
-                "objects": [
-                    {"kind": piece.change.kind.value, "target": piece.change.name} for piece in item.pieces
-                ],
-                "notes": list(item.notes),
-                "leftAlone": [
-                    {"kind": it.kind.value, "target": it.name, "why": it.why, "next": list(it.next_steps)}
-                    for it in item.spared
-                ],
-            }
-            for item in self.leftovers
-        ]
+        items = list(map(self._json, self.leftovers))
         return Envelope(DocumentKind.LEFTOVERS, ReadOutcome.OK, cluster=self.cluster, items=items)
+
+    def _json(self, leftovers: Leftovers) -> dict[str, Any]:
+        accounts = map(account_json, leftovers.accounts)
+        return {
+            "transaction": leftovers.transaction,
+            "serviceAccounts": [account for account in accounts if account is not None],
+            "why": leftovers.why,
+            "ageSeconds": round(leftovers.age),
+            "skipped": self.why_not(leftovers) or None,
+            "objects": [
+                {"kind": piece.change.kind.value, "target": piece.change.name} for piece in leftovers.pieces
+            ],
+            "notes": list(leftovers.notes),
+            "leftAlone": list(map(_spared_json, leftovers.spared)),
+        }
+
+
+def _spared_json(spared: Spared) -> dict[str, Any]:
+    return {
+        "kind": spared.kind.value,
+        "target": spared.name,
+        "why": spared.why,
+        "next": list(spared.next_steps),
+    }
 
 
 def unnamed(full_name: str, *, exists: bool, other: str = "") -> str:

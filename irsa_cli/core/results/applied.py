@@ -10,8 +10,16 @@ from typing import Any
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.traits import Service
 from irsa_cli.core.results.envelope import Envelope, cluster_json
-from irsa_cli.core.results.result import SHARED_PARTS, DryRunLine, Ended, Result, TransactionScope, scope_of
-from irsa_cli.core.results.result_document import codes_of, result_json, results_envelope, worst
+from irsa_cli.core.results.result import (
+    CLUSTER,
+    SHARED_PARTS,
+    DryRunLine,
+    Ended,
+    Result,
+    TransactionScope,
+    scope_of,
+)
+from irsa_cli.core.results.result_document import codes_of, failures, result_json, results_envelope, worst
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
 from irsa_cli.core.values.names import account_json
@@ -40,10 +48,10 @@ class Item:
         return scope_of(self.name) is TransactionScope.BINDING
 
     def to_json(self) -> dict[str, Any]:
-        found = result_json(self.result)
-        account = found["serviceAccount"] or account_json(self.name)
+        fields = result_json(self.result)
+        account = fields["serviceAccount"] or account_json(self.name)
         scope = scope_of(self.name).value
-        return {**found, "scope": scope, "serviceAccount": account, "where": self.where or None}
+        return {**fields, "scope": scope, "serviceAccount": account, "where": self.where or None}
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,19 @@ class NotBegun:
         return {"cluster": cluster_json(self.cluster), "serviceAccount": account_json(self.name)}
 
 
+@dataclass(frozen=True)
+class SavedRequest:
+    """The request of a saved plan: its command, and the settings that differ from the command's defaults."""
+
+    command: str
+    settings: Mapping[str, Any]
+    allow_access_change: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        allowed = {"allow_access_change": True} if self.allow_access_change else {}
+        return {**self.settings, **allowed}
+
+
 @dataclass
 class AppliedList:
     """The results of all. `detailed`: exit code 6 means pending changes; `pending` were not started."""
@@ -76,17 +97,17 @@ class AppliedList:
     """The name of an object of one transaction."""
     shard: Mapping[str, Any] | None = None
     """The shard as JSON, if the run is one of several."""
-    request: Mapping[str, Any] | None = None
-    """The settings of a saved request that differ from the command's defaults, by name."""
+    request: SavedRequest | None = None
+    """What a saved plan carries out, if this is one."""
     missing: tuple[str, ...] = ()
     """Shards whose results are unknown."""
     is_timed = True
 
-    def add(self, part: AppliedList) -> None:
+    def add(self, of_cluster: AppliedList) -> None:
         """Add what one cluster of this run has done."""
-        self.items += part.items
-        self.pending += part.pending
-        self.notices = [*self.notices, *part.notices]
+        self.items += of_cluster.items
+        self.pending += of_cluster.pending
+        self.notices = [*self.notices, *of_cluster.notices]
 
     def order(self, start: int, names: Iterable[str]) -> None:
         """Sort the items from number `start` by `names`; shared parts go first."""
@@ -100,8 +121,7 @@ class AppliedList:
             codes.append(128 + self.signal)  # A signal that kept nothing from being done is no outcome.
         elif self.detailed and any(item.result.ended is Ended.PLANNED for item in self.items):
             codes.append(int(ExitCode.PENDING))
-            failed = [code for code in codes if code not in (ExitCode.DONE, ExitCode.PENDING)]
-            codes = failed or codes
+            codes = failures(codes) or codes
         return worst(codes)
 
     @property
@@ -116,29 +136,30 @@ class AppliedList:
     @property
     def summary(self) -> dict[str, int]:
         """How many ServiceAccounts have which outcome."""
-        found = Counter(item.result.ended for item in self.items if item.is_binding)
-        return {ended.value: found[ended] for ended in Ended if found[ended]}
+        counts = Counter(item.result.ended for item in self.items if item.is_binding)
+        return {ended.value: counts[ended] for ended in Ended if counts[ended]}
 
     @property
     def apart(self) -> dict[tuple[str, str], int]:
         """The outcomes of transactions that are about no single ServiceAccount; only clusters are counted."""
-        found: Counter[tuple[str, str]] = Counter()
+        counts: dict[tuple[str, str], int] = {}
         for item in self.items:
             if not item.is_binding:
-                found[item.name.strip("()"), item.result.ended.value] += 1
-        return {key: number if key[0] == "cluster" else 1 for key, number in found.items()}
+                key = (item.name.strip("()"), item.result.ended.value)
+                counts[key] = counts.get(key, 0) + 1 if item.name == CLUSTER else 1
+        return counts
 
     @property
     def by_place(self) -> dict[str, dict[str, int]]:
         """Counts by cluster, if the run has several."""
-        found: dict[str, Counter[str]] = {}
+        counts: dict[str, Counter[str]] = {}
         for item in self.items:
             if item.place and item.name != SHARED_PARTS:
-                found.setdefault(item.place, Counter())[item.result.ended.value] += 1
+                counts.setdefault(item.place, Counter())[item.result.ended.value] += 1
         for waiting in self.pending:
             if waiting.place:
-                found.setdefault(waiting.place, Counter())[NOT_BEGUN] += 1
-        return {place: dict(counted) for place, counted in found.items()}
+                counts.setdefault(waiting.place, Counter())[NOT_BEGUN] += 1
+        return {place: dict(of_place) for place, of_place in counts.items()}
 
     def _ends(self) -> Iterator[tuple[str, Cluster | None, str, str]]:
         for item in self.items:
@@ -146,27 +167,37 @@ class AppliedList:
         for waiting in self.pending:
             yield waiting.place, waiting.cluster, waiting.cluster.name, NOT_BEGUN
 
-    def envelope(self) -> Envelope:
-        # A row for each cluster; region and account are null for one that irsa could not reach.
-        found: dict[str, dict[str, Any]] = {}
+    def _by_cluster(self) -> list[dict[str, Any]]:
+        """A row for each cluster; region and account are null for one that irsa could not reach."""
+        rows: dict[str, dict[str, Any]] = {}
         counts: dict[str, Counter[str]] = {}
         for place, cluster, name, ended in self._ends():
-            known = {"region": cluster.region or None, "account": cluster.account or None} if cluster else {}
-            key = cluster.arn or place if cluster else place
-            found.setdefault(key, {"name": name, "region": None, "account": None, **known})
+            key = place
+            row: dict[str, Any] = {"name": name, "region": None, "account": None}
+            if cluster is not None:
+                key = cluster.arn or place
+                row = {"name": name, "region": cluster.region or None, "account": cluster.account or None}
+            rows.setdefault(key, row)
             counts.setdefault(key, Counter())[ended] += 1
+        return [{**row, "summary": dict(counts[key])} for key, row in rows.items()]
+
+    def envelope(self) -> Envelope:
+        facts: dict[str, Any] = {
+            "notBegun": [waiting.to_json() for waiting in self.pending],
+            "byCluster": self._by_cluster(),
+        }
+        if self.request is not None:
+            facts["request"] = self.request.to_json()
+        if self.shard:
+            facts["shard"] = self.shard
+        if self.missing:
+            facts["missingShards"] = list(self.missing)
         document = results_envelope(
             [item.result for item in self.items],
             exit_code=self.exit_code,
             items=[item.to_json() for item in self.items],
             all_begun=not (self.pending or self.missing),
-            facts={
-                "notBegun": [item.to_json() for item in self.pending],
-                "byCluster": [{**row, "summary": dict(counts[key])} for key, row in found.items()],
-                **({"request": self.request} if self.request is not None else {}),
-                **({"shard": self.shard} if self.shard else {}),
-                **({"missingShards": list(self.missing)} if self.missing else {}),
-            },
+            facts=facts,
         )
         return replace(document, notes=self.notices)
 
@@ -182,8 +213,12 @@ class Changed:
     agent: str
 
     def __str__(self) -> str:
-        agent = f" ({self.agent})" if self.agent else ""
-        return f"{self.what}: {self.operation} by {self.who} at {self.time}{agent}"
+        text = f"{self.what}: {self.operation} by {self.who} at {self.time}"
+        return f"{text} ({self.agent})" if self.agent else text
+
+    @classmethod
+    def from_json(cls, written: Mapping[str, str]) -> Changed:
+        return cls(written["object"], written["operation"], written["time"], written["who"], written["agent"])
 
     def to_json(self) -> dict[str, str]:
         return {

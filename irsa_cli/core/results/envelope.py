@@ -49,7 +49,9 @@ class ReadOutcome(str, Enum):
     def of(cls, error: Exception | None) -> ReadOutcome:
         if error is None:
             return cls.OK
-        return cls.REFUSED if isinstance(error, Refused) else cls.FAILED
+        if isinstance(error, Refused):
+            return cls.REFUSED
+        return cls.FAILED
 
 
 @dataclass(frozen=True)
@@ -111,14 +113,16 @@ def cluster_json(cluster: Cluster | None) -> dict[str, str | None] | None:
     """A cluster as JSON, null if it is unknown; of one that was not reached, what the files say."""
     if cluster is None:
         return None
-    return {
+    fields = {
         "name": cluster.name,
         "arn": cluster.arn or None,
         "region": cluster.region or None,
         "account": cluster.account or None,
         "issuer": cluster.issuer or None,
-        **({"roleAccount": cluster.role_account} if cluster.role_account else {}),
     }
+    if cluster.role_account:
+        fields["roleAccount"] = cluster.role_account
+    return fields
 
 
 def error_json(error: Exception) -> dict[str, Any]:
@@ -130,14 +134,13 @@ def error_json(error: Exception) -> dict[str, Any]:
             "details": [],
             "next": [],
         }
-    facts = (
-        {"service": error.service, "operation": error.operation} if isinstance(error, ServiceError) else {}
-    )
-    return {
+    fields: dict[str, Any] = {
         "code": error.code,
         "message": error.message,
         "reason": error.reason,
         "details": list(error.details),
         "next": list(error.next_steps),
-        **facts,
     }
+    if isinstance(error, ServiceError):
+        fields |= {"service": error.service, "operation": error.operation}
+    return fields

@@ -1,4 +1,4 @@
-"""A lock as others see it, and the result of `irsa unlock`."""
+"""A lock as others see it, and the result of `irsa recover --unlock`."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ class Unlocked:
         return exit_code_of(self.error, self.signal)
 
     def envelope(self) -> Envelope:
-        found = Counter(seen.ended for seen, _ in self.items)
+        counts = Counter(lock.ended for lock, _ in self.items)
         return Envelope(
             DocumentKind.LOCKS,
             ReadOutcome.of(self.error),
             self.exit_code,
             self.cluster,
-            [{**seen.to_json(), "removal": state and state.value} for seen, state in self.items],
-            {"held": found[False], "ended": found[True], "unknown": found[None]},
+            [{**lock.to_json(), "removal": removal and removal.value} for lock, removal in self.items],
+            {"held": counts[False], "ended": counts[True], "unknown": counts[None]},
             errors=whole(self.error),
             facts={"lockNamespace": self.namespace, "holder": self.holder or None, "dryRun": self.dry_run},
         )
@@ -82,7 +82,9 @@ class SeenLock:
     def end(self) -> datetime | None:
         """The end unless it is renewed (server's clock), None if it is unknown."""
         written = self.state.written
-        return None if written is None else written + timedelta(seconds=self.state.seconds)
+        if written is None:
+            return None
+        return written + timedelta(seconds=self.state.seconds)
 
     @property
     def locked(self) -> str:
@@ -113,7 +115,8 @@ class SeenLock:
         return f"held until {moment} unless it is renewed"
 
     def to_json(self) -> dict[str, Any]:
-        state, notes = self.state, self.state.annotations
+        state = self.state
+        notes = self.state.annotations
         return {
             "lease": state.name,
             "locked": notes.get(LOCKED),
@@ -130,6 +133,6 @@ class SeenLock:
         }
 
 
-def of_holder(seen: Iterable[SeenLock], holder: str) -> list[SeenLock]:
+def of_holder(locks: Iterable[SeenLock], holder: str) -> list[SeenLock]:
     """Those that a holder has, by its whole identity or by its run's name."""
-    return [item for item in seen if item.state.holder and holder in (item.state.holder, item.state.run)]
+    return [lock for lock in locks if lock.state.holder and holder in (lock.state.holder, lock.state.run)]

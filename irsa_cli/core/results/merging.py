@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from itertools import chain
 from typing import Any
 
 from irsa_cli.core.plan.changes import Change, Kind
@@ -15,7 +16,7 @@ from irsa_cli.core.plan.written import UnreadableChange, read
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.envelope import API_VERSION, DocumentKind, Envelope, ItemError
 from irsa_cli.core.results.result import CLUSTER, SCOPES, ChangeResult, Ended, Left, Result, TransactionScope
-from irsa_cli.core.results.result_document import worst
+from irsa_cli.core.results.result_document import failed_if, failures, worst
 from irsa_cli.core.values.arn import check_account, check_cluster
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, FailedCall, InvalidInput, IrsaError, ServiceError
@@ -64,19 +65,22 @@ def _check(data: Any, form: Any, where: str) -> None:
             _check(data, form[1], where)
         return
     kind = form if isinstance(form, type) else type(form)
-    if issubclass(kind, Enum):
-        fits = data in [item.value for item in kind]
-    else:
-        fits = type(data) is kind or (kind is float and type(data) is int)
-    if not fits:
+    if not _is_of(data, kind):
         raise InvalidInput(f"{where} is not {_FORMS.get(kind, 'a known value')}")
-    inner = form.items() if isinstance(form, dict) else ()
-    for key, one in inner:
-        if key not in data:
-            raise InvalidInput(f"{where} has no {key}")
-        _check(data[key], one, f"{where}.{key}")
-    for number, item in enumerate(data if isinstance(form, list) else ()):
-        _check(item, form[0], f"{where}[{number}]")
+    if isinstance(form, dict):
+        for key, form_of_field in form.items():
+            if key not in data:
+                raise InvalidInput(f"{where} has no {key}")
+            _check(data[key], form_of_field, f"{where}.{key}")
+    elif isinstance(form, list):
+        for number, element in enumerate(data):
+            _check(element, form[0], f"{where}[{number}]")
+
+
+def _is_of(data: Any, kind: type) -> bool:
+    if issubclass(kind, Enum):
+        return data in [member.value for member in kind]
+    return type(data) is kind or (kind is float and type(data) is int)
 
 
 @dataclass(frozen=True)
@@ -89,14 +93,18 @@ class ReadDocument:
 
     @property
     def about(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.document["metadata"]
-        return found
+        metadata: Mapping[str, Any] = self.document["metadata"]
+        return metadata
 
     @property
     def pending(self) -> list[NotBegun]:
         """The ServiceAccounts that were not begun."""
-        pairs = [(_cluster(raw["cluster"]), raw["serviceAccount"]) for raw in self.about.get("notBegun", ())]
-        return [NotBegun(it, _name(account), it.full_name) for it, account in pairs if it is not None]
+        pending: list[NotBegun] = []
+        for raw in self.about.get("notBegun", ()):
+            cluster = _cluster(raw["cluster"])
+            if cluster is not None:
+                pending.append(NotBegun(cluster, _name(raw["serviceAccount"]), cluster.full_name))
+        return pending
 
 
 def read_document(text: str, source: str) -> ReadDocument:
@@ -105,8 +113,8 @@ def read_document(text: str, source: str) -> ReadDocument:
         document = json.loads(text)
     except (ValueError, RecursionError):
         raise InvalidInput(f"{source} is not JSON", reason="expected a whole document of -o json") from None
-    found = document if isinstance(document, dict) else {}
-    if (found.get("apiVersion"), found.get("kind")) != (API_VERSION, DocumentKind.RESULTS.value):
+    fields = document if isinstance(document, dict) else {}
+    if (fields.get("apiVersion"), fields.get("kind")) != (API_VERSION, DocumentKind.RESULTS.value):
         raise InvalidInput(
             f"{source} is no result of apply, diff or delete",
             reason=f"expected {API_VERSION}, kind {DocumentKind.RESULTS.value}",
@@ -129,30 +137,34 @@ def _items(document: Mapping[str, Any], source: str) -> list[Item]:
     errors = {error["item"]: _error(error) for error in document["errors"]}
     if not errors.keys() <= {None, *range(len(raw))}:
         raise InvalidInput("an error is about no item")
-    found = [_item(item, errors.get(number)) for number, item in enumerate(raw)]
-    if not found and None in errors:  # The run did not start.
-        found.append(Item(source, CLUSTER, Result(Ended.FAILED, error=errors[None]), place=source))
-    return found
+    items = [_item(fields, errors.get(number)) for number, fields in enumerate(raw)]
+    if not items and None in errors:  # The run did not start.
+        items.append(Item(source, CLUSTER, Result(Ended.FAILED, error=errors[None]), place=source))
+    return items
 
 
 def _error(raw: Mapping[str, Any]) -> IrsaError:
-    said: dict[str, Any] = {key: raw[key] for key in ("message", "reason", "details")}
-    said["next_steps"] = raw["next"]
+    texts: dict[str, Any] = {
+        "message": raw["message"],
+        "reason": raw["reason"],
+        "details": raw["details"],
+        "next_steps": raw["next"],
+    }
     if "service" not in raw:
-        return IrsaError(**said, code=raw["code"])
-    return ServiceError(call=FailedCall(str(raw["service"]), str(raw.get("operation")), raw["code"]), **said)
+        return IrsaError(**texts, code=raw["code"])
+    return ServiceError(call=FailedCall(str(raw["service"]), str(raw.get("operation")), raw["code"]), **texts)
 
 
 def _item(raw: Mapping[str, Any], error: Exception | None) -> Item:
     cluster = _cluster(raw["cluster"])
-    warnings = [f"{item['id']}: {item['reason']}" for item in raw["warnings"]]
+    warnings = [f"{warning['id']}: {warning['reason']}" for warning in raw["warnings"]]
     code = raw["exitCode"]
     result = Result(
         Ended(raw["outcome"]),
         cluster=cluster,
         transaction=raw["transaction"] or "",
         changes=[_change(change) for change in raw["changes"]],
-        left=[Left(item["what"], item["why"], item["repair"]) for item in raw["left"]],
+        left=[Left(left["what"], left["why"], left["repair"]) for left in raw["left"]],
         notes=[*raw["notes"], *warnings],
         error=error,
         signal=max(0, code - 128),
@@ -174,18 +186,28 @@ def _cluster(raw: Mapping[str, Any] | None) -> Cluster | None:
     name, arn, region, account, issuer = (raw[key] or "" for key in _CLUSTER)
     if account:
         check_account(account)
-    partition = check_cluster(arn).split(":")[1] if arn.startswith("arn:") else ""
+    partition = ""
+    if arn.startswith("arn:"):
+        partition = check_cluster(arn).split(":")[1]
     home = str(raw.get("roleAccount") or "")
-    return Cluster(name, arn, region, partition, account, issuer, check_account(home) if home else "")
+    if home:
+        home = check_account(home)
+    return Cluster(name, arn, region, partition, account, issuer, home)
 
 
 def _change(raw: Mapping[str, Any]) -> ChangeResult:
-    kind, name = Kind(raw["kind"]), raw["target"]
-    parts = len(kind.traits.target) - 1
-    target = name.rsplit("/", parts) if name.startswith("arn:") else name.split("/", parts)
-    sides = {side: _state(raw[side]) for side in ("before", "after")}
+    kind = Kind(raw["kind"])
+    name = raw["target"]
+    separators = len(kind.traits.target) - 1
+    target = name.rsplit("/", separators) if name.startswith("arn:") else name.split("/", separators)
+    fields = {
+        "kind": kind.value,
+        "target": target,
+        "before": _state(raw["before"]),
+        "after": _state(raw["after"]),
+    }
     try:
-        change: Change = read({"kind": kind.value, "target": target, **sides})
+        change: Change = read(fields)
     except UnreadableChange as error:
         raise InvalidInput(f"a change of kind {kind.value} can't be read", reason=str(error)) from None
     if raw["state"] not in _STATES:
@@ -197,7 +219,11 @@ def _state(raw: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """A state in the form of journals, with the names of attributes."""
     if raw is None:
         return None
-    return {re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", key): value for key, value in raw.items()}
+    return {_attribute(key): value for key, value in raw.items()}
+
+
+def _attribute(key: str) -> str:
+    return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", key)
 
 
 @dataclass
@@ -213,15 +239,14 @@ class MergedList(AppliedList):
     def exit_code(self) -> int:
         """The worst of all; a missing shard is a failure."""
         attempted = any(item.result.ended in (Ended.COMMITTED, Ended.ROLLED_BACK) for item in self.items)
-        nothing = (ExitCode.USAGE, ExitCode.REFUSED)
-        codes = [int(ExitCode.FAILED) if attempted and code in nothing else code for code in self.codes]
-        codes += [int(ExitCode.FAILED)] if self.missing else []
-        failed = [code for code in codes if code not in (ExitCode.DONE, ExitCode.PENDING)]
-        return worst(failed or codes)
+        codes = failed_if(self.codes, attempted=attempted)
+        if self.missing:
+            codes.append(int(ExitCode.FAILED))
+        return worst(failures(codes) or codes)
 
     def envelope(self) -> Envelope:
         document = super().envelope()
-        counts = Counter(item["outcome"] for item in self.raw)
+        counts = Counter(fields["outcome"] for fields in self.raw)
         summary = {ended.value: counts[ended.value] for ended in Ended if counts[ended.value]}
         return replace(document, items=self.raw, errors=self.errors, summary=summary)
 
@@ -231,46 +256,55 @@ def merge(documents: Sequence[ReadDocument]) -> MergedList:
 
     Raises `InvalidInput` if they are not of one run. Shards without a document are `missing`.
     """
-    done = MergedList(missing=_missing(documents), codes=[int(one.about["exitCode"]) for one in documents])
-    entries = [(item, one, number) for one in documents for number, item in enumerate(one.items)]
-    seen: dict[tuple[object, str], str] = {}
-    for item, one, number in sorted(entries, key=lambda entry: _place(entry[0].result.cluster)):
-        done.items.append(item)
-        raw = one.document["items"][number : number + 1]
-        about, before = (item.result.cluster, item.name), one.source
-        if raw and seen.setdefault(about, before) != before:
-            raise InvalidInput(f"{item.title} is in {seen[about]} and in {before}")
+    merged = MergedList(
+        missing=_missing(documents), codes=[int(document.about["exitCode"]) for document in documents]
+    )
+    entries: list[tuple[Item, ReadDocument, int]] = []
+    for document in documents:
+        entries += [(item, document, number) for number, item in enumerate(document.items)]
+    sources: dict[tuple[object, str], str] = {}
+    for item, document, number in sorted(entries, key=lambda entry: _place(entry[0].result.cluster)):
+        merged.items.append(item)
+        raw = document.document["items"][number : number + 1]
+        about = (item.result.cluster, item.name)
+        if raw and sources.setdefault(about, document.source) != document.source:
+            raise InvalidInput(f"{item.title} is in {sources[about]} and in {document.source}")
         if item.result.error is not None:
-            done.errors.append(ItemError(item.result.error, len(done.raw) if raw else None))
-        done.raw += raw
-    pending = [item for one in documents for item in one.pending]
-    done.pending = sorted(pending, key=lambda item: _place(item.cluster))
-    done.notices = list(dict.fromkeys(note for one in documents for note in one.about["notes"]))
-    return done
+            merged.errors.append(ItemError(item.result.error, len(merged.raw) if raw else None))
+        merged.raw += raw
+    pending = chain.from_iterable(document.pending for document in documents)
+    merged.pending = sorted(pending, key=lambda waiting: _place(waiting.cluster))
+    notes = chain.from_iterable(document.about["notes"] for document in documents)
+    merged.notices = list(dict.fromkeys(notes))
+    return merged
 
 
 def _place(cluster: Cluster | None) -> tuple[str, ...]:
-    return (cluster.account, cluster.region, cluster.name) if cluster else ()
+    if cluster is None:
+        return ()
+    return cluster.account, cluster.region, cluster.name
 
 
 def _missing(documents: Sequence[ReadDocument]) -> tuple[str, ...]:
     """The shards that no document is of; raises `InvalidInput` for documents that don't belong together."""
-    commands = {one.about["command"].partition(" ")[0] for one in documents}
+    commands = {document.about["command"].partition(" ")[0] for document in documents}
     if len(commands) > 1:
         raise InvalidInput(f"the files are of several commands: {', '.join(sorted(commands))}")
-    known = [(one, shard) for one in documents if (shard := one.about.get("shard"))]
-    if not known:
+    shards = [document for document in documents if document.about.get("shard")]
+    if not shards:
         return ()
-    whole, found = known[0][1], set[int]()
-    for one, shard in known:
-        if any(shard[key] != whole[key] for key in ("total", "files")):
+    run = shards[0].about["shard"]
+    indexes: set[int] = set()
+    for document in shards:
+        shard = document.about["shard"]
+        if (shard["total"], shard["files"]) != (run["total"], run["files"]):
             raise InvalidInput(
-                f"{one.source} is of another run", reason="its files or the number of shards differ"
+                f"{document.source} is of another run", reason="its files or the number of shards differ"
             )
-        if shard["index"] in found:
-            raise InvalidInput(f"{one.source} is shard {shard['index']} again")
-        found.add(shard["index"])
-    for one in documents:
-        if one.document["items"] and not one.about.get("shard"):
-            raise InvalidInput(f"{one.source} is no shard", reason="others are")
-    return tuple(f"{index}/{whole['total']}" for index in range(whole["total"]) if index not in found)
+        if shard["index"] in indexes:
+            raise InvalidInput(f"{document.source} is shard {shard['index']} again")
+        indexes.add(shard["index"])
+    for document in documents:
+        if document.document["items"] and not document.about.get("shard"):
+            raise InvalidInput(f"{document.source} is no shard", reason="others are")
+    return tuple(f"{index}/{run['total']}" for index in range(run["total"]) if index not in indexes)

@@ -61,7 +61,9 @@ class TransactionScope(str, Enum):
     """The cluster's OIDC provider, or what irsa could not read of the cluster."""
 
 
-SHARED_PARTS, ALL, CLUSTER = "(shared parts)", "(all)", "(cluster)"
+SHARED_PARTS = "(shared parts)"
+ALL = "(all)"
+CLUSTER = "(cluster)"
 """Names of transactions without a single ServiceAccount, on the screen and in journals."""
 SCOPES = {
     SHARED_PARTS: TransactionScope.SHARED_PARTS,
@@ -170,5 +172,7 @@ class Result:
     @property
     def verifications(self) -> list[Any]:
         """Its verifications as JSON."""
-        found = self.verification or {}
-        return [found] if "subject" in found else list(found.values())
+        by_name = self.verification or {}
+        if "subject" in by_name:
+            return [by_name]
+        return list(by_name.values())

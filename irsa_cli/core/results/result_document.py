@@ -27,20 +27,20 @@ class Documented(Protocol):
         """The document that `-o json` and `-o yaml` print."""
 
 
-def document_of(found: Result | Documented) -> Envelope:
+def document_of(outcome: Result | Documented) -> Envelope:
     """The document of an outcome; a transaction that did not start is no item of it."""
-    if not isinstance(found, Result):
-        return found.envelope()
-    is_reached = found.cluster is not None and found.cluster.arn
-    if is_reached or found.transaction or found.facts or found.changes or found.left:
-        return results_envelope([found], exit_code=found.exit_code)
+    if not isinstance(outcome, Result):
+        return outcome.envelope()
+    is_reached = outcome.cluster is not None and outcome.cluster.arn
+    if is_reached or outcome.transaction or outcome.facts or outcome.changes or outcome.left:
+        return results_envelope([outcome], exit_code=outcome.exit_code)
     return Envelope(
         DocumentKind.RESULTS,
-        found.ended,
-        found.exit_code,
-        found.cluster,
-        notes=found.notes,
-        errors=whole(found.error),
+        outcome.ended,
+        outcome.exit_code,
+        outcome.cluster,
+        notes=outcome.notes,
+        errors=whole(outcome.error),
     )
 
 
@@ -59,9 +59,9 @@ def result_json(result: Result) -> dict[str, Any]:
         "changes": [change_json(change) for change in result.changes if change.is_public],
         "access": None if result.access is None else result.access.to_json(),
         "verifications": result.verifications,
-        "left": [{"what": item.what, "why": item.why, "repair": item.repair} for item in result.left],
+        "left": [{"what": left.what, "why": left.why, "repair": left.repair} for left in result.left],
         "notes": result.notes,
-        "warnings": [warning_json(item) for item in result.warnings],
+        "warnings": list(map(warning_json, result.warnings)),
     }
 
 
@@ -76,15 +76,15 @@ def warning_json(risk: Risk) -> dict[str, Any]:
     }
 
 
-def change_json(item: ChangeResult) -> dict[str, Any]:
+def change_json(result: ChangeResult) -> dict[str, Any]:
     return {
-        "kind": item.change.kind.value,
-        "action": item.change.action,
-        "target": item.change.name,
-        "state": item.state,
-        "seconds": round(item.seconds, 3),
-        "before": _shown(item.change.before),
-        "after": _shown(item.change.after),
+        "kind": result.change.kind.value,
+        "action": result.change.action,
+        "target": result.change.name,
+        "state": result.state,
+        "seconds": round(result.seconds, 3),
+        "before": _shown(result.change.before),
+        "after": _shown(result.change.after),
     }
 
 
@@ -96,11 +96,12 @@ def _shown(state: State | None) -> dict[str, Any] | None:
     """A state in camel case; the keys of tags and documents stay."""
     if state is None:
         return None
-    fields = (field for field in written_fields(type(state)) if field.key not in _OF_JOURNALS)
-    return {
-        re.sub("_(.)", lambda found: found[1].upper(), field.key): getattr(state, field.attribute)
-        for field in fields
-    }
+    fields = [field for field in written_fields(type(state)) if field.key not in _OF_JOURNALS]
+    return {_camel(field.key): getattr(state, field.attribute) for field in fields}
+
+
+def _camel(key: str) -> str:
+    return re.sub("_(.)", lambda letter: letter[1].upper(), key)
 
 
 _WORST_FIRST = (
@@ -125,36 +126,63 @@ def results_envelope(
     cluster: Cluster | None = None,
 ) -> Envelope:
     """The document of several results; `items` are their JSON, `cluster` is used if none of them has one."""
-    found = Counter(result.ended for result in results)
-    known = [result.cluster for result in results if result.cluster is not None]
-    clusters = {item.arn or f"{item.account}/{item.region}/{item.name}": item for item in known}
-    common = next(iter(clusters.values())) if len(clusters) == 1 else None
-    in_between = exit_code == ExitCode.FAILED and {Ended.COMMITTED, Ended.REFUSED} <= found.keys()
-    ended = [Ended.UNFINISHED if in_between or not all_begun else Ended.UNCHANGED, *found]
+    counts = Counter(result.ended for result in results)
+    if items is None:
+        items = list(map(result_json, results))
+    errors: list[ItemError] = []
+    for index, result in enumerate(results):
+        if result.error is not None:
+            errors.append(ItemError(result.error, index))
+    in_between = exit_code == ExitCode.FAILED and {Ended.COMMITTED, Ended.REFUSED} <= counts.keys()
+    least = Ended.UNFINISHED if in_between or not all_begun else Ended.UNCHANGED
     return Envelope(
         DocumentKind.RESULTS,
-        min(ended, key=_WORST_FIRST.index),
+        min((least, *counts), key=_WORST_FIRST.index),
         exit_code,
-        cluster or common,
-        [result_json(result) for result in results] if items is None else items,
-        {kind.value: found[kind] for kind in Ended if found[kind]},
-        errors=[ItemError(it.error, index) for index, it in enumerate(results) if it.error is not None],
+        cluster or _common_cluster(results),
+        items,
+        {ended.value: counts[ended] for ended in Ended if counts[ended]},
+        errors=errors,
         facts=facts or {},
     )
 
 
-_ATTEMPTED_NOTHING = (ExitCode.USAGE, ExitCode.REFUSED)
+def _common_cluster(results: Sequence[Result]) -> Cluster | None:
+    """The cluster of the results; None if there is none, or several."""
+    clusters: dict[str, Cluster] = {}
+    for result in results:
+        cluster = result.cluster
+        if cluster is not None:
+            clusters[cluster.arn or f"{cluster.account}/{cluster.region}/{cluster.name}"] = cluster
+    if len(clusters) != 1:
+        return None
+    return clusters.popitem()[1]
 
 
 def codes_of(results: Sequence[Result]) -> list[int]:
     """The exit codes of several; 'nothing was attempted' only if that is true of all."""
     attempted = any(
-        item.ended is Ended.COMMITTED or (item.ended is Ended.ROLLED_BACK and item.error) for item in results
+        result.ended is Ended.COMMITTED or (result.ended is Ended.ROLLED_BACK and result.error)
+        for result in results
     )
-    codes = [int(item.exit_code) for item in results]
-    return [int(ExitCode.FAILED) if attempted and code in _ATTEMPTED_NOTHING else code for code in codes]
+    return failed_if([int(result.exit_code) for result in results], attempted=attempted)
+
+
+def failed_if(codes: Sequence[int], *, attempted: bool) -> list[int]:
+    """The codes; if something was attempted, those that deny it mean a failure."""
+    if not attempted:
+        return list(codes)
+    nothing = (ExitCode.USAGE, ExitCode.REFUSED)
+    return [int(ExitCode.FAILED) if code in nothing else code for code in codes]
+
+
+def failures(codes: Sequence[int]) -> list[int]:
+    """The codes that mean neither success nor pending changes."""
+    return [code for code in codes if code not in (ExitCode.DONE, ExitCode.PENDING)]
 
 
 def worst(codes: Sequence[int]) -> int:
     """The exit code for all: 3 (leftovers) goes before all others."""
-    return ExitCode.INCOMPLETE if ExitCode.INCOMPLETE in codes else max(codes, default=0)
+    if ExitCode.INCOMPLETE in codes:
+        return ExitCode.INCOMPLETE
+    return max(codes, default=0)

@@ -61,12 +61,12 @@ class AnswerScope:
     @property
     def is_complete(self) -> bool:
         """Whether nothing was omitted that could change the answer."""
-        return not any(item.matters for item in self.not_examined)
+        return not any(gap.matters for gap in self.not_examined)
 
     @property
     def counts(self) -> str:
         """How much was examined: `56 roles, 2 clusters`."""
-        return ", ".join(plural(number, what) for what, number in self.examined.items()) or "nothing"
+        return ", ".join(plural(number, noun) for noun, number in self.examined.items()) or "nothing"
 
     @property
     def checked(self) -> str:
@@ -75,14 +75,16 @@ class AnswerScope:
     @property
     def left_out(self) -> str:
         """The parts that were not examined, in one line. Unreadable items have their own notes."""
-        apart = [item.text for item in self.not_examined if item.why is WhyNot.BY_DESIGN]
-        others = [item for item in self.not_examined if item.why is not WhyNot.BY_DESIGN]
-        deciding = sum(item.matters for item in others)
+        texts = [gap.text for gap in self.not_examined if gap.why is WhyNot.BY_DESIGN]
+        in_notes = [gap for gap in self.not_examined if gap.why is not WhyNot.BY_DESIGN]
+        deciding = sum(gap.matters for gap in in_notes)
         if deciding:
-            apart.append(f"{plural(deciding, 'item')} in the notes, which could change this answer")
-        if len(others) > deciding:
-            apart.append(f"{plural(len(others) - deciding, 'item')} that can't change it")
-        return f"Not checked: {', '.join(apart)}." if apart else ""
+            texts.append(f"{plural(deciding, 'item')} in the notes, which could change this answer")
+        if len(in_notes) > deciding:
+            texts.append(f"{plural(len(in_notes) - deciding, 'item')} that can't change it")
+        if not texts:
+            return ""
+        return f"Not checked: {', '.join(texts)}."
 
     @property
     def sentence(self) -> str:
@@ -93,8 +95,8 @@ class AnswerScope:
         return {
             "question": self.question,
             "complete": self.is_complete,
-            "examined": [{"what": what, "count": number} for what, number in self.examined.items()],
-            "notExamined": [item.to_json() for item in self.not_examined],
+            "examined": [{"what": noun, "count": number} for noun, number in self.examined.items()],
+            "notExamined": [gap.to_json() for gap in self.not_examined],
         }
 
 
@@ -113,13 +115,19 @@ class Allowance:
         """The exit code without findings: 0 only if everything, and anything, was examined."""
         if not scope.is_complete and not self.partial:
             return ExitCode.FAILED
-        return ExitCode.EMPTY if scope.nothing and not self.empty else ExitCode.DONE
+        if scope.nothing and not self.empty:
+            return ExitCode.EMPTY
+        return ExitCode.DONE
 
 
 def accounts_asked(namespace: str = "", selector: str = "") -> str:
     """The asked ServiceAccounts, after 'No ServiceAccount'; '' for all of a cluster."""
-    labels = f" with the labels {selector}" if selector else ""
-    return f"{labels} in namespace {namespace}" if namespace else labels
+    text = ""
+    if selector:
+        text += f" with the labels {selector}"
+    if namespace:
+        text += f" in namespace {namespace}"
+    return text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +158,6 @@ class Reading(ABC):
         self, kind: DocumentKind, *, facts: Mapping[str, Any] | None = None, **more: Any
     ) -> Envelope:
         """The document that `-o json` and `-o yaml` print, with these `facts`, and `more` of its fields."""
-        given = {"outcome": ReadOutcome.of(self.error), "errors": whole(self.error), **more}
+        fields = {"outcome": ReadOutcome.of(self.error), "errors": whole(self.error), **more}
         facts = {"scope": self.scope.to_json(), **(facts or {})}
-        return Envelope(kind, exit_code=self.exit_code, facts=facts, **given)
+        return Envelope(kind, exit_code=self.exit_code, facts=facts, **fields)

@@ -58,6 +58,8 @@ class VerificationStep:
         """Failed if a check failed; not checked if a needed one, or all, could not run."""
         if any(check.status is StepStatus.FAILED for check in self.checks):
             return StepStatus.FAILED
-        made = [check for check in self.checks if check.status is StepStatus.OK]
-        open_ones = [c for c in self.checks if c.needed and c.status is StepStatus.NOT_CHECKED]
-        return StepStatus.OK if made and not open_ones else StepStatus.NOT_CHECKED
+        if any(check.needed and check.status is StepStatus.NOT_CHECKED for check in self.checks):
+            return StepStatus.NOT_CHECKED
+        if any(check.status is StepStatus.OK for check in self.checks):
+            return StepStatus.OK
+        return StepStatus.NOT_CHECKED

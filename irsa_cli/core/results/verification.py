@@ -17,8 +17,8 @@ from irsa_cli.core.results.scope import (
     not_read,
     unanswered,
 )
-from irsa_cli.core.results.steps import Name, StepStatus, VerificationStep
-from irsa_cli.core.trust.evaluation import StatementVerdict
+from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationStep
+from irsa_cli.core.trust.evaluation import Failure, StatementVerdict
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, IrsaError
@@ -93,15 +93,17 @@ class Verification(Namespaced):
     @property
     def outcome(self) -> VerificationOutcome:
         """The verdict: the exchange at STS proves what could not be read."""
-        asked = [permission.status for permission in self.permissions]
-        if StepStatus.FAILED in (*asked, *(step.status for step in self.steps)):
+        permissions = [permission.status for permission in self.permissions]
+        if StepStatus.FAILED in (*permissions, *(step.status for step in self.steps)):
             return VerificationOutcome.FAILED
         if self.error is not None:
-            refused = self.error.exit_code in (ExitCode.REFUSED, ExitCode.UNVERIFIED)
-            return VerificationOutcome.FAILED if refused else VerificationOutcome.UNDETERMINED
+            if self.error.exit_code in (ExitCode.REFUSED, ExitCode.UNVERIFIED):
+                return VerificationOutcome.FAILED
+            return VerificationOutcome.UNDETERMINED
         decisive = [step.status for step in self.steps if step.name in _DECISIVE]
-        proven = bool(decisive) and all(status is StepStatus.OK for status in (*decisive, *asked))
-        return VerificationOutcome.VERIFIED if proven else VerificationOutcome.UNDETERMINED
+        if decisive and {*decisive, *permissions} == {StepStatus.OK}:
+            return VerificationOutcome.VERIFIED
+        return VerificationOutcome.UNDETERMINED
 
     @property
     def proved(self) -> str:
@@ -113,28 +115,35 @@ class Verification(Namespaced):
     @property
     def problem(self) -> str:
         """The first failure, or the first unknown; '' if all is right."""
-        for status in (StepStatus.FAILED, StepStatus.NOT_CHECKED):
-            found = self._first(status)
-            if found and self.outcome is not VerificationOutcome.VERIFIED:
-                return found
-        return str(self.error or "")
+        if self.outcome is VerificationOutcome.VERIFIED:
+            return str(self.error or "")
+        return self._first(StepStatus.FAILED) or self._first(StepStatus.NOT_CHECKED) or str(self.error or "")
 
     @property
     def left_open(self) -> tuple[str, ...]:
         """The checks that could not run."""
-        checks = [(step.name.value, check) for step in self.steps for check in step.checks]
-        found = [f"{name}: {it.text}" for name, it in checks if it.status is StepStatus.NOT_CHECKED]
-        found += [f"{it.what}: {it.text}" for it in self.permissions if it.status is StepStatus.NOT_CHECKED]
-        return tuple(found or ([self.problem] if self.outcome is VerificationOutcome.UNDETERMINED else []))
+        texts: list[str] = []
+        for step in self.steps:
+            checks = [check for check in step.checks if check.status is StepStatus.NOT_CHECKED]
+            texts += [f"{step.name.value}: {check.text}" for check in checks]
+        texts += self._permissions(StepStatus.NOT_CHECKED)
+        if not texts and self.outcome is VerificationOutcome.UNDETERMINED:
+            return (self.problem,)
+        return tuple(texts)
+
+    def _permissions(self, status: StepStatus) -> list[str]:
+        permissions = [permission for permission in self.permissions if permission.status is status]
+        return [f"{permission.what}: {permission.text}" for permission in permissions]
 
     def _first(self, status: StepStatus) -> str:
-        # It stays open by what decides: the provider, say, may stay unread when STS gave the credentials.
-        deciding = DECIDING if status is StepStatus.NOT_CHECKED else tuple(Name)
-        for step in (step for step in self.steps if step.name in deciding):
+        for step in self.steps:
+            # It stays open by what decides: the provider, say, may stay unread when STS gave the credentials.
+            if status is StepStatus.NOT_CHECKED and step.name not in DECIDING:
+                continue
             for check in step.checks:
                 if check.status is status and (check.needed or status is StepStatus.FAILED):
                     return f"{step.name.value}: {check.text}"
-        return next((f"{p.what}: {p.text}" for p in self.permissions if p.status is status), "")
+        return next(iter(self._permissions(status)), "")
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -147,28 +156,28 @@ class Verification(Namespaced):
             "proved": self.proved or None,
             "notChecked": {"what": list(UNCHECKED), "command": self.look} if self.look else None,
             "notes": list(self.notes),
-            "warnings": [warning_json(item) for item in self.warnings],
+            "warnings": list(map(warning_json, self.warnings)),
         }
 
 
 def agreed(verification: Verification) -> Verification:
     """Withdraw failures that contradict STS: the trust policy may have changed between read and exchange."""
     steps = {step.name: step for step in verification.steps}
-    exchange, trust = steps.get(Name.EXCHANGE), steps.get(Name.TRUST)
+    exchange = steps.get(Name.EXCHANGE)
+    trust = steps.get(Name.TRUST)
     if exchange is None or trust is None or exchange.status is not StepStatus.OK:
         return verification
     if trust.status is not StepStatus.FAILED:
         return verification
-    open_checks = tuple(
-        replace(
-            check, status=StepStatus.NOT_CHECKED, text=f"{check.text}; STS accepted the token all the same"
-        )
-        if check.status is StepStatus.FAILED
-        else check
-        for check in trust.checks
-    )
-    steps[Name.TRUST] = replace(trust, checks=open_checks)
+    steps[Name.TRUST] = replace(trust, checks=tuple(map(_withdrawn, trust.checks)))
     return replace(verification, steps=tuple(steps[step.name] for step in verification.steps))
+
+
+def _withdrawn(check: Check) -> Check:
+    if check.status is not StepStatus.FAILED:
+        return check
+    text = f"{check.text}; STS accepted the token all the same"
+    return replace(check, status=StepStatus.NOT_CHECKED, text=text)
 
 
 def unchecked(look: str) -> str:
@@ -197,22 +206,21 @@ class VerificationReport(Reading):
         question = "Does STS exchange tokens of the ServiceAccounts for credentials of their roles?"
         if self.error is not None:
             return unanswered(question, self.error)
-        asked = accounts_asked(self.asked[1], self.selector)
-        is_empty = self.many and not self.items
-        left_open = [(it, text) for it in self.items for text in it.left_open]
-        return AnswerScope(
-            question,
-            {"ServiceAccount": self.accounts if self.many else len(self.items), "role": len(self.items)},
-            (
-                *(
-                    NotExamined(f"{it.full_name}: {x}", matters=it.outcome is _UNDETERMINED)
-                    for it, x in left_open
-                ),
-                *not_read(self.notes),
-                *by_design(*UNCHECKED),
-            ),
-            f"No ServiceAccount{asked} of {self.cluster_name} has a role annotation." if is_empty else "",
-        )
+        nothing = ""
+        if self.many and not self.items:
+            accounts = accounts_asked(self.asked[1], self.selector)
+            nothing = f"No ServiceAccount{accounts} of {self.cluster_name} has a role annotation."
+        gaps: list[NotExamined] = []
+        for verification in self.items:
+            matters = verification.outcome is _UNDETERMINED
+            texts = [f"{verification.full_name}: {text}" for text in verification.left_open]
+            gaps += not_read(texts, matters=matters)
+        gaps += (*not_read(self.notes), *by_design(*UNCHECKED))
+        examined = {
+            "ServiceAccount": self.accounts if self.many else len(self.items),
+            "role": len(self.items),
+        }
+        return AnswerScope(question, examined, tuple(gaps), nothing)
 
     @property
     def cluster_name(self) -> str:
@@ -220,29 +228,31 @@ class VerificationReport(Reading):
         return self.cluster.name if self.cluster else self.asked[0]
 
     def count(self, outcome: VerificationOutcome) -> int:
-        return sum(item.outcome is outcome for item in self.items)
+        return sum(verification.outcome is outcome for verification in self.items)
 
     @property
     def outcome(self) -> VerificationOutcome:
         """The worst of all."""
         if self.count(VerificationOutcome.FAILED):
             return VerificationOutcome.FAILED
-        verified = self.items and self.error is None and not self.count(_UNDETERMINED)
-        return VerificationOutcome.VERIFIED if verified else _UNDETERMINED
+        if not self.items or self.error is not None or self.count(_UNDETERMINED):
+            return _UNDETERMINED
+        return VerificationOutcome.VERIFIED
 
     @property
     def found_code(self) -> int:
         return ExitCode.DONE if self.scope.nothing else self.outcome.exit_code
 
     def envelope(self) -> Envelope:
-        errors = [
-            ItemError(item.error, index) for index, item in enumerate(self.items) if item.error is not None
-        ]
+        errors: list[ItemError] = []
+        for index, verification in enumerate(self.items):
+            if verification.error is not None:
+                errors.append(ItemError(verification.error, index))
         return self.document(
             DocumentKind.VERIFICATIONS,
             outcome=self.outcome,
             cluster=self.cluster,
-            items=[item.to_json() for item in self.items],
+            items=[verification.to_json() for verification in self.items],
             summary={outcome.value: self.count(outcome) for outcome in VerificationOutcome},
             notes=self.notes,
             errors=(*whole(self.error), *errors),
@@ -254,29 +264,32 @@ def step_json(step: VerificationStep) -> dict[str, Any]:
         "name": step.name.value,
         "status": step.status.value,
         "sent": step.sent,
-        "checks": [{"what": it.what, "status": it.status.value, "text": it.text} for it in step.checks],
-        "statements": [statement_json(item) for item in step.statements],
+        "checks": [
+            {"what": check.what, "status": check.status.value, "text": check.text} for check in step.checks
+        ],
+        "statements": list(map(statement_json, step.statements)),
         "advice": list(step.advice),
     }
 
 
 def statement_json(verdict: StatementVerdict) -> dict[str, Any]:
-    failure = verdict.failure
     return {
         "index": verdict.index,
         "sid": verdict.sid or None,
         "effect": verdict.effect,
         "applies": verdict.applies,
-        "failure": None
-        if failure is None
-        else {
-            "part": failure.part,
-            "operator": failure.operator or None,
-            "key": failure.key or None,
-            "wanted": list(failure.wanted),
-            "got": None if failure.got is None else list(failure.got),
-            "unknown": failure.unknown,
-            "excluding": failure.excluding,
-        },
+        "failure": None if verdict.failure is None else _failure_json(verdict.failure),
         "because": list(verdict.because),
+    }
+
+
+def _failure_json(failure: Failure) -> dict[str, Any]:
+    return {
+        "part": failure.part,
+        "operator": failure.operator or None,
+        "key": failure.key or None,
+        "wanted": list(failure.wanted),
+        "got": None if failure.got is None else list(failure.got),
+        "unknown": failure.unknown,
+        "excluding": failure.excluding,
     }

@@ -43,7 +43,7 @@ class AddedStatement:
                 f"a statement for {self.identity.subject} would bypass a condition of the trust policy of"
                 f" {self.role_arn}",
                 reason="one matching statement is enough, and the new one does not have this condition",
-                details=(*(item.text for item in self.voids), *becoming(self.before, self.after)),
+                details=(*(void.text for void in self.voids), *becoming(self.before, self.after)),
                 next_steps=[*steps, "run this again with --force to add the statement anyway"],
             )
 

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from irsa_cli.core.policies.operators import Truth, first_failing
-from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.policies.statements import Statement, does, names_everybody, principals
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.statements import Statement, does, names_everybody, principals, statements
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context, PresentKey
 from irsa_cli.core.trust.evaluation import VARIABLES_SINCE, Answer
 from irsa_cli.core.trust.trust_policy import MARK
@@ -27,7 +27,8 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.names import Namespaced
 
-ASSUME, TAG = "sts:AssumeRole", "sts:TagSession"
+ASSUME = "sts:AssumeRole"
+TAG = "sts:TagSession"
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,15 @@ class Naming:
     why: str = ""
 
 
-IS_NAMED, IS_NOT_NAMED = Naming(True), Naming(False)
+IS_NAMED = Naming(True)
+IS_NOT_NAMED = Naming(False)
 Names = Callable[[Statement], Naming]
 """Whether a statement's Principal names who assumes the role."""
 _EVERYBODY = "*"
 
 
 @dataclass(frozen=True)
-class Said:
+class Decision:
     """The answer of a trust policy for an action, and why it is not yes."""
 
     action: str
@@ -81,78 +83,91 @@ def names_role(arn: Arn, text: str) -> Names:
     """Whether a statement names this role, or its account."""
     known = {text, arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", _EVERYBODY}
 
-    def names(item: Statement) -> Naming:
-        is_named = item.get("Principal") == _EVERYBODY or not known.isdisjoint(principals(item, "AWS"))
-        return IS_NAMED if is_named else beyond_its_kind(item, "a role")
+    def names(statement: Statement) -> Naming:
+        if statement.get("Principal") == _EVERYBODY or not known.isdisjoint(principals(statement, "AWS")):
+            return IS_NAMED
+        return beyond_its_kind(statement, "a role")
 
     return names
 
 
-def beyond_its_kind(item: Statement, caller: str) -> Naming:
+def beyond_its_kind(statement: Statement, caller: str) -> Naming:
     """Whether a statement for everybody of another kind of principals includes the caller.
 
     AWS documents `"*"` for its own kind only. A Deny may include other callers; an Allow
     does not count for them.
     """
-    is_for_everybody = names_everybody(item) or _EVERYBODY in principals(item, "Service")
-    if item.get("Effect") != "Deny" or not is_for_everybody:
+    is_for_everybody = names_everybody(statement) or _EVERYBODY in principals(statement, "Service")
+    if statement.get("Effect") != "Deny" or not is_for_everybody:
         return IS_NOT_NAMED
-    text = json.dumps(item["Principal"])
+    text = json.dumps(statement["Principal"])
     return Naming(None, f"AWS does not document whether the principal {text} includes {caller}")
 
 
-def said(document: Document, names: Names, context: Context, action: str) -> Said:
+def decide(document: Document, names: Names, context: Context, action: str) -> Decision:
     """Whether a trust policy allows an action.
 
     A Deny that applies goes before every Allow. Without an Allow that may apply it is a no, whatever a Deny
     says that is not known.
     """
     variables = document.get("Version") == VARIABLES_SINCE
-    verdicts = [
-        (str(item.get("Effect")), *_judge(item, names, context, action, variables=variables))
-        for item in as_list(document.get("Statement", []))
-        if isinstance(item, dict)
-    ]
-    denying = [(truth, why) for effect, truth, why in verdicts if effect == "Deny" and truth is not False]
-    allowing = [(truth, why) for effect, truth, why in verdicts if effect == "Allow"]
-    if any(truth is True for truth, _ in denying):
-        return Said(action, Answer.NO, "a Deny statement applies")
-    if all(truth is False for truth, _ in allowing):
-        reasons = [why for _, why in allowing if why]
-        return Said(action, Answer.NO, "; ".join(dict.fromkeys(reasons)) or "no statement allows it")
+    allowing: list[_Verdict] = []
+    denying: list[_Verdict] = []
+    for element in statements(document):
+        verdict = _judge(element, names, context, action, variables=variables)
+        if element.get("Effect") == "Allow":
+            allowing.append(verdict)
+        elif element.get("Effect") == "Deny" and verdict.truth is not False:
+            denying.append(verdict)
+    if any(verdict.truth for verdict in denying):
+        return Decision(action, Answer.NO, "a Deny statement applies")
+    if all(verdict.truth is False for verdict in allowing):
+        return Decision(action, Answer.NO, _reasons(allowing) or "no statement allows it")
     if denying:
-        return Said(action, Answer.UNKNOWN, f"a Deny statement may apply: {denying[0][1]}")
-    if any(truth is True for truth, _ in allowing):
-        return Said(action, Answer.YES)
-    unknown = [why for truth, why in allowing if truth is None]
-    return Said(action, Answer.UNKNOWN, "; ".join(dict.fromkeys(unknown)))
+        return Decision(action, Answer.UNKNOWN, f"a Deny statement may apply: {denying[0].why}")
+    if any(verdict.truth for verdict in allowing):
+        return Decision(action, Answer.YES)
+    unknown = [verdict for verdict in allowing if verdict.truth is None]
+    return Decision(action, Answer.UNKNOWN, _reasons(unknown))
 
 
-def _judge(
-    item: Mapping[str, Any], names: Names, context: Context, action: str, *, variables: bool
-) -> tuple[Truth, str]:
-    if item.keys() & {"Action", "NotAction"} and not does(item, action):
-        return False, ""
-    if "NotPrincipal" in item:
-        return None, "the statement uses NotPrincipal"
-    named = names(item)
-    if named.truth is False:
-        return False, ""
-    block = item.get("Condition")
+class _Verdict(NamedTuple):
+    """Whether a statement applies to a request, and why if it does not, or may not."""
+
+    truth: Truth
+    why: str = ""
+
+
+def _reasons(verdicts: Iterable[_Verdict]) -> str:
+    reasons = (verdict.why for verdict in verdicts)
+    return "; ".join(dict.fromkeys(filter(None, reasons)))
+
+
+def _judge(statement: Statement, names: Names, context: Context, action: str, *, variables: bool) -> _Verdict:
+    if statement.keys() & {"Action", "NotAction"} and not does(statement, action):
+        return _Verdict(False)
+    if "NotPrincipal" in statement:
+        return _Verdict(None, "the statement uses NotPrincipal")
+    naming = names(statement)
+    if naming.truth is False:
+        return _Verdict(False)
+    block = statement.get("Condition")
     tested = None if block in (None, {}) else first_failing(block, context, variables=variables)
-    if tested is None or (named.truth is None and tested.truth is None):
-        return named.truth, named.why
-    wanted = ", ".join(f"'{value}'" for value in tested.wanted)
-    got = tested.got if isinstance(tested.got, tuple) else None
+    if tested is None or (naming.truth is None and tested.truth is None):
+        return _Verdict(naming.truth, naming.why)
+    values = ", ".join(f"'{value}'" for value in tested.wanted)
+    requires = f"{tested.operator} {tested.key} requires {values}"
     if tested.truth is None:
-        return None, f"{tested.operator} {tested.key} requires {wanted}, and irsa can't check that"
-    has = " and ".join(f"'{value}'" for value in got) if got is not None else "no such key"
-    return False, f"{tested.operator} {tested.key} requires {wanted}, but the request has {has}"
+        return _Verdict(None, f"{requires}, and irsa can't check that")
+    got = "no such key"
+    if isinstance(tested.got, tuple):
+        got = " and ".join(f"'{value}'" for value in tested.got)
+    return _Verdict(False, f"{requires}, but the request has {got}")
 
 
-def lacking(said: tuple[Said, ...], answer: Answer) -> Iterator[Said]:
+def lacking(decisions: Iterable[Decision], answer: Answer) -> Iterator[Decision]:
     """Those with this answer."""
-    return (item for item in said if item.answer is answer)
+    return (decision for decision in decisions if decision.answer is answer)
 
 
 SERVICE = "pods.eks.amazonaws.com"
@@ -167,12 +182,13 @@ def statement(cluster: Cluster, namespace: str, name: str, *, tagged: bool = Tru
 
     Without session tags (`tagged` is False) EKS sends no names, so only the cluster is compared.
     """
-    tags = {
-        "eks-cluster-arn": cluster.arn,
-        "kubernetes-namespace": namespace,
-        "kubernetes-service-account": name,
-    }
-    names = {f"aws:RequestTag/{key}": value for key, value in tags.items()} if tagged else {}
+    names = {}
+    if tagged:
+        names = {
+            "aws:RequestTag/eks-cluster-arn": cluster.arn,
+            "aws:RequestTag/kubernetes-namespace": namespace,
+            "aws:RequestTag/kubernetes-service-account": name,
+        }
     return {
         "Effect": "Allow",
         "Principal": {"Service": SERVICE},
@@ -193,10 +209,10 @@ def marked_statement(cluster: Cluster, namespace: str, name: str, *, tagged: boo
 
 def said_to_service(
     document: Document, cluster: Cluster, subject: Namespaced, *, tagged: bool = True
-) -> tuple[Said, ...]:
+) -> tuple[Decision, ...]:
     """How a trust policy answers EKS Pod Identity for a ServiceAccount; `tagged`: with session tags."""
     context = context_of_service(cluster, subject, tagged=tagged)
-    return tuple(said(document, names_service, context, action) for action in actions(tagged=tagged))
+    return tuple(decide(document, names_service, context, action) for action in actions(tagged=tagged))
 
 
 def context_of_service(cluster: Cluster, subject: Namespaced, *, tagged: bool = True) -> Context:
@@ -233,7 +249,8 @@ def actions(*, tagged: bool) -> tuple[str, ...]:
     return ACTIONS if tagged else (ASSUME,)
 
 
-def names_service(item: Statement) -> Naming:
+def names_service(statement: Statement) -> Naming:
     """Whether a statement names EKS Pod Identity."""
-    services = principals(item, "Service")
-    return IS_NAMED if SERVICE in services else beyond_its_kind(item, "services of AWS")
+    if SERVICE in principals(statement, "Service"):
+        return IS_NAMED
+    return beyond_its_kind(statement, "services of AWS")

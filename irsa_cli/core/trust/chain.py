@@ -11,28 +11,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from irsa_cli.core.plan import states
-from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.rules import check, noted
-from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import Policies, Statement, allowed, principals
-from irsa_cli.core.policies.web_identity import UNKNOWN, Context
-from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.policies.web_identity import UNKNOWN
 from irsa_cli.core.trust.assuming import (
     ASSUME,
     IS_NAMED,
     TAG,
+    Decision,
     Names,
     Naming,
-    Said,
     context_of_session,
+    decide,
     names_role,
-    said,
 )
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values import checked
@@ -100,29 +97,34 @@ class Chain:
             "Condition": condition,
         }
 
-    def judge(self, trust: Mapping[str, Any]) -> tuple[Said, ...]:
+    def judge(self, trust: Mapping[str, Any]) -> tuple[Decision, ...]:
         """Whether the target's trust policy allows the role, action by action."""
-        given: Context = {"sts:externalid": (self.external_id,)} if self.external_id else {}
-        tags = dict.fromkeys(_OF_TAGS, UNKNOWN) if self.tag_session else {}
-        names, context = self._names(), {**context_of_session(self.role_arn), **tags, **given}
-        return tuple(said(dict(trust), names, context, action) for action in self.actions)
+        names = self._names()
+        context = context_of_session(self.role_arn)
+        if self.tag_session:
+            context |= dict.fromkeys(_OF_TAGS, UNKNOWN)
+        if self.external_id:
+            context["sts:externalid"] = (self.external_id,)
+        return tuple(decide(dict(trust), names, context, action) for action in self.actions)
 
     def allowed(
         self, policies: Policies, *, boundary: Any = None, has_boundary: bool = False
-    ) -> tuple[Said, ...]:
+    ) -> tuple[Decision, ...]:
         """Whether the role's own policies allow it, by action; the boundary as in `permissions.allowed`."""
-        answers, target = [], self.target_arn
+        answers = []
+        target = self.target_arn
         for action in self.actions:
-            found = allowed(policies, action, target, boundary=boundary, has_boundary=has_boundary)
-            if found is None:
-                bounded = allowed(policies, action, target) is not None
-                by = "the permissions boundary does not allow" if bounded else "no policy of the role allows"
-                answers.append(Said(action, Answer.NO, f"{action} on {target}: {by} it"))
-            elif found.conditions:
-                why = f"{action} is allowed if {'; '.join(found.conditions)}"
-                answers.append(Said(action, Answer.UNKNOWN, why))
+            permission = allowed(policies, action, target, boundary=boundary, has_boundary=has_boundary)
+            if permission is None:
+                why = "no policy of the role allows it"
+                if allowed(policies, action, target) is not None:
+                    why = "the permissions boundary does not allow it"
+                answers.append(Decision(action, Answer.NO, f"{action} on {target}: {why}"))
+            elif permission.conditions:
+                why = f"{action} is allowed if {'; '.join(permission.conditions)}"
+                answers.append(Decision(action, Answer.UNKNOWN, why))
             else:
-                answers.append(Said(action, Answer.YES, f"{action} is allowed by {found.by}"))
+                answers.append(Decision(action, Answer.YES, f"{action} is allowed by {permission.by}"))
         return tuple(answers)
 
     def _names(self) -> Names:
@@ -130,14 +132,14 @@ class Chain:
         plain = names_role(source, self.role_arn)
         session = f"arn:{source.partition}:sts::{source.account}:assumed-role/{source.name}/"
 
-        def names(item: Statement) -> Naming:
-            given = principals(item, "AWS")
-            if self.role_id and self.role_id in given:
+        def names(statement: Statement) -> Naming:
+            trusted = principals(statement, "AWS")
+            if self.role_id and self.role_id in trusted:
                 return IS_NAMED
             # A session of the role that has one name: the pods' SDKs choose theirs.
-            if any(name.startswith(session) for name in given) and not plain(item).truth:
+            if any(name.startswith(session) for name in trusted) and not plain(statement).truth:
                 return Naming(None, "it trusts a session name that the application chooses")
-            return plain(item)
+            return plain(statement)
 
         return names
 
@@ -145,13 +147,23 @@ class Chain:
 def chain_of_policies(role_arn: str, inline: Mapping[str, Document]) -> Chain | None:
     """The chain in the inline policies of a role, None if they have none."""
     target, tags = target_of(inline.get(POLICY_NAME, {}))
-    return Chain(role_arn, target, tag_session=tags) if target else None
+    if not target:
+        return None
+    return Chain(role_arn, target, tag_session=tags)
 
 
-def chain_of_notes(role_arn: str, there: Mapping[str, str]) -> Chain | None:
+def chain_of_notes(role_arn: str, noted_texts: Mapping[str, str]) -> Chain | None:
     """The chain that the annotations of a ServiceAccount tell of, None for none; raises `UnreadableNote`."""
-    target = noted(there, states.TARGET_ANNOTATION)
-    return Chain(role_arn, target, noted(there, states.EXTERNAL_ID_ANNOTATION)) if target else None
+    target = noted(noted_texts, states.TARGET_ANNOTATION)
+    if not target:
+        return None
+    return Chain(role_arn, target, noted(noted_texts, states.EXTERNAL_ID_ANNOTATION))
+
+
+def noted_chain(role_arn: str, annotations: Mapping[str, str]) -> Chain | None:
+    """The chain that the ServiceAccount notes: a run changes it last, and anybody may have edited it."""
+    target = annotations.get(states.TARGET_ANNOTATION, "")
+    return Chain(role_arn, target) if is_target(target) else None
 
 
 def permission(target_arn: str, *, tag_session: bool = False) -> Document:
@@ -163,14 +175,18 @@ def permission(target_arn: str, *, tag_session: bool = False) -> Document:
 
 def chain_annotations(target: str, external_id: str, config_map: str) -> dict[str, str | None]:
     """The annotations of a ServiceAccount for its chain, if it has one."""
-    said = zip(states.CHAIN_ANNOTATIONS, (target, external_id, config_map), strict=True)
-    return {key: value for key, value in said if value}
+    pairs = zip(states.CHAIN_ANNOTATIONS, (target, external_id, config_map), strict=True)
+    return {key: value for key, value in pairs if value}
 
 
-def answer_of(found: tuple[Said, ...]) -> Answer:
+def answer_of(decisions: tuple[Decision, ...]) -> Answer:
     """Whether everything is allowed."""
-    answers = {item.answer for item in found}
-    return next((answer for answer in (Answer.NO, Answer.UNKNOWN) if answer in answers), Answer.YES)
+    answers = {decision.answer for decision in decisions}
+    if Answer.NO in answers:
+        return Answer.NO
+    if Answer.UNKNOWN in answers:
+        return Answer.UNKNOWN
+    return Answer.YES
 
 
 def mark(role_arn: str) -> str:
@@ -181,32 +197,20 @@ def mark(role_arn: str) -> str:
 def marked(trust: Mapping[str, Any], role_arn: str) -> Document | None:
     """The statement that irsa has added for the role, None without one."""
     sid = mark(role_arn)
-    found = as_list(trust.get("Statement", []))
-    return next((item for item in found if isinstance(item, dict) and item.get("Sid") == sid), None)
+    for statement in as_list(trust.get("Statement", [])):
+        if isinstance(statement, dict) and statement.get("Sid") == sid:
+            return statement
+    return None
 
 
 def target_of(document: Mapping[str, Any]) -> tuple[str, bool]:
     """The target that irsa's policy of a role names, and whether it may tag; '' for a policy of others."""
-    for item in as_list(document.get("Statement", [])):
-        if isinstance(item, dict) and is_target(item.get("Resource")):
-            tags = TAG in as_list(item.get("Action", []))
-            if dict(document) == permission(item["Resource"], tag_session=tags):
-                return item["Resource"], tags
+    for statement in as_list(document.get("Statement", [])):
+        if isinstance(statement, dict) and is_target(statement.get("Resource")):
+            tags = TAG in as_list(statement.get("Action", []))
+            if dict(document) == permission(statement["Resource"], tag_session=tags):
+                return statement["Resource"], tags
     return "", False
-
-
-@dataclass(frozen=True)
-class FoundTarget:
-    """The target role: its trust policy, None if there is no such role; or why it was not read."""
-
-    trust: Document | None = None
-    unread: str = ""
-    trust_quota: int = policy.TRUST_LIMIT
-    """Characters that its account allows a trust policy, without white space."""
-    power: str = ""
-    """Why its policies are powerful, or why that is not known; asked before irsa lets somebody assume it."""
-    policies: tuple[str, ...] = ()
-    """The policies that were read for that."""
 
 
 @dataclass(frozen=True)
@@ -223,29 +227,12 @@ class FoundConfigMap:
         return bool(self.transaction) and self.service_account == full_name
 
 
-def statement_removals(chains: Iterable[tuple[Chain, FoundTarget]]) -> tuple[list[Change], list[str]]:
-    """Remove irsa's statements for a role from former targets; and note those that can't be removed."""
-    found: list[Change] = []
-    notes: list[str] = []
-    for chain, target in chains:
-        trust, of = target.trust or {}, f"the trust policy of {chain.target_arn}"
-        statement = marked(trust, chain.role_arn)
-        if target.unread:
-            sid = f"its Sid would be {mark(chain.role_arn)}"
-            notes.append(f"irsa did not check whether it added a statement to {of}: {target.unread}; {sid}")
-        elif statement is not None and as_list(trust_policy.without_statement(trust, statement)["Statement"]):
-            found.append(Change(Kind.TARGET_TRUST, chain.key, states.DocumentState(statement), None))
-        elif statement is not None:
-            why = "it is the only statement, and IAM requires one"
-            notes.append(f"irsa's statement for {chain.role_arn} stays in {of}: {why}")
-    return found, notes
-
-
 TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"  # noqa: S105 - a path, not a token
 """Where the pod identity webhook puts the token."""
 KEY = "config"
 """The key of the ConfigMap, and so the file's name in the mount."""
-PROFILE, SOURCE = "target", "source"
+PROFILE = "target"
+SOURCE = "source"
 _WORD = re.compile(r"[\x21-\x7e]*")
 
 
@@ -256,11 +243,15 @@ def aws_config(chain: Chain, region: str) -> str:
             raise InvalidInput(
                 f"'{value}' can't be used in an AWS configuration", reason="it must be one word"
             )
-    lines = [
+    target = [
         f"[profile {PROFILE}]",
         f"role_arn = {chain.target_arn}",
         f"source_profile = {SOURCE}",
-        *([f"external_id = {chain.external_id}"] if chain.external_id else []),
+    ]
+    if chain.external_id:
+        target.append(f"external_id = {chain.external_id}")
+    lines = [
+        *target,
         f"region = {region}",
         "",
         f"[profile {SOURCE}]",
@@ -277,9 +268,11 @@ def role_of(data: Mapping[str, str]) -> str:
 
 
 def role_of_profile(data: Mapping[str, str], name: str) -> str:
-    _, _, rest = data.get(KEY, "").partition(f"[profile {name}]")
-    found = next((line for line in rest.splitlines() if line.startswith("role_arn = ")), "")
-    return found.removeprefix("role_arn = ").strip()
+    _, _, settings = data.get(KEY, "").partition(f"[profile {name}]")
+    for line in settings.splitlines():
+        if line.startswith("role_arn = "):
+            return line.removeprefix("role_arn = ").strip()
+    return ""
 
 
 def usage(name: str) -> str:

@@ -7,7 +7,8 @@ known to be meant, is none. `irsa_cli.core.trust.rules` decides what is unsafe.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,13 +45,13 @@ def corrected(
 ) -> Document | None:
     """The document without the risk; None where no correction is known, or where a person has to decide."""
     index = risk.path[1] if len(risk.path) > 1 else None
-    there = as_list(document.get("Statement", []))
-    if not isinstance(index, int) or index >= len(there) or not _has_form(there[index]):
+    statements = as_list(document.get("Statement", []))
+    if not isinstance(index, int) or index >= len(statements) or not _has_form(statements[index]):
         return None
-    for make in CORRECTIONS.get(risk.rule, ()):
-        found = make(_Place(copy.deepcopy(there), index, risk, context, meant))
-        proposal = {**document, "Statement": found}
-        if found and found != there and _is_good(document, proposal, risk, context, meant):
+    for correct in CORRECTIONS.get(risk.rule, ()):
+        proposed = correct(_Place(copy.deepcopy(statements), index, risk, context, meant))
+        proposal = {**document, "Statement": proposed}
+        if proposed and proposed != statements and _is_good(document, proposal, risk, context, meant):
             return proposal
     return None
 
@@ -59,23 +60,31 @@ def corrected_together(
     document: Mapping[str, Any], risks: Collection[Risk], context: TrustContext, meant: Meant
 ) -> Document | None:
     """The document without all of these risks that can be corrected, one after another; None for none."""
-    found, wanted = dict(document), {item.rule for item in risks}
-    others = [item for item in risks if item.rule not in TRUST_RULES]
+    best = dict(document)
     for _ in range(MOST_STEPS):
-        places = range(len(as_list(found.get("Statement", []))))
-        todo = [item for item in judge(found, context) if item.rule in wanted]
-        todo += [replace(item, path=("Statement", place)) for item in others for place in places]
-        proposals = (corrected(found, item, context, meant) for item in todo)
-        better = next((item for item in proposals if item is not None), None)
+        proposals = (corrected(best, risk, context, meant) for risk in _still_there(best, risks, context))
+        better = next((proposal for proposal in proposals if proposal is not None), None)
         if better is None:
             break
-        found = better
-    return None if found == document else found
+        best = better
+    return None if best == document else best
 
 
-def _has_form(item: Any) -> bool:
+def _still_there(document: Document, risks: Collection[Risk], context: TrustContext) -> Iterator[Risk]:
+    """The risks of these rules in a document; those of other subjects may be about each statement."""
+    rules = {risk.rule for risk in risks}
+    yield from (risk for risk in judge(document, context) if risk.rule in rules)
+    for risk in risks:
+        if risk.rule not in TRUST_RULES:
+            for index, _ in enumerate(as_list(document.get("Statement", []))):
+                yield replace(risk, path=("Statement", index))
+
+
+def _has_form(statement: Any) -> bool:
     """Whether conditions can be added to a statement, or removed from it."""
-    block = item.get("Condition", {}) if isinstance(item, dict) else None
+    if not isinstance(statement, dict):
+        return False
+    block = statement.get("Condition", {})
     return isinstance(block, dict) and all(isinstance(keys, dict) for keys in block.values())
 
 
@@ -83,44 +92,43 @@ def _is_good(
     before: Mapping[str, Any], after: Document, risk: Risk, context: TrustContext, meant: Meant
 ) -> bool:
     """Whether the rule and all others are kept now, and everybody who was allowed before still is."""
-    found, left = judge(before, context), judge(after, context)
-    was = {item.rule.id for item in found}
-    if any(item.rule.id not in was for item in left):
+    broken_before = Counter(violation.rule.id for violation in judge(before, context))
+    broken_after = Counter(violation.rule.id for violation in judge(after, context))
+    if not broken_after.keys() <= broken_before.keys():
         return False
-    count = sum(item.rule is risk.rule for item in left)
-    if risk.rule in TRUST_RULES and count >= sum(item.rule is risk.rule for item in found):
+    if risk.rule in TRUST_RULES and broken_after[risk.rule.id] >= broken_before[risk.rule.id]:
         return False
-    return all(
-        explain(after, token).answer is explain(before, token).answer
-        for token in meant.tokens
-        if explain(before, token).answer is not Answer.NO
-    )
+    for token in meant.tokens:
+        answer = explain(before, token).answer
+        if answer is not Answer.NO and explain(after, token).answer is not answer:
+            return False
+    return True
 
 
 @dataclass(frozen=True)
 class _Place:
     """A statement to correct, among the others of a copy."""
 
-    items: list[Document]
+    statements: list[Document]
     index: int
     risk: Risk
     context: TrustContext
     meant: Meant
 
     @property
-    def item(self) -> Document:
-        return self.items[self.index]
+    def statement(self) -> Document:
+        return self.statements[self.index]
 
     def without(self) -> list[Any]:
-        return [item for place, item in enumerate(self.items) if place != self.index]
+        return [*self.statements[: self.index], *self.statements[self.index + 1 :]]
 
     def providers(self) -> list[str]:
         """The clusters' providers that the statement names."""
-        return [arn for arn in principals(self.item, "Federated") if arn in self.context.providers]
+        return [arn for arn in principals(self.statement, "Federated") if arn in self.context.providers]
 
     def tokens(self, provider: str) -> list[WebIdentity]:
         """The intended subjects of a provider that the statement allows."""
-        alone = {"Version": "2012-10-17", "Statement": [self.item]}
+        alone = {"Version": "2012-10-17", "Statement": [self.statement]}
         return [
             token
             for token in self.meant.tokens
@@ -128,9 +136,9 @@ class _Place:
         ]
 
 
-def _drop(item: Document, unwanted: Callable[[str, str], bool]) -> None:
+def _drop(statement: Document, unwanted: Callable[[str, str], bool]) -> None:
     """Remove the tests whose operator and key are unwanted."""
-    block = item.get("Condition", {})
+    block = statement.get("Condition", {})
     for operator, keys in list(block.items()):
         for key in [key for key in keys if unwanted(operator, key)]:
             del keys[key]
@@ -138,12 +146,16 @@ def _drop(item: Document, unwanted: Callable[[str, str], bool]) -> None:
             del block[operator]
 
 
-def _demand(item: Document, key: str, values: Collection[str]) -> None:
+def _demand(statement: Document, key: str, values: Collection[str]) -> None:
     """Test a key by StringEquals, and by nothing else."""
-    _drop(item, lambda _, name: name.lower() == key.lower())
-    block = item.setdefault("Condition", {})
-    named = list(dict.fromkeys(values))
-    block.setdefault("StringEquals", {})[key] = named[0] if len(named) == 1 else named
+    _drop(statement, lambda _, name: name.lower() == key.lower())
+    block = statement.setdefault("Condition", {})
+    block.setdefault("StringEquals", {})[key] = _single(list(dict.fromkeys(values)))
+
+
+def _single(values: list[Any]) -> Any:
+    """Values as they are written: one of them without a list."""
+    return values[0] if len(values) == 1 else values
 
 
 def _named(place: _Place) -> list[Any]:
@@ -151,86 +163,97 @@ def _named(place: _Place) -> list[Any]:
     if not place.meant.complete:
         return []
     providers = place.providers()
-    found = _without_principals(place, "Federated", providers)
+    statements = _without_principals(place, "Federated", providers)
     for provider in providers:
         tokens = place.tokens(provider)
         if not tokens:
             continue
-        item = copy.deepcopy(place.item)
-        item["Principal"] = {"Federated": provider}
-        _demand(item, f"{issuer_of(provider)}:sub", [token.subject for token in tokens])
+        statement = copy.deepcopy(place.statement)
+        statement["Principal"] = {"Federated": provider}
+        _demand(statement, f"{issuer_of(provider)}:sub", [token.subject for token in tokens])
         audience = f"{issuer_of(provider)}:aud"
-        if not any(key.lower() == audience.lower() for _, key, _ in tests_of(item)):
-            _demand(item, audience, [token.audience for token in tokens])
-        found.insert(min(place.index, len(found)), item)
-    return found
+        if not any(key.lower() == audience.lower() for _, key, _ in tests_of(statement)):
+            _demand(statement, audience, [token.audience for token in tokens])
+        statements.insert(place.index, statement)
+    return statements
 
 
 def _without_principals(place: _Place, kind: str, unwanted: Collection[str]) -> list[Any]:
     """The statement without these principals; without the statement if it has no others."""
-    found, named = place.without(), place.item.get("Principal")
-    if isinstance(named, dict):
-        kept = [name for name in as_list(named.get(kind, [])) if name not in unwanted]
-        left = {other: names for other, names in named.items() if other != kind}
-        left |= {kind: kept if len(kept) > 1 else kept[0]} if kept else {}
-        found[place.index : place.index] = [{**place.item, "Principal": left}] if left else []
-    return found
+    statements = place.without()
+    principal = place.statement.get("Principal")
+    if not isinstance(principal, dict):
+        return statements
+    of_other_kinds = {name: names for name, names in principal.items() if name != kind}
+    names = [name for name in as_list(principal.get(kind, [])) if name not in unwanted]
+    narrower = {**of_other_kinds, kind: _single(names)} if names else of_other_kinds
+    if narrower:
+        statements.insert(place.index, {**place.statement, "Principal": narrower})
+    return statements
 
 
 def _without_risky_test(place: _Place) -> list[Any]:
     """The same without the test at the risk's place, which means nothing."""
-    operator, key = map(str, place.risk.path[3:5])
-    _drop(place.item, lambda name, of: (name, of) == (operator, key))
+    _drop_risky_test(place)
     return _named(place)
+
+
+def _drop_risky_test(place: _Place) -> tuple[str, str, Any]:
+    """Remove the test at the risk's place: its operator, key and values."""
+    operator, key = map(str, place.risk.path[3:5])
+    values = place.statement["Condition"][operator][key]
+    _drop(place.statement, lambda name, tested: (name, tested) == (operator, key))
+    return operator, key, values
 
 
 def _with_audience(place: _Place) -> list[Any]:
     for provider in place.providers():
-        wanted = {token.audience for token in place.tokens(provider)}
-        if len(wanted) > 1 or (not wanted and len(place.providers()) > 1):
+        audiences = {token.audience for token in place.tokens(provider)}
+        if len(audiences) > 1 or (not audiences and len(place.providers()) > 1):
             return []
-        _demand(place.item, f"{issuer_of(provider)}:aud", wanted or {place.context.audience})
-    return place.items
+        _demand(place.statement, f"{issuer_of(provider)}:aud", audiences or {place.context.audience})
+    return place.statements
 
 
 def _plain_operator(place: _Place) -> list[Any]:
     """The operator without ForAllValues, at the risk's place."""
-    operator, key = map(str, place.risk.path[3:5])
-    values = place.item["Condition"][operator][key]
-    _drop(place.item, lambda name, of: (name, of) == (operator, key))
+    operator, key, values = _drop_risky_test(place)
     plain = operator.removeprefix("ForAllValues:")
-    place.item.setdefault("Condition", {}).setdefault(plain, {})[key] = values
-    return place.items
+    place.statement.setdefault("Condition", {}).setdefault(plain, {})[key] = values
+    return place.statements
 
 
 def _own_key(place: _Place) -> list[Any]:
     """The test on the key of the statement's own issuer."""
-    operator, key = map(str, place.risk.path[3:5])
-    known, providers = operator_of(operator), place.providers()
+    operator, key, value = _drop_risky_test(place)
+    known = operator_of(operator)
+    providers = place.providers()
     if known is None or known.negated or len(providers) != 1:
         return []
-    values = as_list(place.item["Condition"][operator][key])
-    _drop(place.item, lambda name, of: (name, of) == (operator, key))
-    if any(sign in str(value) for value in values for sign in "*?"):
+    values = list(map(str, as_list(value)))
+    if not {"*", "?"}.isdisjoint("".join(values)):
         return []
-    _demand(place.item, f"{issuer_of(providers[0])}:{key.rpartition(':')[2]}", list(map(str, values)))
-    return place.items
+    claim = key.rpartition(":")[2]
+    _demand(place.statement, f"{issuer_of(providers[0])}:{claim}", values)
+    return place.statements
 
 
 def _own_actions(place: _Place) -> list[Any]:
-    place.item.pop("NotAction", None)
-    place.item["Action"] = ACTION if principals(place.item, "Federated") else list(POD_ACTIONS)
-    return place.items
+    place.statement.pop("NotAction", None)
+    is_for_tokens = principals(place.statement, "Federated")
+    place.statement["Action"] = ACTION if is_for_tokens else list(POD_ACTIONS)
+    return place.statements
 
 
 def _without_services(place: _Place) -> list[Any]:
-    others = [name for name in principals(place.item, "Service") if name != SERVICE]
-    return _without_principals(place, "Service", others)
+    other_services = [name for name in principals(place.statement, "Service") if name != SERVICE]
+    return _without_principals(place, "Service", other_services)
 
 
 def _without_provider(place: _Place) -> list[Any]:
     """The statement without the provider that is gone: the one that the reason names."""
-    gone = [arn for arn in principals(place.item, "Federated") if f" {issuer_of(arn)}" in place.risk.reason]
+    providers = principals(place.statement, "Federated")
+    gone = [arn for arn in providers if f" {issuer_of(arn)}" in place.risk.reason]
     return _without_principals(place, "Federated", gone) if gone else []
 
 
@@ -240,29 +263,31 @@ MOST_PODS = 4
 
 def _for_its_pods(place: _Place) -> list[Any]:
     """One statement for each ServiceAccount: its account alone would keep no pod of it out."""
-    found = place.without()
-    for arn, namespace, name in place.meant.pods if len(place.meant.pods) <= MOST_PODS else ():
-        item = copy.deepcopy(place.item)
-        item.setdefault("Condition", {}).setdefault("ArnEquals", {})["aws:SourceArn"] = arn
-        for key, value in (("namespace", namespace), ("service-account", name)):
-            _demand(item, f"aws:RequestTag/kubernetes-{key}", [value])
-        found.insert(min(place.index, len(found)), item)
-    return found if len(found) >= len(place.items) else []
+    if not 1 <= len(place.meant.pods) <= MOST_PODS:
+        return []
+    statements = place.without()
+    for arn, namespace, name in place.meant.pods:
+        statement = copy.deepcopy(place.statement)
+        statement.setdefault("Condition", {}).setdefault("ArnEquals", {})["aws:SourceArn"] = arn
+        _demand(statement, "aws:RequestTag/kubernetes-namespace", [namespace])
+        _demand(statement, "aws:RequestTag/kubernetes-service-account", [name])
+        statements.insert(place.index, statement)
+    return statements
 
 
 def _without_subject(place: _Place) -> list[Any]:
     """The statement without one of its subjects; none if that is its only one."""
     namespace, _, name = place.risk.account.partition("/")
     unwanted = f"system:serviceaccount:{namespace}:{name}" if place.risk.account else ""
-    for operator, keys in place.item.get("Condition", {}).items():
-        for key, values in keys.items():
-            named = as_list(values)
-            if unwanted in named and operator in ("StringEquals", "StringLike"):
-                kept = [value for value in named if value != unwanted]
-                if not kept:
+    for operator, keys in place.statement.get("Condition", {}).items():
+        for key, value in keys.items():
+            values = as_list(value)
+            if unwanted in values and operator in ("StringEquals", "StringLike"):
+                others = [subject for subject in values if subject != unwanted]
+                if not others:
                     return place.without()
-                keys[key] = kept if len(kept) > 1 else kept[0]
-                return place.items
+                keys[key] = _single(others)
+                return place.statements
     return []
 
 

@@ -28,7 +28,8 @@ class Claims:
     @property
     def seconds(self) -> float | None:
         """For how long the token is good in all, by its issuer's clock; None when it doesn't say."""
-        issued, expires = self.claims.get("iat"), self.claims.get("exp")
+        issued = self.claims.get("iat")
+        expires = self.claims.get("exp")
         if not isinstance(issued, int | float) or not isinstance(expires, int | float):
             return None
         try:
@@ -39,11 +40,9 @@ class Claims:
 
 def read(token: str) -> Claims:
     """Read a token in its compact form; raises `IrsaError`, without the token in it, when it is none."""
-    parts = token.split(".")
     try:
-        if len(parts) != 3:
-            raise ValueError("not three parts")
-        return Claims(_part(parts[0]), _part(parts[1]))
+        header, claims, _ = token.split(".")
+        return Claims(_part(header), _part(claims))
     except (ValueError, RecursionError) as error:
         # The cause is not chained: its text could hold a piece of the token.
         reason = "expected a JSON Web Token" if isinstance(error, binascii.Error) else "it contains no JSON"
@@ -84,10 +83,14 @@ def signature(token: str, keys: Keys) -> Signature:
     header = read(token).header
     if header.get("alg") not in ALGORITHMS:
         return Signature.UNSUPPORTED
-    named = [key for key in _keys(keys) if "kid" not in header or key.get("kid") == header["kid"]]
-    if not named:
+    possible = _keys(keys)
+    if "kid" in header:
+        possible = [key for key in possible if key.get("kid") == header["kid"]]
+    if not possible:
         return Signature.UNKNOWN_KEY
-    return Signature.GOOD if any(_is_by(token, key, header["alg"]) for key in named) else Signature.BAD
+    if any(_is_by(token, key, header["alg"]) for key in possible):
+        return Signature.GOOD
+    return Signature.BAD
 
 
 def _is_by(token: str, key: dict[str, Any], algorithm: str) -> bool:
@@ -104,8 +107,10 @@ def _is_by(token: str, key: dict[str, Any], algorithm: str) -> bool:
 
 
 def _keys(keys: Keys) -> list[dict[str, Any]]:
-    found = keys.get("keys")
-    return [key for key in found if isinstance(key, dict)] if isinstance(found, list) else []
+    in_set = keys.get("keys")
+    if not isinstance(in_set, list):
+        return []
+    return [key for key in in_set if isinstance(key, dict)]
 
 
 def key_ids(keys: Keys) -> tuple[str, ...]:
@@ -127,36 +132,42 @@ def check_claims(
     """The claims that STS checks: issuer, subject, audience, times (RFC 7519, 4.1); `now` in Unix seconds."""
     claims = token.claims
     audiences = audiences_of(token)
-    same = [
-        TokenClaim(name, str(claims.get(name)), "" if claims.get(name) == wanted else f"expected {wanted}")
-        for name, wanted in (("iss", issuer), ("sub", subject))
-    ]
     return (
-        *same,
+        _same("iss", claims, issuer),
+        _same("sub", claims, subject),
         TokenClaim("aud", ", ".join(audiences), "" if audience in audiences else f"expected {audience}"),
         _times(claims, now),
         TokenClaim("kid", str(token.header.get("kid", "none"))),
     )
 
 
+def _same(name: str, claims: Mapping[str, Any], expected: str) -> TokenClaim:
+    claim = claims.get(name)
+    return TokenClaim(name, str(claim), "" if claim == expected else f"expected {expected}")
+
+
 def audiences_of(token: Claims) -> tuple[str, ...]:
     """The audiences of a token: the claim is a text or a list of them."""
-    found = token.claims.get("aud", ())
-    return (found,) if isinstance(found, str) else tuple(map(str, found))
+    claim = token.claims.get("aud", ())
+    if isinstance(claim, str):
+        return (claim,)
+    return tuple(map(str, claim))
 
 
 def _times(claims: Mapping[str, Any], now: float) -> TokenClaim:
     expires = claims.get("exp")
     if not isinstance(expires, int | float):
         return TokenClaim("exp", str(expires), "a token must have an expiry time")
-    left = f"in {max(expires - now, 0):.0f} s"
     if expires <= now:
         ago = f"{now - expires:.0f} s ago"
         return TokenClaim("exp", ago, "it has expired, according to this machine's clock")
+    text = f"in {expires - now:.0f} s"
     starts = [claims[name] for name in ("nbf", "iat") if isinstance(claims.get(name), int | float)]
     early = max((start - now for start in starts), default=0)
+    if early <= LEEWAY:
+        return TokenClaim("exp", text)
     differ = f"it is valid in {early:.0f} s: the clocks of the cluster and this machine differ"
-    return TokenClaim("exp", left, differ if early > LEEWAY else "")
+    return TokenClaim("exp", text, differ)
 
 
 OLDEST = 24 * 3600.0

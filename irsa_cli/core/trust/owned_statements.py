@@ -13,10 +13,10 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 from irsa_cli.core.plan.states import TRANSACTION_TAG, TRUST_TAG
-from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import Document, as_list, normalized, texts_of
 from irsa_cli.core.policies.statements import conditions_of
@@ -74,52 +74,67 @@ class Own:
         theirs = [subject for subject in form.subjects if not self._has_subject(subject)]
         if len(theirs) == len(form.subjects):
             return statement
-        return form.with_subjects(statement, theirs) if theirs else None
+        if not theirs:
+            return None
+        return form.with_subjects(statement, theirs)
 
     def _has_subject(self, subject: str) -> bool:
         """On a role that irsa has made, also a pattern that the ServiceAccount matches."""
         own = self.identity.subject
-        asked = self.made or _mark(subject) in self.marks
-        return subject == own or self.noted(subject) or (asked and like(own, subject))
+        if subject == own or self.noted(subject):
+            return True
+        return (self.made or _mark(subject) in self.marks) and like(own, subject)
 
 
 def with_own(document: Mapping[str, Any], desired: Mapping[str, Any], own: Own) -> Document:
     """The policy with irsa's statements as desired, in the place of those that are there; the rest stays."""
-    kept: list[Any] = []
+    staying: list[Any] = []
     shared: list[int] = []
-    place = None
-    for item in as_list(document.get("Statement", [])):
-        rest = own.rest(item)
-        if (
-            rest is None
-            and "Sid" in item
-            and any(trust_policy.found({"Statement": [item]}, one) for one in desired["Statement"])
-        ):
-            rest = item  # As desired, but for the mark: that was written before the role was irsa's.
-        if rest is not item:
-            place = len(kept) if place is None else place
-            shared += [len(kept)] if rest is not None else []
-        if rest is not None:
-            kept.append(rest)
+    place: int | None = None
+    for statement in as_list(document.get("Statement", [])):
+        of_others = own.rest(statement)
+        if of_others is None and "Sid" in statement and _is_among(statement, desired):
+            of_others = statement  # But for the mark: that was written before the role was irsa's.
+        if of_others is not statement:
+            if place is None:
+                place = len(staying)
+            if of_others is not None:
+                shared.append(len(staying))
+        if of_others is not None:
+            staying.append(of_others)
     new: list[Any] = []
     for statement in desired["Statement"]:
-        if trust_policy.contains({"Statement": kept}, statement):
+        is_there = trust_policy.contains({"Statement": staying}, statement)
+        if is_there or _join(statement, staying, shared):
             continue
-        wanted = trust_policy.read_statement(statement)
-        # Others have added subjects to irsa's statement: it stays one. Theirs does not become irsa's.
-        index = next((index for index in shared if wanted and _fits(kept[index], wanted)), None)
-        if wanted is None or index is None:
-            new.append(statement)
-        else:
-            joining = wanted.marked if "Sid" in kept[index] else wanted
-            (kept[index],) = trust_policy.join([kept[index]], joining)
-    place = len(kept) if place is None else place
-    return {**document, "Statement": [*kept[:place], *new, *kept[place:]]}
+        new.append(statement)
+    if place is None:
+        place = len(staying)
+    return {**document, "Statement": [*staying[:place], *new, *staying[place:]]}
+
+
+def _is_among(statement: Document, desired: Mapping[str, Any]) -> bool:
+    alone = {"Statement": [statement]}
+    return any(trust_policy.found(alone, wanted) for wanted in desired["Statement"])
+
+
+def _join(statement: Document, staying: list[Any], shared: Iterable[int]) -> bool:
+    """Join a statement's subjects to one of irsa's to which others have added: it stays one."""
+    joining = trust_policy.read_statement(statement)
+    if joining is None:
+        return False
+    for index in shared:
+        if _fits(staying[index], joining):
+            if "Sid" in staying[index]:
+                joining = joining.marked
+            (staying[index],) = trust_policy.join([staying[index]], joining)
+            return True
+    return False
 
 
 def voided(document: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> tuple[Restriction, ...]:
     """Conditions of others in irsa's part of a trust policy that `after` lacks; a file's own are irsa's."""
-    return tuple(item for item in widened(document, after) if not own.noted(item.test))
+    return tuple(restriction for restriction in widened(document, after) if not own.noted(restriction.test))
 
 
 def check_marks(role_name: str, tags: Mapping[str, str]) -> None:
@@ -143,7 +158,7 @@ def _values(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def _noted(tags: Mapping[str, str]) -> set[str]:
-    return {mark for text in _values(tags).values() for mark in text.split()}
+    return set(" ".join(_values(tags).values()).split())
 
 
 def tags(
@@ -151,11 +166,11 @@ def tags(
 ) -> dict[str, str]:
     """The tags with the subjects of the entry besides its own; `kept`: marks of former tags stay."""
     marks = sorted(_marks(identity, desired) | _noted(kept or {}))
-    parts = [marks[start : start + _PER_TAG] for start in range(0, len(marks), _PER_TAG)]
-    return {
-        f"{TRUST_TAG}-{number + 1}" if number else TRUST_TAG: " ".join(part)
-        for number, part in enumerate(parts)
-    }
+    values: dict[str, str] = {}
+    for number, start in enumerate(range(0, len(marks), _PER_TAG), 1):
+        key = TRUST_TAG if number == 1 else f"{TRUST_TAG}-{number}"
+        values[key] = " ".join(marks[start : start + _PER_TAG])
+    return values
 
 
 @dataclass(frozen=True)
@@ -174,45 +189,44 @@ class _Form:
             key = f"{issuer_of(provider)}:sub"
             (operator,) = (name for name, pairs in statement["Condition"].items() if key in pairs)
             subjects = tuple(as_list(statement["Condition"][operator][key]))
-            form = {"Effect", "Principal", "Action", "Condition"}
-            ours = (
-                set(statement) - {"Sid"} == form
+            is_own = (
+                set(statement) - {"Sid"} == {"Effect", "Principal", "Action", "Condition"}
                 # One with a Sid is irsa's if that is irsa's mark: a run added it before the role was irsa's.
                 and ("Sid" not in statement or trust_policy.read_statement(statement) is not None)
                 and statement["Effect"] == "Allow"
                 and as_list(statement["Action"]) == [ACTION]
                 and set(statement["Principal"]) == {"Federated"}
             )
-            texts = all(isinstance(item, str) for item in subjects)
-            return cls(provider, operator, key, subjects) if ours and texts else None
         except (AttributeError, KeyError, TypeError, ValueError):
             return None
+        if not is_own or not all(isinstance(subject, str) for subject in subjects):
+            return None
+        return cls(provider, operator, key, subjects)
 
     def with_subjects(self, statement: Document, subjects: list[str]) -> Document:
         shared = trust_policy.read_statement(statement)
         if shared is not None:
             return replace(shared, subjects=tuple(subjects)).document
-        values = {self.key: subjects if subjects[1:] else subjects[0]}
         condition = statement["Condition"]
-        return {
-            **statement,
-            "Condition": {**condition, self.operator: {**condition[self.operator], **values}},
-        }
+        tests = {**condition[self.operator], self.key: subjects[0] if len(subjects) == 1 else subjects}
+        return {**statement, "Condition": {**condition, self.operator: tests}}
 
 
-def _fits(statement: Any, wanted: trust_policy.Shared) -> bool:
-    found = trust_policy.read_statement(statement)
-    return found is not None and replace(found, sid="").fits(wanted)
+def _fits(statement: Any, joining: trust_policy.Shared) -> bool:
+    form = trust_policy.read_statement(statement)
+    return form is not None and replace(form, sid="").fits(joining)
 
 
 def _marks(identity: WebIdentity, desired: Mapping[str, Any]) -> set[str]:
-    named: set[str] = set()
+    trusted: set[str] = set()
     demanded: set[str] = set()
-    for item in desired["Statement"]:
-        if (form := _Form.read(item)) is not None:
-            named |= {form.provider, *form.subjects}
-            demanded |= {*demands(item)}
-    return {_mark(text) for text in (named - {identity.provider_arn, identity.subject}) | demanded}
+    for statement in desired["Statement"]:
+        form = _Form.read(statement)
+        if form is not None:
+            trusted |= {form.provider, *form.subjects}
+            demanded.update(demands(statement))
+    beyond = trusted - {identity.provider_arn, identity.subject}
+    return set(map(_mark, beyond | demanded))
 
 
 def _mark(text: str) -> str:
@@ -229,27 +243,31 @@ def audience_replacement(
     """
     if explain(document, after).allowed:
         return None
-    old, new = trust_policy.statement(before), trust_policy.statement(after)
-    item = trust_policy.found(document, old)
-    if item is None:
-        more = restrictions.voided(document, before)
+    old = trust_policy.statement(before)
+    new = trust_policy.statement(after)
+    statement = trust_policy.found(document, old)
+    if statement is None:
+        reason = "its statement also allows others, and a new audience would lock them out"
+        if restrictions.voided(document, before):
+            reason = (
+                "the statement that allows it has more conditions, and irsa's statement would bypass them"
+            )
         raise Refused(
             f"the trust policy has no statement for exactly {before.subject} and {before.audience}",
-            reason="the statement that allows it has more conditions, and irsa's statement would bypass them"
-            if more
-            else "its statement also allows others, and a new audience would lock them out",
+            reason=reason,
             details=tuple(explain(document, before).text),
             next_steps=("change the trust policy by hand first: aws iam update-assume-role-policy",),
         )
-    replaced = {**item, "Condition": new["Condition"]}
-    if (marked := trust_policy.read_statement(item)) is not None and marked.sid:
+    replaced = {**statement, "Condition": new["Condition"]}
+    form = trust_policy.read_statement(statement)
+    if form is not None and form.sid:
         del replaced["Sid"]  # The mark is for the audience that was. On a role of irsa's own it needs none.
-    if explain(trust_policy.with_replaced(document, item, replaced), after).denied:
+    if explain(trust_policy.with_replaced(document, statement, replaced), after).denied:
         raise Refused(
             f"the trust policy denies {after.subject} with the audience {after.audience}",
             reason="a Deny statement applies to it, and a Deny overrides every Allow",
         )
-    return item, replaced
+    return statement, replaced
 
 
 def for_service(
@@ -259,21 +277,24 @@ def for_service(
 
     `marked`: those with its mark, or those without, which on a role of others belong to others; None: both.
     """
-    forms = {True: assuming.marked_statement, False: assuming.statement}
-    chosen = [form for has_mark, form in forms.items() if marked in (None, has_mark)]
-    pairs = [(form, tagged) for form in chosen for tagged in (True, False)]
-    wanted = [policy.normalized(form(cluster, namespace, name, tagged=tagged)) for form, tagged in pairs]
-    return [item for item in as_list(document.get("Statement", [])) if policy.normalized(item) in wanted]
+    own: list[Any] = []
+    for tagged in (True, False):
+        if marked is not False:
+            own.append(normalized(assuming.marked_statement(cluster, namespace, name, tagged=tagged)))
+        if marked is not True:
+            own.append(normalized(assuming.statement(cluster, namespace, name, tagged=tagged)))
+    return [statement for statement in as_list(document.get("Statement", [])) if normalized(statement) in own]
 
 
 def widened(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Restriction, ...]:
     """The conditions of a trust policy that its new statements no longer have for some subjects."""
-    there = [normalized(item) for item in as_list(before.get("Statement", []))]
-    new = [item for item in as_list(after.get("Statement", [])) if normalized(item) not in there]
-    each = (
-        restrictions.voided(before, identity, demands(item)) for item in new for identity in _identities(item)
-    )
-    return tuple(dict.fromkeys(one for found in each for one in found))
+    old = [normalized(statement) for statement in as_list(before.get("Statement", []))]
+    lost: dict[Restriction, None] = {}
+    for statement in as_list(after.get("Statement", [])):
+        if normalized(statement) not in old:
+            for identity in _identities(statement):
+                lost.update(dict.fromkeys(restrictions.voided(before, identity, demands(statement))))
+    return tuple(lost)
 
 
 def _identities(statement: Any) -> Iterator[WebIdentity]:
@@ -284,14 +305,13 @@ def _identities(statement: Any) -> Iterator[WebIdentity]:
         return
     if not isinstance(provider, str):
         return
-    named: dict[str, tuple[str, ...]] = {"sub": (), "aud": ()}
+    claims: dict[str, tuple[str, ...]] = {"sub": (), "aud": ()}
     for _, key, value in conditions_of(statement):
         claim = key.rpartition(":")[2].lower()
-        if restrictions.is_identity(key) and claim in named:
-            named[claim] += texts_of(value)
-    for subject in named["sub"]:
-        for audience in named["aud"] or ("",):
-            yield WebIdentity(provider, f"https://{issuer_of(provider)}", subject, audience)
+        if restrictions.is_identity(key) and claim in claims:
+            claims[claim] += texts_of(value)
+    for subject, audience in product(claims["sub"], claims["aud"] or ("",)):
+        yield WebIdentity(provider, f"https://{issuer_of(provider)}", subject, audience)
 
 
 def marked_for(document: Mapping[str, Any], identity: WebIdentity) -> Document | None:
@@ -300,16 +320,16 @@ def marked_for(document: Mapping[str, Any], identity: WebIdentity) -> Document |
     It may share a statement with others' subjects. One for another audience counts if there is none for
     this one: the ServiceAccount may have lost its annotation, or changed it.
     """
-    found = [
-        replace(item, subjects=(identity.subject,), sid=item.mark)
-        for item in map(read_statement, as_list(document.get("Statement", [])))
-        if item is not None
-        and item.sid
-        and item.provider == identity.provider_arn
-        and identity.subject in item.subjects
-    ]
-    found.sort(key=lambda item: item.audience != identity.audience)
-    return found[0].document if found else None
+    of_other_audience: Document | None = None
+    for form in map(read_statement, as_list(document.get("Statement", []))):
+        if form is None or not form.sid:
+            continue
+        if form.provider == identity.provider_arn and identity.subject in form.subjects:
+            own = replace(form, subjects=(identity.subject,), sid=form.mark).document
+            if form.audience == identity.audience:
+                return own
+            of_other_audience = of_other_audience or own
+    return of_other_audience
 
 
 def sid_for(sid: str, old: str, new: str, taken: Iterable[str]) -> str:
@@ -317,6 +337,5 @@ def sid_for(sid: str, old: str, new: str, taken: Iterable[str]) -> str:
 
     The Sids of two providers differ by their ends, which follow from the provider.
     """
-    ends = [hashlib.sha256(provider.encode()).hexdigest()[:8] for provider in (old, new)]
-    base = sid.removesuffix(ends[0]) or sid
-    return free_sid((base, f"{base}{ends[1]}"), set(taken))
+    base = sid.removesuffix(_mark(old)) or sid
+    return free_sid((base, f"{base}{_mark(new)}"), set(taken))

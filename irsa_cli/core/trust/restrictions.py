@@ -48,10 +48,13 @@ def voided(
     `demanded` are the tests (`Restriction.test`) of that new statement: these stay. Nothing
     is bypassed if a statement already allows the subject without such conditions.
     """
-    found, kept = list(_covering(document, identity)), set(demanded)
-    if any(is_for and not restrictions for restrictions, is_for in found):
-        return ()
-    return tuple(one for restrictions, _ in found for one in restrictions if one.test not in kept)
+    bypassed: list[Restriction] = []
+    for restrictions, is_for_audience in _covering(document, identity):
+        if is_for_audience and not restrictions:
+            return ()
+        bypassed += restrictions
+    demanded_tests = set(demanded)
+    return tuple(restriction for restriction in bypassed if restriction.test not in demanded_tests)
 
 
 def demands(statement: Mapping[str, Any]) -> tuple[str, ...]:
@@ -69,25 +72,28 @@ def _covering(
     """For each statement that lets the subject in: its demands, and whether it may be for this audience."""
     variables = document.get("Version") == VARIABLES_SINCE
     context = identity.context()
-    for index, item in allowing(document):
+    is_pattern = any(sign in identity.subject for sign in "*?")
+    for index, statement in allowing(document):
         # Only statements whose action and principal are about the token, or may be.
-        bare = {key: value for key, value in item.items() if key != "Condition"}
+        bare = {key: value for key, value in statement.items() if key != "Condition"}
         (verdict,) = explain({"Statement": [bare]}, identity).verdicts
         if not verdict.possible:
             continue
-        restrictions, truths = [], {"sub": [True], "aud": [True]}
-        for operator, key, value in conditions_of(item):
+        restrictions: list[Restriction] = []
+        failed_claims: set[str] = set()
+        for operator, key, value in conditions_of(statement):
             tested = first_failing({operator: {key: value}}, context, variables=variables)
-            fails = tested is not None and tested.truth is False
-            restriction = Restriction(name_of(index, item), operator, key, texts_of(value))
-            if is_identity(key):
-                truths[key.rpartition(":")[2].lower()].append(not fails)
-                if "Not" in operator and any(sign in identity.subject for sign in "*?"):
+            restriction = Restriction(name_of(index, statement), operator, key, texts_of(value))
+            if not is_identity(key):
+                if tested is not None or key.lower() not in ALWAYS:
                     restrictions.append(restriction)
-            elif tested is not None or key.lower() not in ALWAYS:
+                continue
+            if tested is not None and tested.truth is False:
+                failed_claims.add(key.rpartition(":")[2].lower())
+            if "Not" in operator and is_pattern:
                 restrictions.append(restriction)
-        if all(truths["sub"]):
-            yield tuple(restrictions), all(truths["aud"])
+        if "sub" not in failed_claims:
+            yield tuple(restrictions), "aud" not in failed_claims
 
 
 def is_identity(key: str) -> bool:

@@ -29,31 +29,35 @@ class TrustDifference:
     @classmethod
     def of_statement(cls, before: Document | None, after: Document | None) -> TrustDifference:
         """The difference of a statement that is replaced, added (no `before`) or removed (no `after`)."""
-        documents = ({"Statement": [] if item is None else [item]} for item in (before, after))
-        return cls.between(*documents)
+        old = [] if before is None else [before]
+        new = [] if after is None else [after]
+        return cls.between({"Statement": old}, {"Statement": new})
 
     def stands_in(self, document: Mapping[str, Any]) -> bool:
         """Whether a policy has all that was added and nothing of what was removed."""
-        has_all = all(contains(document, item) for item in self.added)
-        return has_all and not any(contains(document, item) for item in self.removed)
+        has_all = all(contains(document, statement) for statement in self.added)
+        return has_all and not any(contains(document, statement) for statement in self.removed)
 
     def made_in(self, document: Mapping[str, Any]) -> Document:
         """The policy with the change made in it; the rest as it is."""
-        found: Document = {**document}
-        for item in self.removed:
-            found = without_statement(found, item)
-        for item in self.added:
-            found = found if contains(found, item) else with_statement(found, item)
-        return found
+        changed: Document = {**document}
+        for statement in self.removed:
+            changed = without_statement(changed, statement)
+        for statement in self.added:
+            if not contains(changed, statement):
+                changed = with_statement(changed, statement)
+        return changed
 
 
-def _beyond(document: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Document]:
+def _beyond(document: Mapping[str, Any], compared: Mapping[str, Any]) -> Iterator[Document]:
     """The statements of a policy, and the subjects of a shared one, that another policy lacks."""
-    for item in as_list(document.get("Statement", [])):
-        shared = read_statement(item)
+    for statement in as_list(document.get("Statement", [])):
+        shared = read_statement(statement)
         if shared is None:
-            if isinstance(item, dict) and not contains(other, item):
-                yield item
+            if isinstance(statement, dict) and not contains(compared, statement):
+                yield statement
             continue
-        each = (replace(shared, subjects=(subject,)).document for subject in shared.subjects)
-        yield from (alone for alone in each if not contains(other, alone))
+        for subject in shared.subjects:
+            alone = replace(shared, subjects=(subject,)).document
+            if not contains(compared, alone):
+                yield alone

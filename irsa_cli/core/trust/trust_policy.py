@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,8 @@ from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.values.arn import issuer_of
 from irsa_cli.core.values.errors import Refused
 
-EXACT, LIKE = "StringEquals", "StringLike"
+EXACT = "StringEquals"
+LIKE = "StringLike"
 
 
 @dataclass(frozen=True)
@@ -55,21 +56,24 @@ class Shared:
         """The statement as it is written: subjects sorted, one of them without a list."""
         prefix = issuer_of(self.provider)
         ordered = sorted(set(self.subjects))
-        aud = {f"{prefix}:aud": self.audience}
-        sub: dict[str, Any] = {f"{prefix}:sub": ordered if ordered[1:] else ordered[0]}
-        condition = {EXACT: {**aud, **sub}} if self.operator == EXACT else {EXACT: aud, LIKE: sub}
-        return {
-            **({"Sid": self.sid} if self.sid else {}),
+        condition: dict[str, dict[str, Any]] = {EXACT: {f"{prefix}:aud": self.audience}}
+        tests = condition.setdefault(self.operator, {})
+        tests[f"{prefix}:sub"] = ordered[0] if len(ordered) == 1 else ordered
+        statement = {
             "Effect": "Allow",
             "Principal": {"Federated": self.provider},
             "Action": ACTION,
             "Condition": condition,
         }
+        return {"Sid": self.sid, **statement} if self.sid else statement
 
     def fits(self, other: Shared) -> bool:
         """Whether both could be one statement: one with irsa's mark, and one without, never are."""
-        one, two = (replace(item, subjects=(), sid=item.mark if item.sid else "") for item in (self, other))
-        return one == two
+        return self._without_subjects == other._without_subjects
+
+    @property
+    def _without_subjects(self) -> Shared:
+        return replace(self, subjects=(), sid=self.mark if self.sid else "")
 
 
 def shared(provider: str, audience: str, subjects: Iterable[str]) -> Shared:
@@ -83,29 +87,31 @@ def read_statement(statement: Any) -> Shared | None:
     """A statement exactly as irsa writes it, without a Sid or with irsa's; None for any other."""
     try:
         provider = statement["Principal"]["Federated"]
-        condition, prefix = statement["Condition"], issuer_of(provider)
+        condition = statement["Condition"]
+        prefix = issuer_of(provider)
         audience = condition[EXACT][f"{prefix}:aud"]
         operator = LIKE if LIKE in condition else EXACT
         subjects = tuple(as_list(condition[operator][f"{prefix}:sub"]))
-        found = Shared(provider, audience, operator, subjects, statement.get("Sid", ""))
-        marked = not found.sid or re.fullmatch(rf"{found.mark}[0-9]*", found.sid, re.ASCII)
-        return found if subjects and marked and found.document == statement else None
+        form = Shared(provider, audience, operator, subjects, statement.get("Sid", ""))
+        if form.sid and not re.fullmatch(rf"{form.mark}[0-9]*", form.sid, re.ASCII):
+            return None
+        return form if subjects and form.document == statement else None
     except (AttributeError, KeyError, TypeError):
         return None
 
 
-def join(statements: list[Any], wanted: Shared, text: Document | None = None) -> list[Any]:
+def join(statements: list[Any], joining: Shared, text: Document | None = None) -> list[Any]:
     """The statements with these subjects in the first one that they fit into, or in a new one (as `text`)."""
-    for index, item in enumerate(statements):
-        found = read_statement(item)
-        if found is not None and found.fits(wanted):
-            together = replace(found, subjects=(*found.subjects, *wanted.subjects)).document
+    for index, statement in enumerate(statements):
+        form = read_statement(statement)
+        if form is not None and form.fits(joining):
+            together = replace(form, subjects=(*form.subjects, *joining.subjects)).document
             return [*statements[:index], together, *statements[index + 1 :]]
-    if not wanted.sid:
-        return next_to_its_like(statements, text or wanted.document)
+    if not joining.sid:
+        return next_to_its_like(statements, text or joining.document)
     # Its Sid is taken where somebody has changed the statement that bears it.
-    taken = {str(item.get("Sid", "")) for item in statements if isinstance(item, dict)}
-    return next_to_its_like(statements, replace(wanted, sid=free_sid((wanted.sid,), taken)).document)
+    taken = {str(statement.get("Sid", "")) for statement in statements if isinstance(statement, dict)}
+    return next_to_its_like(statements, replace(joining, sid=free_sid((joining.sid,), taken)).document)
 
 
 def free_sid(names: Sequence[str], taken: Collection[str]) -> str:
@@ -134,61 +140,80 @@ def policy_of(
     """A trust policy for these subjects (or patterns) of each provider, each with these `conditions`."""
     names = list(subjects)
     statements = [shared(provider, audience, names).document for provider in providers]
-    for block in (item["Condition"] for item in statements):
+    for statement in statements:
         for operator, pairs in conditions.items():
-            block[operator] = {**block.get(operator, {}), **pairs}
+            statement["Condition"].setdefault(operator, {}).update(pairs)
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def contains(document: Mapping[str, Any], wanted: Document) -> bool:
+def contains(document: Mapping[str, Any], sought: Document) -> bool:
     """Whether the policy has this statement, in any of the forms that mean the same (its Sid aside).
 
     It may have it together with others: one statement in irsa's form for several subjects. A statement with
     irsa's mark is there only with the mark: one that means the same without is somebody else's.
     """
-    subjects, items = read_statement(wanted), as_list(document.get("Statement", []))
-    forms = filter(None, map(read_statement, items if subjects else ()))
-    return any(_same(item, wanted) for item in items) or any(
-        item.fits(subjects) and {*subjects.subjects} <= {*item.subjects} for item in forms if subjects
-    )
+    if found(document, sought) is not None:
+        return True
+    form = read_statement(sought)
+    if form is None:
+        return False
+    for several in map(read_statement, as_list(document.get("Statement", []))):
+        if several is not None and several.fits(form) and {*form.subjects} <= {*several.subjects}:
+            return True
+    return False
 
 
-def found(document: Mapping[str, Any], wanted: Document) -> Document | None:
+def found(document: Mapping[str, Any], sought: Document) -> Document | None:
     """The statement in the form of the policy, None if it has none."""
-    return next((item for item in as_list(document.get("Statement", [])) if _same(item, wanted)), None)
+    for statement in as_list(document.get("Statement", [])):
+        if isinstance(statement, dict) and _same(statement, sought):
+            return statement
+    return None
 
 
 MARK = "IrsaPodIdentity"
 """The Sids of irsa's statements for EKS Pod Identity in policies of others begin so."""
 
 
-def _same(one: Any, other: Document) -> bool:
-    wanted = read_statement(other)
-    if wanted is not None and wanted.sid:
-        there = read_statement(one)
-        return there is not None and there.fits(wanted) and set(there.subjects) == set(wanted.subjects)
-    if str(other.get("Sid", "")).startswith(MARK):
-        return bool(normalized(one) == normalized(other))
-    return isinstance(one, dict) and normalized({**one, "Sid": ""}) == normalized({**other, "Sid": ""})
+def _same(statement: Any, sought: Document) -> bool:
+    sought_form = read_statement(sought)
+    if sought_form is not None and sought_form.sid:
+        form = read_statement(statement)
+        if form is None or not form.fits(sought_form):
+            return False
+        return set(form.subjects) == set(sought_form.subjects)
+    if str(sought.get("Sid", "")).startswith(MARK):
+        return bool(normalized(statement) == normalized(sought))
+    if not isinstance(statement, dict):
+        return False
+    return bool(normalized({**statement, "Sid": ""}) == normalized({**sought, "Sid": ""}))
 
 
-def with_statement(document: Mapping[str, Any], wanted: Document) -> Document:
+def with_statement(document: Mapping[str, Any], new: Document) -> Document:
     """The policy with this subject in a statement of irsa's form, or a new one: see `next_to_its_like`."""
-    statements, subjects = as_list(document.get("Statement", [])), read_statement(wanted)
-    joined = next_to_its_like(statements, wanted) if subjects is None else join(statements, subjects, wanted)
-    return {**document, "Statement": joined}
+    statements = as_list(document.get("Statement", []))
+    form = read_statement(new)
+    if form is None:
+        return {**document, "Statement": next_to_its_like(statements, new)}
+    return {**document, "Statement": join(statements, form, new)}
 
 
 def without_statement(document: Mapping[str, Any], unwanted: Document) -> Document:
     """The policy without this statement, or without its subject where several share one."""
-    kept, without = [], read_statement(unwanted)
-    for item in as_list(document.get("Statement", [])):
-        found = read_statement(item)
-        if without is None or found is None or not found.fits(without):
-            kept += [] if _same(item, unwanted) else [item]
-        elif rest := tuple(subject for subject in found.subjects if subject not in without.subjects):
-            kept.append(item if rest == found.subjects else replace(found, subjects=rest).document)
-    return {**document, "Statement": kept}
+    staying: list[Any] = []
+    leaving = read_statement(unwanted)
+    for statement in as_list(document.get("Statement", [])):
+        form = read_statement(statement)
+        if leaving is None or form is None or not form.fits(leaving):
+            if not _same(statement, unwanted):
+                staying.append(statement)
+            continue
+        others = tuple(subject for subject in form.subjects if subject not in leaving.subjects)
+        if others == form.subjects:
+            staying.append(statement)
+        elif others:
+            staying.append(replace(form, subjects=others).document)
+    return {**document, "Statement": staying}
 
 
 def with_replaced(document: Mapping[str, Any], old: Document, new: Document) -> Document:
@@ -196,9 +221,9 @@ def with_replaced(document: Mapping[str, Any], old: Document, new: Document) -> 
     if not contains(document, old):
         return with_statement(document, new)
     statements: list[Any] = []
-    for item in as_list(document.get("Statement", [])):
-        if not _same(item, old):
-            statements.append(item)
+    for statement in as_list(document.get("Statement", [])):
+        if not _same(statement, old):
+            statements.append(statement)
         elif new not in statements:
             statements.append(new)
     return {**document, "Statement": statements}
@@ -208,7 +233,9 @@ def edited(document: Mapping[str, Any], old: Document | None, new: Document | No
     """The policy with the statement `new` in the place of `old`; None stands for no statement."""
     if old is None:
         return dict(document) if new is None else with_statement(document, new)
-    return without_statement(document, old) if new is None else with_replaced(document, old, new)
+    if new is None:
+        return without_statement(document, old)
+    return with_replaced(document, old, new)
 
 
 def check_size(role: str, document: Document, quota: int) -> None:
@@ -236,32 +263,42 @@ def renamed(statement: Mapping[str, Any], old: str, new: str) -> Document:
     Of the principals only `new` is left. Condition keys have the prefix of `new`, whatever the operator, and
     variables (`${PREFIX:sub}`) too. The rest of a key is as it was written.
     """
-    one, other = issuer_of(old), issuer_of(new)
+    old_issuer = issuer_of(old)
+    new_issuer = issuer_of(new)
 
-    def value(item: Any) -> Any:
-        if isinstance(item, list):
-            return [value(each) for each in item]
-        return item.replace(f"${{{one}:", f"${{{other}:") if isinstance(item, str) else item
+    def renamed_value(value: Any) -> Any:
+        if isinstance(value, list):
+            return list(map(renamed_value, value))
+        if not isinstance(value, str):
+            return value
+        return value.replace(f"${{{old_issuer}:", f"${{{new_issuer}:")
 
-    def key(text: str) -> str:
-        named = text.lower().startswith(f"{one.lower()}:")
-        return f"{other}{text[len(one) :]}" if named else text
+    def renamed_key(key: str) -> str:
+        if not key.lower().startswith(f"{old_issuer.lower()}:"):
+            return key
+        return f"{new_issuer}{key[len(old_issuer) :]}"
 
-    listed = statement["Principal"]["Federated"] == [old]
-    found = {**statement, "Principal": {"Federated": [new] if listed else new}}
-    if isinstance(block := statement.get("Condition"), dict):
-        found["Condition"] = {
-            operator: {key(name): value(item) for name, item in keys.items()}
-            if isinstance(keys, dict)
-            else keys
-            for operator, keys in block.items()
-        }
-    return found
+    is_list = statement["Principal"]["Federated"] == [old]
+    document = {**statement, "Principal": {"Federated": [new] if is_list else new}}
+    return _with_tests(document, lambda key, value: (renamed_key(key), renamed_value(value)))
 
 
-def alike(one: Any, other: Mapping[str, Any]) -> bool:
+def _with_tests(statement: Document, change: Callable[[str, Any], tuple[str, Any]]) -> Document:
+    """The statement with each condition key and its value changed; what is no object stays."""
+    block = statement.get("Condition")
+    if not isinstance(block, dict):
+        return statement
+    condition: dict[str, Any] = {}
+    for operator, keys in block.items():
+        if isinstance(keys, dict):
+            keys = dict(change(key, value) for key, value in keys.items())
+        condition[operator] = keys
+    return {**statement, "Condition": condition}
+
+
+def alike(first: Any, second: Mapping[str, Any]) -> bool:
     """Whether two statements say the same, their Sids and the case of condition keys aside."""
-    return isinstance(one, dict) and _plain(one) == _plain(other)
+    return isinstance(first, dict) and _plain(first) == _plain(second)
 
 
 def next_to_its_like(statements: Sequence[Any], new: Document) -> list[Any]:
@@ -269,30 +306,31 @@ def next_to_its_like(statements: Sequence[Any], new: Document) -> list[Any]:
 
     Those are in the order of their providers. So one that goes and comes back has the same place again.
     """
-    likes = [
-        (index, other)
-        for index, item in enumerate(statements)
-        for provider in principals(new, "Federated")[:1]
-        if isinstance(item, dict)
-        for other in principals(item, "Federated")
-        if PROVIDER.fullmatch(other) and alike(renamed(item, other, provider), new)
-    ]
-    before = [index for index, other in likes if other > principals(new, "Federated")[0]]
-    after = [index + 1 for index, _ in likes]
-    place = min(before, default=max(after, default=len(statements)))
+    providers = principals(new, "Federated")
+    if not providers:
+        return [*statements, new]
+    place = len(statements)
+    for index, statement in enumerate(statements):
+        for other in _providers_alike(statement, new, providers[0]):
+            if other > providers[0]:
+                return [*statements[:index], new, *statements[index:]]
+            place = index + 1
     return [*statements[:place], new, *statements[place:]]
 
 
+def _providers_alike(statement: Any, new: Document, provider: str) -> Iterator[str]:
+    """The providers of which a statement says the same as a new one says of its provider."""
+    if not isinstance(statement, dict):
+        return
+    for other in principals(statement, "Federated"):
+        if PROVIDER.fullmatch(other) and alike(renamed(statement, other, provider), new):
+            yield other
+
+
 def _plain(statement: Mapping[str, Any]) -> Any:
-    found = {**statement, "Sid": ""}
-    if isinstance(block := statement.get("Condition"), dict):
-        found["Condition"] = {
-            operator: {key.lower(): value for key, value in keys.items()} if isinstance(keys, dict) else keys
-            for operator, keys in block.items()
-        }
-    return normalized(found)
+    return normalized(_with_tests({**statement, "Sid": ""}, lambda key, value: (key.lower(), value)))
 
 
 def trusts_service(document: Mapping[str, Any], service: str) -> bool:
     """Whether a statement names a service of AWS, with whatever conditions."""
-    return any(service in principals(item, "Service") for item in statements_of(document))
+    return any(service in principals(statement, "Service") for statement in statements_of(document))

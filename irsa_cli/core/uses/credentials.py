@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from irsa_cli.core.objects.kinds import HIDDEN, Container, Pod, Variable
 from irsa_cli.core.objects.mounted import token_at, volume_at
@@ -31,14 +31,15 @@ def credentials_of(pod: Pod, container: Container) -> Credentials:
     if container.env.is_set(TOKEN_FILE):
         return _by_file(pod, container, IdentitySource.IRSA, TOKEN_FILE)
     doubt = next(_sources_of(container, TOKEN_FILE), "")
+    if CREDENTIALS_URI not in container.env:
+        return Credentials(None, doubt=doubt)
     if not container.env.is_set(CREDENTIALS_URI):
-        empty = CREDENTIALS_URI in container.env
-        return Credentials(None, f"it sets {CREDENTIALS_URI} to nothing" if empty else "", doubt)
+        return Credentials(None, f"it sets {CREDENTIALS_URI} to nothing", doubt)
     if not container.env.is_set(AGENT_TOKEN_FILE):
         doubt = doubt or next(_sources_of(container, AGENT_TOKEN_FILE), "")
         return Credentials(None, f"it sets {CREDENTIALS_URI} without {AGENT_TOKEN_FILE}", doubt)
-    found = _by_file(pod, container, IdentitySource.POD_IDENTITY, AGENT_TOKEN_FILE)
-    return Credentials(found.way, found.why, found.doubt or doubt)
+    credentials = _by_file(pod, container, IdentitySource.POD_IDENTITY, AGENT_TOKEN_FILE)
+    return replace(credentials, doubt=credentials.doubt or doubt)
 
 
 def _by_file(pod: Pod, container: Container, way: IdentitySource, variable: Variable) -> Credentials:
@@ -56,7 +57,9 @@ def _by_file(pod: Pod, container: Container, way: IdentitySource, variable: Vari
 
 def _sources_of(container: Container, variable: str) -> Iterator[str]:
     """The ConfigMaps and Secrets that may set a variable which the container does not set itself."""
-    for source in () if variable in container.env else container.sources:
+    if variable in container.env:
+        return
+    for source in container.sources:
         prefix = source.partition(" (prefix ")[2].removesuffix(")")
         if variable.startswith(prefix):
             yield f"envFrom {source}"
@@ -64,11 +67,11 @@ def _sources_of(container: Container, variable: str) -> Iterator[str]:
 
 def ways_of(pod: Pod) -> set[IdentitySource]:
     """The ways that give containers of a pod their role."""
-    found = (credentials_of(pod, container).way for container in pod.containers)
-    return {way for way in found if way is not None}
+    ways = (credentials_of(pod, container).way for container in pod.containers)
+    return {way for way in ways if way is not None}
 
 
 def is_without(pod: Pod) -> bool:
     """Whether a container of a living pod sets variables of a way, and gets no credentials by it."""
-    judged = (credentials_of(pod, container) for container in pod.containers)
-    return pod.is_alive and any(found.way is None and found.why for found in judged)
+    each = (credentials_of(pod, container) for container in pod.containers)
+    return pod.is_alive and any(credentials.way is None and credentials.why for credentials in each)

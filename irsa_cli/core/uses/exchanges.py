@@ -72,25 +72,22 @@ def check_unused(full_name: str, use: Use, end: OldWayEnd, place: str, command: 
 
     `place` says where CloudTrail was asked; `command` is that of the user.
     """
-    replaced = f"no pod has used IRSA since {_shown(end.moment)}"
+    by_pods = f"no pod has used IRSA since {_shown(end.moment)}"
     anyway = f"to remove IRSA without this check: {command} --unused-for 0s"
     if use.is_used and use.last is not None:
-        exchange = f"{place} shows an exchange of its token at {_shown(use.last)}"
+        reason = f"{place} shows an exchange of its token at {_shown(use.last)}"
         if end.window is None:
-            waiting = (
+            reason += f", and {by_pods}"
+            step = (
                 "find who requests its token (External Secrets, Argo CD, a CSI driver), and change that first"
             )
         else:
-            waiting = f"if that was a pod that is gone: run this again after {_shown(use.last + end.window)}"
-        raise Refused(
-            f"{full_name} still uses IRSA",
-            reason=f"{exchange}, and {replaced}" if end.window is None else exchange,
-            next_steps=(waiting, anyway),
-        )
+            step = f"if that was a pod that is gone: run this again after {_shown(use.last + end.window)}"
+        raise Refused(f"{full_name} still uses IRSA", reason=reason, next_steps=(step, anyway))
     if use.is_used is None and use.known_from is not None:
         raise Refused(
             f"not known yet if anything but pods uses IRSA of {full_name}",
-            reason=f"{replaced}, and CloudTrail can be {DELAY.seconds // 60} minutes late",
+            reason=f"{by_pods}, and CloudTrail can be {DELAY.seconds // 60} minutes late",
             next_steps=(f"run this again after {_shown(use.known_from)}", anyway),
         )
 

@@ -29,11 +29,8 @@ class Templates:
 
     def of(self, service_account: str) -> list[Workload]:
         """Those that create pods with a ServiceAccount, each once; also those without pods."""
-        return [
-            item
-            for item in self.workloads
-            if item.service_account == service_account and item.is_counted and not item.former
-        ]
+        counted = [workload for workload in self.workloads if workload.is_counted and not workload.former]
+        return [workload for workload in counted if workload.service_account == service_account]
 
 
 @dataclass(frozen=True)
@@ -63,17 +60,21 @@ def of_pod(workload: Workload, new: Pod, way: IdentitySource, role: str) -> NewP
         return NewPods(workload)
     if rejected:
         return NewPods(workload, lost=(rejected,))
-    former = {item.name: credentials_of(before, item) for item in before.containers}
-    lost, kept, doubts = list[str](), list[str](), list[str]()
-    for item in new.containers:
-        used = item.name in former and former[item.name].way is not None
-        found = credentials_of(new, item)
-        if used and found.way is None:
-            lost.append(f"container {item.name}: {found.why or 'it gets no variables'}")
-        elif used and found.doubt:
-            doubts.append(f"{found.doubt} of container {item.name}")
-        elif found.way is way.other and _is_role(item, role):
-            kept.append(item.name)
+    with_role = {
+        container.name for container in before.containers if credentials_of(before, container).way is not None
+    }
+    lost: list[str] = []
+    kept: list[str] = []
+    doubts: list[str] = []
+    for container in new.containers:
+        name = container.name
+        credentials = credentials_of(new, container)
+        if name in with_role and credentials.way is None:
+            lost.append(f"container {name}: {credentials.why or 'it gets no variables'}")
+        elif name in with_role and credentials.doubt:
+            doubts.append(f"{credentials.doubt} of container {name}")
+        elif credentials.way is way.other and _is_role(container, role):
+            kept.append(name)
     return NewPods(workload, tuple(lost), tuple(kept), tuple(doubts))
 
 
@@ -82,30 +83,31 @@ def _is_role(container: Container, role: str) -> bool:
     return container.env.get(ROLE) in (None, role)
 
 
-def check(found: NewPods, way: IdentitySource, namespace: str, *, alone: bool = False) -> None:
+def check(pods: NewPods, way: IdentitySource, namespace: str, *, alone: bool = False) -> None:
     """Raise `Refused` if new pods of a workload would lose the role; `alone`: no other way is left."""
-    workload = found.workload
+    workload = pods.workload
     title = f"{workload.kind} {namespace}/{workload.name}"
-    if found.lost:
+    if pods.lost:
         raise Refused(
             f"a new pod of {title} would get no credentials by {way.title}",
-            reason=found.lost[0],
+            reason=pods.lost[0],
             next_steps=(REMEDY,),
         )
-    if found.kept and alone:
+    if pods.kept and alone:
         raise Refused(
             f"new pods of {title} use {way.other.title} with a token of their own",
-            reason=f"the pod template sets it for container {', '.join(found.kept)}",
+            reason=f"the pod template sets it for container {', '.join(pods.kept)}",
             next_steps=(REMEDY,),
         )
 
 
 def doubts_of(judged: Iterable[NewPods], way: IdentitySource) -> Iterator[str]:
     """The fields of templates that decide, and that irsa does not see into: one line for all of them."""
-    doubtful = [found for found in judged if found.doubts]
-    if doubtful:
-        more = f" (and {len(doubtful) - 1} more)" if doubtful[1:] else ""
-        yield (
-            f"not known if new pods of {doubtful[0].workload.full_name}{more} get {way.title}:"
-            f" irsa does not see into {doubtful[0].doubts[0]}"
-        )
+    doubtful = [pods for pods in judged if pods.doubts]
+    if not doubtful:
+        return
+    first = doubtful[0]
+    names = first.workload.full_name
+    if len(doubtful) > 1:
+        names += f" (and {len(doubtful) - 1} more)"
+    yield f"not known if new pods of {names} get {way.title}: irsa does not see into {first.doubts[0]}"

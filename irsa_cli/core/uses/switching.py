@@ -16,7 +16,7 @@ from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.statements import Allowed, allowed, allowing, does
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context
-from irsa_cli.core.trust.assuming import ASSUME, TAG, context_of_session, names_role, said
+from irsa_cli.core.trust.assuming import ASSUME, TAG, context_of_session, decide, names_role
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import Arn, is_target
 from irsa_cli.core.values.errors import Unreadable
@@ -38,14 +38,12 @@ def targets_of(role: Role) -> tuple[str, ...]:
     """The roles that a role's own policies allow to assume: ARNs, or patterns of them."""
     if isinstance(role.policy_documents, Unreadable):
         return ()
-    patterns = (
-        str(resource)
-        for document in role.policy_documents.values()
-        for _, statement in allowing(document)
-        if does(statement, ASSUME)
-        for resource in as_list(statement.get("Resource", "*"))
-    )
-    return tuple(pattern for pattern in dict.fromkeys(patterns) if _allows(role, ASSUME, pattern))
+    patterns: dict[str, None] = {}
+    for document in role.policy_documents.values():
+        for _, statement in allowing(document):
+            if does(statement, ASSUME):
+                patterns.update(dict.fromkeys(map(str, as_list(statement.get("Resource", "*")))))
+    return tuple(pattern for pattern in patterns if _allows(role, ASSUME, pattern))
 
 
 def _allows(role: Role, action: str, resource: str) -> Allowed | None:
@@ -59,9 +57,11 @@ def with_tags(role: Role, trusts: Mapping[str, Trust]) -> Switching:
 
     `trusts` are the trust policies of the single roles among `targets_of`.
     """
-    lost, doubts = list[str](), list[str]()
+    lost: list[str] = []
+    doubts: list[str] = []
     for target in targets_of(role):
-        is_one_role, trust = is_target(target), trusts.get(target)
+        is_one_role = is_target(target)
+        trust = trusts.get(target)
         if is_one_role and not _may(role, trust, ASSUME):
             continue  # It does not trust the role anyway.
         if _allows(role, TAG, target) is None:
@@ -92,4 +92,4 @@ def _doubts_of(role: Role, target: str, trust: Trust) -> Iterator[str]:
 def _answer(role: Role, trust: Document, action: str) -> Answer:
     chosen: Context = dict.fromkeys(_CHOSEN_BY_PODS, UNKNOWN)
     context = {**context_of_session(role.arn), **chosen}
-    return said(trust, names_role(Arn.parse(role.arn), role.arn), context, action).answer
+    return decide(trust, names_role(Arn.parse(role.arn), role.arn), context, action).answer

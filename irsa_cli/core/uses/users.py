@@ -32,7 +32,7 @@ class Going:
         """Whether a pod loses something, as far as its variables and mounts tell."""
         if pod.phase not in ("Running", "Pending"):
             return False
-        roles = {item.env[ROLE] for item in pod.containers if ROLE in item.env}
+        roles = {container.env[ROLE] for container in pod.containers if ROLE in container.env}
         if pod.service_account != self.service_account:
             return any((str(role), pod.service_account) in self.shared for role in roles)
         by_agent = self.association and IdentitySource.POD_IDENTITY in ways_of(pod)
@@ -44,5 +44,5 @@ class Going:
             return False
         if workload.service_account == self.service_account:
             return True
-        roles = (item.env.get(ROLE) for item in kinds.pod(workload.new_pod).containers)
+        roles = (container.env.get(ROLE) for container in kinds.pod(workload.new_pod).containers)
         return any((str(role), workload.service_account) in self.shared for role in roles)

@@ -58,16 +58,19 @@ _ADDED = {
 
 def injected(pod: Json, way: IdentitySource) -> Json:
     """A new pod with what the webhook adds if its ServiceAccount gets the role by this way."""
-    metadata, added = pod["metadata"], _ADDED[way]
+    metadata = pod["metadata"]
+    added = _ADDED[way]
     if SKIPPED_PODS in (metadata.get("labels") or {}):
         return pod
     pod = copy.deepcopy(pod)
     spec: dict[str, Any] = pod["spec"]
     skipped = _skipped((metadata.get("annotations") or {}).get(SKIPPED_CONTAINERS))
     path = f"{added.folder}/{added.file}"
-    if "windows" in [(spec.get("nodeSelector") or {}).get(key) for key in _OS]:
+    selector = spec.get("nodeSelector") or {}
+    if "windows" in map(selector.get, _OS):
         path = "C:" + path.replace("/", "\\")
-    for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
+    containers = (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))
+    for container in containers:
         if container["name"] not in skipped:
             _equip(container, added, path)
     volumes = spec.get("volumes") or []
@@ -87,7 +90,7 @@ def _skipped(text: str | None) -> list[str]:
 
 def _equip(container: dict[str, Any], added: _Added, path: str) -> None:
     variables = container.get("env") or []
-    names = {item["name"] for item in variables}
+    names = {variable["name"] for variable in variables}
     sets_own = not names.isdisjoint(added.variables)
     if sets_own and names & _REGIONS and _ENDPOINTS in names:
         return

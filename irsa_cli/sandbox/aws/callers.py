@@ -75,7 +75,8 @@ class Session:
 
     @property
     def caller(self) -> Caller:
-        place, user_id = (self.account, self.partition), f"{self.role_id}:{self.name}"
+        place = (self.account, self.partition)
+        user_id = f"{self.role_id}:{self.name}"
         return Caller(*place, self.arn, user_id, self.name, self.role_arn, self)
 
 

@@ -110,7 +110,8 @@ class Cloud:
         from moto.iam.utils import random_role_id
 
         with self.lock:
-            iam, number = self.iam(account, partition), random_role_id(account)
+            iam = self.iam(account, partition)
+            number = random_role_id(account)
             tags = [{"Key": key, "Value": value} for key, value in spec.tags.items()]
             named = (account, partition, number, spec.name, json.dumps(spec.trust), spec.path)
             role = Role(*named, None, "", tags, "3600")  # type: ignore[abstract] # as in moto

@@ -48,7 +48,8 @@ class EksAuth:
     _sts: Sts
 
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
-        name, text = request.path.split("/")[2], str(request.json.get("token", ""))
+        name = request.path.split("/")[2]
+        text = str(request.json.get("token", ""))
         cluster = self.cluster_of(text)
         spec = cluster.spec
         if (spec.name, spec.account, spec.region) != (name, caller.account, request.region):
@@ -83,7 +84,8 @@ class EksAuth:
     def assume(self, request: AwsRequest, cluster: Cluster, text: str) -> tuple[Session, dict[str, Any]]:
         """New credentials of the last role of the association of the token's ServiceAccount."""
         claims = claims_of(text)["kubernetes.io"]
-        namespace, account = claims["namespace"], claims["serviceaccount"]["name"]
+        namespace = claims["namespace"]
+        account = claims["serviceaccount"]["name"]
         association = self._clusters.associations.get(cluster.arn, namespace, account)
         if association is None:
             message = f"No association found for service account {account} in namespace {namespace}."

@@ -94,7 +94,8 @@ class Front:
             return self.callers.authenticate(read_request(request))
 
     def _role(self, arn: str) -> Any:
-        account, partition = arn.split(":")[4], arn.split(":")[1]
+        account = arn.split(":")[4]
+        partition = arn.split(":")[1]
         with self.lag.stale_view(account, partition):
             return self.cloud.principal(arn)
 
@@ -196,7 +197,8 @@ def _act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:
     maker = makers.get(request.service)
     # CloudTrail's and EC2's calls that are served are about no resource.
     act = maker(request, account) if maker else Act(f"{request.service}:{request.operation}", "*")
-    iam, session = account.iam, caller.session
+    iam = account.iam
+    session = caller.session
     holder = iam.roles.get(session.role_id) if session else iam.users.get(caller.name)
     tags = {**pairs((holder.tags if holder else None) or []), **(session.tags if session else {})}
     common = {

@@ -98,7 +98,8 @@ class AccessEntries(_OfClusters):
         return self._shown(there[arn])
 
     def _update_access_entry(self, request: AwsRequest, _: ClusterSpec, there: _There) -> Json:
-        entry, asked = _found_entry(request, there), request.json
+        entry = _found_entry(request, there)
+        asked = request.json
         if entry["type"] != "STANDARD":
             message = 'This operation can only be performed on Access Entries with a type of "STANDARD".'
             raise _bad_parameter(message)
@@ -125,7 +126,8 @@ class AccessEntries(_OfClusters):
         return {}
 
     def _associate_access_policy(self, request: AwsRequest, _: ClusterSpec, there: _There) -> Json:
-        entry, asked = _found_entry(request, there), request.json
+        entry = _found_entry(request, there)
+        asked = request.json
         policy = asked.get("policyArn", "")
         entry["_policies"][policy] = asked.get("accessScope", {"type": "cluster"})
         return {**_head(entry), "associatedAccessPolicy": _policy(policy, entry["_policies"][policy])}
@@ -272,7 +274,8 @@ class Associations(_OfClusters):
         return self._changed(there[number], asked)
 
     def _update_pod_identity_association(self, request: AwsRequest, spec: ClusterSpec, there: _There) -> Json:
-        association, asked = _found_association(request, there), request.json
+        association = _found_association(request, there)
+        asked = request.json
         if "roleArn" in asked:
             self._check_role(asked["roleArn"], spec)
         return self._changed(association, asked)
@@ -320,7 +323,8 @@ class Associations(_OfClusters):
         return {}
 
     def _untag_resource(self, request: AwsRequest, _: ClusterSpec, there: _There) -> Json:
-        found, gone = _found_association(request, there), parse_qs(urlsplit(request.target).query)["tagKeys"]
+        found = _found_association(request, there)
+        gone = parse_qs(urlsplit(request.target).query)["tagKeys"]
         found["tags"] = {key: value for key, value in found["tags"].items() if key not in gone}
         return {}
 

@@ -171,13 +171,17 @@ class AwsRequest(Incoming):
 
 
 def read_request(incoming: Incoming) -> AwsRequest:
-    method, target, headers, body = incoming.method, incoming.target, incoming.headers, incoming.body
+    method = incoming.method
+    target = incoming.target
+    headers = incoming.headers
+    body = incoming.body
     query = dict(parse_qsl(urlsplit(target).query, keep_blank_values=True))
     params = dict(query)
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         params.update(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
     signature = _read_signature(headers, query)
-    path, operation = unquote(urlsplit(target).path), params.get("Action", "")
+    path = unquote(urlsplit(target).path)
+    operation = params.get("Action", "")
     if signature:
         service = signature.service
     elif operation:
@@ -210,8 +214,10 @@ def _read_signature(headers: Mapping[str, str], query: Mapping[str, str]) -> Sig
         if not (found[0] and found[1] and found[2]):
             return None
         key, region, service = found[0].group(1, 3, 4)
-        signed, value = found[1][1], found[2][1]
-        date, token = headers.get("x-amz-date", ""), headers.get("x-amz-security-token", "")
+        signed = found[1][1]
+        value = found[2][1]
+        date = headers.get("x-amz-date", "")
+        token = headers.get("x-amz-security-token", "")
     return Signature(key, region, service, date, tuple(signed.split(";")), value, token, presigned=presigned)
 
 

@@ -41,7 +41,8 @@ class Sts:
 
     def assume_role_with_web_identity(self, request: AwsRequest) -> Answer:
         check_parameters("sts", request.operation, request.params)
-        role_arn, name = request.params["RoleArn"], request.params["RoleSessionName"]
+        role_arn = request.params["RoleArn"]
+        name = request.params["RoleSessionName"]
         partition, account = parse_role_arn(role_arn).group(1, 2)
         token = read_token(request.params["WebIdentityToken"], self._clusters)
         cluster = self._clusters.with_issuer(token.issuer)
@@ -81,7 +82,8 @@ class Sts:
         raise AwsError("InvalidAction", message)
 
     def assume_role(self, request: AwsRequest, caller: Caller) -> Session:
-        role_arn, name = request.params["RoleArn"], request.params["RoleSessionName"]
+        role_arn = request.params["RoleArn"]
+        name = request.params["RoleSessionName"]
         tags, transitive = _session_tags(request, caller)
         partition, account = parse_role_arn(role_arn).group(1, 2)
         with self._cloud.lock, self._lag.stale_view(account, partition):
@@ -142,7 +144,8 @@ class Sts:
 
 def note_use(role: Any, region: str) -> None:
     """Update GetRole's RoleLastUsed. IAM itself does so hours later, for calls, not for credentials."""
-    role.last_used, role.last_used_region = datetime.now(timezone.utc), region
+    role.last_used = datetime.now(timezone.utc)
+    role.last_used_region = region
 
 
 def _session_tags(request: AwsRequest, caller: Caller) -> tuple[dict[str, str], set[str]]:
@@ -150,7 +153,8 @@ def _session_tags(request: AwsRequest, caller: Caller) -> tuple[dict[str, str], 
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
     """
-    pairs, handed_on = request.tags(), request.parameters.get("TransitiveTagKeys", [])
+    pairs = request.tags()
+    handed_on = request.parameters.get("TransitiveTagKeys", [])
     keys = {key.lower() for key, _ in pairs}
     inherited = caller.session.transitive if caller.session else set()
     why = ""

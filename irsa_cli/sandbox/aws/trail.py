@@ -72,7 +72,9 @@ class Trail:
 
     def record(self, exchange: TokenExchange) -> None:
         """An exchange at STS, also one that was not made here: what pods have tried, for instance."""
-        token, session, role_arn = exchange.token, exchange.session, exchange.role_arn
+        token = exchange.token
+        session = exchange.session
+        role_arn = exchange.role_arn
         partition, account = parse_role_arn(role_arn).group(1, 2)
         provider = f"arn:{partition}:iam::{account}:oidc-provider/{token.issuer_path}"
         refusal = {"errorCode": exchange.code, "errorMessage": exchange.words or _NO_WORDS}
@@ -122,7 +124,8 @@ class Trail:
         access_key: str = "",
     ) -> None:
         """An event in an account, partition and region, of which the record says the rest."""
-        now, number = datetime.now(timezone.utc), str(uuid.uuid4())
+        now = datetime.now(timezone.utc)
+        number = str(uuid.uuid4())
         whole = {
             "eventTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "awsRegion": place[2],
@@ -161,7 +164,8 @@ class Trail:
             raise AwsError("InvalidLookupAttributesException", message)
         for attribute in attributes:
             found = [event for event in found if event.matches(*attribute)]
-        start, end = asked.get("StartTime", 0), asked.get("EndTime", float("inf"))
+        start = asked.get("StartTime", 0)
+        end = asked.get("EndTime", float("inf"))
         if start > end:
             raise AwsError("InvalidTimeRangeException", "The start time is after the end time.")
         return Answer.of_json(_page(asked, [event for event in found if start <= event.time <= end]))

@@ -54,7 +54,8 @@ class TokenIssuer:
         """Sign a token of a ServiceAccount object, with claims of `bound`; returns it and its end (Unix)."""
         now = int(time.time())
         metadata = account["metadata"]
-        namespace, name = metadata["namespace"], metadata["name"]
+        namespace = metadata["namespace"]
+        name = metadata["name"]
         claims: dict[str, Any] = {
             "aud": list(audiences),
             "exp": now + seconds,
@@ -119,7 +120,8 @@ def request_token(
 
 
 def _check_request(account: JsonObject, wanted: JsonObject, seconds: int) -> None:
-    sent, real = wanted["metadata"], account["metadata"]
+    sent = wanted["metadata"]
+    real = account["metadata"]
     for key in ("name", "namespace"):
         if sent.get(key, real[key]) != real[key]:
             why = f"must match the service account {key} if specified"
@@ -194,9 +196,11 @@ def parse_route(method: str, path: str) -> Route:
     verb = _VERBS.get(method, method.lower())
     parts = [part for part in path.split("/") if part]
     if parts[:1] == ["api"] and len(parts) > 2:
-        group, parts = "", parts[2:]
+        group = ""
+        parts = parts[2:]
     elif parts[:1] == ["apis"] and len(parts) > 3:
-        group, parts = parts[1], parts[3:]
+        group = parts[1]
+        parts = parts[3:]
     else:
         return Route(verb=verb, path=path)
     namespace = ""
@@ -264,7 +268,8 @@ def refusal(who: Identity, route: Route) -> str:
 def review_access(authorizer: Authorizer, who: Identity, asked: JsonObject) -> JsonObject:
     """Answer a SelfSubjectAccessReview of `who`; 422 unless it asks about exactly one thing."""
     spec = asked.get("spec", {})
-    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    resource = spec.get("resourceAttributes")
+    path = spec.get("nonResourceAttributes")
     if (resource is None) == (path is None):
         field = "resourceAttributes" if resource is None else "nonResourceAttributes"
         error = status.invalid_value(f"spec.{field}", spec.get(field), "ask about exactly one thing")

@@ -115,7 +115,8 @@ class Admission:
                 where = client.get("url", "a Service")
                 why = f'failed to call webhook: Post "{where}": the sandbox reaches no webhook but its own'
                 cause = f'failed calling webhook "{webhook["name"]}": {why}'
-                message, details = f"Internal error occurred: {cause}", {"causes": [{"message": cause}]}
+                message = f"Internal error occurred: {cause}"
+                details = {"causes": [{"message": cause}]}
                 raise status.ApiError(500, "InternalError", message, details)
         return pod
 
@@ -153,7 +154,8 @@ def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 WEBHOOK_URL = "https://127.0.0.1:23443/mutate"
 """Where EKS's own configuration leads to: a port of the control plane itself."""
 _PREFIX = "eks.amazonaws.com/"
-_SHORTEST, _USUAL = 600, 86_400
+_SHORTEST = 600
+_USUAL = 86_400
 _FALSE = ("0", "f", "F", "FALSE", "false", "False")
 
 
@@ -191,7 +193,8 @@ class PodWebhook:
         """The pod with what the webhook adds; the same as before when that is nothing."""
         name = pod["spec"].get("serviceAccountName", "")
         found = self.annotations(namespace, name) or {}
-        role, way = found.get(f"{_PREFIX}role-arn"), _POD_IDENTITY
+        role = found.get(f"{_PREFIX}role-arn")
+        way = _POD_IDENTITY
         if not self.associated(namespace, name):
             if not role:
                 return pod

@@ -79,7 +79,8 @@ def _container_errors(container: JsonObject, volumes: list[str], field: str) -> 
     errors = [] if container.get("image") else [status.required_value(f"{field}.image")]
     paths: list[str] = []
     for index, mount in enumerate(container.get("volumeMounts", [])):
-        where, path = f"{field}.volumeMounts[{index}]", mount.get("mountPath", "")
+        where = f"{field}.volumeMounts[{index}]"
+        path = mount.get("mountPath", "")
         if mount.get("name", "") not in volumes:
             text = f"Not found: {json.dumps(mount.get('name', ''))}"
             errors.append(status.FieldError(f"{where}.name", "FieldValueNotFound", text))
@@ -222,7 +223,11 @@ def _read_kinds(part: str) -> dict[str, Kind]:
     return {name: Kind(name, {**_OBJECT, **said.pop("fields")}, **said) for name, said in FILE[part].items()}
 
 
-REQUESTS, BY_NAME = _read_kinds("requests"), _read_kinds("kinds")
+REQUESTS = _read_kinds("requests")
+BY_NAME = _read_kinds("kinds")
 KINDS = {(kind.group, kind.resource): kind for kind in BY_NAME.values()}
-CONFIG_MAPS, NAMESPACES, PODS = BY_NAME["ConfigMap"], BY_NAME["Namespace"], BY_NAME["Pod"]
-SERVICE_ACCOUNTS, WEBHOOKS = BY_NAME["ServiceAccount"], BY_NAME["MutatingWebhookConfiguration"]
+CONFIG_MAPS = BY_NAME["ConfigMap"]
+NAMESPACES = BY_NAME["Namespace"]
+PODS = BY_NAME["Pod"]
+SERVICE_ACCOUNTS = BY_NAME["ServiceAccount"]
+WEBHOOKS = BY_NAME["MutatingWebhookConfiguration"]

@@ -42,7 +42,8 @@ def answer_list(request: Request, kind: Kind, version: str, objects: list[JsonOb
         token = request.args["continue"]
         try:
             read = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-            version, start = str(int(read["rv"])), str(read["start"])
+            version = str(int(read["rv"]))
+            start = str(read["start"])
         except (ValueError, KeyError, TypeError):
             raise status.bad_request("invalid continue token: continue key is not valid") from None
         metadata["resourceVersion"] = version
@@ -56,7 +57,8 @@ def answer_list(request: Request, kind: Kind, version: str, objects: list[JsonOb
             metadata["remainingItemCount"] = len(objects) - limit
         objects = objects[:limit]
     if wants(request, "PartialObjectMetadataList", _META):
-        of, typed = "PartialObjectMetadata", {"apiVersion": _META}
+        of = "PartialObjectMetadata"
+        typed = {"apiVersion": _META}
         items = [{"kind": of, **typed, "metadata": obj["metadata"]} for obj in objects]
         return {"kind": f"{of}List", **typed, "metadata": metadata, "items": items}
     # Items of a list don't repeat what the list says.
@@ -133,7 +135,8 @@ def _labelled(selector: str, objects: list[JsonObject]) -> list[JsonObject]:
         found = _EQUAL.fullmatch(term) or _AMONG.fullmatch(term) or _THERE.fullmatch(term)
         if found is None:
             raise status.bad_request(f"unable to parse requirement: '{term}' of '{selector}'")
-        key, operator = found["key"], found["operator"]
+        key = found["key"]
+        operator = found["operator"]
         for problem in key_problems(key):
             raise status.bad_request(f'unable to parse requirement: <nil>: Invalid value: "{key}": {problem}')
         listed = found.groupdict().get("values", "").split(",")
@@ -160,7 +163,8 @@ GROUPS = sorted({group for group, _ in KINDS} | {_REVIEW.group})
 
 def answer_discovery(request: Request, root: str) -> JsonObject:
     """The groups below `root`: the core group in `api`, the named ones in `apis`; 406 for the old form."""
-    kind, version = "APIGroupDiscoveryList", "apidiscovery.k8s.io/v2"
+    kind = "APIGroupDiscoveryList"
+    version = "apidiscovery.k8s.io/v2"
     if not wants(request, kind, version):
         raise status.ApiError(406, "NotAcceptable", f"406: the sandbox serves {AGGREGATED}", {})
     items = []

@@ -38,7 +38,8 @@ _JSON_NAMES = {str: "string", bool: "bool", int: "number", float: "number", list
 def _checked(kind: type, value: object, path: str) -> Any:
     # bool is a subclass of int in Python, not in JSON: compare types exactly.
     if type(value) is not kind:
-        found, where = _JSON_NAMES[type(value)], path or "(root)"
+        found = _JSON_NAMES[type(value)]
+        where = path or "(root)"
         raise WrongTypeError(f"json: cannot unmarshal {found} into field {where} of type {_JSON_NAMES[kind]}")
     return value
 
@@ -163,7 +164,8 @@ def key_problems(key: str) -> list[str]:
 
 def label_errors(labels: Mapping[str, str]) -> list[FieldError]:
     """Errors of keys and values of labels."""
-    errors, field = [], "metadata.labels"
+    errors = []
+    field = "metadata.labels"
     for key, value in sorted(labels.items()):
         errors += [invalid_value(field, key, problem) for problem in key_problems(key)]
         if len(value) > 63:
@@ -214,7 +216,8 @@ def noted(old: JsonObject | None, new: JsonObject, manager: str, now: str) -> li
     The time is that of the manager's last write that has set a field to another value; removing
     fields does not change it.
     """
-    before, after = _values(old or {}), _values(new)
+    before = _values(old or {})
+    after = _values(new)
     written = {path for path, value in after.items() if path not in before or before[path] != value}
     entries = {}
     for entry in (old or {}).get("metadata", {}).get("managedFields", []):

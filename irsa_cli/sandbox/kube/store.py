@@ -64,7 +64,8 @@ def _note(kind: Kind, old: JsonObject | None, new: JsonObject, manager: str) -> 
 
 
 def _errors(kind: Kind, obj: JsonObject) -> list[status.FieldError]:
-    metadata, name = obj["metadata"], obj["metadata"].get("name", "")
+    metadata = obj["metadata"]
+    name = obj["metadata"].get("name", "")
     return [
         *name_errors(name, label=kind is NAMESPACES, free=kind.freely_named),
         *label_errors(metadata.get("labels", {})),
@@ -154,7 +155,8 @@ class Store:
         """
         with self._lock:
             metadata = obj["metadata"]
-            name, uid = metadata["name"], metadata.get("uid", "")
+            name = metadata["name"]
+            uid = metadata.get("uid", "")
             there = self._objects[kind].get((namespace, name))
             found = there["metadata"]["uid"] if there else ""
             if uid and uid != found:

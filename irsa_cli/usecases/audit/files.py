@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from irsa_cli.core.audit.estate import AuditFile, Estate, estate_of
@@ -25,11 +26,11 @@ LARGEST = 512 * 2**20
 
 def read_files(paths: Iterable[Path], now: datetime | None = None) -> Estate:
     """Read the account from files; raise `InvalidInput` for unreadable ones."""
-    files = [file for path in paths for file in _found(path)]
+    files = list(chain.from_iterable(map(_files_of, paths)))
     return estate_of(files, now or datetime.now(timezone.utc))
 
 
-def _found(path: Path) -> Iterator[AuditFile]:
+def _files_of(path: Path) -> Iterator[AuditFile]:
     if not path.is_dir():
         yield AuditFile(str(path), "", read_text(path, LARGEST))
         return

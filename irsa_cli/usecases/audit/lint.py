@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from irsa_cli.core.config.documents import EKSCTL, OWN
@@ -43,15 +44,15 @@ def lint(request: Request) -> LintReport:
     """Check files; raise `InvalidInput` for unreadable settings and baselines."""
     choose = request.chooser()
     reading = _Reading(request.skip_unknown)
-    for path, named in _paths(request.paths, reading.unread):
-        reading.take(path, named=named)
+    for path, is_named in _paths(request.paths, reading.unread):
+        reading.take(path, is_named=is_named)
     reading.take_modules()
-    if reading.others:
-        reading.skipped.append(f"skipped {plural(reading.others, 'file')} of unknown kind")
-    objects = [each for file in reading.files for each in file.found]
+    if reading.unknown:
+        reading.skipped.append(f"skipped {plural(reading.unknown, 'file')} of unknown kind")
+    objects = list(chain.from_iterable(file.found for file in reading.files))
     answers = [*reading.unjudged, *_judged(objects, reading.unread, with_fixes=request.with_fixes)]
-    unjudged = [answer for answer in answers if isinstance(answer, Unjudged)]
-    answers += across(objects, whole=not reading.unread and not unjudged)
+    is_whole = not reading.unread and not any(isinstance(answer, Unjudged) for answer in answers)
+    answers += across(objects, whole=is_whole)
     risks = sorted((answer for answer in answers if isinstance(answer, Risk)), key=_place)
     return LintReport(
         tuple(reading.files),
@@ -98,12 +99,12 @@ class _Reading:
     skipped: list[str] = field(default_factory=list)
     unjudged: list[Unjudged] = field(default_factory=list)
     terraform: dict[Path, dict[str, str]] = field(default_factory=dict)
-    others: int = 0
+    unknown: int = 0
 
-    def take(self, path: str, *, named: bool) -> None:
+    def take(self, path: str, *, is_named: bool) -> None:
         """Read one file; keep Terraform files until `take_modules`."""
-        what = "standard input" if path == STDIN else path
-        is_code = not named and not path.endswith((*_ENDINGS, *_TERRAFORM))
+        name = "standard input" if path == STDIN else path
+        is_code = not is_named and not path.endswith((*_ENDINGS, *_TERRAFORM))
         try:
             text = read_text(path)
         except InvalidInput as error:
@@ -115,52 +116,63 @@ class _Reading:
         if path.endswith(_TERRAFORM):
             self.terraform.setdefault(Path(path).parent, {})[path] = text
         elif is_code:
-            self._other(what, text, _CODE_SIGNS)
+            self._other(name, text, _CODE_SIGNS)
         else:
-            self._document(read_file(text, what, partial(_sibling, path)), text, named=named)
+            self._document(read_file(text, name, partial(_sibling, path)), text, is_named=is_named)
 
-    def _document(self, file: LintedFile, text: str, *, named: bool) -> None:
-        is_template = file.problems and not named and "{{" in text
-        if self.skip_unknown and file.problems and not any(sign in text for sign in _SIGNS):
+    def _document(self, file: LintedFile, text: str, *, is_named: bool) -> None:
+        if file.is_known:
+            self.files.append(file)
+        if file.problems:
+            self._with_problems(file, text, is_template=not is_named and "{{" in text)
+        elif file.is_known:
+            return
+        elif not is_named:
+            self._other(file.name, text, _CODE_SIGNS)
+        elif self.skip_unknown:
+            self._other(file.name, text, ())
+        else:
+            self.unread.append(InvalidInput(f"irsa lint does not recognize {file.name}", reason=_KNOWN))
+
+    def _with_problems(self, file: LintedFile, text: str, *, is_template: bool) -> None:
+        """Keep the problems of a file: those of a template, or of a file of unknown kind, are no errors."""
+        if self.skip_unknown and not any(sign in text for sign in _SIGNS):
             self.skipped += (f"skipped: {error}" for error in file.problems)
         elif not is_template:
             self.unread += file.problems
-        if file.is_known:
-            self.files.append(file)
         if is_template:
             self._other(file.name, text, _SIGNS)
-        elif file.is_known or file.problems:
-            return
-        elif named and not self.skip_unknown:
-            self.unread.append(InvalidInput(f"irsa lint does not recognize {file.name}", reason=_KNOWN))
-        else:
-            self._other(file.name, text, () if named else _CODE_SIGNS)
 
-    def _other(self, what: str, text: str, signs: tuple[str, ...]) -> None:
+    def _other(self, name: str, text: str, signs: tuple[str, ...]) -> None:
         """Note a file of unknown kind if it seems to have something to check."""
-        if sign := next((sign for sign in signs if sign in text), ""):
+        sign = next((sign for sign in signs if sign in text), "")
+        if sign:
             worst = Severity.CRITICAL if "Role" in sign or "Principal" in sign else Severity.MEDIUM
-            place = FilePlace(what, text.count("\n", 0, text.index(sign)) + 1, 1)
+            place = FilePlace(name, text.count("\n", 0, text.index(sign)) + 1, 1)
             self.unjudged.append(Unjudged(place, f"{sign} is in a file that irsa lint can't check", worst))
         else:
-            self.others += 1
+            self.unknown += 1
+
+    def _add_to(self, module: Module, texts: Mapping[str, str]) -> None:
+        for path, text in texts.items():
+            try:
+                module.add(text, path)
+            except InvalidInput as error:
+                self.unread.append(error)
 
     def take_modules(self) -> None:
         """Read each folder with Terraform files as one module, and check only the given files."""
-        for folder, named in self.terraform.items():
-            texts = dict(named)
+        for folder, given in self.terraform.items():
+            texts = dict(given)
             for path in map(str, files_in(folder, _TERRAFORM, self.unread, deep=False)):
                 try:
-                    texts[path] = named.get(path) or read_text(path)
+                    texts[path] = given.get(path) or read_text(path)
                 except InvalidInput as error:
                     self.unread.append(error)
             module = Module(partial(_sibling, str(folder / "x")))
-            for path, text in texts.items() if any(map(_OF_ROLES.search, texts.values())) else ():
-                try:
-                    module.add(text, path)
-                except InvalidInput as error:
-                    self.unread.append(error)
-            files = list(read_module(module, list(named)))
+            if any(map(_OF_ROLES.search, texts.values())):
+                self._add_to(module, texts)
+            files = list(read_module(module, list(given)))
             self.files += files
             self.unread += files[0].problems
 
@@ -192,15 +204,14 @@ def _paths(paths: tuple[str, ...], unread: list[IrsaError]) -> Iterator[tuple[st
             before = len(unread)
             inside = files_in(Path(path), _READ, unread, left_out=_SKIPPED)
             files = [(str(file), False) for file in inside]
-            judged_ones = [name for name, _ in files if name.endswith((*_ENDINGS, *_TERRAFORM))]
-            if not judged_ones and len(unread) == before:
-                unread.append(
-                    InvalidInput(f"{path} has no files ending in {', '.join((*_ENDINGS, *_TERRAFORM))}")
-                )
-        for name, named in files:
+            endings = (*_ENDINGS, *_TERRAFORM)
+            has_files = any(name.endswith(endings) for name, _ in files)
+            if not has_files and len(unread) == before:
+                unread.append(InvalidInput(f"{path} has no files ending in {', '.join(endings)}"))
+        for name, is_named in files:
             if name not in known:
                 known.add(name)
-                yield name, named
+                yield name, is_named
 
 
 def _sibling(path: str, name: str) -> str:

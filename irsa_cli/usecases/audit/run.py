@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from irsa_cli.aws import account, details
@@ -76,15 +78,17 @@ def read_accounts(
     gaps: list[str] = []
     if source.organization:
         roles, gaps = _organization(session, source.organization, own)
-    each = replace(source, accounts=(), organization="")
-    by_account = {Arn.parse(role).account: role for role in roles}
-    sources = {own: each} | {
-        key: replace(each, assume_role=role, account=key) for key, role in by_account.items()
-    }
+    alone = replace(source, accounts=(), organization="")
+    sources = {own: alone}
+    for role in roles:
+        number = Arn.parse(role).account
+        sources[number] = replace(alone, assume_role=role, account=number)
+
+    def read_source(account_source: LiveSource) -> Estate | Unreadable:
+        return read(lambda: read_one(account_source, log))
+
     with ThreadPoolExecutor(ACCOUNTS) as pool:
-        answers = list(
-            pool.map(lambda account_source: read(lambda: read_one(account_source, log)), sources.values())
-        )
+        answers = list(pool.map(read_source, sources.values()))
     estates, unread = parted(dict(zip(sources, answers, strict=True)))
     gaps += [f"account {account} was not read: {why}" for account, why in unread.items()]
     if not estates:
@@ -97,13 +101,17 @@ def _organization(session: AwsSession, name: str, own: str) -> tuple[list[str], 
 
     https://docs.aws.amazon.com/organizations/latest/APIReference/API_ListAccounts.html
     """
-    roles, gaps = [], []
+    roles: list[str] = []
+    gaps: list[str] = []
     for page in pages(session.client("organizations").list_accounts, "NextToken"):
         for listed in page["Accounts"]:
-            account, state = check_account(listed["Id"]), listed.get("State") or listed.get("Status")
-            if state == "ACTIVE" and account != own:
+            account = check_account(listed["Id"])
+            state = listed.get("State") or listed.get("Status")
+            if account == own:
+                continue
+            if state == "ACTIVE":
                 roles.append(f"arn:{session.partition}:iam::{account}:role/{name}")
-            elif state != "CLOSED" and account != own:  # Nothing runs in a closed one.
+            elif state != "CLOSED":  # Nothing runs in a closed one.
                 gaps.append(f"account {account} was not read: it is {state}")
     return roles, gaps
 
@@ -111,7 +119,7 @@ def _organization(session: AwsSession, name: str, own: str) -> tuple[list[str], 
 def _joined(accounts: Mapping[str, Estate], gaps: list[str]) -> Estate:
     """One estate. A region is known as a whole if it is in all accounts: issuers do not name theirs."""
     estates = list(accounts.values())
-    names = Counter(cluster.name for estate in estates for cluster in estate.clusters)
+    names = Counter(cluster.name for cluster in chain.from_iterable(estate.clusters for estate in estates))
     policies: dict[str, Document] = {}
     providers: dict[str, tuple[str, ...] | None] = {}
     clusters: list[AuditedCluster] = []
@@ -126,7 +134,7 @@ def _joined(accounts: Mapping[str, Estate], gaps: list[str]) -> Estate:
     all_read = all(estate.providers is not None for estate in estates)
     return replace(
         estates[0],
-        roles=tuple(role for estate in estates for role in estate.roles),
+        roles=tuple(chain.from_iterable(estate.roles for estate in estates)),
         policies=policies,
         providers=providers if all_read else None,
         clusters=tuple(clusters),
@@ -156,32 +164,29 @@ def read_live(source: LiveSource, log: WireLog) -> Estate:
         caller = pool.submit(first.caller)
         roles, policies = details.read_account(first.client("iam"))
         estate = Estate(tuple(roles), policies, now=datetime.now(timezone.utc), caller=caller.result())
-        if isinstance(answer := providers.result(), Unreadable):
-            estate = replace(estate, unread=(f"the OIDC providers were not read: {answer.why}",))
+        known = providers.result()
+        if isinstance(known, Unreadable):
+            estate = replace(estate, unread=(f"the OIDC providers were not read: {known.why}",))
         else:
-            estate = replace(estate, providers=answer)
+            estate = replace(estate, providers=known)
         estate = _with_others(estate, source, first)
-        own = {role.arn.split(":")[4] for role in roles}
-        if not own and len(parts := first.caller().split(":")) > 5:
-            own = {parts[4]}
+        own = _accounts_of([role.arn for role in roles]) or _accounts_of([estate.caller])
         return _with_clusters(replace(estate, accounts=estate.accounts | own), clusters.result())
+
+
+def _accounts_of(arns: Iterable[str]) -> set[str]:
+    """The account in each ARN; a caller that is not known has none."""
+    return {arn.split(":")[4] for arn in arns if arn.count(":") > 4}
 
 
 def _with_others(estate: Estate, source: LiveSource, session: AwsSession) -> Estate:
     """Add the roles and providers of other accounts."""
     for reader in source.readers:
         number = role_arn(reader).account
-
-        def other(
-            reader: str = reader,
-        ) -> tuple[list[Role], dict[str, Document], dict[str, tuple[str, ...] | None]]:
-            iam = session.client_of("iam", assume(session.client("sts"), reader))
-            return (*details.read_account(iam), account.providers(iam))
-
-        answer = read(other)
+        answer = read(partial(_iam_of, session, reader))
         if isinstance(answer, Unreadable):
-            line = f"account {number} was not read: {answer.why}"
-            estate = replace(estate, unread=(*estate.unread, line))
+            gap = f"account {number} was not read: {answer.why}"
+            estate = replace(estate, unread=(*estate.unread, gap))
             continue
         roles, policies, providers = answer
         estate = replace(
@@ -192,6 +197,14 @@ def _with_others(estate: Estate, source: LiveSource, session: AwsSession) -> Est
             accounts=estate.accounts | {number},
         )
     return estate
+
+
+def _iam_of(
+    session: AwsSession, reader: str
+) -> tuple[list[Role], dict[str, Document], dict[str, tuple[str, ...] | None]]:
+    """The roles, policies and providers that another account's role can read."""
+    iam = session.client_of("iam", assume(session.client("sts"), reader))
+    return (*details.read_account(iam), account.providers(iam))
 
 
 @dataclass(frozen=True)
@@ -212,17 +225,18 @@ def _in_region(source: LiveSource, session: AwsSession, log: WireLog) -> _Region
         return _Region(session.region, unread=(why,))
     with ThreadPoolExecutor(PARALLEL) as pool:
         answers = list(pool.map(lambda name: read(lambda: _cluster(source, session, name, log)), names))
-    unread = tuple(
-        f"cluster {name} of {session.region} was not read: {answer.why}"
-        for name, answer in zip(names, answers, strict=True)
-        if isinstance(answer, Unreadable)
-    )
-    clusters = tuple(answer for answer in answers if isinstance(answer, AuditedCluster))
-    gone = {
-        name: answer for name, answer in zip(names, answers, strict=True) if isinstance(answer, NoCluster)
-    }
-    missing = gone if source.clusters else {}
-    return _Region(session.region, clusters, not source.clusters and not unread, unread, missing)
+    clusters: list[AuditedCluster] = []
+    unread: list[str] = []
+    missing: dict[str, NoCluster] = {}
+    for name, answer in zip(names, answers, strict=True):
+        if isinstance(answer, Unreadable):
+            unread.append(f"cluster {name} of {session.region} was not read: {answer.why}")
+        elif isinstance(answer, AuditedCluster):
+            clusters.append(answer)
+        elif source.clusters:
+            missing[name] = answer
+    is_whole = not source.clusters and not unread
+    return _Region(session.region, tuple(clusters), is_whole, tuple(unread), missing)
 
 
 def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -> AuditedCluster | NoCluster:
@@ -233,8 +247,8 @@ def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -
         connection = connect(target, kube=True, log=log, check=lambda aws: None)
     except NoCluster as error:
         return error
-    of = connection.cluster
-    audited = AuditedCluster(of.name, of.issuer, of.region, of.account, of.arn)
+    seen = connection.cluster
+    audited = AuditedCluster(seen.name, seen.issuer, seen.region, seen.account, seen.arn)
     with ThreadPoolExecutor(4) as pool:
         _ = connection.aws.client("eks")
         associations = pool.submit(read, lambda: account.associations(connection.aws.client("eks"), name))
@@ -254,28 +268,34 @@ def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -
 
 
 def _with_clusters(estate: Estate, regions: Sequence[_Region]) -> Estate:
+    """Add the clusters; raise `IrsaError` if one of those asked for is in no region, or if there is none."""
     for name, error in regions[0].missing.items():
         if all(name in region.missing for region in regions):
             raise error.but(next_steps=("check --cluster, --region and --profile",))
-    clusters = [cluster for region in regions for cluster in region.clusters]
-    if not clusters and not any(region.unread or region.whole for region in regions):
+    clusters: list[AuditedCluster] = []
+    unread = list(estate.unread)
+    for region in regions:
+        clusters += region.clusters
+        unread += region.unread
+    has_answer = clusters or any(region.unread or region.whole for region in regions)
+    if not has_answer:
         raise IrsaError("no EKS cluster was found", next_steps=("check --cluster and --region",))
     return replace(
         estate,
         clusters=_with_own_names(clusters),
         regions=frozenset(region.name for region in regions if region.whole),
-        unread=(*estate.unread, *(line for region in regions for line in region.unread)),
+        unread=tuple(unread),
     )
 
 
-def _with_own_names(clusters: Iterable[AuditedCluster]) -> tuple[AuditedCluster, ...]:
+def _with_own_names(clusters: Sequence[AuditedCluster]) -> tuple[AuditedCluster, ...]:
     """The clusters, each with a name of its own: with the region if another one is called the same."""
-    found = list(clusters)
-    count = Counter(cluster.name for cluster in found)
-    return tuple(
-        cluster if count[cluster.name] == 1 else replace(cluster, name=f"{cluster.region}/{cluster.name}")
-        for cluster in found
-    )
+    count = Counter(cluster.name for cluster in clusters)
+    renamed: list[AuditedCluster] = []
+    for cluster in clusters:
+        is_unique = count[cluster.name] == 1
+        renamed.append(cluster if is_unique else replace(cluster, name=f"{cluster.region}/{cluster.name}"))
+    return tuple(renamed)
 
 
 @dataclass(frozen=True)
@@ -312,7 +332,8 @@ def audit(request: Request, log: WireLog) -> AuditReport:
     selection = replace(selection, notes=(*selection.notes, *judged.notes))
     if request.with_fixes:
         selection = replace(selection, shown=Fixes(judged.trusts).of(selection.shown))
-    scope, reach = request.scope, judged.reach
+    scope = request.scope
+    reach = judged.reach
     paths = None
     if request.with_paths or scope != AuditScope():
         paths = tuple(reach.paths(scope.role) if scope.role else reach.all_paths(scope.account))
@@ -328,21 +349,22 @@ def audit(request: Request, log: WireLog) -> AuditReport:
 
 def _check(judged: Audit) -> None:
     """Raise `Refused` if the role or ServiceAccount of the scope does not exist."""
-    scope, estate = judged.scope, judged.estate
+    scope = judged.scope
+    estate = judged.estate
     if scope.role and scope.role not in estate.roles_by_arn:
         error = Refused(f"the role {scope.role} was not found")
         raise error.but(details=_similar(scope.role, estate.roles_by_arn))
-    if scope.account:
-        subject = "system:serviceaccount:" + scope.account.replace("/", ":", 1)
-        if not any(subject in judged.reach.index(cluster).accounts for cluster in estate.clusters):
-            error = Refused(f"the ServiceAccount {scope.account} was not found in any cluster")
-            accounts = (
-                cluster.accounts
-                for cluster in estate.clusters
-                if not isinstance(cluster.accounts, Unreadable)
-            )
-            names = [account.full_name for each in accounts for account in each]
-            raise error.but(details=_similar(scope.account, names))
+    if not scope.account:
+        return
+    subject = "system:serviceaccount:" + scope.account.replace("/", ":", 1)
+    names: list[str] = []
+    for cluster in estate.clusters:
+        if subject in judged.reach.index(cluster).accounts:
+            return
+        if not isinstance(cluster.accounts, Unreadable):
+            names += [account.full_name for account in cluster.accounts]
+    error = Refused(f"the ServiceAccount {scope.account} was not found in any cluster")
+    raise error.but(details=_similar(scope.account, names))
 
 
 def _similar(name: str, names: Iterable[str]) -> tuple[str, ...]:
@@ -356,6 +378,8 @@ def ask_who_can(
     """Find the ServiceAccounts that can perform an action; raise `IrsaError` if nothing can be read."""
     note = check_action(action)
     estate = source.read(log)
-    judged = Audit(replace(estate, unread=(*estate.unread, *filter(None, [note]))))
+    if note:
+        estate = replace(estate, unread=(*estate.unread, note))
+    judged = Audit(estate)
     able = tuple(who_can(judged.reach, action, resource))
     return WhoCanReport(action, resource, judged, able, allow=allow)

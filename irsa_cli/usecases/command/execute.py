@@ -1,4 +1,4 @@
-"""Execute a plan, for all writing commands: nothing to do, dry run, or transaction.
+"""Execute a plan as one transaction, for all writing commands; `irsa_cli.usecases.command.loop` calls it.
 
 The journal keeps the identity of a run (`RunContext`) for `irsa recover`, and for later runs of the same
 object.
@@ -15,27 +15,27 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from irsa_cli.aws.bindings import association
 from irsa_cli.aws.recent_writes import recent_writes
-from irsa_cli.core.plan.changes import Change, Kind, Plan, PlannedWork, ServedAccounts, not_again, seen_of
+from irsa_cli.core.plan.changes import Change, Kind, Plan, PlannedWork, seen_of
 from irsa_cli.core.recovery.authority import beyond_marks
-from irsa_cli.core.results.result import ChangeResult, Command, Ended, Left, Result
+from irsa_cli.core.results.result import Command, Ended, Left, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Claimed, Conflict, IrsaError, LockLost, MadeAgain, Overwritten
 from irsa_cli.core.values.shown import redacted
 from irsa_cli.transaction import reading
 from irsa_cli.transaction.journal import Journal, RefusedJournal
-from irsa_cli.transaction.protocol import Event, Handler, Interrupted, Leftover, Run, RunReport, Step
+from irsa_cli.transaction.protocol import Handler, Interrupted, Leftover, Run, RunReport
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.transaction.story import LOCK, TAKES_BACK, About, new_transaction_id, recover_command, way_of
-from irsa_cli.usecases.command.caller import Target, with_caller, written_target
+from irsa_cli.usecases.command.caller import Target, written_target
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings, stoppable
 
 if TYPE_CHECKING:
     from irsa_cli.core.access.difference import AccessChange
-    from irsa_cli.core.access.documents import Documents
-    from irsa_cli.core.access.guard import Guard, PlannedAccess
+
+GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
+"""The ends of a run after which all is as desired."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def supersede_if_well(
     earlier: Iterable[Path], result: Result, settings: Settings, covers: reading.Covers = reading.everything
 ) -> None:
     """Mark earlier runs as superseded after this one has succeeded."""
-    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
+    if result.ended in GOOD and not settings.dry_run:
         reading.supersede(earlier, covers)
 
 
@@ -134,44 +134,6 @@ def other_desired_state(path: Path) -> str:
 Gate = Callable[[Run | None], None]
 """The proof before the last stage, or (without a run) if there is nothing to do; raises if it fails."""
 
-
-@dataclass(frozen=True)
-class Job:
-    """A plan, and where and how it is carried out.
-
-    `seen` is the current state behind the plan, `counted_on` are the objects that it depends on. `documents`
-    are what was read of who can assume which role, `guard` is what the command may change of that.
-    """
-
-    plan: Plan
-    connection: Connection
-    settings: Settings
-    context: RunContext
-    seen: Sequence[object] = ()
-    counted_on: Iterable[Change] = ()
-    documents: Callable[[], Documents] | None = None
-    guard: Callable[[], Guard] | None = None
-
-    @property
-    def access(self) -> PlannedAccess | None:
-        """Gains and losses of roles by the plan; None for a plan without changes."""
-        if not len(self.plan):
-            return None
-        from irsa_cli.core.access.documents import Documents
-        from irsa_cli.core.access.guard import PlannedAccess
-
-        there = self.documents() if self.documents is not None else Documents()
-        return PlannedAccess(there, [*self.plan], self.connection.cluster)
-
-    def check_access(self, access: PlannedAccess) -> None:
-        """Raise `Refused` if the plan takes or gives more than its command says; see `PlannedAccess`."""
-        from irsa_cli.core.access.guard import Guard
-
-        if not self.settings.allow_access_change:
-            access.check(self.guard() if self.guard is not None else Guard())
-
-
-CarryOut = Callable[[Job, Gate | None], Result]
 
 SAME_AGAIN = "run the same irsa command again: it continues, or shows what differs"
 
@@ -205,75 +167,27 @@ def standing(ended: Sequence[Result], error: BaseException) -> Result | None:
     return replace(last, notes=[*last.notes, f"a step after the transaction failed: {words}"])
 
 
-def perform(job: Job, gate: Gate | None = None, carry_out: CarryOut | None = None) -> Result:
-    """Carry out a plan, or only show it; without changes, only its gate runs.
-
-    The one way by which commands write. Raises `JournalError`, `LookAgain` if a lock is missing, `Refused` if
-    it is not the saved plan, and errors of the gate.
-    """
-    plan, connection, settings = job.plan, job.connection, job.settings
-    cluster = connection.cluster
-    served = [_served(job)] if settings.keeps_plan and len(plan) else []
-    access = job.access
-    shifted = None if access is None else access.change
-    now = job.context.planned(plan, cluster, [*job.seen, *served], shifted)
-    if settings.expected is not None:
-        settings.expected(now)
-    if access is not None:
-        job.check_access(access)
-    if settings.dry_run and len(plan):
-        changes = [ChangeResult(change, "planned") for change in plan]
-        result = Result(Ended.PLANNED, cluster=cluster, changes=changes)
-    elif len(plan):
-        settings.check_confirmed(lambda: settings.confirm_plan(plan, cluster.place))  # Before locking.
-        if settings.hold is not None:
-            busy = settings.hold.busy() if job.counted_on else ()
-            settings.hold.secure(plan, counted_on=job.counted_on, busy=busy)
-        result = (carry_out or execute)(job, gate)
-        result.error = with_caller(result.error, connection.caller)
-    else:
-        if gate is not None and not settings.dry_run:
-            settings.listen(Event(Step.GATE))
-            gate(None)
-            settings.listen(Event(Step.GATE_PASSED))
-        result = Result(Ended.UNCHANGED, cluster=cluster)
-    result.notes += [] if connection.gone is None else [connection.gone.note]
-    result.notes += not_again(item.change for item in result.changes if item.state in ("planned", "undone"))
-    result.command, result.seconds, result.planned = job.context.command, settings.seconds, now
-    result.access = shifted
-    return result
-
-
-def _served(job: Job) -> ServedAccounts:
-    """Whom of those that a plan is about EKS Pod Identity serves, which goes before an annotation."""
-    connection = job.connection
-    names = {change.name for change in job.plan if change.kind is Kind.SERVICE_ACCOUNT}
-    names |= {name for name in (job.context.service_account or "",) if "/" in name}
-    there = connection.associations
-    if isinstance(there, str):
-        return ServedAccounts(dict.fromkeys(sorted(names), f"can't be read: {there}"))
-    eks, cluster = connection.aws.client("eks"), connection.cluster.name
-    pairs = {name: name.partition("/")[::2] for name in sorted(names)}
-    found = {name: pair for name, pair in pairs.items() if pair in there}
-    return ServedAccounts({name: repr(association(eks, cluster, *pair)) for name, pair in found.items()})
-
-
-def execute(job: Job, gate: Gate | None = None) -> Result:
+def execute(
+    plan: Plan, connection: Connection, settings: Settings, context: RunContext, gate: Gate | None = None
+) -> Result:
     """Run a plan as one transaction and report; raises `JournalError` when it can't even start."""
-    settings, way = job.settings, job.context.way
     run = new_run(settings)
-    hearing = stoppable(run, settings.note, way) if settings.group is None else settings.group.holding(run)
+    if settings.group is None:
+        hearing = stoppable(run, settings.note, context.way)
+    else:
+        hearing = settings.group.holding(run)
     with hearing:
         if settings.group is None:
             try:
                 reading.check_place(settings.state_dir)
             except RefusedJournal as error:
                 settings.note(f"Note: irsa recover can't use the journal of this run: {error}")
-        with closing(open_journal(job, run, gate)) as journal:
-            report = transaction_of(job, journal, run).execute(None if gate is None else lambda: gate(run))
+        with closing(open_journal(plan, settings, context, run, gate)) as journal:
+            transaction = transaction_of(plan, connection, settings, journal, run)
+            report = transaction.execute(None if gate is None else lambda: gate(run))
             run.forgettable = report.outcome == "rolled-back"
-    target = written_target(job.context.target)
-    result = result_of_report(report, job.connection.cluster, run.transaction, settings, target)
+    target = written_target(context.target)
+    result = result_of_report(report, connection.cluster, run.transaction, settings, target)
     if (ended := _ended.get()) is not None:
         ended.append(result)
     if settings.group is None:
@@ -293,20 +207,24 @@ _begun_here: set[str] = set()
 """The transactions of this process: what they write, the clients note themselves."""
 
 
-def open_journal(job: Job, run: Run, gate: Gate | None = None) -> Journal:
+def open_journal(
+    plan: Plan, settings: Settings, context: RunContext, run: Run, gate: Gate | None = None
+) -> Journal:
     """The journal of a run, with the plan on disk; raises `JournalError`."""
-    facts = job.context.to_journal(gated=gate is not None)
-    if job.settings.hold is not None:
-        facts[LOCK] = job.settings.hold.holder
-    return Journal.open(job.settings.state_dir, run.transaction, job.plan, facts)
+    facts = context.to_journal(gated=gate is not None)
+    if settings.hold is not None:
+        facts[LOCK] = settings.hold.holder
+    return Journal.open(settings.state_dir, run.transaction, plan, facts)
 
 
-def transaction_of(job: Job, journal: Journal, run: Run) -> Transaction:
-    connection, settings = job.connection, job.settings
+def transaction_of(
+    plan: Plan, connection: Connection, settings: Settings, journal: Journal, run: Run
+) -> Transaction:
+    """The transaction of a plan, which knows what other runs have just written."""
     recall_other_runs(connection, settings)
     return Transaction(
-        job.plan,
-        handlers_of(connection, {change.kind for change in job.plan}),
+        plan,
+        handlers_of(connection, {change.kind for change in plan}),
         journal,
         run,
         settings.listen,

@@ -1,8 +1,12 @@
-"""Read, plan and act again: with the locks that a plan needs, or after another run's write."""
+"""Attempt a run again: with more locks, after a late read, or if another run came between.
+
+`until_settled` repeats whole attempts, which write. Within an attempt, `with_its_locks` repeats what has
+written nothing yet.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import uniform
 from time import monotonic, sleep
@@ -21,127 +25,143 @@ from irsa_cli.core.values.errors import (
     ServiceError,
 )
 from irsa_cli.core.values.patience import current
+from irsa_cli.usecases.command.execute import GOOD, SAME_AGAIN
 from irsa_cli.usecases.command.settings import HeldLocks, Settings, late_signal
 
 T = TypeVar("T")
 
 ATTEMPTS = 3
-"""How often a run looks and plans at most, when others work on the same objects at the same time."""
-NOT_FOUND = 404
+"""How often a run attempts at most, if others work on the same objects at the same time."""
 ROUNDS = 5
 """How often a plan may need other locks than the one before."""
+NOT_FOUND = 404
 
 
 class LookAgain(Exception):
-    """More is held now than when it was looked at: what was seen may not hold any more."""
+    """More is held now than during the read: what was seen may not hold any more."""
 
 
-def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None, since: float | None = None) -> T:
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt of a run, for a draft that is made otherwise the next time.
+
+    `why` is the reason to read again; None for the first read. `before` is the result of an earlier attempt
+    that has left something: what it committed, or could not roll back.
+    """
+
+    number: int = 1
+    why: Exception | None = None
+    before: Result | None = None
+
+    def next(self, why: Exception | None, result: Result | None = None) -> Attempt:
+        """The attempt after this one, which had this result, if any."""
+        has_left = result is not None and result.ended in (Ended.COMMITTED, Ended.INCOMPLETE)
+        return Attempt(self.number + 1, why, result if has_left else self.before)
+
+
+FIRST = Attempt()
+
+
+def until_settled(
+    work: Callable[[Attempt], Result],
+    settings: Settings,
+    since: float | None = None,
+    *,
+    most: int = ATTEMPTS,
+    continues: bool = False,
+) -> Result:
+    """Attempt again if another run interfered and nothing of this attempt is left.
+
+    Also if another run turns out, at the release of the locks, to have had one of them meanwhile: what this
+    run has committed may not be what is there. `continues`: an attempt ends what the one before has left.
+    """
+    attempt = FIRST
+    while True:
+        try:
+            result = with_its_locks(work, settings.hold, since, attempt)
+            why = _interference(result, attempt, settings, continues=continues)
+            if why is None or _is_last(attempt, settings, most):
+                return _reported(result, attempt.before, why)
+            attempt = attempt.next(why, result)
+        except IrsaError as error:
+            if attempt.before is not None:
+                return _disputed(attempt.before, error)
+            if not isinstance(error, Conflict) or _is_last(attempt, settings, most):
+                raise
+            attempt = attempt.next(error)
+        settings.note(f"Looking again: {attempt.why}")
+        # Two runs that have met are to part.
+        sleep(uniform(0.2, 0.6) * (attempt.number - 1))  # noqa: S311 - no secret
+
+
+def with_its_locks(
+    work: Callable[[Attempt], T],
+    hold: HeldLocks | None,
+    since: float | None = None,
+    attempt: Attempt = FIRST,
+) -> T:
     """Run the work again if its plan needs more locks, or if another run or an old read may mislead it.
 
     `since`: when the command of many runs began (`monotonic`); none of them waits longer for what it misses.
     """
-    rounds, wait = 0, limits.PROPAGATION_SECONDS / 60
+    rounds, pause = 0, limits.PROPAGATION_SECONDS / 60
     started = monotonic()
     while rounds < ROUNDS:
         try:
-            return attempt()
-        except LookAgain:
-            rounds += 1
-        except NotConfirmed:
-            raise  # With a lock it would be asked again, and kept while somebody thinks.
-        except (Refused, ServiceError) as error:
-            if isinstance(error, ServiceError) and error.status != NOT_FOUND:
-                raise
-            if hold is not None and hold.complete():
+            return work(attempt)
+        except (LookAgain, Refused, ServiceError) as error:
+            attempt = replace(attempt, why=error)
+            if _lacked_locks(error, hold):
                 rounds += 1
                 continue
-            young, missing = may_be_late(), isinstance(error, NotSeenYet)
-            began = since if missing and since is not None else started
-            waited, most = monotonic() - began, limits.settled_seconds(young=young)
-            if waited < most and (young or missing or isinstance(error, ServiceError)):
-                patience.waiting(
-                    "IAM to return its latest state: it may have been changed just now", waited, most
-                )
-                current().pause(wait)
-                wait = min(wait * 2, 2.0)
-            else:
-                raise
+            began = since if since is not None and isinstance(error, NotSeenYet) else started
+            _wait_for_iam(error, monotonic() - began, pause)
+            pause = min(pause * 2, 2.0)
     raise Conflict("the current state keeps changing while irsa reads it")
 
 
-def came_between(error: Exception | None) -> bool:
-    """Whether a run failed because of what another one did at the same time: to look again may help."""
-    if isinstance(error, ServiceError):
-        return error.code in ("NoSuchEntity", "NotFound") and not error.is_of_policy
-    return isinstance(error, Conflict | NotVisible)
+def _lacked_locks(error: Exception, hold: HeldLocks | None) -> bool:
+    """Whether it was read without locks that are held now; raises the error if no other read may help."""
+    if isinstance(error, LookAgain):
+        return True
+    if isinstance(error, NotConfirmed):
+        raise error  # With a lock it would be asked again, and kept while somebody thinks.
+    if isinstance(error, ServiceError) and error.status != NOT_FOUND:
+        raise error
+    return hold is not None and hold.complete()
 
 
-@dataclass
-class Attempts:
-    """The attempts of one run, for a `for` loop."""
-
-    _settings: Settings
-    _most: int = ATTEMPTS
-    number: int = 0
-
-    def __iter__(self) -> Iterator[int]:
-        for number in range(1, self._most + 1):
-            self.number = number
-            yield number
-
-    @property
-    def is_last(self) -> bool:
-        """Whether what this attempt finds stands: it is the last one, time is up, or the user said stop."""
-        spent = self._settings.spent >= self._settings.timeout
-        return self.number == self._most or spent or bool(late_signal())
-
-    def look_again(self, error: Exception | None) -> None:
-        """Say so, and wait a moment that differs between two runs that have met."""
-        self._settings.note(f"Looking again: {error}")
-        sleep(uniform(0.2, 0.6) * self.number)  # noqa: S311 - two runs that meet are to part, no secret
+def _wait_for_iam(error: Exception, waited: float, pause: float) -> None:
+    """Pause before IAM is read again; raises the error if it rests on no old read, or has come for long."""
+    most = limits.settled_seconds(young=may_be_late())
+    is_late = may_be_late() or isinstance(error, NotSeenYet | ServiceError)
+    if waited >= most or not is_late:
+        raise error
+    patience.waiting("IAM to return its latest state: it may have been changed just now", waited, most)
+    current().pause(pause)
 
 
-def until_settled(attempt: Callable[[], Result], settings: Settings, since: float | None = None) -> Result:
-    """Attempt again if somebody else's write interfered and nothing of this attempt is left; see above.
-
-    Also if another run turns out, at the release of the locks, to have had one of them meanwhile: what this
-    run has committed may not be what is there.
-    """
-    attempts, committed = Attempts(settings), list[Result]()
-    for number in attempts:
-        try:
-            result = with_its_locks(attempt, settings.hold, since)
-            overtaken = overtaken_by(result, settings)
-        except IrsaError as error:
-            if committed:
-                return _disputed(committed[-1], error)
-            if not isinstance(error, Conflict) or number == ATTEMPTS:
-                raise
-            attempts.look_again(error)
-            continue
-        committed += [result] if result.ended is Ended.COMMITTED else []
-        met = result.ended is Ended.ROLLED_BACK and came_between(result.error)
-        if (overtaken is None and not met) or attempts.is_last:
-            break
-        attempts.look_again(overtaken or result.error)
-    return _outcome(committed, result, overtaken)
+def _is_last(attempt: Attempt, settings: Settings, most: int) -> bool:
+    """Whether the attempt's result stands: there is no other one, time is up, or the user said stop."""
+    return attempt.number >= most or settings.spent >= settings.timeout or bool(late_signal())
 
 
-def _outcome(committed: list[Result], last: Result, overtaken: Conflict | None) -> Result:
-    """The result of all attempts; `overtaken`: as the last one says."""
+def _interference(
+    result: Result, attempt: Attempt, settings: Settings, *, continues: bool
+) -> Exception | None:
+    """What another run did at the same time, if another attempt may help."""
+    overtaken = _overtaken(result, settings)
     if overtaken is not None:
-        return _disputed(last, overtaken)
-    if not committed or last.ended not in (Ended.UNCHANGED, Ended.ROLLED_BACK):
-        return last
-    # Either the second look has found all as the first attempt left it, or it could not restore that.
-    error = last.error if isinstance(last.error, IrsaError) else None
-    return committed[-1] if error is None else _disputed(committed[-1], error)
+        return overtaken
+    if attempt.before is not None and attempt.before.ended is Ended.INCOMPLETE:
+        return None  # What is left has not been reported yet.
+    may_repeat = result.ended is Ended.ROLLED_BACK or (continues and result.ended is Ended.INCOMPLETE)
+    return result.error if may_repeat and _is_of_others(result.error) else None
 
 
-def overtaken_by(result: Result, settings: Settings) -> Conflict | None:
+def _overtaken(result: Result, settings: Settings) -> Conflict | None:
     """That another run had a lock while this one was at work; the release of the locks is the last look."""
-    if settings.hold is None or result.ended not in (Ended.COMMITTED, Ended.UNCHANGED):
+    if settings.hold is None or result.ended not in GOOD:
         return None
     try:
         why = settings.hold.settle()
@@ -150,10 +170,30 @@ def overtaken_by(result: Result, settings: Settings) -> Conflict | None:
     return Conflict("another run worked on this at the same time", reason=why) if why else None
 
 
-def _disputed(result: Result, error: IrsaError) -> Result:
-    """A result that may not be what is there: another run came between, and a second look has failed."""
-    from irsa_cli.usecases.command.execute import SAME_AGAIN
+def _is_of_others(error: Exception | None) -> bool:
+    """Whether a run failed because of what another one did at the same time: to look again may help."""
+    if isinstance(error, ServiceError):
+        return error.code in ("NoSuchEntity", "NotFound") and not error.is_of_policy
+    return isinstance(error, Conflict | NotVisible)
 
+
+def _reported(result: Result, before: Result | None, overtaken: Exception | None) -> Result:
+    """Which of the last result and one before is reported; `overtaken`: why the last one may not stand."""
+    if overtaken is not None and result.ended in GOOD:
+        return _disputed(result, overtaken)
+    if before is None:
+        return result
+    if before.ended is Ended.INCOMPLETE:
+        return result if result.ended in GOOD else before
+    if result.ended is Ended.UNCHANGED:
+        return before  # The second look has found all as the first attempt left it.
+    return _disputed(before, result.error) if result.ended is Ended.ROLLED_BACK else result
+
+
+def _disputed(result: Result, error: Exception | None) -> Result:
+    """A result that may not be what is there: another run came between, and a second look has failed."""
+    if result.ended is Ended.INCOMPLETE:
+        return result  # It says what is left.
     left = [
         Left(f"{item.change.kind.value} {item.change.name}", str(error), SAME_AGAIN)
         for item in result.changes

@@ -110,7 +110,8 @@ class _Doctor:
         reads = self.reads
         reads.of_cluster()
         account = reads.account(namespace, name)
-        pods, lock = reads.pods(namespace), reads.lock(namespace, name)
+        pods = reads.pods(namespace)
+        lock = reads.lock(namespace, name)
         association = reads.association(namespace, name)
         _begin(reads, namespace, name)
         subject = Subject(namespace, name, account=account.result())
@@ -125,7 +126,8 @@ class _Doctor:
             inside = look_inside(self.connection.kube, facts.named, self.in_pod)
             facts = replace(facts, subject=replace(facts.named, inside=inside))
         facts, findings = judged(reads, facts)
-        result, verify = examined(facts, findings), of_account(facts, "verify", facts.named)
+        result = examined(facts, findings)
+        verify = of_account(facts, "verify", facts.named)
         notes = [*self._other_accounts([(facts.named, result)], verify)]
         read = facts.named.association
         target = read.target_role_arn if isinstance(read, Association) else ""
@@ -140,7 +142,8 @@ class _Doctor:
         """The accounts of roles that are not read; a role that is named by mistake needs no reading."""
         unread: dict[str, list[str]] = {}
         for subject, result in examinations:
-            account, wrong = account_named(subject), {problem.cause.id for problem in result.problems}
+            account = account_named(subject)
+            wrong = {problem.cause.id for problem in result.problems}
             if account and not self.reads.reads(account) and "annotation-account" not in wrong:
                 unread.setdefault(account, []).append(subject.full_name)
         for account, names in unread.items():
@@ -166,7 +169,8 @@ class _Doctor:
         if namespace:
             check_namespace(self.connection, namespace)
         chosen = self.reads.selected(namespace, selector) if selector else None
-        pods, associations = self.reads.pods(namespace or None), self.reads.associations()
+        pods = self.reads.pods(namespace or None)
+        associations = self.reads.associations()
         roles = self.reads.roles()
         self.reads.locks()
         facts = replace(self._cluster(), within=namespace)
@@ -274,9 +278,11 @@ class _Doctor:
         """The subject with all that was read of it and around it, except for calls of STS."""
         begun = _begin(self.reads, subject.namespace, subject.name)
         results = {name: future.result() for name, future in begun.items()}
-        role, known = self._role(subject).result(), nodes.result()
+        role = self._role(subject).result()
+        known = nodes.result()
         whole = replace(subject, pods=pods, nodes=known, association=association, lock=lock, role=role)
-        whole, account = replace(whole, **results), subject.account
+        whole = replace(whole, **results)
+        account = subject.account
         if not isinstance(association, Association) or not isinstance(account, ServiceAccount):
             return whole
         if account.annotations.get(ROLE_ARN_ANNOTATION):

@@ -37,7 +37,8 @@ _SHOWN = 5
 
 def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
     """The facts with what has to be read of IAM by what is there: other providers, other roles."""
-    subject, home = facts.named, facts.cluster.home
+    subject = facts.named
+    home = facts.cluster.home
     provider = account_named(subject)
     maps = _config_maps(subject)
     trusted = trusted_providers(subject.role.trust) if isinstance(subject.role, Role) else ()
@@ -67,7 +68,8 @@ def _with_pod_identity(
     reads: DoctorReads, facts: Facts, subject: Subject, association: Association
 ) -> Subject:
     """The subject with the roles of its association, and with all that answers its pods' requests."""
-    agent, endpoints = reads.agent(), reads.vpc_endpoints("eks-auth")
+    agent = reads.agent()
+    endpoints = reads.vpc_endpoints("eks-auth")
     # Nodes of Auto Mode have the agent built in: that no pod of it is there tells nothing.
     built_in = isinstance(facts.eks, EksFacts) and facts.eks.auto_mode
     agents = None if built_in else reads.agents()
@@ -98,7 +100,8 @@ def _config_maps(subject: Subject) -> set[str]:
 def _with_chain(reads: DoctorReads, subject: Subject) -> Subject:
     said = annotations_of(subject)
     try:
-        target, name = noted(said, states.TARGET_ANNOTATION), noted(said, states.CONFIG_MAP_ANNOTATION)
+        target = noted(said, states.TARGET_ANNOTATION)
+        name = noted(said, states.CONFIG_MAP_ANNOTATION)
     except UnreadableNote as error:
         why = Unreadable(f"{error.message}: {error.reason}")
         return replace(subject, chain_target=why, aws_config=why)
@@ -141,7 +144,8 @@ def _results(futures: Mapping[K, Future[T]]) -> dict[K, T]:
 
 
 def _candidates(reads: DoctorReads, facts: Facts) -> tuple[Role, ...] | Unreadable:
-    subject, role = facts.named, facts.named.role
+    subject = facts.named
+    role = facts.named.role
     if isinstance(subject.account, Unreadable):
         return ()
     identity = home_identity(facts, subject)
@@ -199,7 +203,8 @@ def with_refusals(reads: DoctorReads, facts: Facts) -> Facts:
 
 def judged(reads: DoctorReads, facts: Facts) -> tuple[Facts, tuple[Finding, ...]]:
     """The findings; if there is a problem, with the restart commands for its workloads."""
-    findings, subject = judge(facts), facts.named
+    findings = judge(facts)
+    subject = facts.named
     if not having(findings, Verdict.PROBLEM) or isinstance(subject.pods, Unreadable):
         return facts, findings
     makers = makers_of(subject.pods, lambda kind: reads.makers(subject.namespace, kind).result())

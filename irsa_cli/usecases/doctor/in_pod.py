@@ -67,7 +67,8 @@ def look_inside(kube: Kube, subject: Subject, asked: InPod) -> PodAnswer | Unrea
 
 
 def _answer(kube: Kube, mine: Json, job: Json, asked: InPod) -> PodAnswer:
-    namespace, until = mine["namespace"], time.monotonic() + asked.seconds
+    namespace = mine["namespace"]
+    until = time.monotonic() + asked.seconds
     with _created(kube, job, asked.tell) as uid:
         while True:
             pod = _own_pod(kube, mine, uid)
@@ -114,7 +115,9 @@ def _created(kube: Kube, job: Json, tell: Callable[[str], None]) -> Iterator[str
 
     irsa deletes it afterwards, also if the answer to its creation is lost.
     """
-    namespace, name, is_there = job["metadata"]["namespace"], job["metadata"]["name"], True
+    namespace = job["metadata"]["namespace"]
+    name = job["metadata"]["name"]
+    is_there = True
 
     def delete() -> None:
         with within(CommandPatience(TO_DELETE)):

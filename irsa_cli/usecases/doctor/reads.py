@@ -58,7 +58,9 @@ class DoctorReads(Background):
 
     def __init__(self, connection: Connection, readers: Iterable[str], lock_namespace: str) -> None:
         super().__init__(WORKERS)
-        self._connection, self._kube, self._cluster = connection, connection.kube, connection.cluster
+        self._connection = connection
+        self._kube = connection.kube
+        self._cluster = connection.cluster
         self._lock_namespace = lock_namespace
         self._readers = {Arn.parse(text).account: text for text in readers}
         self._roles: Mapping[str, Role] = {}
@@ -75,7 +77,8 @@ class DoctorReads(Background):
 
     def of_cluster(self) -> dict[str, Future[Any]]:
         """The reads of the cluster as a whole, by the fields of `Facts` that they are for."""
-        iam, shared = self._connection.iam, self._shared
+        iam = self._connection.iam
+        shared = self._shared
         return {
             "provider": self.provider(self._cluster.home),
             "providers": self.tried("providers", lambda: bindings.provider_arns(iam)),
@@ -210,7 +213,8 @@ class DoctorReads(Background):
     @_in_background
     def vpc_endpoints(self, service: str) -> tuple[VpcEndpoint, ...]:
         """The endpoints in the cluster's VPC for a service: STS, or what EKS Pod Identity's agent calls."""
-        cluster, vpc = self._cluster, needed(self.eks()).vpc
+        cluster = self._cluster
+        vpc = needed(self.eks()).vpc
         if not vpc:
             raise IrsaError("EKS did not return the cluster's VPC")
         ec2 = self._connection.aws.client("ec2")
@@ -239,7 +243,8 @@ class DoctorReads(Background):
     @_in_background
     def events(self, namespace: str, name: str, account: str) -> tuple[TrailEvent, ...]:
         """The STS calls of the ServiceAccount, from CloudTrail in the role's account."""
-        session, own = self._connection.aws, self._connection.session_of(account)
+        session = self._connection.aws
+        own = self._connection.session_of(account)
         if own is None and account not in self._readers:
             raise IrsaError(
                 f"irsa cannot read CloudTrail of account {account}",

@@ -20,7 +20,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -28,11 +27,12 @@ from filelock import FileLock, Timeout
 
 from irsa_cli.core.objects.aws import RoleCredentials
 from irsa_cli.core.objects.environment import environment, injected
-from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.trust.jwt import JITTER
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.usecases.exec.child import Start, holding_signals, labelled, run
-from irsa_cli.usecases.read.identity import NamedServiceAccount, Token, own_session_name
+from irsa_cli.usecases.exec.forms import agent_answer
+from irsa_cli.usecases.exec.identity import Token, WorkloadIdentity, own_session_name
+from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 PREFIX = "irsa-exec-"
 _LOCK = "lock"
@@ -185,17 +185,11 @@ def agent(exchange: Callable[[str], RoleCredentials]) -> Iterator[str]:
             if self.path != PATH or not token:
                 return self._send(400, "text/plain", "Service account token cannot be empty")
             try:
-                found = exchange(token)
+                credentials = exchange(token)
             except IrsaError as error:
                 status = error.status if isinstance(error, ServiceError) else 0
                 return self._send(status or 500, "text/plain", str(error))
-            answer = {
-                "AccessKeyId": found.access_key_id,
-                "SecretAccessKey": found.secret_access_key,
-                "Token": found.session_token,
-                "Expiration": found.expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            }
-            return self._send(200, "application/json", json.dumps(answer))
+            return self._send(200, "application/json", json.dumps(agent_answer(credentials)))
 
         def _send(self, status: int, kind: str, text: str) -> None:
             body = text.encode()
@@ -224,19 +218,17 @@ _EMPTY = ("config", "credentials")
 class Ready:
     """All that a command needs to run: everything that the cluster may refuse has been asked for."""
 
-    account: NamedServiceAccount
-    injection: Injection
+    identity: WorkloadIdentity
     token: Token
-    by_association: bool = False
 
     @classmethod
     def make(cls, account: NamedServiceAccount) -> Ready:
         """Read the settings and get the first token; raises `Refused` and `ServiceError`."""
-        injection, association = account.identity()
-        token = account.token(injection.audience, injection.token_seconds)
-        if association is not None:
-            account.credentials_of_pods(token.text)
-        return cls(account, injection, token, association is not None)
+        identity = WorkloadIdentity.of(account)
+        token = identity.token()
+        if identity.association is not None:
+            identity.exchange(token.text)
+        return cls(identity, token)
 
     def run(
         self,
@@ -253,11 +245,14 @@ class Ready:
         whether a shell would be interactive; `warn` may be called from another thread.
         Raises `NotStarted`, and `IrsaError` if irsa cannot write the token.
         """
+        identity = self.identity
+        account = identity.account
+        label = f"{account.full_name}@{account.connection.cluster.name}"
         sweep()
         with holding_signals() as held, ExitStack() as stack:
             try:
                 folder = stack.enter_context(PrivateFolder())
-                shell = at_terminal and labelled(command, caller, str(folder.path), self.account.label)
+                shell = at_terminal and labelled(command, caller, str(folder.path), label)
                 start = shell or Start(tuple(command))
                 for name, text in {**dict.fromkeys(_EMPTY, ""), **start.files}.items():
                     folder.write(name, text)
@@ -265,17 +260,18 @@ class Ready:
             except OSError as error:
                 text, do = "irsa cannot write the token file", ("set TMPDIR to a writable folder",)
                 raise IrsaError(text, reason=str(error), next_steps=do, code="NoFolder") from error
-            url = stack.enter_context(agent(self.account.credentials_of_pods)) if self.by_association else ""
-            region = self.account.connection.cluster.region
+            url = ""
+            if identity.association is not None:
+                url = stack.enter_context(agent(identity.exchange))
+            region = account.connection.cluster.region
             values = environment(
                 caller,
-                injected(self.injection, region, str(token_file), url),
+                injected(identity.settings, region, str(token_file), url),
                 empty_files=(str(folder.path / _EMPTY[0]), str(folder.path / _EMPTY[1])),
                 session_name=own_session_name(),
-                label=self.account.label,
+                label=label,
                 passed=passed,
             )
-            fresh = partial(self.account.token, self.injection.audience, self.injection.token_seconds)
-            renewal = Renewal(self.token, fresh, lambda text: folder.write(TOKEN_FILE, text), warn)
+            renewal = Renewal(self.token, identity.token, lambda text: folder.write(TOKEN_FILE, text), warn)
             with renewing(renewal):
                 return run(start.command, {**values, **start.variables}, held, warn)

@@ -15,11 +15,11 @@ from irsa_cli.core.results.result import ALL, Command, Ended, Result
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.usecases.command.caller import with_caller
 from irsa_cli.usecases.command.connect import Connection, WireLog
-from irsa_cli.usecases.command.execute import begin
+from irsa_cli.usecases.command.execute import GOOD, begin
 from irsa_cli.usecases.command.parallel import Pace, result_of
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.files.atomic import all_or_nothing
-from irsa_cli.usecases.files.cluster_run import GOOD, ClusterRun
+from irsa_cli.usecases.files.cluster_run import ClusterRun
 from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, canary_first, unreached
 from irsa_cli.usecases.files.targets import Place, Request, Tell, begun, finished, places
 from irsa_cli.usecases.locks.locks import Locks

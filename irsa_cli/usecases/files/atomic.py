@@ -11,8 +11,8 @@ from typing import Any
 
 from irsa_cli.core.access.documents import Documents
 from irsa_cli.core.access.guard import Guard
-from irsa_cli.core.binding.access_documents import guard_of_all, of_bound, of_current
-from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.binding.access_documents import guard_of_all, of_binding, of_current
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change, Plan, _is_for_good
@@ -22,9 +22,10 @@ from irsa_cli.core.planning.trust_warnings import of_desired_state
 from irsa_cli.core.results.result import ALL, SHARED_PARTS, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.usecases.command.execute import Gate
-from irsa_cli.usecases.command.retry import Attempts, came_between, with_its_locks
-from irsa_cli.usecases.files.cluster_run import GOOD, ClusterRun
+from irsa_cli.usecases.command.execute import GOOD, Gate
+from irsa_cli.usecases.command.loop import Draft
+from irsa_cli.usecases.command.retry import Attempt
+from irsa_cli.usecases.files.cluster_run import ClusterRun
 from irsa_cli.usecases.locks.locks import binding_lock
 from irsa_cli.usecases.read.reads import WORKERS
 from irsa_cli.usecases.read.snapshot import SharedBase, Snapshot
@@ -37,29 +38,18 @@ def all_or_nothing(cluster_run: ClusterRun) -> Result:
     """Plan all and carry it out as one transaction; refused if one ServiceAccount can't be as desired."""
     bindings = cluster_run.place.bindings
     with cluster_run.holding(binding_lock(binding.namespace, binding.name) for binding in bindings) as held:
-        attempt, result = _until_settled(held)
+        reads: list[_Read] = []
+
+        def draft(attempt: Attempt) -> Draft:
+            # A list may have missed a recent change the first time.
+            reads.append(_Read.of(held, one_by_one=attempt.number > 1 or held.settings.is_rehearsal))
+            return reads[-1].draft()
+
+        result = held.loop(ALL).repeat(draft)
     if result.ended in GOOD:
         names = (ALL, SHARED_PARTS, *map(str, bindings))
-        cluster_run.settle(names, attempt.desired_states, pruned=cluster_run.request.prune)
+        cluster_run.settle(names, reads[-1].desired_states, pruned=cluster_run.request.prune)
     return result
-
-
-def _until_settled(cluster_run: ClusterRun) -> tuple[_Attempt, Result]:
-    """Read, plan and act; again if another run came between."""
-    attempts = Attempts(cluster_run.settings)
-    for number in attempts:
-        once = partial(_read_and_carry_out, cluster_run, again=number > 1)
-        attempt, result = with_its_locks(once, cluster_run.settings.hold)
-        met = result.ended is Ended.ROLLED_BACK and came_between(result.error)
-        if attempts.is_last or not met:
-            return attempt, result
-        attempts.look_again(result.error)
-    raise AssertionError("the last attempt returns")
-
-
-def _read_and_carry_out(cluster_run: ClusterRun, *, again: bool) -> tuple[_Attempt, Result]:
-    attempt = _Attempt.read(cluster_run, again=again)
-    return attempt, attempt.carry_out()
 
 
 @dataclass(frozen=True)
@@ -75,7 +65,7 @@ class _Seen:
 
 
 @dataclass(frozen=True)
-class _Attempt:
+class _Read:
     """The current state for one transaction of all entries, and its plan."""
 
     cluster_run: ClusterRun
@@ -85,10 +75,8 @@ class _Attempt:
     plan: Plan
 
     @classmethod
-    def read(cls, cluster_run: ClusterRun, *, again: bool) -> _Attempt:
+    def of(cls, cluster_run: ClusterRun, *, one_by_one: bool) -> _Read:
         """Read the cluster and plan; raises `Refused` with the reasons of all entries that are refused."""
-        # A list may have missed a recent change the first time.
-        one_by_one = again or cluster_run.settings.is_rehearsal
         with Snapshot(cluster_run.connection, one_by_one=one_by_one) as snapshot:
             desired_states = [_unless_broken(state) for state in cluster_run.desired_states(snapshot)]
             base = snapshot.prepare_base(desired_states, associate=cluster_run.place.with_oidc)
@@ -104,14 +92,22 @@ class _Attempt:
     def desired_states(self) -> list[DesiredState]:
         return [entry.desired for entry in self.entries]
 
-    def carry_out(self) -> Result:
-        """Carry the plan out, or only show it, and tell what there is to say about it."""
+    def draft(self) -> Draft:
+        """The plan of all, with the proof of the entries that ask for it."""
         _ = self.cluster_run.asked  # EKS is asked in the meantime.
         proof: dict[str, Any] = {}
-        seen = [entry.current for entry in self.entries]
-        result = self.cluster_run.make(
-            self.plan, self._gate(proof), self.base.there, seen, self._documents, self._guard
+        return Draft(
+            self.plan,
+            [part for entry in self.entries for part in entry.current.seen],
+            self.base.there,
+            documents=self._documents,
+            guard=self._guard,
+            gate=self._gate(proof),
+            describe=partial(self._describe, proof),
         )
+
+    def _describe(self, proof: dict[str, Any], result: Result) -> None:
+        """Add to the result what there is to say about all entries."""
         result.facts = {
             "serviceAccounts": [
                 {"namespace": desired.namespace, "name": desired.name} for desired in self.desired_states
@@ -130,7 +126,6 @@ class _Attempt:
                 result.notes += left_behind(entry.desired, entry.current)
         if result.ended is not Ended.UNCHANGED:
             result.notes += self._trust_notes()
-        return result
 
     def _gate(self, proof: dict[str, Any]) -> Gate | None:
         """The verification of the entries that ask for it, which fills `proof`; None if there is none."""
@@ -154,12 +149,12 @@ class _Attempt:
         return prove
 
     @property
-    def _deleted(self) -> list[Bound]:
-        return [deletion.bound for deletion in self.deletions if deletion.bound is not None]
+    def _deleted(self) -> list[Binding]:
+        return [deletion.binding for deletion in self.deletions if deletion.binding is not None]
 
     def _documents(self) -> Documents:
         created = [of_current(entry.desired, entry.current) for entry in self.entries]
-        return Documents.together([*created, *map(of_bound, self._deleted)])
+        return Documents.together([*created, *map(of_binding, self._deleted)])
 
     def _guard(self) -> Guard:
         return guard_of_all(self.desired_states, self._deleted)

@@ -10,12 +10,10 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.access.documents import Documents
-from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.role_changes import check_boundaries
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.config.model import Binding
+from irsa_cli.core.config.model import BindingEntry
 from irsa_cli.core.marks.locks import Lock
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import TRANSACTION_TAG
@@ -30,7 +28,8 @@ from irsa_cli.transaction.recover import stories
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, WireLog, connect
-from irsa_cli.usecases.command.execute import Gate, Job, RunContext, other_desired_state, perform
+from irsa_cli.usecases.command.execute import GOOD, RunContext, other_desired_state
+from irsa_cli.usecases.command.loop import Draft, Loop
 from irsa_cli.usecases.command.parallel import Pace, result_of, run_all
 from irsa_cli.usecases.command.parallel import ended as ended_item
 from irsa_cli.usecases.command.retry import with_its_locks
@@ -47,8 +46,6 @@ from irsa_cli.usecases.read.associations import Question
 from irsa_cli.usecases.read.snapshot import SharedBase, Snapshot
 from irsa_cli.usecases.write import delete_sa
 from irsa_cli.usecases.write.create_sa import Work
-
-GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ class ClusterRun:
         Changes of shared parts stay locked until all have ended.
         """
         with self.holding() as cluster_run, naming_caller(self.connection.caller):
-            with_its_locks(lambda: cluster_run._one_by_one(done, pace, tell), cluster_run.settings.hold)
+            with_its_locks(lambda _: cluster_run._one_by_one(done, pace, tell), cluster_run.settings.hold)
 
     @contextmanager
     def holding(self, locks: Iterable[Lock] = ()) -> Iterator[ClusterRun]:
@@ -263,7 +260,7 @@ class ClusterRun:
         return Question(self.connection)
 
     def _one(
-        self, binding: Binding, desired: DesiredState, snapshot: Snapshot, ahead: LocksAhead | None
+        self, binding: BindingEntry, desired: DesiredState, snapshot: Snapshot, ahead: LocksAhead | None
     ) -> Item:
         settings = replace(self.settings, started=time.monotonic())
         planner = partial(self.converge, binding)
@@ -291,18 +288,18 @@ class ClusterRun:
             self.roles[str(binding)] = desired.role_arn
         return item
 
-    def converge(self, binding: Binding, desired: DesiredState, current: CurrentState) -> Plan:
+    def converge(self, binding: BindingEntry, desired: DesiredState, current: CurrentState) -> Plan:
         """The plan for one entry; raises `Refused` if it has no boundary, and has to have one."""
         plan = converge(desired, current, takes_over=is_abandoned(current))
         check_boundaries(self.request.boundaries, plan, named=bool(binding.permissions_boundary))
         return plan
 
-    def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
+    def _item(self, binding: BindingEntry, work: Callable[[], Result]) -> Item:
         result = result_of(work)
         result.error = with_caller(result.error, self.connection.caller)
         return self.ended(str(binding), result, binding.where, binding)
 
-    def ended(self, name: str, result: Result, where: str = "", entry: Binding | None = None) -> Item:
+    def ended(self, name: str, result: Result, where: str = "", entry: BindingEntry | None = None) -> Item:
         """The result of one of them, in terms of the files."""
         result.error = in_terms_of_files(result.error, self.connection.cluster, name, entry=entry)
         return ended_item(self.connection.cluster, name, result, where=where, place=self.name)
@@ -312,11 +309,16 @@ class ClusterRun:
         arn = self.connection.cluster.arn
         return [item for item in done.items if item.result.cluster and item.result.cluster.arn == arn]
 
-    def not_begun(self, bindings: Iterable[Binding]) -> list[NotBegun]:
+    def not_begun(self, bindings: Iterable[BindingEntry]) -> list[NotBegun]:
         return [NotBegun(self.connection.cluster, str(binding), self.name) for binding in bindings]
 
     def _context(self, binding: object) -> RunContext:
         return RunContext.of(Command.APPLY, self.connection, str(binding))
+
+    def loop(self, binding: object) -> Loop:
+        """The loop of a run that begins now, for one entry or for all."""
+        settings = replace(self.settings, started=time.monotonic())
+        return Loop(self.connection, settings, self._context(binding))
 
     def _begin_shared_parts(
         self, base: SharedBase, note: Callable[[Item], None]
@@ -325,14 +327,13 @@ class ClusterRun:
         if not len(base.plan):
             return True, None
         begun: list[SharedTransaction] = []
-        settings = replace(self.settings, started=time.monotonic())
+        loop = self.loop(SHARED_PARTS)
 
-        def begin(job: Job, _gate: Gate | None) -> Result:
-            begun.append(SharedTransaction.begin(job))
+        def begin() -> Result:
+            begun.append(SharedTransaction.begin(base.plan, loop.connection, loop.settings, loop.context))
             return begun[0].result
 
-        job = Job(base.plan, self.connection, settings, self._context(SHARED_PARTS))
-        result = result_of(lambda: perform(job, carry_out=begin))
+        result = result_of(lambda: loop.perform(Draft(base.plan, carry_out=begin)))
         note(self.ended(SHARED_PARTS, result))
         is_ready = result.ended in (Ended.COMMITTED, Ended.PLANNED)
         shared = begun[0] if begun else None
@@ -365,21 +366,6 @@ class ClusterRun:
             if tell:
                 self.settings.note(other_desired_state(path))
 
-    def make(
-        self,
-        plan: Plan,
-        gate: Gate | None,
-        counted_on: Iterable[Change],
-        seen: Sequence[object],
-        documents: Callable[[], Documents],
-        guard: Callable[[], Guard],
-    ) -> Result:
-        """Carry a plan for all ServiceAccounts of the files out, or only show it."""
-        settings = replace(self.settings, started=time.monotonic())
-        context = self._context(ALL)
-        job = Job(plan, self.connection, settings, context, seen, counted_on, documents, guard)
-        return perform(job, gate)
-
     def _desired_states(self, snapshot: Snapshot) -> tuple[list[Entry], list[Item]]:
         """The desired state of each entry, and the entries that have none."""
         entries: list[Entry] = []
@@ -408,9 +394,10 @@ ABANDONED_SECONDS = 900.0
 
 def is_abandoned(current: CurrentState) -> bool:
     """Whether the run that created the role is too old to be alive; an unknown run is not."""
-    if current.role is None:
+    role = current.binding.seen_role
+    if role is None:
         return False
-    mark = current.role.state.tags.get(TRANSACTION_TAG, "")
+    mark = role.tags.get(TRANSACTION_TAG, "")
     starts = began(mark)
     if mark and not starts:
         return False

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from irsa_cli.aws.gone import recognize
-from irsa_cli.core.config.model import Binding, Config, Selection
+from irsa_cli.core.config.model import BindingEntry, Config, Selection
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import Command, Result
 from irsa_cli.core.values import checked
@@ -99,7 +99,7 @@ def _confirm(connections: Sequence[tuple[targets.Place, Connection]], settings: 
 def _requests(place: targets.Place, *, ignore_maker: bool) -> list[list[delete_sa.Request]]:
     """Those that only use a role before those whose role it may be."""
 
-    def request(binding: Binding) -> delete_sa.Request:
+    def request(binding: BindingEntry) -> delete_sa.Request:
         return delete_sa.Request(
             place.target,
             binding.namespace,

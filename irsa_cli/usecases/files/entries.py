@@ -17,7 +17,7 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws.cluster import describe
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of
-from irsa_cli.core.config.model import Binding, OtherCluster
+from irsa_cli.core.config.model import BindingEntry, OtherCluster
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.values import names
@@ -28,7 +28,7 @@ from irsa_cli.usecases.files.targets import Place, Request
 from irsa_cli.usecases.read.reads import WORKERS
 from irsa_cli.usecases.read.snapshot import Snapshot
 
-Entry = tuple[Binding, DesiredState]
+Entry = tuple[BindingEntry, DesiredState]
 """An entry of a file, and the state that it desires."""
 
 
@@ -47,7 +47,7 @@ class Entries:
         with ThreadPoolExecutor(WORKERS) as pool:
             return list(pool.map(self._desired, self.place.bindings))
 
-    def _desired(self, binding: Binding) -> DesiredState | IrsaError:
+    def _desired(self, binding: BindingEntry) -> DesiredState | IrsaError:
         cluster = self.connection.cluster
         try:
             spec = self.request.boundaries.bound(with_issuers(binding, self._issuers))
@@ -64,7 +64,7 @@ class Entries:
         except IrsaError as error:
             return error
 
-    def _options(self, binding: Binding) -> Options:
+    def _options(self, binding: BindingEntry) -> Options:
         """The options of the run for one entry, without those that don't concern it."""
         return Options(
             override=self.request.override,
@@ -93,7 +93,7 @@ class Entries:
         return describe(aws, name).cluster.issuer
 
 
-def with_issuers(binding: Binding, issuers: Mapping[OtherCluster, str]) -> Binding:
+def with_issuers(binding: BindingEntry, issuers: Mapping[OtherCluster, str]) -> BindingEntry:
     """The entry with the issuers of its further clusters.
 
     Raises `InvalidInput` for a cluster whose issuer is unknown.

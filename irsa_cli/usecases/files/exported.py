@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from irsa_cli.core.binding.spec import desired_state_of
-from irsa_cli.core.config.model import Binding, Config, Selection
+from irsa_cli.core.config.model import BindingEntry, Config, Selection
 from irsa_cli.core.export.accounts import ExportedAccount
 from irsa_cli.core.export.formats import Format
 from irsa_cli.core.inventory.bindings import Bindings
@@ -49,7 +49,7 @@ def export_files(
     return ExportedFiles(bindings, tuple(accounts), form.files(cluster, accounts), tuple(notes))
 
 
-def _account(binding: Binding, cluster: Cluster) -> ExportedAccount:
+def _account(binding: BindingEntry, cluster: Cluster) -> ExportedAccount:
     desired = desired_state_of(binding, cluster)
     annotations, labels = (
         {key: text for key, text in values.items() if text is not None and not key.startswith(_OWN)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from irsa_cli.core.binding.current import is_made
+from irsa_cli.core.binding.binding import is_made
 from irsa_cli.core.config.model import Selection
 from irsa_cli.core.inventory.bindings import ListedBinding, named_role
 from irsa_cli.core.marks import lifecycle

@@ -19,7 +19,8 @@ from irsa_cli.transaction.protocol import Leftover, RunReport
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.usecases.command import execute
 from irsa_cli.usecases.command.caller import written_target
-from irsa_cli.usecases.command.settings import Note, RunGroup
+from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.command.settings import Note, RunGroup, Settings
 
 
 @dataclass
@@ -33,20 +34,22 @@ class SharedTransaction:
     _note: Note
 
     @classmethod
-    def begin(cls, job: execute.Job) -> SharedTransaction:
+    def begin(
+        cls, plan: Plan, connection: Connection, settings: Settings, context: execute.RunContext
+    ) -> SharedTransaction:
         """Begin the transaction; raises `JournalError`. `end` must follow in any case."""
-        settings, reached = job.settings, written_target(job.context.target)
+        reached = written_target(context.target)
         run = execute.new_run(settings)
         # The empty last stage says that doing all of the plan is not yet the end.
-        journal = execute.open_journal(replace(job, plan=Plan((*job.plan.stages, ()))), run)
+        journal = execute.open_journal(Plan((*plan.stages, ())), settings, context, run)
         try:
-            transaction = execute.transaction_of(job, journal, run)
+            transaction = execute.transaction_of(plan, connection, settings, journal, run)
             with (settings.group or RunGroup()).holding(run):
                 report = transaction.execute(ends_later=True)
         except BaseException:
             journal.close()
             raise
-        result = execute.result_of_report(report, job.connection.cluster, run.transaction, settings, reached)
+        result = execute.result_of_report(report, connection.cluster, run.transaction, settings, reached)
         return cls(result, transaction, journal, reached, settings.note)
 
     @property

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
-from irsa_cli.core.config.model import Binding, Config, Selection
+from irsa_cli.core.config.model import BindingEntry, Config, Selection
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.values import checked
 from irsa_cli.core.values.arn import role_arn
@@ -35,7 +35,7 @@ class Place:
     """One cluster with one account for roles; `bindings` are selected, `names` those of all entries."""
 
     target: Target
-    bindings: tuple[Binding, ...]
+    bindings: tuple[BindingEntry, ...]
     names: frozenset[str]
     with_oidc: bool
     homes: tuple[str, ...] = ("",)
@@ -114,7 +114,7 @@ class _Part:
 
     document: _Document
     home: Target
-    bindings: Sequence[Binding]
+    bindings: Sequence[BindingEntry]
 
 
 @dataclass(frozen=True)
@@ -131,12 +131,12 @@ class _Document:
 
     def parts(self) -> list[_Part]:
         """Its entries by the account of their roles; also one for the account that only its defaults name."""
-        bindings: dict[Target, list[Binding]] = {}
+        bindings: dict[Target, list[BindingEntry]] = {}
         for binding in self.config.bindings:
             bindings.setdefault(_home(self.cluster, binding, binding.where), []).append(binding)
         accounts = self.config.accounts
-        defaults = Binding("", "", **{key: accounts[key] for key in OF_PLACES if key in accounts})
-        if not bindings or defaults != Binding("", ""):
+        defaults = BindingEntry("", "", **{key: accounts[key] for key in OF_PLACES if key in accounts})
+        if not bindings or defaults != BindingEntry("", ""):
             bindings.setdefault(_home(self.cluster, defaults, self.config.where), [])
         return [_Part(self, home, entries) for home, entries in bindings.items()]
 
@@ -190,7 +190,7 @@ def finished(
     return done
 
 
-def _home(target: Target, entry: Binding, where: str) -> Target:
+def _home(target: Target, entry: BindingEntry, where: str) -> Target:
     """The target of an entry (or of a document's defaults); the command line fills in what it doesn't say."""
     target = _with_role_account(target, entry, where)
     if entry.target_assume_role or entry.target_profile:
@@ -206,7 +206,7 @@ def _home(target: Target, entry: Binding, where: str) -> Target:
     return target
 
 
-def _with_role_account(target: Target, entry: Binding, where: str) -> Target:
+def _with_role_account(target: Target, entry: BindingEntry, where: str) -> Target:
     """The target with the account of the entry's role, if it names one."""
     account = _account(entry.role_account, entry.role_assume_role, "roleAssumeRole", where)
     if entry.role_profile and not (account or target.role_account):
@@ -216,7 +216,7 @@ def _with_role_account(target: Target, entry: Binding, where: str) -> Target:
     return replace(target, role_account=account, role_assume_role=None, role_profile=None)
 
 
-def _target_account(entry: Binding, where: str) -> str | None:
+def _target_account(entry: BindingEntry, where: str) -> str | None:
     """The account of the target role of an entry; None if neither it nor the way to it is named."""
     account = _account("", entry.target_assume_role, "targetAssumeRole", where)
     of_target = role_arn(entry.target_role).account if entry.target_role else None
@@ -301,7 +301,7 @@ class Request:
         if not self.boundary:
             return self
 
-        def bounded(binding: Binding) -> Binding:
+        def bounded(binding: BindingEntry) -> BindingEntry:
             if binding.attach_role_arn:
                 return binding
             return replace(binding, permissions_boundary=self.boundary)
@@ -329,7 +329,7 @@ def in_terms_of_files(
     *,
     forces: bool = False,
     deletes: bool = False,
-    entry: Binding | None = None,
+    entry: BindingEntry | None = None,
 ) -> Exception | None:
     """The error with next steps that the user can follow, in the words of the `entry`, if it is about one.
 

@@ -14,14 +14,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import ParamSpec
 
 from irsa_cli.usecases.local.kubeconfig import all_clusters, eks_cluster
 
 P = ParamSpec("P")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=,/-]{0,200}", re.ASCII)
 """Names without characters that a shell interprets."""
-_JOURNALS, _HEAD = 200, 16_384
+_JOURNALS = 200
+_HEAD = 16_384
 
 
 def _safe(names: Callable[P, Iterator[str]]) -> Callable[P, list[str]]:
@@ -37,7 +38,7 @@ def _safe(names: Callable[P, Iterator[str]]) -> Callable[P, list[str]]:
 @_safe
 def clusters(state: Path) -> Iterator[str]:
     yield _of_project("cluster")
-    yield from (item.name for item in all_clusters())
+    yield from (cluster.name for cluster in all_clusters())
     yield from (_name(arn) for arn, _ in _past_runs(state))
 
 
@@ -71,9 +72,9 @@ def accounts(state: Path, cluster: str = "") -> Iterator[str]:
 
 def cluster_in_force() -> str:
     """The cluster that is used without a flag; '' if there is none."""
-    found = os.environ.get("IRSA_CLUSTER", "").strip() or _of_project("cluster")
-    if found:
-        return found
+    name = os.environ.get("IRSA_CLUSTER", "").strip() or _of_project("cluster")
+    if name:
+        return name
     context = eks_cluster()
     return context.name if context else ""
 
@@ -115,9 +116,8 @@ def _past_runs(state: Path) -> Iterator[tuple[str, str]]:
     for path in newest:
         with suppress(OSError, ValueError, KeyError, RecursionError), path.open("rb") as file:
             text = file.read(_HEAD).decode("utf-8", "replace")
-            context: Any = json.JSONDecoder().raw_decode(
-                text[text.index('"context":') + len('"context":') :].lstrip()
-            )[0]
+            start = text.index('"context":') + len('"context":')
+            context, _ = json.JSONDecoder().raw_decode(text[start:].lstrip())
             yield str(context["cluster"]), str(context["serviceAccount"] or "")
 
 

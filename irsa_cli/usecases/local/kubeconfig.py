@@ -37,30 +37,37 @@ class ContextCluster:
 def eks_cluster(path: str | None = None, context: str | None = None) -> ContextCluster | None:
     """The cluster of a context (default: the current one); None if it is not known to be on EKS."""
     files = [*_read([path] if path else _paths())]
-    chosen, source = context, ""
+    chosen = context
+    source = ""
     if not chosen:
-        found = next(((doc, file) for doc, file in files if _text(doc.get("current-context"))), None)
-        if found is None:
+        for document, file in files:
+            chosen = _text(document.get("current-context"))
+            if chosen:
+                source = file
+                break
+        else:
             return None
-        chosen, source = str(found[0]["current-context"]), found[1]
     described, where = _named(files, "contexts", "context", chosen)
     cluster_name = _text(described.get("cluster"))
     cluster, _ = _named(files, "clusters", "cluster", cluster_name)
     user, _ = _named(files, "users", "user", _text(described.get("user")))
     known = _cluster_of(cluster_name, cluster, user)
+    if known is None:
+        return None
     arn = cluster_name if _ARN.fullmatch(cluster_name) else ""
     server = _text(cluster.get("server"))
     known_server = server if _SERVER.fullmatch(server) else ""
-    return ContextCluster(*known, chosen, source or where, arn, known_server) if known else None
+    return ContextCluster(*known, chosen, source or where, arn, known_server)
 
 
 def all_clusters() -> Iterator[ContextCluster]:
     """The EKS clusters of all contexts."""
     for document, _ in _read(_paths()):
-        for item in _items(document, "contexts"):
-            name = _text(item.get("name"))
-            if name and (found := eks_cluster(None, name)) is not None:
-                yield found
+        for entry in _items(document, "contexts"):
+            name = _text(entry.get("name"))
+            cluster = eks_cluster(None, name) if name else None
+            if cluster is not None:
+                yield cluster
 
 
 def _cluster_of(name: str, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -69,9 +76,9 @@ def _cluster_of(name: str, cluster: Mapping[str, Any], user: Mapping[str, Any]) 
     region = server["region"] if server else ""
     command = user.get("exec")
     by_token = _of_command(command, region) if isinstance(command, dict) else None
-    for found in (_ARN.fullmatch(name), _EKSCTL.fullmatch(name)):
-        if found is not None and (found.re is _ARN or server or by_token):
-            return _checked(found["name"], found["region"])
+    for match in (_ARN.fullmatch(name), _EKSCTL.fullmatch(name)):
+        if match is not None and (match.re is _ARN or server or by_token):
+            return _checked(match["name"], match["region"])
     if by_token is not None:
         return _checked(*by_token)
     return _checked(name, region) if server else None
@@ -79,8 +86,8 @@ def _cluster_of(name: str, cluster: Mapping[str, Any], user: Mapping[str, Any]) 
 
 def _of_command(command: Mapping[str, Any], region: str) -> tuple[str, str] | None:
     """The arguments of `aws eks get-token` or `aws-iam-authenticator token`."""
-    items = command.get("args")
-    args = [str(item) for item in items] if isinstance(items, list) else []
+    written = command.get("args")
+    args = [str(item) for item in written] if isinstance(written, list) else []
     program = os.path.basename(_text(command.get("command")))
     if program == "aws" and "get-token" in args:
         name = _after(args, "--cluster-name")
@@ -88,8 +95,8 @@ def _of_command(command: Mapping[str, Any], region: str) -> tuple[str, str] | No
         name = _after(args, "-i", "--cluster-id")
     else:
         return None
-    found = _after(args, "--region") or region
-    return (name, found) if name and found else None
+    own_region = _after(args, "--region") or region
+    return (name, own_region) if name and own_region else None
 
 
 def _after(args: Sequence[str], *flags: str) -> str:
@@ -108,9 +115,9 @@ def _checked(name: str, region: str) -> tuple[str, str] | None:
 
 
 def _paths() -> list[str]:
-    given = os.environ.get("KUBECONFIG", "")
-    if given:
-        return [path for path in given.split(os.pathsep) if path]
+    variable = os.environ.get("KUBECONFIG", "")
+    if variable:
+        return [path for path in variable.split(os.pathsep) if path]
     return [str(Path("~/.kube/config").expanduser())]
 
 
@@ -133,15 +140,16 @@ def _named(
     files: Sequence[tuple[Mapping[str, Any], str]], kind: str, key: str, name: str
 ) -> tuple[Mapping[str, Any], str]:
     for document, path in files:
-        for item in _items(document, kind):
-            if item.get("name") == name and isinstance(item.get(key), dict):
-                return item[key], path
+        for entry in _items(document, kind):
+            if entry.get("name") == name and isinstance(entry.get(key), dict):
+                return entry[key], path
     return {}, ""
 
 
 def _items(document: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
-    found = document.get(kind)
-    yield from (item for item in found if isinstance(item, dict)) if isinstance(found, list) else ()
+    entries = document.get(kind)
+    if isinstance(entries, list):
+        yield from (entry for entry in entries if isinstance(entry, dict))
 
 
 def _text(value: object) -> str:

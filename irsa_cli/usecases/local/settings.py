@@ -64,58 +64,89 @@ def settings_in_force(
     options: Mapping[str, str],
 ) -> Iterator[Setting]:
     """Each setting once; `options` are the flags that variables mean, of those that are set only."""
-    given = {name: text.strip() for name, text in environment.items() if text.strip()}
-    region, named = given.get("IRSA_REGION") or project.region, "IRSA_CLUSTER" in given or project.cluster
-    by_context: dict[str, str] = {}
-    if context is not None and not named and region in ("", context.region):
-        by_context = {"cluster": context.name, "region": context.region}
-    reported = {BOUNDARY, REQUIRE, "IRSA_LOCK", "IRSA_LOCK_TIMEOUT"}
+    variables = {name: text.strip() for name, text in environment.items() if text.strip()}
+    if "IRSA_CLUSTER" in variables or project.cluster:
+        context = None
+    elif context is not None:
+        region = variables.get("IRSA_REGION") or project.region
+        if region not in ("", context.region):
+            context = None
+    sources = _Sources(variables, project, context, options)
     for name in _TEXTS:
-        attribute = attribute_of(name)
-        variable = f"IRSA_{attribute.upper()}"
-        reported.add(variable)
-        counts = variable in options or variable == BOUNDARY
-        if counts and variable in given:
-            yield Setting(name, given[variable], Origin.ENVIRONMENT, variable)
-        elif name == "profile" and (caller := caller_variable(given)):
-            profile = given[caller] if caller == "AWS_PROFILE" else None
-            yield Setting(name, profile, Origin.ENVIRONMENT, caller)
-        elif value := getattr(project, attribute):
-            yield Setting(name, value, Origin.FILE, project.place(name))
-        elif name in by_context and context is not None:
-            yield Setting(
-                name, by_context[name], Origin.KUBECONFIG, f"context {context.context} in {context.source}"
-            )
-        else:
-            found = next((item for item in _OF_THE_AWS_CLI.get(name, ()) if item in given), "")
-            origin = Origin.ENVIRONMENT if found else Origin.DEFAULT
-            yield Setting(name, given.get(found, _DEFAULTS.get(name)), origin, found)
-    yield from _others(given, project)
+        yield sources.text(name)
+    yield from sources.others()
     for name, (variable, value) in _ELSEWHERE.items():
-        reported.add(variable)
-        origin = Origin.ENVIRONMENT if variable in given else Origin.DEFAULT
-        yield Setting(name, given.get(variable, f"{value:g}s"), origin, variable if variable in given else "")
-    for variable, flag in options.items():
-        if variable in given and variable not in reported:
-            yield Setting(flag, given[variable], Origin.ENVIRONMENT, variable)
-
-
-def _others(given: Mapping[str, str], project: Project) -> Iterator[Setting]:
-    """Settings of the project with a form of their own; a variable overrides the first three."""
-    seconds = project.lock_timeout if project.lock_timeout is not None else LockOptions().timeout
-    required = "true" if project.require_permissions_boundary else "false"
-    demanded = "true" if given.get(REQUIRE, "").lower() in ("1", "true", "yes") else ""
-    for name, variable, said, value in (
-        ("lock", "IRSA_LOCK", given.get("IRSA_LOCK"), "true" if project.lock else "false"),
-        ("lockTimeout", "IRSA_LOCK_TIMEOUT", given.get("IRSA_LOCK_TIMEOUT"), f"{seconds:g}s"),
-        ("requirePermissionsBoundary", REQUIRE, demanded, required),
-        ("allowWideTrust", "", "", "never" if project.never_wide_trust else "by-flag"),
-    ):
-        if said:
-            yield Setting(name, said, Origin.ENVIRONMENT, variable)
+        if variable in variables:
+            yield Setting(name, variables[variable], Origin.ENVIRONMENT, variable)
         else:
-            place = project.place(name)
-            yield Setting(name, value, Origin.FILE if place else Origin.DEFAULT, place)
+            yield Setting(name, f"{value:g}s", Origin.DEFAULT)
+    for variable, flag in options.items():
+        if variable in variables and variable not in _REPORTED:
+            yield Setting(flag, variables[variable], Origin.ENVIRONMENT, variable)
+
+
+def _variable_of(name: str) -> str:
+    return f"IRSA_{attribute_of(name).upper()}"
+
+
+_REPORTED = {
+    *map(_variable_of, _TEXTS),
+    *(variable for variable, _ in _ELSEWHERE.values()),
+    *(BOUNDARY, REQUIRE, "IRSA_LOCK", "IRSA_LOCK_TIMEOUT"),
+}
+"""Variables of settings with a name of their own."""
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """Where settings come from. `context` is None if the cluster is known from elsewhere."""
+
+    variables: Mapping[str, str]
+    project: Project
+    context: ContextCluster | None
+    options: Mapping[str, str]
+
+    def text(self, name: str) -> Setting:
+        """A setting that is a text, from its strongest source."""
+        variable = _variable_of(name)
+        counts = variable in self.options or variable == BOUNDARY
+        if counts and variable in self.variables:
+            return Setting(name, self.variables[variable], Origin.ENVIRONMENT, variable)
+        caller = caller_variable(self.variables) if name == "profile" else ""
+        if caller:
+            profile = self.variables[caller] if caller == "AWS_PROFILE" else None
+            return Setting(name, profile, Origin.ENVIRONMENT, caller)
+        value = getattr(self.project, attribute_of(name))
+        if value:
+            return Setting(name, value, Origin.FILE, self.project.place(name))
+        if self.context is not None and name in ("cluster", "region"):
+            where = f"context {self.context.context} in {self.context.source}"
+            value = self.context.name if name == "cluster" else self.context.region
+            return Setting(name, value, Origin.KUBECONFIG, where)
+        for variable in _OF_THE_AWS_CLI.get(name, ()):
+            if variable in self.variables:
+                return Setting(name, self.variables[variable], Origin.ENVIRONMENT, variable)
+        return Setting(name, _DEFAULTS.get(name), Origin.DEFAULT)
+
+    def others(self) -> Iterator[Setting]:
+        """Settings of the project with a form of their own; a variable overrides the first three."""
+        project = self.project
+        seconds = project.lock_timeout if project.lock_timeout is not None else LockOptions().timeout
+        yield self._other("lock", "true" if project.lock else "false", "IRSA_LOCK")
+        yield self._other("lockTimeout", f"{seconds:g}s", "IRSA_LOCK_TIMEOUT")
+        if self.variables.get(REQUIRE, "").lower() in ("1", "true", "yes"):
+            yield Setting("requirePermissionsBoundary", "true", Origin.ENVIRONMENT, REQUIRE)
+        else:
+            required = "true" if project.require_permissions_boundary else "false"
+            yield self._other("requirePermissionsBoundary", required)
+        yield self._other("allowWideTrust", "never" if project.never_wide_trust else "by-flag")
+
+    def _other(self, name: str, value: str, variable: str = "") -> Setting:
+        """A setting of the project, unless this variable is set."""
+        if variable in self.variables:
+            return Setting(name, self.variables[variable], Origin.ENVIRONMENT, variable)
+        place = self.project.place(name)
+        return Setting(name, value, Origin.FILE if place else Origin.DEFAULT, place)
 
 
 MEANT_ELSEWHERE = (

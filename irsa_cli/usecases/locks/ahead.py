@@ -75,7 +75,8 @@ class LocksAhead:
         """Give back what no work has yet, and take no more."""
         with self._mutex:
             self._waiting.clear()
-            taken, self._taken = list(self._taken.values()), {}
+            taken = list(self._taken.values())
+            self._taken = {}
         for hold, taking in taken:
             self._pool.submit(_give_back, hold, taking)
 

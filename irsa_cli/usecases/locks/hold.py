@@ -22,7 +22,8 @@ from irsa_cli.usecases.locks.taking import HeldLock, Taker, Watched, all_at_once
 from irsa_cli.usecases.locks.taking import held as refused
 
 PARALLEL = 16
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 2.0
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 2.0
 Pause = Callable[[float], None]
 """Waits so many seconds; raises if the run must stop."""
 
@@ -134,7 +135,9 @@ class Hold:
         needed = {*self.needs(plan), *(self.late if plan else ()), *waited_for}
         taken = self._more(needed) or self._without
         compared = is_all_new(plan) and not waited_for and self.waited == self._waited_before
-        self._without, self._ahead, self._waited_before = False, False, self.waited
+        self._without = False
+        self._ahead = False
+        self._waited_before = self.waited
         if taken and not compared:
             raise LookAgain
 
@@ -158,10 +161,8 @@ class Hold:
 
     def take(self, locks: Iterable[Lock]) -> None:
         """Take all of them, in order; waits for other runs, and raises `Refused` when that takes too long."""
-        wanted, until = (
-            sorted(lock for lock in set(locks) if not self.holds(lock)),
-            boot_seconds() + self.timeout,
-        )
+        wanted = sorted(lock for lock in set(locks) if not self.holds(lock))
+        until = boot_seconds() + self.timeout
         watched = {lock: Watched() for lock in wanted}
         while missing := [lock for lock in wanted if lock not in self.held]:
             states = self._attempt(missing, watched)
@@ -209,7 +210,9 @@ class Hold:
         return True
 
     def _wait(self, lock: Lock, state: LeaseState | None, watched: Watched, until: float) -> None:
-        started, wait, reported = boot_seconds(), FIRST_PAUSE, ""
+        started = boot_seconds()
+        wait = FIRST_PAUSE
+        reported = ""
         while True:
             now = boot_seconds()
             if state is not None:
@@ -276,7 +279,6 @@ class Hold:
             raise
 
     def _give_back_one(self, held: HeldLock) -> None:
-        self.registry.forget(held.lock, self)
         try:
             self.taker.release(held)
         except ServiceError as error:
@@ -286,3 +288,6 @@ class Hold:
                 f"Note: the lock of {held.lock.words} could not be released ({error});"
                 f" it expires in {seconds:.0f} s."
             )
+        finally:
+            # Not before: another thread would take the Lease for its own, which goes under its hands.
+            self.registry.forget(held.lock, self)

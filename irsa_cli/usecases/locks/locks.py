@@ -66,7 +66,8 @@ class Locks:
         if not wanted or not connection.asks_cluster:
             yield cls(connection, None)
             return
-        holder, cluster = this_holder(), connection.cluster
+        holder = this_holder()
+        cluster = connection.cluster
         timing = Timing(limits.lock_seconds())
         label = cluster_label(cluster.arn, cluster.name)
         writer = Writer(holder, timing, label, f"irsa {command.value}")

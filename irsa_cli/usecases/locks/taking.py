@@ -42,7 +42,14 @@ class HeldLock:
     written: float
     lost: str = ""
     """Why it is this run's no more."""
+    is_going: bool = False
+    """Whether this run releases it; then only the release tells whether it was lost."""
     mutex: threading.Lock = field(default_factory=threading.Lock)
+
+    def note_lost(self, why: str) -> None:
+        """Note what a renewal has found, which may be the work of a release at the same time."""
+        if not self.is_going:
+            self.lost = why
 
 
 @dataclass
@@ -58,7 +65,8 @@ class Watched:
     def unchanged(self, version: str, now: float) -> float:
         """Seconds for which nobody has written it."""
         if version != self.version:
-            self.version, self.seen = version, now
+            self.version = version
+            self.seen = now
         return now - self.seen
 
 
@@ -166,7 +174,7 @@ class Taker:
     def renew(self, held: HeldLock) -> None:
         """Write it once more; what fails in a way that passes is tried again by whoever asks for it."""
         with held.mutex:
-            if held.lost:
+            if held.lost or held.is_going:
                 return
             seconds = self.timing.renew
             try:
@@ -180,15 +188,16 @@ class Taker:
             with _unless(CONFLICT, NOT_FOUND):
                 body = lease.renewed(held.body, _now())
                 answer = self.leases.replace_lease(self.namespace, held.lock.name, body)
-                held.body, held.written = answer.body, started
+                held.body = answer.body
+                held.written = started
                 return
             found = self.leases.lease(self.namespace, held.lock.name)
             state = None if found is None else lease.LeaseState.read(found.body)
-            if found is None or state is None or state.uid != held.body["metadata"]["uid"]:
-                held.lost = DELETED if state is None else state.holding
+            if found is None or state is None:
+                held.note_lost(DELETED)
                 return
-            if state.holder != self.identity:
-                held.lost = state.holding
+            if state.uid != held.body["metadata"]["uid"] or state.holder != self.identity:
+                held.note_lost(state.holding)
                 return
             held.body = found.body  # An attempt before, whose answer was lost, has written it.
 
@@ -197,6 +206,7 @@ class Taker:
 
         `ServiceError` if that fails: then it expires.
         """
+        held.is_going = True
         if held.lost:
             return
         try:
@@ -302,7 +312,7 @@ def held(lock: Lock, state: lease.LeaseState, cluster: str, waited: float) -> Re
         reason=state.holding,
         next_steps=(
             "run this again when the other run has finished, or wait longer: --lock-timeout 10m",
-            f"irsa unlock {shlex.quote(state.holder)} -c {cluster}  # if you know that it is dead",
+            f"irsa recover --unlock {shlex.quote(state.holder)} -c {cluster}  # if you know that it is dead",
         ),
     )
 

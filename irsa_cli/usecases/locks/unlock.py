@@ -1,4 +1,4 @@
-"""`irsa unlock`: the locks of a cluster's runs, and removing those of a holder that is known to be dead.
+"""`irsa recover --unlock`: the locks of a cluster's runs, and removing those of a holder known to be dead.
 
 Removed is only what its holder does not renew, by uid and version: the server compares. How runs take and
 renew locks is in `irsa_cli.usecases.locks.taking`.
@@ -122,11 +122,14 @@ class _Place:
         try:
             for number, item in enumerate(left, first):
                 done.items[number] = (item, Removal.UNKNOWN)
-                name, uid, version = item.state.name, item.state.uid, item.state.version
+                name = item.state.name
+                uid = item.state.uid
+                version = item.state.version
                 self.connection.kube.delete_lease(self.request.namespace, name, uid=uid, version=version)
                 done.items[number] = (item, Removal.REMOVED)
         except ServiceError as error:
-            item, known = done.items[number][0], error.outcome is not Outcome.UNKNOWN
+            item = done.items[number][0]
+            known = error.outcome is not Outcome.UNKNOWN
             if known:
                 done.items[number] = (item, Removal.KEPT)
             is_renewed = known and error.code == CONFLICT
@@ -158,14 +161,14 @@ def _unheld(holder: str, seen: Sequence[SeenLock], request: Request) -> Refused:
         reason="these locks are held or have expired" if held else "no run holds a lock",
         details=[*held[:SHOWN], *more],
         next_steps=(
-            f"irsa unlock -c {shlex.quote(request.target.cluster)}  # lists them",
+            f"irsa recover --unlock -c {shlex.quote(request.target.cluster)}  # lists them",
             "for locks in another namespace: --lock-namespace NAMESPACE",
         ),
     )
 
 
 def not_permitted(error: ServiceError, namespace: str) -> IrsaError:
-    """The error of a call of `irsa unlock`: a missing permission is named, and where to find it."""
+    """The error of a call of `irsa recover --unlock`: a missing permission is named, and where to find it."""
     if error.status != 403 or error.permitted:
         return error
     verb = error.operation.partition(" ")[0]

@@ -19,7 +19,7 @@ from irsa_cli.core.binding.boundaries import BoundaryRequired
 from irsa_cli.core.plan.changes import PASSED_OVER, Change, Kind, Plan, PlannedWork, Seen
 from irsa_cli.core.plan.states import NOBODY, OwnerState
 from irsa_cli.core.plan.written import write
-from irsa_cli.core.results.applied import AppliedList, Item
+from irsa_cli.core.results.applied import AppliedList, Item, SavedRequest
 from irsa_cli.core.results.envelope import API_VERSION
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, UnexpectedCluster
@@ -51,10 +51,8 @@ Run = Callable[[saved_plan.Request, Settings, WireLog, Tell], "Result | AppliedL
 
 def shown(plan: saved_plan.SavedPlan) -> AppliedList:
     """The plan as its dry run has shown it, and what was requested."""
-    settings = settings_of(plan.request)
-    if plan.allow_access_change:
-        settings["allow_access_change"] = True
-    return AppliedList([_shown(item) for item in plan.items], request=settings)
+    request = SavedRequest(plan.command, settings_of(plan.request), plan.allow_access_change)
+    return AppliedList([_shown(item) for item in plan.items], request=request)
 
 
 def _shown(item: saved_plan.PlannedItem) -> Item:
@@ -141,11 +139,11 @@ def _read(document: Mapping[str, Any]) -> saved_plan.SavedPlan:
     request = read_request(command, document["request"])
     texts = (about["made"], about["version"], document["digest"])
     saved_plan.check_texts(texts)
-    items = saved_plan.read_items(document["items"], about["made"])
+    planned = saved_plan.read_items(document["items"], about["made"])
     allow = document.get("allowAccessChange", False)
     if not isinstance(allow, bool):
         raise TypeError("allowAccessChange is not true or false")
-    return saved_plan.SavedPlan(command, request, items, *texts, allow_access_change=allow)
+    return saved_plan.SavedPlan(command, request, planned, *texts, allow_access_change=allow)
 
 
 SHOWN = 5
@@ -181,31 +179,38 @@ class Expectation:
             works = [replace(work, seen=now.seen, access=now.access) for work in works]
         moved = as_planned(works, now)
         if moved:
-            more, name = len(moved) - SHOWN, now.service_account or "the cluster"
+            name = now.service_account or "the cluster"
+            details = moved[:SHOWN]
+            if len(moved) > SHOWN:
+                details.append(f"and {len(moved) - SHOWN} more")
             raise StalePlan(
                 f"the saved plan is stale: {name} has changed since {self.made}",
-                details=[*moved[:SHOWN], *([f"and {more} more"] if more > 0 else [])],
+                details=details,
                 next_steps=(*self._recoveries(now), self.again),
             )
 
     def _recoveries(self, now: PlannedWork) -> list[str]:
         """Commands that roll back interrupted runs, by journals and by the roles' tags."""
-        made = {change.target for work in self.works for change in work.plan if change.kind is Kind.ROLE}
-        named = {
-            change.before.transaction
-            for change in now.plan
-            if isinstance(change.before, OwnerState) and change.target in made
-        } - {"", NOBODY}
-        here = {
-            story.transaction: recover_command(story.transaction, story.to_paste)
-            for path, story in unfinished(self.state_dir)
-            if (about := story.about) is not None
-            and (about.cluster, about.service_account or "") == (now.cluster, now.service_account)
-            and not is_running(path)
-        }
+        commands: dict[str, str] = {}
         place = self.places.get(now.cluster, "")
-        commands = here | {name: f"irsa recover {name} {place}".rstrip() for name in named - {*here}}
-        return [f"{commands[name]}  # {KILLED}" for name in sorted(commands)]
+        for transaction in self._owners(now):
+            commands[transaction] = f"irsa recover {transaction} {place}".rstrip()
+        for path, story in unfinished(self.state_dir):
+            about = story.about
+            if about is None:
+                continue
+            is_same = (about.cluster, about.service_account or "") == (now.cluster, now.service_account)
+            if is_same and not is_running(path):
+                commands[story.transaction] = recover_command(story.transaction, story.to_paste)
+        return [f"{commands[transaction]}  # {KILLED}" for transaction in sorted(commands)]
+
+    def _owners(self, now: PlannedWork) -> set[str]:
+        """The transactions that own roles which the saved plan creates or changes."""
+        roles: set[tuple[str, ...]] = set()
+        for work in self.works:
+            roles.update(change.target for change in work.plan if change.kind is Kind.ROLE)
+        owned = (change.before for change in now.plan if change.target in roles)
+        return {state.transaction for state in owned if isinstance(state, OwnerState)} - {"", NOBODY}
 
 
 def apply_plan(
@@ -226,11 +231,14 @@ def apply_plan(
         looked = command.run(request, looking, log, lambda item: None)
     except IrsaError as error:
         raise (_stale(error, plan, again) or error) from error
-    items = [looked] if isinstance(looked, Result) else [item.result for item in looked.items]
-    for item in items:
-        if (stale := _stale(item.error, plan, again)) is not None:
-            item.ended, item.error = Ended.REFUSED, stale
-    if settings.dry_run or not all(item.ended in (Ended.PLANNED, Ended.UNCHANGED) for item in items):
+    results = [looked] if isinstance(looked, Result) else [item.result for item in looked.items]
+    for result in results:
+        stale = _stale(result.error, plan, again)
+        if stale is not None:
+            result.ended = Ended.REFUSED
+            result.error = stale
+    as_saved = all(result.ended in (Ended.PLANNED, Ended.UNCHANGED) for result in results)
+    if settings.dry_run or not as_saved:
         return looked
     if isinstance(looked, AppliedList) and looked.signal:
         # It has ended the look alone, before anything was begun.
@@ -242,13 +250,18 @@ def apply_plan(
 
 def _again(plan: saved_plan.SavedPlan, file: str) -> str:
     """The step that creates the plan again, with the names of its files."""
-    configs, target = getattr(plan.request, "configs", ()), plan.request.target
-    files = dict.fromkeys(config.where.rpartition(":")[0] for config in configs)
-    words = [word for name in files for word in ("-f", "-" if name == "standard input" else name)]
-    words += ["-c", target.cluster] if target.cluster and not all(item.cluster for item in configs) else []
-    words += ["-r", target.region] if target.region and not all(item.region for item in configs) else []
-    command = shlex.join(["irsa", "diff", *words, "--out", file])
-    if not configs:
+    configs = getattr(plan.request, "configs", ())
+    target = plan.request.target
+    if configs:
+        words = ["irsa", "diff"]
+        for name in dict.fromkeys(config.where.rpartition(":")[0] for config in configs):
+            words += ["-f", "-" if name == "standard input" else name]
+        if target.cluster and not all(config.cluster for config in configs):
+            words += ["-c", target.cluster]
+        if target.region and not all(config.region for config in configs):
+            words += ["-r", target.region]
+        command = shlex.join([*words, "--out", file])
+    else:
         command = f"the same irsa {plan.command} with --dry-run --out {shlex.quote(file)}"
     return f"create the plan again and have it reviewed: {command}"
 
@@ -256,8 +269,9 @@ def _again(plan: saved_plan.SavedPlan, file: str) -> str:
 def _permitted(request: saved_plan.Request) -> saved_plan.Request:
     """The request under the rules of this machine; raises `InvalidInput`."""
     project = read_project(Path.cwd())
-    options = (request, getattr(request, "options", None))
-    if project.never_wide_trust and any(getattr(it, "allow_wide_trust", False) for it in options):
+    sources = (request, getattr(request, "options", None))
+    allows_wide_trust = any(getattr(source, "allow_wide_trust", False) for source in sources)
+    if project.never_wide_trust and allows_wide_trust:
         raise InvalidInput(
             "the plan was created with --allow-wide-trust",
             reason=f"{project.place('allowWideTrust')} says never",
@@ -287,24 +301,29 @@ def as_planned(planned: Iterable[PlannedWork], now: PlannedWork) -> list[str]:
     if not len(now.plan):
         return []
     works = list(planned)
-    # Of an object as desired, only that fact is kept: the new plan shows what has changed.
-    same = [
-        [
-            *(_moved(item.seen, now.seen) if len(item.plan) else ()),
-            *_changed(item.plan, now.plan),
-            *moved_access(item.access, now.access),
-        ]
-        for item in works
-        if item.key == now.key
-    ]
-    elsewhere = sorted({item.cluster for item in works} - {now.cluster})
-    if not same and elsewhere and all(item.cluster != now.cluster for item in works):
-        return [f"the cluster is {now.cluster}, but the plan is for {', '.join(elsewhere)}"]
-    return min(same, key=len, default=[f"not planned: {_text_of(change)}" for change in now.plan])
+    differences = [_differences(work, now) for work in works if work.key == now.key]
+    if differences:
+        return min(differences, key=len)
+    clusters = {work.cluster for work in works}
+    if clusters and now.cluster not in clusters:
+        return [f"the cluster is {now.cluster}, but the plan is for {', '.join(sorted(clusters))}"]
+    return [f"not planned: {_text_of(change)}" for change in now.plan]
+
+
+def _differences(planned: PlannedWork, now: PlannedWork) -> list[str]:
+    """What has changed of the objects, the changes and the access of one work."""
+    differences: list[str] = []
+    if len(planned.plan):
+        # Of an object as desired, only that fact is kept: the new plan shows what has changed.
+        differences += _moved(planned.seen, now.seen)
+    differences += _changed(planned.plan, now.plan)
+    differences += moved_access(planned.access, now.access)
+    return differences
 
 
 def _moved(before: Seen, after: Seen) -> Iterator[str]:
-    gone, new = before.keys() - after.keys(), after.keys() - before.keys()
+    gone = before.keys() - after.keys()
+    new = after.keys() - before.keys()
     for name in sorted({*before, *after}):
         if any(name.startswith(f"{whole} ") for whole in gone | new):
             continue  # A part of an object that is reported as a whole.

@@ -65,6 +65,21 @@ class PlannedItem:
     where: str = ""
     place: str = ""
 
+    def to_json(self) -> dict[str, Any]:
+        """The item of the plan's document."""
+        work = self.work
+        return {
+            "name": self.name,
+            "cluster": cluster_json(self.cluster),
+            "where": self.where,
+            "place": self.place,
+            "command": work.command,
+            "serviceAccount": work.service_account,
+            "stages": [list(map(written.write, stage)) for stage in work.plan.stages],
+            "seen": dict(work.seen),
+            "access": None if work.access is None else work.access.kept,
+        }
+
 
 @dataclass(frozen=True)
 class SavedPlan:
@@ -85,6 +100,7 @@ class SavedPlan:
         return [item.work for item in self.items]
 
     def to_json(self) -> dict[str, Any]:
+        """The document of the file, with its digest."""
         document = {
             "apiVersion": API_VERSION,
             "kind": KIND,
@@ -96,22 +112,7 @@ class SavedPlan:
             },
             "request": converter().unstructure(self.request),
             "allowAccessChange": self.allow_access_change,
-            "items": [
-                {
-                    "name": item.name,
-                    "cluster": cluster_json(item.cluster),
-                    "where": item.where,
-                    "place": item.place,
-                    "command": item.work.command,
-                    "serviceAccount": item.work.service_account,
-                    "stages": [
-                        [written.write(change) for change in stage] for stage in item.work.plan.stages
-                    ],
-                    "seen": dict(item.work.seen),
-                    "access": None if item.work.access is None else item.work.access.kept,
-                }
-                for item in self.items
-            ],
+            "items": [item.to_json() for item in self.items],
         }
         return {**document, "digest": digest_of(document)}
 
@@ -187,14 +188,14 @@ def read_items(data: Iterable[Mapping[str, Any]], made: str) -> tuple[PlannedIte
 
 
 def _read_item(data: Mapping[str, Any], made: datetime) -> PlannedItem:
-    found = data["cluster"]
-    name, arn, region, account = (_cluster_fact(found, key) for key in ("name", "arn", "region", "account"))
-    issuer = "" if found["issuer"] is None else _cluster_fact(found, "issuer")  # It is gone, with its issuer.
+    about = data["cluster"]
+    name, arn, region, account = (_cluster_fact(about, key) for key in ("name", "arn", "region", "account"))
+    issuer = "" if about["issuer"] is None else _cluster_fact(about, "issuer")  # It is gone, with its issuer.
     check_texts([data["name"], data["where"], data["place"], data["command"], data["serviceAccount"]])
     check_texts([*data["seen"], *data["seen"].values()])
     partition = arn.split(":")[1]
     cluster = Cluster(name, arn, region, partition, account, issuer, seen=made)
-    plan = Plan(tuple(tuple(written.read(change) for change in stage) for stage in data["stages"]))
+    plan = Plan(tuple(tuple(map(written.read, stage)) for stage in data["stages"]))
     check_texts(_texts_in(data.get("access")))
     access = AccessChange.read(data.get("access"), arn)
     work = PlannedWork(arn, data["command"], data["serviceAccount"], plan, data["seen"], access)
@@ -206,11 +207,11 @@ def _texts_in(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts_in(item)
+        for inner in value.values():
+            yield from _texts_in(inner)
     elif isinstance(value, list):
-        for item in value:
-            yield from _texts_in(item)
+        for inner in value:
+            yield from _texts_in(inner)
 
 
 def _cluster_fact(cluster: Mapping[str, Any], key: str) -> str:
@@ -229,9 +230,9 @@ def check_texts(values: Iterable[Any]) -> None:
 
 def asked_by(request: Request, who: Target) -> Request:
     """The same request, asked by somebody else: with their profile, role and kubeconfig."""
-    given = {name: getattr(who, name) for name in _OF_WHO_ASKS}
-    given["yields"] = ("cluster", "region")  # The names in files were compared when the plan was created.
-    return replace(request, target=replace(request.target, **given))
+    fields = {name: getattr(who, name) for name in _OF_WHO_ASKS}
+    fields["yields"] = ("cluster", "region")  # The names in files were compared when the plan was created.
+    return replace(request, target=replace(request.target, **fields))
 
 
 @lru_cache
@@ -253,40 +254,43 @@ def converter() -> Converter:
     return converter
 
 
-def _exactly(value: Any, wanted: Any) -> Any:
+def _exactly(value: Any, kind: Any) -> Any:
     """A plain value as it is: what has another type is no value of that field."""
-    if type(value) is not wanted and not (wanted is float and type(value) is int):
-        raise TypeError(f"{value!r} is not of type {wanted.__name__}")
+    if type(value) is not kind and not (kind is float and type(value) is int):
+        raise TypeError(f"{value!r} is not of type {kind.__name__}")
     return value
 
 
-def plan_of(command: str, request: Request, done: DryRun, *, allow_access_change: bool = False) -> SavedPlan:
+def plan_of(
+    command: str, request: Request, dry_run: DryRun, *, allow_access_change: bool = False
+) -> SavedPlan:
     """The plan of a dry run; raises `IrsaError` if it is not complete."""
-    found = done.lines
-    broken = next((item for item in found if item.result.ended not in (Ended.PLANNED, Ended.UNCHANGED)), None)
-    if broken is not None or done.is_stopped:
-        why = "it was stopped" if broken is None else "a part of it failed"
+    lines = dry_run.lines
+    why = "it was stopped" if dry_run.is_stopped else ""
+    if any(line.result.ended not in (Ended.PLANNED, Ended.UNCHANGED) for line in lines):
+        why = "a part of it failed"
+    if why:
         raise IrsaError("no plan was saved", reason=f"the dry run is not complete: {why}")
     now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-    items = tuple(map(_planned, found))
-    plan = SavedPlan(command, _placed(request, found), items, now, allow_access_change=allow_access_change)
+    items = tuple(map(_planned, lines))
+    plan = SavedPlan(command, _placed(request, lines), items, now, allow_access_change=allow_access_change)
     return replace(plan, digest=digest_of(plan.to_json()))
 
 
-def _placed(request: Request, found: Iterable[DryRunLine]) -> Request:
+def _placed(request: Request, lines: Iterable[DryRunLine]) -> Request:
     """The request with the region of the planning run, if it is known."""
-    regions = {item.result.cluster.region for item in found if item.result.cluster is not None}
+    regions = {line.result.cluster.region for line in lines if line.result.cluster is not None}
     unnamed = regions - {config.region for config in getattr(request, "configs", ())} or regions
     if request.target.region is not None or len(unnamed) != 1:
         return request
     return replace(request, target=replace(request.target, region=unnamed.pop()))
 
 
-def _planned(item: DryRunLine) -> PlannedItem:
-    cluster = item.result.cluster
+def _planned(line: DryRunLine) -> PlannedItem:
+    cluster = line.result.cluster
     assert cluster is not None, "a dry run that came to its end knows its cluster"
-    work = item.result.planned or PlannedWork(cluster.arn, "", item.name)
-    return PlannedItem(item.name, cluster, work, item.where, item.place)
+    work = line.result.planned or PlannedWork(cluster.arn, "", line.name)
+    return PlannedItem(line.name, cluster, work, line.where, line.place)
 
 
 def save(plan: SavedPlan, path: Path) -> None:

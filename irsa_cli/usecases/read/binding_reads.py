@@ -110,8 +110,8 @@ class SingleReads:
         }
         reads[PODS] = partial(kube.pods, namespace)
         with ThreadPoolExecutor(len(reads)) as pool:
-            asked = {kind: pool.submit(unless_denied, read) for kind, read in reads.items()}
-        bodies, unread = parted({kind: future.result() for kind, future in asked.items()})
+            answers = {kind: pool.submit(unless_denied, read) for kind, read in reads.items()}
+        bodies, unread = parted({kind: future.result() for kind, future in answers.items()})
         return NamespaceUsers(
             tuple(kinds.pod(body) for body in bodies.pop(PODS, [])),
             tuple(workload(KINDS[kind], body) for kind, listed in bodies.items() for body in listed),

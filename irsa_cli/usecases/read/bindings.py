@@ -17,9 +17,9 @@ from datetime import datetime, timezone
 from functools import partial
 
 from irsa_cli.aws import details, iam
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.spec import BindingSpec, desired_state_of
 from irsa_cli.core.inventory import bindings
-from irsa_cli.core.inventory.list_document import associated
 from irsa_cli.core.inventory.unbound import unbound
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects import service_accounts
@@ -78,10 +78,10 @@ def read_bindings(
         own = {
             account: pool.submit(read, partial(_own_roles, connection, scope, account)) for account in where
         }
-        given = pool.submit(described, connection, scope.namespace, scope.name)
+        asked_associations = pool.submit(described, connection, scope.namespace, scope.name)
         accounts = read_accounts(connection, scope)
-        found = {account: roles.result() for account, roles in own.items()}
-        return _bindings(connection, scope, reads, accounts, found, given.result())
+        own_roles = {account: roles.result() for account, roles in own.items()}
+        return _bindings(connection, scope, reads, accounts, own_roles, asked_associations.result())
 
 
 def read_accounts(connection: Connection, scope: BindingsScope) -> list[ServiceAccount]:
@@ -90,36 +90,37 @@ def read_accounts(connection: Connection, scope: BindingsScope) -> list[ServiceA
     if scope.namespace and scope.name:
         body = kube.service_account(scope.namespace, scope.name)
         return [] if body is None else [service_accounts.service_account(body)]
-    found = map(
+    listed_accounts = map(
         service_accounts.service_account, kube.service_accounts(scope.namespace or None, scope.selector)
     )
-    return [item for item in found if scope.holds(item.namespace, item.name)]
+    return [account for account in listed_accounts if scope.holds(account.namespace, account.name)]
 
 
 def naming_roles(error: Refused, connection: Connection, namespace: str, name: str) -> Refused:
     """The error for a ServiceAccount without a role, with irsa's roles for it that the caller may see."""
     try:
-        items = read_bindings(connection, BindingsScope(namespace, name)).items
+        bindings_of_name = read_bindings(connection, BindingsScope(namespace, name)).items
     except ServiceError:
         return error
-    for item in items:
-        if item.account is not None:
+    for listed in bindings_of_name:
+        if listed.account is not None:
             continue
-        if item.status is not bindings.BindingStatus.ROLE_ONLY:
-            known = item.status is bindings.BindingStatus.NO_SERVICE_ACCOUNT or not item.next_steps
-            status = "" if known else f": {item.status.value}: {item.reason}"
-            details = (*error.details, f"irsa created the role {item.role_arn} for it{status}")
-            error = error.but(details=details, next_steps=item.next_steps or error.next_steps)
+        if listed.status is not bindings.BindingStatus.ROLE_ONLY:
+            known = listed.status is bindings.BindingStatus.NO_SERVICE_ACCOUNT or not listed.next_steps
+            status = "" if known else f": {listed.status.value}: {listed.reason}"
+            details = (*error.details, f"irsa created the role {listed.role_arn} for it{status}")
+            error = error.but(details=details, next_steps=listed.next_steps or error.next_steps)
             continue
         adds = "--pod-identity --attach-policy-arn ARN  # adds the association"
         reach, where = reach_of(connection.target), f"{shlex.quote(name)} -n {shlex.quote(namespace)}"
         error = error.but(
             details=(
                 *error.details,
-                f"irsa created the role {item.role_arn} for it, {item.reason or 'without a ServiceAccount'}",
+                f"irsa created the role {listed.role_arn} for it,"
+                f" {listed.reason or 'without a ServiceAccount'}",
             ),
             next_steps=(
-                *([reach.for_irsa(f"create-sa {where}", adds)] if item.reason else []),
+                *([reach.for_irsa(f"create-sa {where}", adds)] if listed.reason else []),
                 "irsa apply -f FILE  # changes the role (in FILE: roleOnly: true)",
                 reach.for_irsa(f"delete-sa {where}", "--role-only  # deletes it"),
                 reach.for_irsa(f"get-sa {where}", "-o yaml  # shows it"),
@@ -137,8 +138,8 @@ def granted(cluster: Cluster, role: Role) -> str:
         desired = desired_state_of(spec, replace(cluster, role_account=role.arn.split(":")[4]))
     except IrsaError:
         return ""
-    said = desired.role.tags[SPEC_HASH_TAG] if desired.role else ""
-    if role.unread or (desired.role_arn, said) != (role.arn, role.tags.get(SPEC_HASH_TAG)):
+    spec_hash = desired.role.tags[SPEC_HASH_TAG] if desired.role else ""
+    if role.unread or (desired.role_arn, spec_hash) != (role.arn, role.tags.get(SPEC_HASH_TAG)):
         return ""
     options = [f"--attach-policy-arn {shlex.quote(arn)}" for arn in attached] or ["--no-policy"]
     if role.boundary:
@@ -165,10 +166,12 @@ def _own_roles(connection: Connection, scope: BindingsScope, account: str) -> li
 def _may_be_in(scope: BindingsScope, trust: str) -> bool:
     """Whether a trust policy may be of a role for a ServiceAccount in the scope, by either way."""
     end = f':{scope.name}"' if scope.name else ""
-    part = f"system:serviceaccount:{scope.namespace}{end or ':'}" if scope.namespace else end
-    named = all(f'"{name}"' in trust for name in (scope.namespace, scope.name) if name)
+    subject = f"system:serviceaccount:{scope.namespace}{end or ':'}" if scope.namespace else end
+    has_names = all(f'"{name}"' in trust for name in (scope.namespace, scope.name) if name)
     # Without session tags, the statement has no names.
-    return part in trust or (f'"{SERVICE}"' in trust and (named or "kubernetes-namespace" not in trust))
+    return subject in trust or (
+        f'"{SERVICE}"' in trust and (has_names or "kubernetes-namespace" not in trust)
+    )
 
 
 def _bindings(
@@ -177,32 +180,30 @@ def _bindings(
     reads: Reads,
     accounts: list[ServiceAccount],
     own: dict[str, list[Role] | Unreadable],
-    given: Given,
+    answers: Given,
 ) -> bindings.Bindings:
-    cluster, (associations, agent) = connection.cluster, given
+    cluster, (associations, agent) = connection.cluster, answers
     pairs = _pairs(scope, accounts, associations)
     arns = {names: _role_of(pair) for names, pair in pairs.items()}
     listed = {account: () if isinstance(roles, Unreadable) else roles for account, roles in own.items()}
-    wanted = {account: {role.name for role in roles} for account, roles in listed.items()}
+    names_by_account = {account: {role.name for role in roles} for account, roles in listed.items()}
     for role_arn in filter(None, arns.values()):
-        wanted.setdefault(role_arn.account, set()).add(role_arn.name)
-    roles, providers = _by_account(reads, wanted)
-    items: list[bindings.ListedBinding] = []
+        names_by_account.setdefault(role_arn.account, set()).add(role_arn.name)
+    roles, providers = _by_account(reads, names_by_account)
+    judged: list[bindings.ListedBinding] = []
     for names, (account, association) in pairs.items():
-        arn, served = arns[names], bindings.PodIdentityState(association, agent)
-        role = roles[arn.account][arn.name] if arn is not None else None
-        provider = providers[arn.account] if arn is not None else None
-        if account is not None and bindings.annotation_of(account) is not None:
-            now = datetime.now(timezone.utc)
-            items.append(bindings.binding_of(cluster, account, role, provider, now, served))
-        else:
-            items.append(associated(cluster, names, account, role, served))
+        binding = about(cluster, names, account, association)
+        arn = arns[names]
+        if arn is not None:
+            role, provider = roles[arn.account][arn.name], providers[arn.account]
+            binding = replace(binding, role=role, provider=provider)
+        judged.append(bindings.listed(binding, datetime.now(timezone.utc), agent))
     notes, unread = list[str](), associations.why if isinstance(associations, Unreadable) else ""
     if unread and accounts:
         notes.append(f"EKS Pod Identity associations were not checked: {unread}")
     notes += _unlisted(own, cluster)
     full_names = {account.full_name: account for account in accounts}
-    used = {item.role_arn for item in items}
+    used = {binding_listed.role_arn for binding_listed in judged}
     alone = [(home, role.name) for home, its in listed.items() for role in its if role.arn not in used]
     for home, name in alone:
         role = roles[home][name]
@@ -213,27 +214,40 @@ def _bindings(
             if unread and orphan.status is bindings.BindingStatus.ROLE_ONLY:
                 orphan = replace(orphan, reason="")
             if scope.holds(orphan.namespace, orphan.name):
-                items.append(orphan)
-    counts = len(accounts), sum(map(len, wanted.values()))
+                judged.append(orphan)
+    counts = len(accounts), sum(map(len, names_by_account.values()))
     texts = tuple(dict.fromkeys(notes))
     return bindings.Bindings(
-        cluster, bindings.in_order(items), texts, *counts, scope.namespace, scope.selector
+        cluster, bindings.in_order(judged), texts, *counts, scope.namespace, scope.selector
     )
+
+
+def about(
+    cluster: Cluster,
+    names: tuple[str, str],
+    account: ServiceAccount | None,
+    association: Association | Unreadable | None,
+) -> Binding:
+    """A ServiceAccount (`names`: namespace and name) by its annotation, or by its association alone."""
+    binding = Binding(cluster, *names, account, association=association)
+    if account is not None and bindings.annotation_of(account) is not None:
+        return binding
+    return replace(binding, named_role=association.role_arn if isinstance(association, Association) else "")
 
 
 _Pair = tuple[ServiceAccount | None, Association | Unreadable | None]
 
 
 def _pairs(
-    scope: BindingsScope, accounts: list[ServiceAccount], given: Associations | Unreadable
+    scope: BindingsScope, accounts: list[ServiceAccount], associations: Associations | Unreadable
 ) -> dict[tuple[str, str], _Pair]:
     """The ServiceAccounts with an annotation, an association or both, by namespace and name."""
-    there = {(account.namespace, account.name): account for account in accounts}
-    known, unread = (None, given) if isinstance(given, Unreadable) else (given, None)
-    names = [key for key, account in there.items() if bindings.annotation_of(account) is not None]
+    by_name = {(account.namespace, account.name): account for account in accounts}
+    known, unread = (None, associations) if isinstance(associations, Unreadable) else (associations, None)
+    names = [key for key, account in by_name.items() if bindings.annotation_of(account) is not None]
     # Labels are those of a ServiceAccount: one that is missing has none.
-    names += [key for key in known or () if key in there or not scope.selector]
-    return {key: (there.get(key), known.get(key) if known is not None else unread) for key in names}
+    names += [key for key in known or () if key in by_name or not scope.selector]
+    return {key: (by_name.get(key), known.get(key) if known is not None else unread) for key in names}
 
 
 def _role_of(pair: _Pair) -> Arn | None:
@@ -249,22 +263,26 @@ def _role_of(pair: _Pair) -> Arn | None:
 
 
 def _by_account(
-    reads: Reads, wanted: dict[str, set[str]]
+    reads: Reads, names: dict[str, set[str]]
 ) -> tuple[dict[str, dict[str, bindings.ReadRole]], dict[str, bindings.ReadProvider]]:
     """The roles by account and name, and each account's provider; accounts are read at the same time."""
 
     def roles(account: str) -> dict[str, bindings.ReadRole]:
-        found = read(lambda: details.roles_with_policies(reads.iam(account), wanted[account]))
-        return dict.fromkeys(wanted[account], found) if isinstance(found, Unreadable) else found
+        roles_by_account = read(lambda: details.roles_with_policies(reads.iam(account), names[account]))
+        return (
+            dict.fromkeys(names[account], roles_by_account)
+            if isinstance(roles_by_account, Unreadable)
+            else roles_by_account
+        )
 
     def provider(account: str) -> bindings.ReadProvider:
         return read(lambda: reads.provider(account).result())
 
-    for account in wanted:
+    for account in names:
         reads.provider(account)
     with ThreadPoolExecutor(4) as pool:
-        found = dict(zip(wanted, pool.map(roles, wanted), strict=True))
-    return found, {account: provider(account) for account in wanted}
+        roles_by_account = dict(zip(names, pool.map(roles, names), strict=True))
+    return roles_by_account, {account: provider(account) for account in names}
 
 
 def _unlisted(own: Mapping[str, object], cluster: Cluster) -> Iterator[str]:

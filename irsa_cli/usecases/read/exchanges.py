@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws.trail import EVENTS, exchanged_since, web_identity_events
-from irsa_cli.core.binding.update_request import Pairing
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.uses.exchanges import OldWayEnd, check_unused, exchanges_for, use_since
@@ -31,8 +31,8 @@ class Exchanges:
     def of(cls, connection: Connection, namespace: str, name: str) -> Exchanges:
         """Read those of a ServiceAccount."""
         about = subject(namespace, name)
-        found = read(lambda: web_identity_events(connection.aws.client("cloudtrail"), about))
-        return cls(connection, about, found)
+        events = read(lambda: web_identity_events(connection.aws.client("cloudtrail"), about))
+        return cls(connection, about, events)
 
     @property
     def notes(self) -> list[str]:
@@ -48,7 +48,7 @@ class Exchanges:
         return f"CloudTrail in {self.connection.cluster.region}"
 
     def check_unused(
-        self, pair: Pairing, pods: Iterable[Pod], unused_for: float | None, command: str
+        self, binding: Binding, pods: Iterable[Pod], unused_for: float | None, command: str
     ) -> list[str]:
         """Raise `Refused` if somebody uses IRSA since no pod does, or if that is not known yet.
 
@@ -58,13 +58,13 @@ class Exchanges:
             return []  # `notes` says so.
         now = datetime.now(timezone.utc)
         end = OldWayEnd.of(pods, now, unused_for)
-        known, unread = exchanges_for(pair.role_arn, self.events), list[str]()
+        known, unread = exchanges_for(binding.role_arn, self.events), list[str]()
         if len(self.events) >= EVENTS and not any(time > end.moment for time in known):
-            provider, aws = pair.identity(pair.audience).provider_arn, self.connection.aws
+            provider, aws = binding.identity.provider_arn, self.connection.aws
             older = read(lambda: exchanged_since(aws, self.subject, provider, end.moment))
             if isinstance(older, Unreadable):
                 unread = [f"irsa did not read all exchanges of its token: {older.why}"]
             elif older is not None:
                 known.append(older)
-        check_unused(pair.full_name, use_since(end.moment, known, now), end, self._place, command)
+        check_unused(binding.full_name, use_since(end.moment, known, now), end, self._place, command)
         return unread

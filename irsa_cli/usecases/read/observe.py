@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws import iam as reading
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import CurrentState, PolicyVersions
-from irsa_cli.core.binding.role_power import power_of
 from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.binding.targets import TargetRole
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.role import Role
@@ -24,9 +25,10 @@ from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.planning.chaining import admitted, former_chains
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.chain import Chain, FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.chain import Chain, FoundConfigMap
 from irsa_cli.core.values import arn, errors
 from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.names import near
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
@@ -41,40 +43,57 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
     with ThreadPoolExecutor(14) as pool:
         # A provider elsewhere is in an account that this caller doesn't read.
         is_home = desired.role_account == connection.cluster.home
-        wanted = (connection.iam, desired.identity.provider_arn) if is_home else ()
-        provider = pool.submit(reading.provider, *wanted) if wanted else None
+        provider_of = (connection.iam, desired.identity.provider_arn) if is_home else ()
+        provider = pool.submit(reading.provider, *provider_of) if provider_of else None
         role = pool.submit(read_role, connection, desired)
         boundary = desired.role.permissions_boundary if desired.role else ""
         policies = pool.submit(check_policies, connection, desired.policies, boundary)
         needs_account = not desired.role_only or desired.creates_account
         if needs_account:
-            account = pool.submit(_service_account, connection, desired)
+            account = pool.submit(read_service_account, connection, desired.namespace, desired.name)
             rehearsal = pool.submit(_rehearse, connection, desired)
         target = pool.submit(target_of, connection, desired)
         association = pool.submit(association_of, connection, desired)
         config_maps = pool.submit(config_maps_of, connection, desired)
-    found_role, unreadable = role.result()
     versions = policies.result()
-    found_account = account.result() if needs_account else _evidence(connection, desired, found_role)
-    # A ServiceAccount that is there needs no permission to create one.
-    has_namespace = not needs_account or found_account is not None or rehearsal.result()
-    return CurrentState(
+    binding = about(desired, role.result())
+    seen_account = account.result() if needs_account else _evidence(connection, desired, binding.seen_role)
+    binding = replace(
+        binding,
+        account=seen_account,
         provider=provider.result() if provider is not None else None,
-        role=found_role,
-        role_unreadable=unreadable,
-        service_account=found_account,
-        bound_role=None if desired.role_only else _bound_role(connection, desired, found_account),
+        association=association.result()[0],
+        config_maps=config_maps.result(),
+    )
+    # A ServiceAccount that is there needs no permission to create one.
+    has_namespace = not needs_account or seen_account is not None or rehearsal.result()
+    is_missing = desired.role is None and binding.role is None
+    return CurrentState(
+        with_targets(connection, desired, _with_other_role(connection, desired, binding), target.result()),
         namespace_exists=has_namespace,
         similar_namespaces=() if has_namespace else similar_namespaces(connection, desired.namespace),
-        similar_roles=() if desired.role or found_role or unreadable else _similar_roles(connection, desired),
-        trust_quota=_trust_quota(connection, desired, found_role),
+        similar_roles=_similar_roles(connection, desired) if is_missing else (),
+        trust_quota=_trust_quota(connection, desired, binding.seen_role),
+        target_quota=target_quota(connection, desired, target.result()),
         policies=versions,
-        association=association.result()[0],
         support=association.result()[1],
-        target=target.result(),
-        former_targets=targets(connection, former_chains(desired, found_role, found_account)),
-        config_maps=with_former(connection, desired, found_account, config_maps.result()),
     )
+
+
+def about(desired: DesiredState, role: Role | Unreadable | None) -> Binding:
+    """The binding about the desired role, wherever it is, without anything else."""
+    role_arn = role.arn if isinstance(role, Role) else desired.role_arn
+    return Binding(desired.cluster, desired.namespace, desired.name, role=role, named_role=role_arn)
+
+
+def with_targets(
+    connection: Connection, desired: DesiredState, binding: Binding, target: TargetRole
+) -> Binding:
+    """With the desired target role, which was read already, and the former ones; and the former ConfigMap."""
+    by_arn = targets(connection, former_chains(desired, binding))
+    if desired.chain is not None:
+        by_arn[desired.chain.target_arn] = target
+    return replace(binding, targets=by_arn, config_maps=_with_former(connection, desired, binding))
 
 
 def association_of(
@@ -85,9 +104,9 @@ def association_of(
         return None, None
     from irsa_cli.usecases.read.pod_identity import support_of
 
-    found = read_association(connection, desired.namespace, desired.name)
+    association = read_association(connection, desired.namespace, desired.name)
     name = "" if desired.creates_account else desired.name
-    return found, support_of(connection, desired.namespace, name) if found is None else None
+    return association, support_of(connection, desired.namespace, name) if association is None else None
 
 
 def read_association(connection: Connection, namespace: str, name: str) -> Association | None:
@@ -99,32 +118,30 @@ def read_association(connection: Connection, namespace: str, name: str) -> Assoc
 def external_id_notes(connection: Connection, namespace: str, name: str, target: str) -> list[str]:
     """The external ID that EKS sends to an association's target role: EKS chooses it."""
     try:
-        found = read_association(connection, namespace, name) if target else None
+        association = read_association(connection, namespace, name) if target else None
     except errors.ServiceError as error:
         return [f"the external ID of the association could not be read: {error.code}"]
-    if found is None or not found.external_id:
+    if association is None or not association.external_id:
         return []
     return [
-        f"EKS sends the external ID {found.external_id} to {target}: its trust policy may"
+        f"EKS sends the external ID {association.external_id} to {target}: its trust policy may"
         " require it (sts:ExternalId)"
     ]
 
 
-def _bound_role(connection: Connection, desired: DesiredState, account: ServiceAccount | None) -> Role | None:
-    """The ServiceAccount's role in the cluster's account instead of the desired one; None if unreadable."""
-    named = (
-        account.annotations.get(states.ROLE_ARN_ANNOTATION, desired.role_arn) if account is not None else ""
-    )
-    if desired.role is None or desired.override or named in ("", desired.role_arn):
-        return None
+def _with_other_role(connection: Connection, desired: DesiredState, binding: Binding) -> Binding:
+    """With the ServiceAccount's other role, if that is in the cluster's account and can be read."""
+    if desired.role_only or desired.role is None or desired.override:
+        return binding
+    if binding.annotation in ("", desired.role_arn) or binding.is_elsewhere:
+        return binding
     try:
-        found = arn.role_arn(named)
-        if found.account != connection.cluster.home:
-            return None
-        role = reading.current_role(connection.iam, found.name)
+        role = reading.current_role(connection.iam, arn.role_arn(binding.annotation).name)
     except (errors.InvalidInput, errors.ServiceError):
-        return None
-    return role if role is not None and f"role{role.state.path}{found.name}" == found.resource else None
+        return binding
+    if role is None or role.arn != binding.annotation:
+        return binding
+    return replace(binding, others=(role,))
 
 
 def is_account_needed(desired: DesiredState, role: Role | None) -> bool:
@@ -138,8 +155,8 @@ def is_account_needed(desired: DesiredState, role: Role | None) -> bool:
 
 def _evidence(connection: Connection, desired: DesiredState, role: Role | None) -> ServiceAccount | None:
     """The ServiceAccount of a role that is desired alone, if it is needed and the cluster is asked at all."""
-    asked = connection.asks_cluster and is_account_needed(desired, role)
-    return _service_account(connection, desired) if asked else None
+    is_asked = connection.asks_cluster and is_account_needed(desired, role)
+    return read_service_account(connection, desired.namespace, desired.name) if is_asked else None
 
 
 def _trust_quota(connection: Connection, desired: DesiredState, role: Role | None) -> int:
@@ -150,44 +167,43 @@ def _trust_quota(connection: Connection, desired: DesiredState, role: Role | Non
     return reading.trust_quota(connection.iam) if size > policy.TRUST_LIMIT else policy.TRUST_LIMIT
 
 
-def read_role(connection: Connection, desired: DesiredState) -> tuple[Role | None, str]:
-    """The role, or why it can't be read."""
+def read_role(connection: Connection, desired: DesiredState) -> Role | Unreadable | None:
+    """The role; raises `Refused` for one to be used that has another path."""
     if desired.role is not None:
-        return reading.current_role(connection.iam, desired.role_name), ""
+        return reading.current_role(connection.iam, desired.role_name)
     if desired.role_account != connection.cluster.home:
-        return None, f"it is in account {desired.role_account}"
-    found = errors.unless_denied(
+        return Unreadable(f"it is in account {desired.role_account}")
+    role = errors.unless_denied(
         lambda: reading.current_role(connection.iam, desired.role_name, policies=lambda role: False)
     )
-    if isinstance(found, errors.Unreadable):
-        return None, found.why
-    if (
-        found is not None
-        and f"{found.state.path}{desired.role_name}" != desired.role_arn.partition(":role")[2]
-    ):
+    if role is None or isinstance(role, Unreadable):
+        return role
+    partition, _, resource = desired.role_arn.partition(":role")
+    if f"{role.path}{desired.role_name}" != resource:
         # IAM finds roles by name alone; STS wants the whole ARN, path included.
-        real = f"{desired.role_arn.partition(':role')[0]}:role{found.state.path}{desired.role_name}"
+        real = f"{partition}:role{role.path}{desired.role_name}"
         raise errors.Refused(
             f"role {desired.role_arn} does not exist",
-            reason=f"the role {desired.role_name} has the path {found.state.path}",
+            reason=f"the role {desired.role_name} has the path {role.path}",
             next_steps=(f"run this again with --attach-role-arn {real}",),
         )
-    if found is not None and desired.update_trust and not desired.allow_wide_trust:
-        found = reading.with_documents(connection.iam, found)
-    return found, ""
+    if desired.update_trust and not desired.allow_wide_trust:
+        return reading.with_documents(connection.iam, role)
+    return role
 
 
 def _similar_roles(connection: Connection, desired: DesiredState) -> tuple[str, ...]:
     listed = errors.unless_denied(lambda: reading.list_roles(connection.iam).roles)
     arns = (
-        {} if isinstance(listed, errors.Unreadable) else {it.arn.rpartition("/")[2]: it.arn for it in listed}
+        {} if isinstance(listed, Unreadable) else {role.arn.rpartition("/")[2]: role.arn for role in listed}
     )
     return tuple(arns[name] for name in near(desired.role_name, arns))
 
 
-def _service_account(connection: Connection, desired: DesiredState) -> ServiceAccount | None:
-    present = connection.kube.service_account(desired.namespace, desired.name)
-    return None if present is None else with_manifest(present)
+def read_service_account(connection: Connection, namespace: str, name: str) -> ServiceAccount | None:
+    """A ServiceAccount that may be deleted later; None if there is none."""
+    body = connection.kube.service_account(namespace, name)
+    return None if body is None else with_manifest(body)
 
 
 def _rehearse(connection: Connection, desired: DesiredState) -> bool:
@@ -195,8 +211,8 @@ def _rehearse(connection: Connection, desired: DesiredState) -> bool:
     from irsa_cli.changes.kubernetes import namespace_body, service_account_body
     from irsa_cli.kube.errors import EXISTS, NOT_FOUND
 
-    made = desired.new_account
-    body = service_account_body(desired.namespace, desired.name, made.labels, made.annotations)
+    account = desired.new_account
+    body = service_account_body(desired.namespace, desired.name, account.labels, account.annotations)
     try:
         connection.kube.create("serviceaccounts", desired.namespace, body, dry_run=True)
     except errors.ServiceError as error:
@@ -220,17 +236,17 @@ def _rehearse(connection: Connection, desired: DesiredState) -> bool:
 
 def check_policies(connection: Connection, policies: Iterable[str], boundary: str = "") -> PolicyVersions:
     """The versions in force, as far as the caller may ask; raises `IrsaError` for a missing policy."""
-    wanted = [*policies, *([boundary] if boundary else [])]
+    arns = [*policies, *([boundary] if boundary else [])]
     with ThreadPoolExecutor(8) as pool:
-        found = pool.map(lambda item: reading.policy_version(connection.iam, item), wanted)
-        return checked_versions(connection, dict(zip(wanted, found, strict=True)), boundary)
+        versions = pool.map(lambda item: reading.policy_version(connection.iam, item), arns)
+        return checked_versions(connection, dict(zip(arns, versions, strict=True)), boundary)
 
 
 def checked_versions(
     connection: Connection, versions: Mapping[str, str | None], boundary: str
 ) -> PolicyVersions:
     """These versions; raises `IrsaError` for a policy that has none, with names that resemble it."""
-    missing = next((item for item, version in versions.items() if version == ""), None)
+    missing = next((policy_arn for policy_arn, version in versions.items() if version == ""), None)
     if missing is not None:
         similar = reading.similar_policies(connection.iam, missing)
         scope = "AWS" if ":aws:policy/" in missing else "Local"
@@ -244,45 +260,44 @@ def checked_versions(
     return PolicyVersions.of(versions)
 
 
-def target_of(connection: Connection, desired: DesiredState) -> FoundTarget | None:
+def target_of(connection: Connection, desired: DesiredState) -> TargetRole:
+    """The target role of the desired role; None without one."""
     if desired.chain is None:
         return None
     judged = desired.update_target_trust and not desired.allow_wide_trust
-    found = read_target(connection, desired.chain.target_arn, judged=judged)
-    if found.trust is None or not desired.update_target_trust:
-        return found
-    size = policy.size(admitted(desired.chain, found.trust))
-    if size <= policy.TRUST_LIMIT:
-        return found
-    quota = reading.trust_quota(connection.iam_of_target(desired.chain.account))
-    return replace(found, trust_quota=quota)
+    return read_target(connection, desired.chain.target_arn, judged=judged)
+
+
+def target_quota(connection: Connection, desired: DesiredState, target: TargetRole) -> int:
+    """The quota of the target's account, asked for only where IAM's default would not do."""
+    if desired.chain is None or not isinstance(target, Role) or not desired.update_target_trust:
+        return policy.TRUST_LIMIT
+    if policy.size(admitted(desired.chain, target.trust)) <= policy.TRUST_LIMIT:
+        return policy.TRUST_LIMIT
+    return reading.trust_quota(connection.iam_of_target(desired.chain.account))
 
 
 def targets(
     connection: Connection, chains: Iterable[Chain], *, judged: bool = False
-) -> dict[str, FoundTarget]:
+) -> dict[str, TargetRole]:
     """The target of each chain, by its ARN."""
     return {chain.target_arn: read_target(connection, chain.target_arn, judged=judged) for chain in chains}
 
 
-def read_target(connection: Connection, arn: str, *, judged: bool = False) -> FoundTarget:
-    """The trust policy of a target role, or why it was not read; `judged`: with what it may do."""
+def read_target(connection: Connection, arn: str, *, judged: bool = False) -> TargetRole:
+    """A target role with its trust policy; `judged`: with what it may do."""
     parsed = role_arn(arn)
     if connection.session_of(parsed.account) is None:
-        return FoundTarget(
-            unread=f"there are no credentials for account {parsed.account}"
-            " (--target-assume-role, --target-profile)"
+        return Unreadable(
+            f"there are no credentials for account {parsed.account} (--target-assume-role, --target-profile)"
         )
     iam = connection.iam_of_target(parsed.account)
-    found = errors.unless_denied(lambda: reading.read_role(iam, parsed.name))
-    if isinstance(found, errors.Unreadable):
-        return FoundTarget(unread=found.why)
-    if found is None or f"role{found.path}{parsed.name}" != parsed.resource:
-        return FoundTarget()
-    if not judged:
-        return FoundTarget(found.trust)
-    whole = reading.with_documents(iam, found)
-    return FoundTarget(whole.trust, power=power_of(whole), policies=whole.policies)
+    role = errors.unless_denied(lambda: reading.read_role(iam, parsed.name))
+    if role is None or isinstance(role, Unreadable):
+        return role
+    if f"role{role.path}{parsed.name}" != parsed.resource:
+        return None
+    return reading.with_documents(iam, role) if judged else role
 
 
 def config_maps_of(connection: Connection, desired: DesiredState) -> dict[str, FoundConfigMap]:
@@ -292,18 +307,15 @@ def config_maps_of(connection: Connection, desired: DesiredState) -> dict[str, F
     return named_config_maps(connection, desired.namespace, desired.aws_config_map)
 
 
-def with_former(
-    connection: Connection,
-    desired: DesiredState,
-    account: ServiceAccount | None,
-    found: Mapping[str, FoundConfigMap],
+def _with_former(
+    connection: Connection, desired: DesiredState, binding: Binding
 ) -> Mapping[str, FoundConfigMap]:
-    """With the ServiceAccount's former ConfigMap, if that is another one."""
-    former = noted_or_none(account.annotations, states.CONFIG_MAP_ANNOTATION) if account is not None else ""
-    kept = desired.role_only or "target_role" in desired.unsaid
-    if not former or former == desired.aws_config_map or kept:
-        return found
-    return {**found, **named_config_maps(connection, desired.namespace, former)}
+    """The desired ConfigMap, and the ServiceAccount's former one if that is another one."""
+    former = noted_or_none(binding.annotations, states.CONFIG_MAP_ANNOTATION)
+    is_kept = desired.role_only or "target_role" in desired.unsaid
+    if not former or former == desired.aws_config_map or is_kept:
+        return binding.known_config_maps
+    return {**binding.known_config_maps, **named_config_maps(connection, desired.namespace, former)}
 
 
 def named_config_maps(connection: Connection, namespace: str, name: str) -> dict[str, FoundConfigMap]:

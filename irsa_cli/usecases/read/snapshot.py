@@ -17,10 +17,9 @@ from irsa_cli.core.binding.current import CurrentState, PolicyVersions
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.role import Role
-from irsa_cli.core.objects.service_accounts import ServiceAccount, service_account, with_manifest
+from irsa_cli.core.objects.service_accounts import ServiceAccount, service_account
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState
-from irsa_cli.core.planning.chaining import former_chains
 from irsa_cli.core.planning.create import provider_changes, shared_parts_counted_on
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
@@ -93,8 +92,8 @@ class Snapshot(ClusterLists):
     @cached_property
     def _role_names(self) -> frozenset[str] | None:
         """The roles under the cluster's path; None where the caller may only read single ones."""
-        found = _unless_denied(self._roles)
-        return None if found is None else frozenset(role.name for role in found.roles)
+        listed = _unless_denied(self._roles)
+        return None if listed is None else frozenset(role.name for role in listed.roles)
 
     @cached_property
     def trust_quota(self) -> int:
@@ -134,18 +133,19 @@ class Snapshot(ClusterLists):
 
     def observe(self, desired: DesiredState) -> CurrentState:
         """The current state for one desired state on the common base; raises `IrsaError` (no policy)."""
-        found = (None, "") if self.is_unlisted(desired) else observe.read_role(self._connection, desired)
+        role = None if self.is_unlisted(desired) else observe.read_role(self._connection, desired)
         association = (
             None if desired.association is None else self.association(desired.namespace, desired.name)
         )
-        return self._current(desired, found, self.account, association)
+        return self._current(desired, role, self.account, association)
 
     def observe_again(self, desired: DesiredState) -> CurrentState:
         """The same; the role and the ServiceAccount are read again instead of taken from the lists."""
-        account = self._pool.submit(self._connection.kube.service_account, desired.namespace, desired.name)
+        names = (desired.namespace, desired.name)
+        account = self._pool.submit(observe.read_service_account, self._connection, *names)
 
         def current(_namespace: str, _name: str) -> ServiceAccount | None:
-            return None if (body := account.result()) is None else with_manifest(body)
+            return account.result()
 
         association = None
         if desired.association is not None:
@@ -155,34 +155,34 @@ class Snapshot(ClusterLists):
     def _current(
         self,
         desired: DesiredState,
-        found: tuple[Role | None, str],
+        role: Role | Unreadable | None,
         account: Callable[[str, str], ServiceAccount | None],
         association: Association | None,
     ) -> CurrentState:
-        role, unreadable = found
+        binding = observe.about(desired, role)
         versions = self._check_policies(desired)
         # The annotation tells whether pods still get the role by it.
-        needed = desired.association is not None or observe.is_account_needed(desired, role)
-        there = account(desired.namespace, desired.name) if needed else None
+        needed = desired.association is not None or observe.is_account_needed(desired, binding.seen_role)
+        seen_account = account(desired.namespace, desired.name) if needed else None
         ask = partial(support_of, self._connection, desired.namespace)
         missing = desired.association is not None and association is None
         support = self.once(("support", "", desired.namespace), ask) if missing else None
-        config_maps = observe.config_maps_of(self._connection, desired)
-        current = CurrentState(
+        binding = replace(
+            binding,
+            account=seen_account,
             provider=self._groundwork.provider if self._is_home(desired) else None,
-            role=role,
-            role_unreadable=unreadable,
-            service_account=there,
-            namespace_exists=True,
-            policies=versions,
             association=association,
+            config_maps=observe.config_maps_of(self._connection, desired),
+        )
+        target = observe.target_of(self._connection, desired)
+        current = CurrentState(
+            observe.with_targets(self._connection, desired, binding, target),
+            target_quota=observe.target_quota(self._connection, desired, target),
+            policies=versions,
             support=support.result() if support is not None else None,
-            target=observe.target_of(self._connection, desired),
-            former_targets=observe.targets(self._connection, former_chains(desired, role, there)),
-            config_maps=observe.with_former(self._connection, desired, there, config_maps),
         )
         sizes = [policy.size(desired.role.trust)] if desired.role is not None else []
-        sizes += [policy.size(role.state.trust)] if role is not None else []
+        sizes += [policy.size(binding.trust)] if binding.seen_role is not None else []
         # The account's quota may be needed for a large trust policy.
         is_large = sum(sizes) > policy.TRUST_LIMIT
         return replace(current, trust_quota=self.trust_quota) if is_large else current
@@ -217,16 +217,16 @@ class Snapshot(ClusterLists):
 
     def _check_policies(self, desired: DesiredState) -> PolicyVersions:
         boundary = desired.role.permissions_boundary if desired.role else ""
-        wanted = [*desired.policies, *([boundary] if boundary else [])]
+        arns = [*desired.policies, *([boundary] if boundary else [])]
         ask = partial(reading.policy_version, self._connection.iam)
-        asked = {arn: self.once(("policy", arn, ""), partial(ask, arn)) for arn in wanted}
-        versions = {arn: future.result() for arn, future in asked.items()}
+        answers = {arn: self.once(("policy", arn, ""), partial(ask, arn)) for arn in arns}
+        versions = {arn: future.result() for arn, future in answers.items()}
         return observe.checked_versions(self._connection, versions, boundary)
 
 
 def _unless_denied(future: Future[T]) -> T | None:
-    found = unless_denied(future.result)
-    return None if isinstance(found, Unreadable) else found
+    answer = unless_denied(future.result)
+    return None if isinstance(answer, Unreadable) else answer
 
 
 def _after(provider: ProviderState | None, changes: Sequence[Change]) -> ProviderState | None:

@@ -29,10 +29,10 @@ def switching(connection: Connection, role: Role) -> Switching:
 
 def _trust(connection: Connection, arn: str) -> Trust:
     try:
-        found = read_target(connection, arn)
+        role = read_target(connection, arn)
     except IrsaError as error:
         return Unreadable(str(error))
-    return Unreadable(found.unread) if found.unread else found.trust
+    return role.trust if isinstance(role, Role) else role
 
 
 def check_switching(

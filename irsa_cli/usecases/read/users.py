@@ -9,7 +9,7 @@ from pathlib import Path
 
 from irsa_cli.aws.cluster import GoneCluster
 from irsa_cli.aws.gone import without_cluster
-from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.marks.locks import LeaseState, Lock, LockScope
 from irsa_cli.core.objects import service_accounts
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
@@ -29,7 +29,7 @@ from irsa_cli.usecases.read.binding_reads import NamespaceUsers, SingleReads
 
 def users_of(
     connection: Connection,
-    bound: Bound,
+    binding: Binding,
     deletion: Deletion,
     *,
     kube: bool = True,
@@ -41,32 +41,34 @@ def users_of(
     caller may not delete it. `reads` has lists of many bindings.
     """
     if connection.gone is not None:
-        return Users(is_nobody=_nobodies(connection, connection.gone, bound, deletion).__contains__)
+        return Users(is_nobody=_nobodies(connection, connection.gone, binding, deletion).__contains__)
     if not kube:
         return Users()
     source = reads or SingleReads(connection)
     with source.asking() as ask:
-        rehearsal = ask(_rehearse, connection, bound, deletion)
-        accounts = ask(_accounts, source, bound, deletion)
-        users = ask(source.users, bound.namespace) if deletion.going(bound.name) else None
+        rehearsal = ask(_rehearse, connection, binding, deletion)
+        accounts = ask(_accounts, source, binding, deletion)
+        users = ask(source.users, binding.namespace) if deletion.going(binding.name) else None
         rehearsal.result()
         in_namespace = NamespaceUsers() if users is None else users.result()
         others, hidden = accounts.result()
     return Users(in_namespace.pods, others, [*in_namespace.hidden, *hidden], in_namespace.workloads)
 
 
-def _nobodies(connection: Connection, gone: GoneCluster, bound: Bound, deletion: Deletion) -> frozenset[str]:
+def _nobodies(
+    connection: Connection, gone: GoneCluster, binding: Binding, deletion: Deletion
+) -> frozenset[str]:
     """The providers of trust policies that no cluster has: the deleted one's, and absent ones."""
-    lost = [role for role in bound.own if role.arn in deletion.lost]
+    lost = [role for role in binding.own if role.arn in deletion.lost]
     trusted = {provider for role in lost for provider in trusted_providers(role.state.trust)}
     return frozenset(gone.marked) | without_cluster(connection.aws, gone.absent(trusted))
 
 
-def _rehearse(connection: Connection, bound: Bound, deletion: Deletion) -> None:
-    account = bound.account
+def _rehearse(connection: Connection, binding: Binding, deletion: Deletion) -> None:
+    account = binding.existing
     if account is None or not deletion.takes_account:
         return
-    place, version = ("serviceaccounts", bound.namespace, bound.name), account.resource_version
+    place, version = ("serviceaccounts", binding.namespace, binding.name), account.resource_version
     try:
         connection.kube.delete(*place, uid=account.uid, resource_version=version, dry_run=True)
     except ServiceError as error:
@@ -75,36 +77,38 @@ def _rehearse(connection: Connection, bound: Bound, deletion: Deletion) -> None:
 
 
 def _accounts(
-    reads: SingleReads, bound: Bound, deletion: Deletion
+    reads: SingleReads, binding: Binding, deletion: Deletion
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """All ServiceAccounts with their roles, where another one may use a role that goes."""
-    shared = [role for role in bound.own if role.arn in deletion.lost and admits_others(bound, role)]
+    shared = [role for role in binding.own if role.arn in deletion.lost and admits_others(binding, role)]
     if not shared:
         return [], []
     bodies = reads.accounts()
     if isinstance(bodies, Unreadable):
         return [], [f"{shared[0].arn} also trusts others, and ServiceAccounts can't be listed: {bodies.why}"]
-    found = [service_accounts.service_account(body) for body in bodies]
-    return [(item.full_name, item.annotations.get(ROLE_ARN_ANNOTATION, "")) for item in found], []
+    accounts = [service_accounts.service_account(body) for body in bodies]
+    return [(account.full_name, account.annotations.get(ROLE_ARN_ANNOTATION, "")) for account in accounts], []
 
 
-def living(connection: Connection, bound: Bound, settings: Settings) -> list[str]:
+def living(connection: Connection, binding: Binding, settings: Settings) -> list[str]:
     """The transactions in the roles' marks that may be active: by Lease, or by age if none can be read."""
-    marks = {role.state.tags.get(TRANSACTION_TAG, "") for role in bound.own}
-    found = [mark for mark in marks if _may_live(mark, settings.state_dir)]
-    here = [mark for mark in found if journals_of(settings.state_dir, [mark])]
+    marks = {role.state.tags.get(TRANSACTION_TAG, "") for role in binding.own}
+    marks_alive = [mark for mark in marks if _may_live(mark, settings.state_dir)]
+    here = [mark for mark in marks_alive if journals_of(settings.state_dir, [mark])]
     locks = settings.lock.enabled and connection.asks_cluster
-    return here if locks and found != here and _is_unlocked(connection, bound, settings) else found
+    return (
+        here if locks and marks_alive != here and _is_unlocked(connection, binding, settings) else marks_alive
+    )
 
 
-def _is_unlocked(connection: Connection, bound: Bound, settings: Settings) -> bool:
+def _is_unlocked(connection: Connection, binding: Binding, settings: Settings) -> bool:
     """Whether no other run holds the binding's lock; False if that is not known."""
-    name = Lock(LockScope.BINDING, bound.full_name).name
-    found = unless_denied(lambda: connection.kube.lease(settings.lock.namespace, name))
-    if found is None or isinstance(found, Unreadable):
-        return found is None
-    seen = SeenLock(LeaseState.read(found.body), found.date)
-    return seen.ended is True or (settings.hold is not None and seen.state.holder == settings.hold.holder)
+    name = Lock(LockScope.BINDING, binding.full_name).name
+    lease = unless_denied(lambda: connection.kube.lease(settings.lock.namespace, name))
+    if lease is None or isinstance(lease, Unreadable):
+        return lease is None
+    lock = SeenLock(LeaseState.read(lease.body), lease.date)
+    return lock.ended is True or (settings.hold is not None and lock.state.holder == settings.hold.holder)
 
 
 def _may_live(transaction: str, state_dir: Path) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from irsa_cli.aws import iam as reading
@@ -55,11 +55,12 @@ def _account(target: Target) -> str:
 
 def check_cluster(story: Story, connection: Connection) -> None:
     """Raise `Refused` when the cluster that answers is not the one that the journal is about."""
-    recorded, found = story.context.get("cluster"), connection.cluster.arn
-    if recorded is not None and recorded != found:
+    recorded = story.context.get("cluster")
+    arn = connection.cluster.arn
+    if recorded is not None and recorded != arn:
         raise Refused(
             f"transaction {story.transaction} belongs to another cluster",
-            reason=f"its journal is for {recorded}, not {found}",
+            reason=f"its journal is for {recorded}, not {arn}",
             next_steps=("use the --region and --profile of the run",),
         )
 
@@ -87,16 +88,16 @@ def check_marks(
 
 
 def _given_back(story: Story, path: Path, todo: Sequence[Change], connection: Connection) -> frozenset[str]:
-    owners = rules.owners_before(item.change for item in story.records if not item.undone)
-    found = set()
+    owners = rules.owners_before(record.change for record in story.records if not record.undone)
+    names: set[str] = set()
     for name, changes in rules.parts_of_roles(todo).items():
         role = _role_with_mark(story, path, name, connection) if name in owners else None
         if role is not None and role.tags.get(states.TRANSACTION_TAG, states.NOBODY) == owners[name]:
             known = handlers(connection.iam, None)
             if not all(known[change.kind].look(change.inverse, story.transaction) for change in changes):
                 _check_mark(story, name, role, changes)
-            found.add(name)
-    return frozenset(found)
+            names.add(name)
+    return frozenset(names)
 
 
 def _role_with_mark(story: Story, path: Path, name: str, connection: Connection) -> Role | None:
@@ -115,11 +116,11 @@ def _check_mark(story: Story, name: str, role: Role | None, changes: Sequence[Ch
     owner = takes_back(story) if role is None else role.tags.get(states.TRANSACTION_TAG, states.NOBODY)
     if owner == takes_back(story):
         return
-    what = ", ".join(f"{change.kind.value} {change.name}" for change in changes)
+    listed = ", ".join(f"{change.kind.value} {change.name}" for change in changes)
     raise Refused(
         f"transaction {story.transaction} was not recovered",
         reason=f"role {name} has the tag of {owner}, not of this transaction",
-        details=(f"would have been changed: {what}",),
+        details=(f"would have been changed: {listed}",),
         next_steps=(f"aws iam get-role --role-name {shlex.quote(name)}  # shows its owner",),
     )
 
@@ -141,11 +142,12 @@ def _is_complete(role: Role, connection: Connection) -> bool:
     if lifecycle.commit_of(role.tags) == states.CommitState(states.DONE):
         return True
     namespace, slash, account = lifecycle.account_of(role.tags).partition("/")
-    asked = bool(slash) and connection.gone is None
-    present = connection.kube.service_account(namespace, account) if asked else None
-    annotations = (present or {}).get("metadata", {}).get("annotations") or {}
-    named = annotations.get(states.ROLE_ARN_ANNOTATION) == role.arn
-    return named or lifecycle.was_bound(annotations, role.arn)
+    annotations: Mapping[str, str] = {}
+    if slash and connection.gone is None:
+        present = connection.kube.service_account(namespace, account) or {}
+        annotations = present.get("metadata", {}).get("annotations") or {}
+    is_noted = annotations.get(states.ROLE_ARN_ANNOTATION) == role.arn
+    return is_noted or lifecycle.was_bound(annotations, role.arn)
 
 
 def check_lock(
@@ -156,14 +158,13 @@ def check_lock(
     No mark tells whose an update of a complete role is; of roles that are gone nothing is undone, and what
     marks prove is this run's can be rolled back. `named`: as in `check_word`.
     """
-    roles = {name for item in story.records if item.needs_undo for name in item.change.roles}
-    proven = not forward and not rules.beyond_marks([item.change for item in story.records], begun)
-    if (
-        not story.taken_over
-        or named
-        or proven
-        or (roles and not any(reading.read_role(connection.iam, name) for name in roles))
-    ):
+    if not story.taken_over or named:
+        return
+    proven = not forward and not rules.beyond_marks([record.change for record in story.records], begun)
+    if proven:
+        return
+    roles = frozenset[str]().union(*(record.change.roles for record in story.records if record.needs_undo))
+    if roles and not any(reading.read_role(connection.iam, name) for name in roles):
         return
     raise Refused(
         f"another run has claimed the lock of transaction {story.transaction}",
@@ -189,8 +190,7 @@ def check_word(story: Story, begun: Iterable[Change], *, named: bool, forward: b
 
 def _with_yes(story: Story, effect: str, *, forward: bool) -> tuple[str, str]:
     """The command that shows what would be done, and the one that does it."""
-    shows, does = (
-        recover_command(story.transaction, story.to_paste, *(["--forward"] if forward else []), flag)
-        for flag in ("--dry-run", "--yes")
-    )
+    flags = ["--forward"] if forward else []
+    shows = recover_command(story.transaction, story.to_paste, *flags, "--dry-run")
+    does = recover_command(story.transaction, story.to_paste, *flags, "--yes")
     return f"{shows}  # shows everything", f"{does}  # {effect}"

@@ -7,17 +7,18 @@ changes, with the run's mark as the claim, and a journal of its own.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.gone import recognize
-from irsa_cli.core.objects.service_accounts import service_account
-from irsa_cli.core.plan.changes import Kind, Plan
+from irsa_cli.core.objects.service_accounts import ServiceAccount, service_account
+from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.recovery.authority import recovery_locks
@@ -57,40 +58,46 @@ PARALLEL = 8
 
 def look(connection: Connection) -> SeenLeftovers:
     """Read the leftovers of runs in three round trips, however many roles; raises `ServiceError`."""
-    cluster, iam = connection.cluster, connection.iam
+    cluster = connection.cluster
+    iam = connection.iam
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     with ThreadPoolExecutor(4) as pool:
         listed = pool.submit(reading.list_roles, iam)
-        found_provider = pool.submit(reading.aged_provider, iam, arn) if cluster.issuer else None
+        aged_provider = pool.submit(reading.aged_provider, iam, arn) if cluster.issuer else None
         accounts = pool.submit(list[Json] if connection.gone else connection.kube.service_accounts)
         namespaces = pool.submit(list[Json] if connection.gone else connection.kube.namespaces)
-    roles, now = listed.result().roles, listed.result().now
-    found = found_provider.result() if found_provider else None
+    roles = listed.result().roles
+    now = listed.result().now
     # Roles that bear the cluster's tag: under its path, or with another path and its provider.
     path = default_role_path(cluster.name)
-    names = [role.name for role in roles if role.path == path or names_provider(role.trust, arn)]
+    trusting = frozenset(role.name for role in roles if names_provider(role.trust, arn))
+    names = [role.name for role in roles if role.path == path or role.name in trusting]
+    tagged = [role for role in reading.read_roles(iam, names) if role.tags.get(CLUSTER_TAG) == cluster.arn]
+    aged = aged_provider.result() if aged_provider else None
     seen = SeenLeftovers(
         cluster=cluster,
         now=now,
-        roles=tuple(
-            SeenRole(**vars(role))
-            for role in reading.read_roles(iam, names)
-            if role.tags.get(CLUSTER_TAG) == cluster.arn
-        ),
+        roles=tuple(SeenRole(**vars(role)) for role in tagged),
         role_arns=frozenset(role.arn for role in roles),
-        trusting=frozenset(role.name for role in roles if names_provider(role.trust, arn)),
-        accounts=tuple(
-            replace(service_account(body), created=_created(body["metadata"])) for body in accounts.result()
-        ),
-        namespaces=tuple(
-            SeenNamespace(about["name"], *_marks(about))
-            for about in (item["metadata"] for item in namespaces.result())
-            # Of those that a run has made, and nobody is deleting.
-            if TRANSACTION_TAG in (about.get("annotations") or {}) and not about.get("deletionTimestamp")
-        ),
-        provider=None if found is None else SeenProvider(arn, found[0], now - timedelta(seconds=found[1])),
+        trusting=trusting,
+        accounts=tuple(map(_account, accounts.result())),
+        namespaces=tuple(_namespaces(namespaces.result())),
+        provider=None if aged is None else SeenProvider(arn, aged[0], now - timedelta(seconds=aged[1])),
     )
     return _with_contents(connection, seen)
+
+
+def _account(body: Json) -> ServiceAccount:
+    return replace(service_account(body), created=_created(body["metadata"]))
+
+
+def _namespaces(bodies: Iterable[Json]) -> Iterator[SeenNamespace]:
+    """Those that a run has made, and nobody is deleting."""
+    for body in bodies:
+        about = body["metadata"]
+        annotations = about.get("annotations") or {}
+        if TRANSACTION_TAG in annotations and not about.get("deletionTimestamp"):
+            yield SeenNamespace(about["name"], about["uid"], annotations, _created(about))
 
 
 def _with_contents(connection: Connection, seen: SeenLeftovers) -> SeenLeftovers:
@@ -98,19 +105,19 @@ def _with_contents(connection: Connection, seen: SeenLeftovers) -> SeenLeftovers
     incomplete = Finder(seen).incomplete()
     inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}
 
-    def role(item: SeenRole) -> SeenRole:
-        current = reading.current_role(connection.iam, item.name) if item.name in incomplete else None
+    def role(bare: SeenRole) -> SeenRole:
+        current = reading.current_role(connection.iam, bare.name) if bare.name in incomplete else None
         if current is None:
-            return item
-        found = replace(item, state=current.state, attached=current.attached, inline=current.inline)
+            return bare
+        whole = replace(bare, state=current.state, attached=current.attached, inline=current.inline)
         if connection.gone is None:
-            found = _with_config_maps(connection, found)
-        return _with_targets(connection, found)
+            whole = _with_config_maps(connection, whole)
+        return _with_targets(connection, whole)
 
-    def namespace(item: SeenNamespace) -> SeenNamespace:
-        if item.name in inhabited:
-            return item
-        return replace(item, contents=frozenset(connection.kube.contents(item.name).hindrances))
+    def namespace(bare: SeenNamespace) -> SeenNamespace:
+        if bare.name in inhabited:
+            return bare
+        return replace(bare, contents=frozenset(connection.kube.contents(bare.name).hindrances))
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         roles = pool.map(role, seen.roles)
@@ -135,27 +142,22 @@ def _with_config_maps(connection: Connection, role: SeenRole) -> SeenRole:
             raise
         why = f"irsa did not check whether the run created a ConfigMap in namespace {role.namespace}"
         return replace(role, maps_unread=f"{why}: {error.reason}")
-    maps = (
-        SeenConfigMap(body["metadata"]["name"], body["metadata"]["uid"], observe.found_config_map(body))
-        for body in bodies
-    )
-    marks = (role.transaction, role.service_account)
-    own = [item for item in maps if (item.found.transaction, item.found.service_account) == marks]
+    own: list[SeenConfigMap] = []
+    for body in bodies:
+        state = observe.found_config_map(body)
+        if (state.transaction, state.service_account) == (role.transaction, role.service_account):
+            own.append(SeenConfigMap(body["metadata"]["name"], body["metadata"]["uid"], state))
     return replace(role, config_maps=tuple(own))
 
 
 def _with_targets(connection: Connection, role: SeenRole) -> SeenRole:
     """With the targets that its policy and its ConfigMaps name, as far as they may be read."""
-    said = [chain_of_policies(role.arn, role.inline)]
-    targets_of_maps = (role_of_profile(item.found.data, PROFILE) for item in role.config_maps)
-    said += [Chain(role.arn, target) for target in targets_of_maps if is_target(target)]
-    found = {chain.target_arn: chain for chain in said if chain is not None}
-    targets = [(chain, observe.read_target(connection, arn)) for arn, chain in found.items()]
+    chains = [chain_of_policies(role.arn, role.inline)]
+    targets_of_maps = (role_of_profile(config_map.found.data, PROFILE) for config_map in role.config_maps)
+    chains += [Chain(role.arn, target) for target in targets_of_maps if is_target(target)]
+    by_target = {way.target_arn: way for way in chains if way is not None}
+    targets = [(way, observe.read_target(connection, arn)) for arn, way in by_target.items()]
     return replace(role, chains=tuple(targets))
-
-
-def _marks(metadata: Json) -> tuple[str, dict[str, str], datetime]:
-    return metadata["uid"], metadata.get("annotations") or {}, _created(metadata)
 
 
 def _created(metadata: Json) -> datetime:
@@ -197,8 +199,8 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
         raise Refused(
             f"{transaction} is not rolled back",
             reason=why_not,
-            details=[spared_text(item) for item in leftovers.spared] if leftovers.stages else (),
-            next_steps=[step for item in leftovers.spared for step in item.next_steps],
+            details=[spared_text(spared) for spared in leftovers.spared] if leftovers.stages else (),
+            next_steps=list(chain.from_iterable(spared.next_steps for spared in leftovers.spared)),
         )
     if not settings.dry_run:
         results.approve(request.approve, [recovery.plan(leftovers)])
@@ -210,29 +212,37 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
 def take_back_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
     """Roll back what all runs have left, but for those that may still live."""
     recovery = _Recovery.read(request, settings, log)
-    done, gone = Recoveries(), set[Key]()
-    chosen = [recovery.plan(item) for item in recovery.found.leftovers if not recovery.found.why_not(item)]
-    if chosen and not settings.dry_run:
-        results.approve(request.approve, chosen)
+    found = recovery.found
+    recoveries = Recoveries()
+    gone: set[Key] = set()
+    plans = [recovery.plan(leftovers) for leftovers in found.leftovers if not found.why_not(leftovers)]
+    if plans and not settings.dry_run:
+        results.approve(request.approve, plans)
     stop = RunGroup(f"--all --cluster {request.target.cluster}")
     with stoppable(stop, warning(settings, forward=False)):
-        for transaction in [item.transaction for item in recovery.found.leftovers]:
+        for transaction in [leftovers.transaction for leftovers in found.leftovers]:
             if stop.number:
-                done.signal = stop.number
+                recoveries.signal = stop.number
                 break
             # Judged again: of those before it, something may have stayed.
             leftovers = recovery.finder.leftovers(transaction, gone)
-            why_not = recovery.found.why_not(leftovers) if leftovers else ""
-            if leftovers is None or why_not:
-                young = leftovers is not None and recovery.found.is_young(leftovers)
-                done.skipped.append(Skipped(transaction, why_not, young))
+            if leftovers is None:
+                recoveries.skipped.append(Skipped(transaction, ""))
+                continue
+            why_not = found.why_not(leftovers)
+            if why_not:
+                recoveries.skipped.append(Skipped(transaction, why_not, found.is_young(leftovers)))
                 continue
             settings.note(f"{transaction}  {', '.join(leftovers.accounts)}".rstrip())
             result = attempt(transaction, partial(recovery.take, leftovers, stop))
-            done.items.append(result)
+            recoveries.items.append(result)
             if result.ended in (Ended.ROLLED_BACK, Ended.PLANNED):
                 gone |= {key_of(piece) for piece in leftovers.pieces}
-    return done
+    return recoveries
+
+
+def _deletes_provider(change: Change) -> bool:
+    return change.after is None and change.kind is Kind.PROVIDER
 
 
 @dataclass
@@ -256,31 +266,39 @@ class _Recovery:
         # Of one that a later run superseded, what that one doesn't use is left, and nobody else's.
         mine = {name: story for name, (_, story) in journals.items() if story.sealed}
         ended = [name for name, story in mine.items() if story.outcome == "committed"]
-        roles = [
-            _with_journal(role, mine[role.transaction]) if role.transaction in mine else role
-            for role in seen.roles
-        ]
+        roles: list[SeenRole] = []
+        for role in seen.roles:
+            own = mine.get(role.transaction)
+            roles.append(role if own is None else _with_journal(role, own))
         seen = replace(seen, roles=tuple(roles))
         return cls(request, settings, connection, journals, Finder(seen, ended))
 
     def __post_init__(self) -> None:
         leftovers = tuple(self.finder.find(self.request.minimum_age))
-        here = [self.journals[item.transaction] for item in leftovers if item.transaction in self.journals]
-        running = {story.transaction for path, story in here if not story.finished and is_running(path)}
+        running: set[str] = set()
+        for transaction in {run.transaction for run in leftovers} & self.journals.keys():
+            path, story = self.journals[transaction]
+            if not story.finished and is_running(path):
+                running.add(transaction)
         cluster = self.connection.cluster
         self.found = Found(cluster, leftovers, self.request.minimum_age, frozenset(running))
 
     def plan(self, leftovers: Leftovers) -> Result:
+        """What would be rolled back, and what is left alone."""
         changes = [piece.change.inverse for piece in reversed(list(leftovers.pieces))]
         own = self._own_journal(leftovers)
         if own is not None:  # It is what is gone by, but for a provider that roles of others trust.
-            free = any(piece.change.kind is Kind.PROVIDER for piece in leftovers.pieces)
-            kept = () if free else (Kind.PROVIDER,)
-            back = results.backward_changes(own[1])
-            changes = [item for item in back if item.after is not None or item.kind not in kept]
-        about = (_facts(leftovers), self.connection.cluster, self.settings)
-        result = results.planned(leftovers.transaction, changes, *about)
-        result.notes = [*(f"left alone: {spared_text(item)}" for item in leftovers.spared), *leftovers.notes]
+            _, story = own
+            is_free = any(change.kind is Kind.PROVIDER for change in changes)
+            changes = results.backward_changes(story)
+            if not is_free:
+                changes = [change for change in changes if not _deletes_provider(change)]
+        cluster = self.connection.cluster
+        result = results.planned(leftovers.transaction, changes, _facts(leftovers), cluster, self.settings)
+        result.notes = [
+            *(f"left alone: {spared_text(change)}" for change in leftovers.spared),
+            *leftovers.notes,
+        ]
         return result
 
     def take(self, leftovers: Leftovers, stop: RunGroup) -> Result:
@@ -290,7 +308,8 @@ class _Recovery:
         if self.settings.dry_run:
             result = self.plan(leftovers)
         else:
-            connection, changes = self.connection, (piece.change for piece in leftovers.pieces)
+            connection = self.connection
+            changes = (piece.change for piece in leftovers.pieces)
             locks = WantedLocks(recovery_locks(changes, connection.cluster))
             with locked(connection, self.settings, Command.RECOVER, locks, stop.pause) as settings:
                 path = self._journal(leftovers)
@@ -298,13 +317,13 @@ class _Recovery:
                 with naming_caller(connection.caller):
                     kept = results.roll_back(path, story, connection, settings)
             result = results.back_result(story, kept, leftovers.transaction, self.connection.cluster)
-            result.changes = [item for item in result.changes if item.state != "pending"]
+            result.changes = [entry for entry in result.changes if entry.state != "pending"]
             result.notes += leftovers.notes
-            for item in leftovers.spared:  # They are leftovers as well.
-                what = f"{item.kind.value} {item.name}"
-                look = f"check {what}, and delete it if nobody needs it"
-                commands = (step for step in item.next_steps if step.startswith(("irsa ", "kubectl ")))
-                result.left.append(Left(what, item.why, next(commands, look)))
+            for entry in leftovers.spared:  # They are leftovers as well.
+                name = f"{entry.kind.value} {entry.name}"
+                look = f"check {name}, and delete it if nobody needs it"
+                commands = (step for step in entry.next_steps if step.startswith(("irsa ", "kubectl ")))
+                result.left.append(Left(name, entry.why, next(commands, look)))
             if leftovers.spared:
                 result.ended = Ended.INCOMPLETE
             if result.ended is Ended.ROLLED_BACK:
@@ -314,7 +333,8 @@ class _Recovery:
                     for path, story in [*stories(self.settings.state_dir)]
                     if takes_back(story) == leftovers.transaction and not story.finished
                 )
-        result.cluster, result.facts = self.connection.cluster, _facts(leftovers)
+        result.cluster = self.connection.cluster
+        result.facts = _facts(leftovers)
         result.seconds = time.monotonic() - started
         return result
 
@@ -330,17 +350,19 @@ class _Recovery:
         identities = {index: piece.identity for index, piece in enumerate(leftovers.pieces)}
         accounts = ", ".join(leftovers.accounts)
         context = RunContext.of(Command.RECOVER, self.connection, accounts, takes_back=leftovers.transaction)
-        name, folder = new_transaction_id(), self.settings.state_dir
+        name = new_transaction_id()
+        folder = self.settings.state_dir
         return record_found(folder, name, plan, identities, context.to_journal())
 
     def _own_journal(self, leftovers: Leftovers) -> tuple[Path, Story] | None:
         """The run's journal, if it is this user's word about this cluster, with roles in this account."""
-        found = self.journals.get(leftovers.transaction)
-        if found is None or found[1].finished or not found[1].sealed:
+        journal = self.journals.get(leftovers.transaction)
+        if journal is None or journal[1].finished or not journal[1].sealed:
             return None
-        story, account = found[1], self.request.target.role_account
+        story = journal[1]
+        account = self.request.target.role_account
         about = (story.context.get("cluster"), story.role_account)
-        return found if about == (self.connection.cluster.arn, account) else None
+        return journal if about == (self.connection.cluster.arn, account) else None
 
 
 def _facts(leftovers: Leftovers) -> dict[str, object]:

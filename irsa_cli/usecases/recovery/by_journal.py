@@ -56,20 +56,20 @@ def recover(transaction: str, request: Request, settings: Settings, log: WireLog
     `JournalError` while its process lives.
     """
     path = find(settings.state_dir, transaction)
-    work = _Work(request, settings, log)
+    runner = _Work(request, settings, log)
     with advising():
-        early = work.without_writing(path)
+        early = runner.without_writing(path)
         if early is not None:
             return early
         # Until here, and while connecting, nothing is written: to break off is safe.
-        connection = work.connect(read(path))
-        with work.locked(path, connection) as held:
-            given_back = work.authorise(path, connection, named=request.confirmed)
+        connection = runner.connect(read(path))
+        with runner.locked(path, connection) as held:
+            given_back = runner.authorise(path, connection, named=request.confirmed)
             shown = read(path)
-            results.approve(request.approve, [work.plan(shown)])
+            results.approve(request.approve, [runner.plan(shown)])
             stop = RunGroup(f"{transaction} --forward" if request.forward else transaction)
             with stoppable(stop, warning(settings, forward=request.forward)):
-                carry_out = partial(work.carry_out, path, shown, connection, stop, given_back, held)
+                carry_out = partial(runner.carry_out, path, shown, connection, stop, given_back, held)
                 return attempt(transaction, carry_out)
 
 
@@ -79,29 +79,31 @@ def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoverie
     Only what was shown and approved is done: transactions that have changed since, or are new, are named and
     left.
     """
-    done = Recoveries([_unreadable(*item) for item in unreadable(settings.state_dir).items()])
-    work = _Work(request, settings, log)
-    found = unfinished(settings.state_dir)[::-1]
-    waiting = {path: story for path, story in found if not recovery.is_running(path)}
+    recoveries = Recoveries()
+    for transaction, error in unreadable(settings.state_dir).items():
+        recoveries.items.append(_unreadable(transaction, error))
+    runner = _Work(request, settings, log)
+    stories = unfinished(settings.state_dir)[::-1]
+    waiting = {path: story for path, story in stories if not recovery.is_running(path)}
     if waiting and not settings.dry_run:
-        results.approve(request.approve, [work.plan(story) for story in waiting.values()])
+        results.approve(request.approve, [runner.plan(story) for story in waiting.values()])
     stop = RunGroup("--all --forward" if request.forward else "--all")
     with stoppable(stop, warning(settings, forward=request.forward)):
-        for path, story in found:
+        for path, story in stories:
             if stop.number:
-                done.signal = stop.number
+                recoveries.signal = stop.number
                 break
             if path not in waiting:
-                done.skipped.append(Skipped(story.transaction, RUNNING))
+                recoveries.skipped.append(Skipped(story.transaction, RUNNING))
                 continue
             settings.note(f"{story.transaction}  {story.context.get('serviceAccount') or ''}".rstrip())
-            result = attempt(story.transaction, partial(work.one, path, story, stop))
+            result = attempt(story.transaction, partial(runner.one, path, story, stop))
             if result.ended is not Ended.UNCHANGED:
-                done.items.append(result)
-    known = {path for path, _ in found}
+                recoveries.items.append(result)
+    known = {path for path, _ in stories}
     new = [story.transaction for path, story in unfinished(settings.state_dir) if path not in known]
-    done.skipped += [Skipped(transaction, SINCE, young=True) for transaction in new]
-    return done
+    recoveries.skipped += [Skipped(transaction, SINCE, young=True) for transaction in new]
+    return recoveries
 
 
 def _unreadable(transaction: str, error: JournalError) -> Result:
@@ -185,7 +187,8 @@ class _Work:
     def plan(self, story: Story) -> Result:
         cluster = results.cluster_of(story)
         self.announce(cluster)
-        changes, facts = self._changes(story), results.facts_of(story)
+        changes = self._changes(story)
+        facts = results.facts_of(story)
         result = results.planned(story.transaction, changes, facts, cluster, self.settings)
         if not story.sealed:
             result.notes.append(authority.NOT_WRITTEN_HERE.format(story.transaction))
@@ -193,7 +196,8 @@ class _Work:
 
     def authorise(self, path: Path, connection: Connection, *, named: bool) -> frozenset[str]:
         """Check the journal's authority; returns the roles with nothing to roll back. See `Request`."""
-        story, forward = read(path), self.request.forward
+        story = read(path)
+        forward = self.request.forward
         begun = [record.change for record in story.records if record.needs_undo]
         authority.check_cluster(story, connection)
         with naming_caller(connection.caller):
@@ -236,26 +240,19 @@ class _Work:
         if given_back:
             recovery.note_given_back(path, given_back)
         story = read(path)
-        found = handlers_of(connection)
+        handlers = handlers_of(connection)
         with naming_caller(connection.caller):
-            ended = recovery.look_at_deletion(path, story, found, self.settings.listen)
+            ended = recovery.look_at_deletion(path, story, handlers, self.settings.listen)
             if ended is recovery.DeletionEnd.ENDED:
-                # A deletion that had come to its end counts as such.
-                why = f"{_gone(story)}: the transaction counts as committed"
-                changes = [ChangeResult(record.change, "done") for record in story.records]
-                result = Result(Ended.COMMITTED, transaction=story.transaction, changes=changes, notes=[why])
-                result.access = results.access_of([item.change for item in changes], connection.cluster)
+                result = _ended_result(story, connection.cluster)
             elif self.request.forward or ended is recovery.DeletionEnd.HALF:
                 run = Run(story.transaction, settings.timeout, fence=settings.hold)
                 with stop.holding(run):
-                    report = roll_forward(path, read(path), found, run, self.settings.listen)
+                    report = roll_forward(path, read(path), handlers, run, self.settings.listen)
                 result = _forward_result(report, story, connection, settings)
                 result.access = results.access_of(results.forward_changes(story), connection.cluster)
-                result.notes += (
-                    [f"{_gone(story)}: irsa continues the deletion"]
-                    if ended is recovery.DeletionEnd.HALF
-                    else []
-                )
+                if ended is recovery.DeletionEnd.HALF:
+                    result.notes.append(f"{_gone(story)}: irsa continues the deletion")
                 result.error = with_caller(result.error, connection.caller)
             else:
                 leftovers = results.roll_back(path, story, connection, settings)
@@ -263,9 +260,22 @@ class _Work:
         committed = result.ended is Ended.COMMITTED
         if committed and story.about is not None:
             supersede(interrupted_runs(self.settings.state_dir, story.about), _like(story))
-        result.cluster, result.facts = connection.cluster, results.facts_of(story, committed=committed)
+        result.cluster = connection.cluster
+        result.facts = results.facts_of(story, committed=committed)
         result.seconds = time.monotonic() - started
         return result
+
+
+def _ended_result(story: Story, cluster: Cluster) -> Result:
+    """A deletion that had come to its end counts as such."""
+    changes = [record.change for record in story.records]
+    return Result(
+        Ended.COMMITTED,
+        transaction=story.transaction,
+        changes=[ChangeResult(change, "done") for change in changes],
+        notes=[f"{_gone(story)}: the transaction counts as committed"],
+        access=results.access_of(changes, cluster),
+    )
 
 
 def _like(story: Story) -> Covers:
@@ -276,7 +286,7 @@ def _like(story: Story) -> Covers:
 
 
 def _gone(story: Story) -> str:
-    gone = ", ".join(f"{item.change.kind.value} {item.change.name}" for item in story.stages[-1])
+    gone = ", ".join(f"{record.change.kind.value} {record.change.name}" for record in story.stages[-1])
     return f"{gone} is already deleted and can't be restored"
 
 

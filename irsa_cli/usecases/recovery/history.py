@@ -55,12 +55,7 @@ class Journals:
         return [] if self.tolerant else [*self.unreadable.values()]
 
     def envelope(self) -> Envelope:
-        # The lock is that of an unfinished run; None without one, or if it is unknown.
-        locks = [self.locks.get(story.transaction) for story in self.stories]
-        items: list[dict[str, Any]] = [
-            {**story_json(story), "lock": lock and {"holder": _lock_holder(story), "state": lock.value}}
-            for story, lock in zip(self.stories, locks, strict=True)
-        ]
+        items = [{**story_json(story), "lock": self._lock_json(story)} for story in self.stories]
         unreadable = [
             {"transaction": name, "why": str(error), "refused": isinstance(error, Refused)}
             for name, error in self.unreadable.items()
@@ -70,21 +65,26 @@ class Journals:
             ReadOutcome.of(self.errors[0] if self.errors else None),
             self.exit_code,
             items=items,
-            summary=Counter(item["outcome"] for item in items),
+            summary=Counter(entry["outcome"] for entry in items),
             errors=[ItemError(error) for error in self.errors],
             facts={"unreadable": unreadable},
         )
 
+    def _lock_json(self, story: Story) -> dict[str, str] | None:
+        """The lock of an unfinished run; None without one, or if it is unknown."""
+        lock = self.locks.get(story.transaction)
+        return None if lock is None else {"holder": _lock_holder(story), "state": lock.value}
+
 
 def all_of(folder: Path) -> Journals:
-    found = [story for _, story in recover.stories(folder)]
-    return Journals(found, recover.unreadable(folder), _locks(folder, found), tolerant=True)
+    stories = [story for _, story in recover.stories(folder)]
+    return Journals(stories, recover.unreadable(folder), _locks(folder, stories), tolerant=True)
 
 
 def unfinished_of(folder: Path) -> Journals:
     """Those that are neither committed nor rolled back."""
-    found = [story for _, story in recover.unfinished(folder)]
-    return Journals(found, recover.unreadable(folder), _locks(folder, found))
+    stories = [story for _, story in recover.unfinished(folder)]
+    return Journals(stories, recover.unreadable(folder), _locks(folder, stories))
 
 
 def _lock_holder(story: Story) -> str:
@@ -94,12 +94,12 @@ def _lock_holder(story: Story) -> str:
 
 
 def _locks(folder: Path, stories: Iterable[Story]) -> dict[str, RunLock]:
-    found = {
-        story.transaction: _lock(folder, story)
-        for story in stories
-        if _lock_holder(story) and not story.finished
-    }
-    return {name: lock for name, lock in found.items() if lock is not None}
+    locks: dict[str, RunLock] = {}
+    for story in stories:
+        lock = _lock(folder, story) if _lock_holder(story) and not story.finished else None
+        if lock is not None:
+            locks[story.transaction] = lock
+    return locks
 
 
 def _lock(folder: Path, story: Story) -> RunLock | None:
@@ -129,7 +129,8 @@ def is_alive(state_dir: Path, run: str) -> bool | None:
 
 
 def story_json(story: Story) -> dict[str, Any]:
-    name, arn = story.target.get("cluster"), story.context.get("cluster")
+    name = story.target.get("cluster")
+    arn = story.context.get("cluster")
     return {
         "transaction": story.transaction,
         "scope": story.scope.value,

@@ -34,17 +34,17 @@ def approve(ask: Approve, planned: Sequence[Result]) -> None:
 
 def forward_changes(story: Story) -> list[Change]:
     """The changes that are not done yet."""
-    return [item.change for item in story.records if item.undone or not item.done]
+    return [record.change for record in story.records if record.undone or not record.done]
 
 
 def backward_changes(story: Story) -> list[Change]:
     """The changes that roll back everything that was begun, in their order."""
-    return [item.change.inverse for item in reversed(list(story.records)) if item.needs_undo]
+    return [record.change.inverse for record in reversed(list(story.records)) if record.needs_undo]
 
 
 def backward_changes_of(results: Sequence[ChangeResult]) -> list[Change]:
     """The changes that a rollback has made, in their order."""
-    return [item.change.inverse for item in reversed(results) if item.state == "undone"]
+    return [result.change.inverse for result in reversed(results) if result.state == "undone"]
 
 
 def planned(
@@ -72,18 +72,20 @@ def access_of(changes: Sequence[Change], cluster: Cluster) -> AccessChange | Non
 
 def roll_back(path: Path, story: Story, connection: Connection, settings: Settings) -> list[Leftover]:
     """Roll back a transaction as its settings say; see `irsa_cli.transaction.recover`."""
-    found, seconds = handlers_of(connection), settings.rollback_timeout
-    listen, fence = settings.listen, settings.hold
-    return recover.roll_back(path, story, found, listen, rollback_seconds=seconds, fence=fence)
+    handlers = handlers_of(connection)
+    seconds = settings.rollback_timeout
+    listen = settings.listen
+    fence = settings.hold
+    return recover.roll_back(path, story, handlers, listen, rollback_seconds=seconds, fence=fence)
 
 
 def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, cluster: Cluster) -> Result:
     """How rolling back ended; `transaction` is the one that was rolled back."""
-    gone = [str(item.error) for item in leftovers if isinstance(item.error, Gone)]
-    leftovers = [item for item in leftovers if not isinstance(item.error, Gone)]
+    gone = [str(leftover.error) for leftover in leftovers if isinstance(leftover.error, Gone)]
+    leftovers = [leftover for leftover in leftovers if not isinstance(leftover.error, Gone)]
 
     def state(record: Record) -> str:
-        if any(item.change is record.change for item in leftovers):
+        if any(leftover.change is record.change for leftover in leftovers):
             return "left"
         return "undone" if record.undone else "pending"
 
@@ -94,22 +96,25 @@ def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, c
         cluster=cluster,
         transaction=transaction,
         changes=changes,
-        left=[repairs.of(item) for item in leftovers],
+        left=[repairs.of(leftover) for leftover in leftovers],
         error=IrsaError("the transaction could not be rolled back completely") if leftovers else None,
-        notes=[*gone, *not_again(item.change for item in changes if item.state == "undone")],
+        notes=[*gone, *not_again(leftover.change for leftover in changes if leftover.state == "undone")],
         access=access_of(backward_changes_of(changes), cluster),
     )
 
 
 def cluster_of(story: Story) -> Cluster:
     """The cluster by its ARN in the journal, or by the options of one that is not on EKS."""
-    target, arn = story.target, str(story.context.get("cluster", ""))
-    parts, given = arn.split(":"), (target.get("region") or "", target.get("account") or "")
-    is_arn = arn.startswith("arn:") and len(parts) > 5
-    region, account = parts[3:5] if is_arn else given
+    target = story.target
+    arn = str(story.context.get("cluster", ""))
+    parts = arn.split(":")
+    partition = ""
+    region = target.get("region") or ""
+    account = target.get("account") or ""
+    if arn.startswith("arn:") and len(parts) > 5:
+        _, partition, _, region, account, *_ = parts
     roles = target.get("role_account") or ""
     now = datetime.now(timezone.utc)
-    partition = parts[1] if is_arn else ""
     name = target.get("cluster") or ""
     return Cluster(name, arn, region, partition, account, "", role_account=roles, seen=now)
 
@@ -120,10 +125,11 @@ def facts_of(story: Story, *, committed: bool = False) -> dict[str, Any]:
     account = account_json(story.context.get("serviceAccount"))
     if account is not None:
         facts["serviceAccount"] = account
-    makes_role = any(item.change.kind is Kind.ROLE and item.change.before is None for item in story.records)
-    for record in story.records:
-        state = record.change.after
-        role = state.annotations.get(ROLE_ARN_ANNOTATION) if isinstance(state, ServiceAccountState) else None
-        if role:
-            facts["role"] = {"arn": role, "created": committed and makes_role}
+    changes = [record.change for record in story.records]
+    makes_role = any(change.kind is Kind.ROLE and change.before is None for change in changes)
+    for change in changes:
+        if isinstance(change.after, ServiceAccountState):
+            role = change.after.annotations.get(ROLE_ARN_ANNOTATION)
+            if role:
+                facts["role"] = {"arn": role, "created": committed and makes_role}
     return facts

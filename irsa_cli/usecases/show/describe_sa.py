@@ -13,11 +13,10 @@ from irsa_cli.core.doctor.commands import Makers, makers_of
 from irsa_cli.core.doctor.reported import RESOURCES, Maker, maker
 from irsa_cli.core.inventory.bindings import (
     ListedBinding,
-    PodIdentityState,
     ReadProvider,
     ReadRole,
     annotation_of,
-    binding_of,
+    listed,
     named_role,
 )
 from irsa_cli.core.inventory.describe_document import (
@@ -27,7 +26,6 @@ from irsa_cli.core.inventory.describe_document import (
     Policy,
     pods_of,
 )
-from irsa_cli.core.inventory.list_document import associated
 from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
@@ -44,7 +42,7 @@ from irsa_cli.core.values.errors import Refused, Unreadable, read
 from irsa_cli.usecases.command.caller import naming_caller, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.read.associations import Given, unread
-from irsa_cli.usecases.read.bindings import naming_roles
+from irsa_cli.usecases.read.bindings import about, naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.pod_identity import described
 from irsa_cli.usecases.read.rbac import read_access, read_rbac
@@ -91,12 +89,12 @@ class _Describing:
         pods = self.pool.submit(read, lambda: tuple(map(kinds.pod, kube.pods(namespace))))
         rbac = self.pool.submit(read_rbac, kube)
         access = self.pool.submit(read_access, self.connection)
-        given = self.pool.submit(described, self.connection, namespace, self.request.name)
-        account = self._account(given)
+        asked_association = self.pool.submit(described, self.connection, namespace, self.request.name)
+        account = self._account(asked_association)
         if account is None:
             return None
-        found = self._with_role(account, given)
-        all_pods, association = pods.result(), found.binding.association
+        description = self._with_role(account, asked_association)
+        all_pods, association = pods.result(), description.binding.association
         own: tuple[PodIdentity, ...] = ()
         alive = None
         if not isinstance(all_pods, Unreadable):
@@ -104,7 +102,7 @@ class _Describing:
             alive = sum(pod.is_alive and pod.service_account == self.request.name for pod in all_pods)
         makers, becoming = self._makers(own), becoming_of(rbac.result(), access.result())
         return replace(
-            found,
+            description,
             pods=all_pods if isinstance(all_pods, Unreadable) else own,
             makers=makers,
             kubernetes=in_kubernetes(becoming, access.result(), namespace, self.request.name, alive),
@@ -118,97 +116,102 @@ class _Describing:
         def of_kind(kind: str) -> tuple[Maker, ...]:
             return tuple(maker(kind, body) for body in kube.workloads(namespace, RESOURCES[kind]))
 
-        old = [item.pod for item in pods if item.needs_restart]
+        old = [identity.pod for identity in pods if identity.needs_restart]
         return makers_of(old, lambda kind: read(lambda: of_kind(kind)))
 
     def _target(self, account: ServiceAccount) -> DescribedTarget | None:
-        said = Injection.read(account.annotations)
-        if not is_role(said.role_arn):
+        injection = Injection.read(account.annotations)
+        if not is_role(injection.role_arn):
             return None
         try:
-            chain = chain_of_notes(said.role_arn, said.notes)
-            config_map = noted(said.notes, CONFIG_MAP_ANNOTATION)
+            chain = chain_of_notes(injection.role_arn, injection.notes)
+            config_map = noted(injection.notes, CONFIG_MAP_ANNOTATION)
         except UnreadableNote as error:
             why = f"{error.message}: {error.reason}"
             return DescribedTarget("", "", "", "", (("annotation", StepStatus.NOT_CHECKED.value, why),))
         if chain is None:
             return None
-        found = Link.read(self.connection, chain).checks()
+        checks = Link.read(self.connection, chain).checks()
         return DescribedTarget(
             chain.target_arn,
             chain.external_id,
             aws_config(chain, self.connection.cluster.region),
             config_map,
-            tuple((check.what, check.status.value, check.text) for check in found),
+            tuple((check.what, check.status.value, check.text) for check in checks),
         )
 
-    def _account(self, given: Future[Given]) -> ServiceAccount | None:
+    def _account(self, asked_association: Future[Given]) -> ServiceAccount | None:
         namespace, name = self.request.namespace, self.request.name
         body = self.connection.kube.service_account(namespace, name)
         account = None if body is None else service_accounts.service_account(body)
         if account is not None and annotation_of(account) is not None:
             return account
-        found, _ = given.result()
-        if account is not None and not isinstance(found, Unreadable) and found:
+        association, _ = asked_association.result()
+        if account is not None and not isinstance(association, Unreadable) and association:
             return account
         if not self.request.ignore_not_found:
-            named = NamedServiceAccount(self.connection, namespace, name)
+            named_account = NamedServiceAccount(self.connection, namespace, name)
             try:
                 if account is None:
-                    raise named.missing()
-                named.settings_with_role()
+                    raise named_account.missing()
+                named_account.settings_with_role()
             except Refused as error:
-                if isinstance(found, Unreadable):
-                    error = error.but(details=(*error.details, unread(found)))
+                if isinstance(association, Unreadable):
+                    error = error.but(details=(*error.details, unread(association)))
                 raise naming_roles(error, self.connection, namespace, name) from error
         return None
 
-    def _with_role(self, account: ServiceAccount, given: Future[Given]) -> Description:
+    def _with_role(self, account: ServiceAccount, asked_association: Future[Given]) -> Description:
         cluster, arn = self.connection.cluster, named_role(account)
         if annotation_of(account) is None:
-            theirs = _theirs(account, given)
+            theirs = _theirs(account, asked_association)
             text = theirs.role_arn if isinstance(theirs, Association) else ""
             arn = Arn.parse(text) if text else None
         if arn is None:
-            return Description(cluster, account, self._judged(account, None, None, given))
-        wanted = arn
+            return Description(cluster, account, self._judged(account, None, None, asked_association))
+        its_arn = arn
         self.reads.provider(arn.account)
-        attached = self._begin(lambda: reading.attached_policies(self.reads.iam(wanted.account), wanted.name))
-        inline = self._begin(lambda: reading.inline_policy_names(self.reads.iam(wanted.account), wanted.name))
-        role = read(lambda: read_role(self.reads.iam(wanted.account), wanted.name))
-        provider: ReadProvider = read(lambda: self.reads.provider(wanted.account).result())
+        attached = self._begin(
+            lambda: reading.attached_policies(self.reads.iam(its_arn.account), its_arn.name)
+        )
+        inline = self._begin(
+            lambda: reading.inline_policy_names(self.reads.iam(its_arn.account), its_arn.name)
+        )
+        role = read(lambda: read_role(self.reads.iam(its_arn.account), its_arn.name))
+        provider: ReadProvider = read(lambda: self.reads.provider(its_arn.account).result())
         names = _both(attached.result(), inline.result())
-        binding = self._judged(account, _bound(role, names), provider, given)
-        found = Description(cluster, account, binding, provider)
+        binding = self._judged(account, _bound(role, names), provider, asked_association)
+        description = Description(cluster, account, binding)
         if not isinstance(role, Role):
-            return found
-        found = replace(found, policies=_policies(names))
+            return description
+        description = replace(description, policies=_policies(names))
         boundary = role.boundary
         if boundary:
-            found = replace(found, boundary=Policy(boundary.rsplit("/", 1)[-1], boundary))
-        return self._with_documents(found, arn) if self.request.documents else found
+            description = replace(description, boundary=Policy(boundary.rsplit("/", 1)[-1], boundary))
+        return self._with_documents(description, arn) if self.request.documents else description
 
     def _judged(
-        self, account: ServiceAccount, role: ReadRole, provider: ReadProvider, given: Future[Given]
+        self,
+        account: ServiceAccount,
+        role: ReadRole,
+        provider: ReadProvider,
+        asked_association: Future[Given],
     ) -> ListedBinding:
-        cluster, served = (
-            self.connection.cluster,
-            PodIdentityState(_theirs(account, given), given.result()[1]),
-        )
-        if annotation_of(account) is None:
-            return associated(cluster, (account.namespace, account.name), account, role, served)
-        return binding_of(cluster, account, role, provider, datetime.now(timezone.utc), served)
+        names = (account.namespace, account.name)
+        binding = about(self.connection.cluster, names, account, _theirs(account, asked_association))
+        binding = replace(binding, role=role, provider=provider)
+        return listed(binding, datetime.now(timezone.utc), asked_association.result()[1])
 
-    def _begin(self, work: Callable[[], Iterable[str]]) -> Future[Names]:
-        return self.pool.submit(read, work)
+    def _begin(self, ask: Callable[[], Iterable[str]]) -> Future[Names]:
+        return self.pool.submit(read, ask)
 
-    def _with_documents(self, found: Description, arn: Arn) -> Description:
-        named = () if isinstance(found.policies, Unreadable) else found.policies
-        wanted = (*named, found.boundary) if found.boundary else named
-        read_ones = tuple(self.pool.map(lambda policy: self._with_document(policy, arn), wanted))
-        if not isinstance(found.policies, Unreadable):
-            found = replace(found, policies=read_ones[: len(named)])
-        return replace(found, boundary=read_ones[-1]) if found.boundary else found
+    def _with_documents(self, description: Description, arn: Arn) -> Description:
+        policies = () if isinstance(description.policies, Unreadable) else description.policies
+        to_read = (*policies, description.boundary) if description.boundary else policies
+        read_ones = tuple(self.pool.map(lambda policy: self._with_document(policy, arn), to_read))
+        if not isinstance(description.policies, Unreadable):
+            description = replace(description, policies=read_ones[: len(policies)])
+        return replace(description, boundary=read_ones[-1]) if description.boundary else description
 
     def _with_document(self, policy: Policy, arn: Arn) -> Policy:
         def work() -> Document | None:
@@ -220,9 +223,13 @@ class _Describing:
         return replace(policy, document=read(work))
 
 
-def _theirs(account: ServiceAccount, given: Future[Given]) -> Association | Unreadable | None:
-    found, _ = given.result()
-    return found if isinstance(found, Unreadable) else found.get((account.namespace, account.name))
+def _theirs(account: ServiceAccount, asked_association: Future[Given]) -> Association | Unreadable | None:
+    associations, _ = asked_association.result()
+    return (
+        associations
+        if isinstance(associations, Unreadable)
+        else associations.get((account.namespace, account.name))
+    )
 
 
 def _both(attached: Names, inline: Names) -> tuple[list[str], list[str]] | Unreadable:

@@ -18,13 +18,14 @@ from irsa_cli.aws import bindings, iam
 from irsa_cli.aws.recent_writes import recent_writes
 from irsa_cli.aws.sts import Exchange, assume, exchange
 from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.binding.targets import TargetRole
 from irsa_cli.core.objects.aws import RoleCredentials
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import DocumentState, ProviderState
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
 from irsa_cli.core.results.steps import Check, Name, StepStatus, VerificationStep
-from irsa_cli.core.trust.chain import POLICY_NAME, Chain, FoundTarget, answer_of, target_of
+from irsa_cli.core.trust.chain import POLICY_NAME, Chain, answer_of, target_of
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, iam_arn, provider_arn, role_arn
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PROPAGATION_SECONDS = 90.0
 """For how long STS may refuse what IAM has confirmed; measured in public reports at 2 to 60 seconds."""
-OK, FAILED, NOT_CHECKED = StepStatus.OK, StepStatus.FAILED, StepStatus.NOT_CHECKED
+OK = StepStatus.OK
+FAILED = StepStatus.FAILED
+NOT_CHECKED = StepStatus.NOT_CHECKED
 STATUS = {Answer.YES: StepStatus.OK, Answer.NO: StepStatus.FAILED, Answer.UNKNOWN: StepStatus.NOT_CHECKED}
 
 
@@ -73,7 +76,8 @@ def provider(
     """Whether IAM in the role's account knows the issuer, for this audience."""
     arn = provider_arn(cluster.partition, account, cluster.issuer)
     sent = f"GetOpenIDConnectProvider {arn}"
-    state, at_home = attempt(found.result), account == cluster.home
+    state = attempt(found.result)
+    at_home = account == cluster.home
     if isinstance(state, IrsaError):
         return step(Name.PROVIDER, sent, open_check("provider", state))
     there = f"  # in account {account}, where the role is"
@@ -132,7 +136,7 @@ class Link:
 
     chain: Chain
     role: Role | Unreadable | None
-    target: FoundTarget
+    target: TargetRole
 
     @classmethod
     def read(cls, connection: Connection, chain: Chain) -> Link:
@@ -164,10 +168,11 @@ class Link:
         return tuple(Check("permission", STATUS[item.answer], item.why, needed=False) for item in said)
 
     def _trust(self) -> tuple[Check, ...]:
-        target, arn = self.target, self.chain.target_arn
-        if target.unread:
-            return (Check("trust policy", NOT_CHECKED, f"not checked: {target.unread}", needed=False),)
-        if target.trust is None:
+        target = self.target
+        arn = self.chain.target_arn
+        if isinstance(target, Unreadable):
+            return (Check("trust policy", NOT_CHECKED, f"not checked: {target.why}", needed=False),)
+        if target is None:
             return (Check("role", FAILED, f"role {arn} does not exist"),)
         said = self.chain.judge(target.trust)
         status = STATUS[answer_of(said)]
@@ -198,7 +203,8 @@ def assume_target(
 
 
 def _role(connection: Connection, arn: str) -> Role | Unreadable | None:
-    account, name = role_arn(arn).account, role_arn(arn).name
+    account = role_arn(arn).account
+    name = role_arn(arn).name
     session = connection.session_of(account)
     if session is None:
         return Unreadable(f"irsa has no credentials for account {account}")
@@ -206,9 +212,9 @@ def _role(connection: Connection, arn: str) -> Role | Unreadable | None:
     return Unreadable(found.reason or found.message) if isinstance(found, IrsaError) else found
 
 
-def _target(connection: Connection, arn: str) -> FoundTarget:
-    found = attempt(lambda: read_target(connection, arn))
-    return FoundTarget(unread=found.reason or found.message) if isinstance(found, IrsaError) else found
+def _target(connection: Connection, arn: str) -> TargetRole:
+    role = attempt(lambda: read_target(connection, arn))
+    return Unreadable(role.reason or role.message) if isinstance(role, IrsaError) else role
 
 
 def verify(
@@ -305,7 +311,8 @@ def _unverified(text: str, error: ServiceError, found: Iterable[str]) -> Unverif
 def _explained(connection: Connection, desired: DesiredState, error: ServiceError) -> Iterator[str]:
     if error.service != "sts":
         return
-    cluster, account = connection.cluster, desired.role_account
+    cluster = connection.cluster
+    account = desired.role_account
     identity = replace(
         desired.identity, request={REQUESTED_REGION: region_called(cluster.region, regional=True)}
     )
@@ -316,7 +323,8 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
             raise IrsaError(f"irsa cannot read account {account}", reason="irsa has no credentials for it")
         return session.client("iam")
 
-    arn, name = desired.identity.provider_arn, desired.role_name
+    arn = desired.identity.provider_arn
+    name = desired.role_name
     with ThreadPoolExecutor(2) as pool:
         known = pool.submit(lambda: iam.provider(client(), arn))
         role = pool.submit(lambda: iam.read_role(client(), name))

@@ -84,12 +84,14 @@ def claims(
 
 
 def _signatures(text: str, public: Future[Keys], own: Future[Keys]) -> Iterator[Check]:
-    published, known = attempt(public.result), attempt(own.result)
+    published = attempt(public.result)
+    known = attempt(own.result)
     yield _signature(text, published, "signature", "the issuer publishes")
     yield _signature(text, known, "cluster's keys", "the cluster has")
     if isinstance(published, IrsaError) or isinstance(known, IrsaError):
         return
-    here, there = set(jwt.key_ids(known)), set(jwt.key_ids(published))
+    here = set(jwt.key_ids(known))
+    there = set(jwt.key_ids(published))
     if here != there:
         sides = {"only in the cluster": here - there, "only published": there - here}
         parts = (f"{where}: {', '.join(sorted(ids))}" for where, ids in sides.items() if ids)

@@ -167,7 +167,8 @@ def _many(verifier: Verifier, request: Request) -> tuple[int, tuple[verification
 
     def one(item: ServiceAccount) -> verification.Verification:
         names = (item.namespace, item.name)
-        injection, given = Injection.read(item.annotations), None
+        injection = Injection.read(item.annotations)
+        given = None
         try:
             if not injection.annotated:
                 injection, given = NamedServiceAccount(verifier.connection, *names).given(injection)
@@ -200,17 +201,23 @@ class Verifier:
         self, namespace: str, name: str, injection: Injection, given: Association | None = None
     ) -> verification.Verification:
         """Go through the steps for a ServiceAccount; `given` is its association if it has no annotation."""
-        started, reads, cluster = monotonic(), self.reads, self.connection.cluster
-        audience, arn = self.wanted.audience or injection.audience, injection.role_arn
-        reach, subject = reach_of(self.connection.target), names.subject(namespace, name)
-        account, role = role_arn(arn).account, reads.role(arn)
+        started = monotonic()
+        reads = self.reads
+        cluster = self.connection.cluster
+        audience = self.wanted.audience or injection.audience
+        arn = injection.role_arn
+        reach = reach_of(self.connection.target)
+        subject = names.subject(namespace, name)
+        account = role_arn(arn).account
+        role = reads.role(arn)
         self._begin(arn, namespace, name)
         answer = attempt(
             lambda: self.connection.kube.token_request(namespace, name, audience, pod=self.wanted.pod)
         )
         exchanged = attempt(lambda: self._exchange(arn, answer, given))
         after, permissions = self._after(arn, exchanged, self._target(arn, injection))
-        (pod, _), regional = self.wanted.pod or ("", ""), injection.regional_sts
+        pod, _ = self.wanted.pod or ("", "")
+        regional = injection.regional_sts
         identity = steps.identity_of(cluster, arn, subject, audience, answer, regional_sts=regional)
         others = self._association(namespace, name) if given is None else None
         if given is None:
@@ -250,7 +257,8 @@ class Verifier:
     def _by_association(
         self, given: Association, namespace: str, name: str, exchanged: Any
     ) -> Iterator[VerificationStep]:
-        first, bound = self.reads.role(given.role_arn), bool(self.wanted.pod)
+        first = self.reads.role(given.role_arn)
+        bound = bool(self.wanted.pod)
         named = NamedServiceAccount(self.connection, namespace, name)
         yield from steps.at_aws(first, exchanged, given, self.connection.cluster, named, bound=bound)
         yield from steps.missing_agent(read(lambda: runs_agent(self.connection)))
@@ -298,7 +306,8 @@ class Verifier:
         self, arn: str, exchanged: Exchange | IrsaError, target: Link | UnreadableNote | None
     ) -> tuple[list[VerificationStep], list[verification.Permission]]:
         """Use the credentials: ask for their identity, assume further roles, call AWS."""
-        aws, calls = self.connection.aws, self.wanted.calls
+        aws = self.connection.aws
+        calls = self.wanted.calls
         first = exchanged if isinstance(exchanged, IrsaError) else exchanged.credentials
         with ThreadPoolExecutor(WORKERS) as pool:
             whose = pool.submit(attempt, lambda: identity(aws.client_of("sts", _held(first))))

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from irsa_cli.core.binding.access_documents import guard_of_account, of_pairing
+from irsa_cli.core.binding.access_documents import guard_of_account, of_binding
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.ownership import Belongs, belonging
-from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects.service_accounts import with_manifest
 from irsa_cli.core.planning.adopt import Adoption, Adoptions, Passed, adoption
 from irsa_cli.core.planning.update import risks_of
@@ -29,7 +29,7 @@ from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.locks.locks import Locks, WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read.associations import Question
-from irsa_cli.usecases.read.lookup import UNCHECKED, associated_with, read_pairing, sharers, with_role
+from irsa_cli.usecases.read.lookup import UNCHECKED, associated_with, read_binding, sharers, with_role
 
 PARALLEL = 8
 
@@ -68,19 +68,20 @@ def _adopt(connection: Connection, request: Request, settings: Settings) -> Resu
     earlier = going_on(settings, context, everything)
     asked = Question(connection, request.namespace, request.name)
 
-    drafted: list[Pairing] = []
+    drafted: list[Binding] = []
 
     def draft() -> Draft:
-        pair, accounts = read_pairing(connection, request.namespace, request.name, request.role_name)
-        others = sharers(pair.role_arn, pair.full_name, accounts)
-        others += associated_with(connection, pair) if pair.association is not None else []
-        drafted.append(pair)
+        binding, accounts = read_binding(connection, request.namespace, request.name, request.role_name)
+        others = sharers(binding.role_arn, binding.full_name, accounts)
+        others += associated_with(connection, binding) if binding.association is not None else []
+        drafted.append(binding)
         unchecked = [UNCHECKED] if accounts is None else []
-        return _draft(pair, adoption(pair, others, ignore_maker=request.ignore_maker), unchecked)
+        return _draft(binding, adoption(binding, others, ignore_maker=request.ignore_maker), unchecked)
 
     result = Loop(connection, settings, context, earlier).run(draft)
-    pair = drafted[-1]
-    asked.tell(result, pair.namespace, pair.name, pair.role_arn, annotated=pair.association is None)
+    binding = drafted[-1]
+    is_annotated = binding.association is None
+    asked.tell(result, binding.namespace, binding.name, binding.role_arn, annotated=is_annotated)
     return result
 
 
@@ -94,25 +95,25 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
     with naming_caller(connection.caller):
         accounts = connection.kube.service_accounts()
         done = Adoptions(connection.cluster)
-        pairs = _in_scope(connection, request, accounts, done)
+        bindings = _in_scope(connection, request, accounts, done)
         with ThreadPoolExecutor(PARALLEL) as pool:
-            read = list(pool.map(partial(_with_role, connection), pairs))
+            read = list(pool.map(partial(_with_role, connection), bindings))
     stop = RunGroup()
     taking = Locks.of(connection, settings, Command.ADOPT)
     with taking as locks, stoppable(stop, warning(settings, forward=False)):
-        for pair, error in read:
+        for binding, error in read:
             if stop.number:
                 done.signal = stop.number
                 break
-            if error is None and not _is_free(pair, done):
+            if error is None and not _is_free(binding, done):
                 continue
-            one = partial(_one_of_all, connection, request, pair, accounts, asked)
+            one = partial(_one_of_all, connection, request, binding, accounts, asked)
             if error is not None:
                 one = partial(_fail, error)
-            lock = binding_lock(pair.namespace, pair.name)
+            lock = binding_lock(binding.namespace, binding.name)
             result = attempt("", partial(locks.run, one, settings, [lock], stop.pause))
-            facts = {**_facts(pair), **result.facts}  # Also for a refusal.
-            done.items.append(replace(result, cluster=pair.cluster, facts=facts))
+            facts = {**_facts(binding), **result.facts}  # Also for a refusal.
+            done.items.append(replace(result, cluster=binding.cluster, facts=facts))
             stop.number = stop.number or result.signal
     return done
 
@@ -163,49 +164,50 @@ def _context(connection: Connection, namespace: str, name: str) -> RunContext:
 
 def _in_scope(
     connection: Connection, request: Request, accounts: list[Json], done: Adoptions
-) -> list[Pairing]:
+) -> list[Binding]:
     """The annotated ServiceAccounts that were asked for; those whose role can't be irsa's are passed over."""
-    pairs: list[Pairing] = []
+    bindings: list[Binding] = []
     for item in accounts:
         namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
-        pair = Pairing(connection.cluster, namespace, name, with_manifest(item))
-        if not pair.role_arn or request.namespace not in ("", namespace):
+        binding = Binding(connection.cluster, namespace, name, with_manifest(item))
+        if not binding.role_arn or request.namespace not in ("", namespace):
             continue
         try:
-            account = role_arn(pair.role_arn).account
+            account = role_arn(binding.role_arn).account
             why = "" if account == connection.cluster.home else f"its role lives in account {account}"
         except InvalidInput as error:
             why = str(error)
         if why:
             done.passed.append(Passed(f"{namespace}/{name}", why))
         else:
-            pairs.append(pair)
-    return pairs
+            bindings.append(binding)
+    return bindings
 
 
-def _with_role(connection: Connection, pair: Pairing) -> tuple[Pairing, IrsaError | None]:
+def _with_role(connection: Connection, binding: Binding) -> tuple[Binding, IrsaError | None]:
     """One of many with its role: what can't be read is its own failure, and not that of the others."""
     try:
-        return with_role(connection, pair), None
+        return with_role(connection, binding), None
     except IrsaError as error:
-        return pair, error
+        return binding, error
 
 
-def _is_free(pair: Pairing, done: Adoptions) -> bool:
+def _is_free(binding: Binding, done: Adoptions) -> bool:
     """Whether the role is nobody's, or was adopted only in part; another one of irsa's is passed over."""
-    if pair.role is None:
+    role = binding.seen_role
+    if role is None:
         return True
-    who = belonging(pair.role, pair)
-    if who is Belongs.NOBODY or (who is Belongs.OURS and _is_adopted_in_part(pair)):
+    who = belonging(role, binding)
+    if who is Belongs.NOBODY or (who is Belongs.OURS and _is_adopted_in_part(binding)):
         return True
-    done.passed.append(Passed(pair.full_name, f"its role is {who.value}"))
+    done.passed.append(Passed(binding.full_name, f"its role is {who.value}"))
     return False
 
 
-def _is_adopted_in_part(pair: Pairing) -> bool:
+def _is_adopted_in_part(binding: Binding) -> bool:
     """Whether a run was cut off between the role and its ServiceAccount."""
     try:
-        return len(adoption(pair, ()).plan) > 0
+        return len(adoption(binding, ()).plan) > 0
     except Refused:
         return False  # `irsa recover` continues interrupted runs.
 
@@ -217,45 +219,45 @@ def _fail(error: IrsaError, _settings: Settings) -> Result:
 def _one_of_all(
     connection: Connection,
     request: Request,
-    pair: Pairing,
+    binding: Binding,
     accounts: list[Json],
     asked: Question,
     settings: Settings,
 ) -> Result:
     if settings.hold is not None:
-        pair = with_role(connection, pair)  # It was read before the lock was held.
-    context = _context(connection, pair.namespace, pair.name)
-    others = sharers(pair.role_arn, pair.full_name, accounts)
-    draft = _draft(pair, adoption(pair, others, ignore_maker=request.ignore_maker))
+        binding = with_role(connection, binding)  # It was read before the lock was held.
+    context = _context(connection, binding.namespace, binding.name)
+    others = sharers(binding.role_arn, binding.full_name, accounts)
+    draft = _draft(binding, adoption(binding, others, ignore_maker=request.ignore_maker))
     if not settings.dry_run:
-        settings.note(pair.full_name)
-    result = Loop(connection, settings, context).attempt(lambda: draft)
+        settings.note(binding.full_name)
+    result = Loop(connection, settings, context).perform(draft)
     if result.ended is Ended.COMMITTED:
         supersede(interrupted_runs(settings.state_dir, context.about))
-    asked.tell(result, pair.namespace, pair.name, pair.role_arn)
-    result.notes = [f"{pair.full_name}: {note}" for note in result.notes]
+    asked.tell(result, binding.namespace, binding.name, binding.role_arn)
+    result.notes = [f"{binding.full_name}: {note}" for note in result.notes]
     return result
 
 
-def _draft(pair: Pairing, planned: Adoption, notes: Sequence[str] = ()) -> Draft:
+def _draft(binding: Binding, planned: Adoption, notes: Sequence[str] = ()) -> Draft:
     def describe(result: Result) -> None:
-        result.facts = {**_facts(pair), "adoption": planned.to_json()}
+        result.facts = {**_facts(binding), "adoption": planned.to_json()}
         if result.error is None:
             result.notes += planned.kept
-            result.warnings = risks_of(pair, planned.plan)
+            result.warnings = risks_of(binding, planned.plan)
         result.notes += notes
 
     return Draft(
         planned.plan,
-        [pair],
-        documents=partial(of_pairing, pair),
-        guard=partial(guard_of_account, pair, pair.role_arn),
+        [binding],
+        documents=partial(of_binding, binding),
+        guard=partial(guard_of_account, binding, binding.role_arn),
         describe=describe,
     )
 
 
-def _facts(pair: Pairing) -> dict[str, Any]:
+def _facts(binding: Binding) -> dict[str, Any]:
     return {
-        "serviceAccount": {"namespace": pair.namespace, "name": pair.name},
-        "role": {"arn": pair.role_arn, "created": False},
+        "serviceAccount": {"namespace": binding.namespace, "name": binding.name},
+        "role": {"arn": binding.role_arn, "created": False},
     }

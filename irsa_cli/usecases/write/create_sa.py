@@ -18,17 +18,16 @@ from irsa_cli.aws.recent_writes import may_be_late
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.current import CurrentState, is_incomplete, life_of
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of
+from irsa_cli.core.binding.targets import statement_removals
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Kind, Plan
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.create import counted_on, plan, satisfies
 from irsa_cli.core.results.result import Command, Ended, Result
-from irsa_cli.core.trust.chain import statement_removals
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.arn import iam_arn
-from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
+from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError, Unreadable
 from irsa_cli.core.values.names import default_role_path, near
 from irsa_cli.core.values.patience import current
 from irsa_cli.transaction.protocol import Run
@@ -37,7 +36,7 @@ from irsa_cli.usecases.command import execute
 from irsa_cli.usecases.command.caller import check_partitions, naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.loop import Draft, Loop
-from irsa_cli.usecases.command.retry import LookAgain
+from irsa_cli.usecases.command.retry import Attempt, LookAgain
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read.associations import Question
@@ -144,32 +143,21 @@ class Work:
 
     def until_settled(self) -> Result:
         """Read, plan and act; again if another run interfered."""
-        desired, looks = self.desired, [self.look or self._look]
-        asked = None
+        desired, asked = self.desired, None
         if not desired.role_only:
             asked = self.asked or Question(self.connection, desired.namespace, desired.name)
-
         loop = Loop(self.connection, self.settings, self.context, self.earlier, self.covers)
-
-        def attempt() -> Result:
-            look, looks[0] = looks[0], self._look
-            try:
-                return loop.attempt(lambda: self._draft(look))
-            except (LookAgain, Refused):
-                looks[0] = self.look_again or self._look
-                raise
-
-        result = loop.settle(attempt)
+        result = loop.repeat(self._draft)
         if asked is not None:
             asked.tell(result, desired.namespace, desired.name, desired.role_arn)
         return result
 
-    def _draft(self, look: Callable[[DesiredState], CurrentState]) -> Draft:
+    def _draft(self, attempt: Attempt) -> Draft:
         hold = self.settings.hold
         with ThreadPoolExecutor(2) as pool:
             taken = pool.submit(hold.take_meanwhile) if hold is not None else None
             busy = pool.submit(hold.busy) if hold is not None and hold.is_begun else None
-            current = look(self.desired)
+            current = self._read(attempt)
             if taken is not None:
                 taken.result()
             others = busy.result() if busy is not None else self.others
@@ -190,7 +178,7 @@ class Work:
 
         return Draft(
             todo,
-            [current],
+            current.seen,
             documents=partial(_documents, self.desired, current),
             guard=partial(_guard, self.desired),
             gate=gate,
@@ -216,18 +204,25 @@ class Work:
             result.notes += external_id_notes(self.connection, *names, target)
 
     def _warnings(self, current: CurrentState, todo: Plan) -> tuple[Risk, ...]:
-        found = trust_warnings.of_desired_state(self.desired, current, todo)
-        if not found or self.desired.role is not None or current.role is None:
-            return found
+        risks, binding = trust_warnings.of_desired_state(self.desired, current, todo), current.binding
+        if not risks or self.desired.role is not None or binding.seen_role is None:
+            return risks
         # An attached role was read without its policies, which can only raise the severity.
         try:
-            role = reading.with_policies(self.connection.iam, current.role)
+            role = reading.with_policies(self.connection.iam, binding.seen_role)
         except IrsaError:
-            return found
-        return trust_warnings.of_desired_state(self.desired, replace(current, role=role), todo)
+            return risks
+        whole = replace(current, binding=replace(binding, role=role))
+        return trust_warnings.of_desired_state(self.desired, whole, todo)
 
-    def _look(self, desired: DesiredState) -> CurrentState:
-        return observe(self.connection, desired)
+    def _read(self, attempt: Attempt) -> CurrentState:
+        """The current state; by itself if another run came between, which lists may not show."""
+        look = None
+        if attempt.why is None:
+            look = self.look
+        elif isinstance(attempt.why, LookAgain | Refused):
+            look = self.look_again
+        return observe(self.connection, self.desired) if look is None else look(self.desired)
 
     def _gate(self, todo: Plan, proof: dict[str, Any]) -> execute.Gate:
         from irsa_cli.usecases.verification import iam_steps
@@ -259,7 +254,8 @@ def _guard(desired: DesiredState) -> Guard:
 
 
 def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> dict[str, Any]:
-    created = desired.role is not None and current.role is None and result.ended is Ended.COMMITTED
+    is_new = desired.role is not None and current.binding.seen_role is None
+    created = is_new and result.ended is Ended.COMMITTED
     account: dict[str, Any] | None = None
     if not desired.role_only or desired.association is not None:
         account = {"namespace": desired.namespace, "name": desired.name}
@@ -282,15 +278,16 @@ def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
 
         notes = attached_trust.service_notes(desired, current)
     notes += current.support.notes(desired.name) if current.support is not None else ()
-    if current.role_unreadable:
-        notes.append(f"the trust policy of {desired.role_arn} was not checked: {current.role_unreadable}")
+    binding = current.binding
+    if isinstance(binding.role, Unreadable):
+        notes.append(f"the trust policy of {desired.role_arn} was not checked: {binding.role.why}")
     if desired.role_account != desired.cluster.home:
         notes.append(
             f"not checked: account {desired.role_account} also needs an OIDC provider for"
             f" {desired.cluster.issuer}"
         )
-    notes += chaining.target_notes(desired.chain, current.target)
-    return [*notes, *statement_removals(chaining.former(desired, current))[1]]
+    notes += chaining.target_notes(desired.chain, chaining.target_of(desired, binding))
+    return [*notes, *statement_removals(chaining.former(desired, binding))[1]]
 
 
 def mistyped_namespace(desired: DesiredState, current: CurrentState) -> list[str]:
@@ -312,25 +309,24 @@ def gone_on_with(desired: DesiredState, current: CurrentState) -> list[str]:
 
 def managed_elsewhere(desired: DesiredState, current: CurrentState, todo: Plan) -> list[str]:
     """Warnings about tools that manage the ServiceAccount and its annotation."""
-    account = current.service_account
-    if account is None or not any(change.kind is Kind.SERVICE_ACCOUNT for change in todo):
+    binding = current.binding
+    if binding.existing is None or not any(change.kind is Kind.SERVICE_ACCOUNT for change in todo):
         return []
     from irsa_cli.core.marks import makers
 
-    maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
+    maker = binding.account_maker
     return [*makers.annotation_warnings(f"{desired.namespace}/{desired.name}", maker, desired.role_arn)]
 
 
 def left_behind(desired: DesiredState, current: CurrentState) -> list[str]:
     """The role that the ServiceAccount had before: it stays, with its policies and its trust policy."""
-    account, cluster = current.service_account, desired.cluster
-    former = account.annotations.get(ROLE_ARN_ANNOTATION) if account is not None else None
-    if former in (None, desired.role_arn) or desired.role_only:
+    former, cluster = current.binding.annotation, desired.cluster
+    if former in ("", desired.role_arn) or desired.role_only:
         return []
     note = f"the role that {desired.namespace}/{desired.name} had before is unchanged: {former}"
-    if f":role{default_role_path(cluster.name)}" in str(former):
-        name = str(former).rsplit("/", 1)[-1]
-        cluster = replace(cluster, role_account=str(former).split(":")[4])
+    if f":role{default_role_path(cluster.name)}" in former:
+        name = former.rsplit("/", 1)[-1]
+        cluster = replace(cluster, role_account=former.split(":")[4])
         note += (
             f"; to delete it: irsa delete-sa {desired.name} -n {desired.namespace} -c {cluster.name}"
             f"{cluster.home_option} --role-name {name}, or irsa apply with --prune"

@@ -13,8 +13,8 @@ from typing import Any
 from irsa_cli.aws.gone import recognize
 from irsa_cli.core.access.documents import Account
 from irsa_cli.core.access.guard import Guard
-from irsa_cli.core.binding.access_documents import of_bound
-from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.binding.access_documents import of_binding
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.marks.locks import Lock, locks_of
@@ -27,22 +27,21 @@ from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values import checked
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.names import Namespaced, default_role_name
-from irsa_cli.transaction.reading import command_of, interrupted_runs, read, supersede
+from irsa_cli.transaction.reading import command_of, interrupted_runs, read
 from irsa_cli.transaction.story import About, Story
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunContext, begin, report_interrupted, supersede_if_well
+from irsa_cli.usecases.command.execute import RunContext, begin, report_interrupted
 from irsa_cli.usecases.command.loop import Draft, Loop
-from irsa_cli.usecases.command.retry import Attempts, came_between, overtaken_by, with_its_locks
+from irsa_cli.usecases.command.retry import Attempt
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read.binding_reads import BindingLists, SingleReads
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import find, read_all_accounts, sharers
-from irsa_cli.usecases.read.users import journals_of, living, users_of
+from irsa_cli.usecases.read.users import living, users_of
 
 ATTEMPTS = 4
 """How often a run looks and plans at most, when others work on the same objects at the same time."""
-GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
 
 
 class Extent(Enum):
@@ -109,10 +108,9 @@ def delete_binding(
         return not stays
 
     report_interrupted(earlier, settings, gone)
-    loop = Loop(connection, settings, _context(connection, request))
-    result = _Deleting(connection, request, settings, earlier, lists).until_settled(loop)
-    supersede_if_well(earlier, result, settings, gone)
-    return result
+    context = _context(connection, request)
+    loop = Loop(connection, settings, context, earlier, gone, most=ATTEMPTS, continues=True)
+    return loop.repeat(_Deleting(connection, request, settings, earlier, lists).draft)
 
 
 def _context(connection: Connection, request: Request) -> RunContext:
@@ -132,8 +130,9 @@ def planned_deletions(
         lists = None
         if len(requests) >= FEW and not one_by_one:
             lists = opened.enter_context(lists_of(connection, requests))
-        planned = [_Deleting(connection, request, settings, (), lists).planned()[1] for request in requests]
-    return [deletion for deletion in planned if deletion is not None]
+        reads = lists or SingleReads(connection)
+        planned = [_Deleting(connection, request, settings).planned(reads) for request in requests]
+    return [deletion for _, deletion in planned if deletion is not None]
 
 
 FEW = 4
@@ -164,7 +163,7 @@ def needed_locks(connection: Connection, request: Request, lists: BindingLists) 
     return locks_of(plan, connection.cluster) | {binding_lock(request.namespace, request.name)}
 
 
-def _find(connection: Connection, request: Request, reads: SingleReads, also: Iterable[str] = ()) -> Bound:
+def _find(connection: Connection, request: Request, reads: SingleReads, also: Iterable[str] = ()) -> Binding:
     """The current state; `also` are names of further roles to look at.
 
     Raises `Refused` if the role that the request names is not the ServiceAccount's own.
@@ -178,7 +177,7 @@ def _find(connection: Connection, request: Request, reads: SingleReads, also: It
         kube=not request.role_only and connection.gone is None,
         reads=reads,
     )
-    strange = [role for role in bound.others if role.name in named]
+    strange = [role for role in bound.others if role.name in named and role not in bound.own]
     if strange:
         raise _not_made_for(bound, strange[0])
     return bound
@@ -188,92 +187,73 @@ def _find(connection: Connection, request: Request, reads: SingleReads, also: It
 class _Deleting:
     """The work on one binding; `earlier` are the journals of interrupted deletions.
 
-    `seen` are the roles of all reads: others may remove the annotation in the meantime.
+    The first read is from the `lists`; a later one reads everything by itself.
     """
 
     connection: Connection
     request: Request
     settings: Settings
-    earlier: Sequence[Path]
+    earlier: Sequence[Path] = ()
     lists: BindingLists | None = None
-    """The source of the first look; a later one reads everything by itself."""
     seen: set[str] = field(default_factory=set)
+    """The roles of all reads: others may remove the annotation in the meantime."""
     forced: set[str] = field(default_factory=set)
+    """The refusals that `--force` has lifted: each is said once."""
 
-    def until_settled(self, loop: Loop) -> Result:
-        """Look, plan and act; again when another run came between.
-
-        Not as `Loop.run` does it: what an attempt has left of a deletion, the next one deletes.
-        """
-        before: Result | None = None
-        attempts = Attempts(self.settings, ATTEMPTS)
-        for _ in attempts:
-            try:
-                attempt = partial(loop.attempt, partial(self._draft, before))
-                result = with_its_locks(attempt, self.settings.hold)
-                overtaken = overtaken_by(result, self.settings)
-            except IrsaError:
-                if before is None or before.ended is Ended.ROLLED_BACK:
-                    raise  # Nothing is left of what was attempted.
-                return before
-            if before is not None and before.ended is Ended.INCOMPLETE and result.ended not in GOOD:
-                return before  # Its leftovers are not reported yet.
-            if before is not None and before.ended is Ended.COMMITTED and result.ended is Ended.UNCHANGED:
-                return before  # The second look has found all deleted.
-            again = overtaken is not None or came_between(result.error)
-            if not again or result.ended is Ended.PLANNED or attempts.is_last:
-                return result
-            before = result
-            attempts.look_again(overtaken or result.error)
-        raise AssertionError("unreachable")
-
-    def planned(self) -> tuple[Bound, Deletion | None]:
-        """The current state and its deletion; None if there is nothing to delete.
-
-        Raises `Refused` if all of it belongs to others: no flag lifts that.
-        """
-        reads, self.lists = self.lists or SingleReads(self.connection), None
-        bound = self._find(reads)
-        if deletion_checks.is_nothing(bound):
-            if bound.is_theirs:
-                accounts = read_all_accounts(self.connection)
-                deletion_checks.check_ours(bound, sharers(bound.annotation, bound.full_name, accounts))
-            return bound, None
-        found = deletion(bound, keep_account=self.request.keep_account, keep_role=self.request.keep_role)
-        self._check(bound, found, reads)
-        return bound, found
-
-    def _draft(self, before: Result | None) -> Draft | Result:
-        bound, planned = self.planned()
+    def draft(self, attempt: Attempt) -> Draft | Result:
+        """The deletion of what is there; a result if there is nothing to delete. Raises as `delete_sa`."""
+        reads = SingleReads(self.connection)
+        if self.lists is not None and attempt.why is None:
+            reads = self.lists
+        bound, planned = self.planned(reads)
         if planned is None:
-            return self._nothing(bound, before)
+            return self._nothing(bound, attempt)
         # Without an association, pods get the role of the annotation.
         account = Account(bound.cluster.arn, bound.namespace, bound.name)
 
         def describe(result: Result) -> None:
             result.facts = _facts(self.request, bound, planned, result)
             result.notes += [*planned.notes, *_unsearched(bound)]
-            if before is not None and result.ended in GOOD:
-                supersede(journals_of(self.settings.state_dir, [before.transaction]))
 
         return Draft(
             planned.plan,
             [bound],
-            documents=partial(of_bound, bound),
+            documents=partial(of_binding, bound),
             guard=partial(Guard, frozenset({account}), losses=self.request.force, loss_flag="--force"),
             describe=describe,
         )
 
-    def _find(self, reads: SingleReads) -> Bound:
+    def planned(self, reads: SingleReads) -> tuple[Binding, Deletion | None]:
+        """The current state and its deletion; None if there is nothing to delete.
+
+        Raises `Refused` if all of it belongs to others: no flag lifts that.
+        """
+        whole = self._find(reads)
+        bound = self._narrowed(whole)
+        if deletion_checks.is_nothing(bound):
+            if bound.is_theirs:
+                accounts = read_all_accounts(self.connection)
+                deletion_checks.check_ours(bound, sharers(bound.annotation, bound.full_name, accounts))
+            return bound, None
+        planned = deletion(bound, keep_account=self.request.keep_account, keep_role=self.request.keep_role)
+        if bound is not whole and whole.annotation:
+            stays = f"its annotation has another role, {whole.annotation}"
+            planned.notes.append(f"ServiceAccount {bound.full_name} is kept: {stays}")
+        self._check(bound, planned, reads)
+        return bound, planned
+
+    def _find(self, reads: SingleReads) -> Binding:
         """The current state, including roles of earlier reads and earlier runs."""
         records = [record.change for path in self.earlier for record in read(path).records]
         names = {change.object[1][0] for change in records if change.object[0] is Kind.ROLE}
         bound = _find(self.connection, self.request, reads, sorted(names | self.seen))
         self.seen |= {role.name for role in (*bound.own, *((bound.used,) if bound.used else ()))}
-        return bound if self.request.extent is Extent.BINDING else self._narrowed(bound)
+        return bound
 
-    def _narrowed(self, bound: Bound) -> Bound:
+    def _narrowed(self, bound: Binding) -> Binding:
         """Only the role that is named, where the ServiceAccount has another one."""
+        if self.request.extent is Extent.BINDING:
+            return bound
         narrow = bound.only(self.request.role_name)
         if self.request.extent is Extent.ROLE:
             return narrow if bound.has_other(self.request.role_name) else bound
@@ -281,24 +261,23 @@ class _Deleting:
             raise Refused(f"ServiceAccount {bound.full_name} names the role {bound.annotation} again")
         return narrow
 
-    def _nothing(self, bound: Bound, before: Result | None) -> Result:
+    def _nothing(self, bound: Binding, attempt: Attempt) -> Result:
         """There is nothing to delete: because it is done, or because it never was there."""
-        result = Result(
+        notes = _unsearched(bound)
+        if attempt.number > 1:
+            notes.append("another run deleted it at the same time")
+        elif not self.earlier and not self.request.ignore_not_found:
+            raise self._not_there(bound)
+        return Result(
             Ended.UNCHANGED,
             cluster=bound.cluster,
             facts=_facts(self.request, bound, None, None),
-            notes=_unsearched(bound),
+            notes=notes,
             command=Command.DELETE_SA,
             seconds=self.settings.seconds,
         )
-        if before is not None:
-            supersede(journals_of(self.settings.state_dir, [before.transaction]))
-            result.notes.append("another run deleted it at the same time")
-        elif not self.earlier and not self.request.ignore_not_found:
-            raise self._not_there(bound)
-        return result
 
-    def _not_there(self, bound: Bound) -> Refused:
+    def _not_there(self, bound: Binding) -> Refused:
         request = self.request
         role = f"{bound.command('delete-sa')} --role-name NAME  # deletes a role with a custom name"
         if bound.account is not None:
@@ -318,11 +297,11 @@ class _Deleting:
             next_steps=error.next_steps or (role,),
         )
 
-    def _check(self, bound: Bound, found: Deletion, reads: SingleReads) -> None:
+    def _check(self, bound: Binding, planned: Deletion, reads: SingleReads) -> None:
         """Run all checks before the first write."""
         if not self.request.ignore_maker:
-            deletion_checks.check_makers(bound, found)
-        users = users_of(self.connection, bound, found, kube=not self.request.role_only, reads=reads)
+            deletion_checks.check_makers(bound, planned)
+        users = users_of(self.connection, bound, planned, kube=not self.request.role_only, reads=reads)
         checks: list[Callable[[], None]] = []
         if self.request.role_only and self.connection.gone is None:
             checks.append(partial(_check_role_only, bound))
@@ -333,22 +312,24 @@ class _Deleting:
         checks.append(
             partial(deletion_checks.check_ended, bound, living(self.connection, bound, self.settings))
         )
-        checks.append(partial(deletion_checks.check, bound, found, users))
-        checks.append(partial(deletion_checks.check_known, found.plan))
-        for one in checks:
+        checks.append(partial(deletion_checks.check, bound, planned, users))
+        checks.append(partial(deletion_checks.check_known, planned.plan))
+        for check in checks:
             try:
-                one()
+                check()
             except Refused as error:
                 if not self.request.force:
                     raise
-                # Each of the checks is said, and not only the first that says no; once.
-                said = "; ".join([f"--force: {error}", *error.details])
-                if said not in self.forced:
-                    self.forced.add(said)
-                    self.settings.note(said)
+                # Each of the checks is said, and not only the first that says no.
+                self._note_forced("; ".join([f"--force: {error}", *error.details]))
+
+    def _note_forced(self, text: str) -> None:
+        if text not in self.forced:
+            self.forced.add(text)
+            self.settings.note(text)
 
 
-def _not_made_for(bound: Bound, role: Role) -> Refused:
+def _not_made_for(bound: Binding, role: Role) -> Refused:
     """Why a role that is named is left alone: whom its tags are about, if it has any."""
     tags, options = role.state.tags, ""
     cluster, account = tags.get(CLUSTER_TAG, ""), tags.get(SERVICE_ACCOUNT_TAG, "")
@@ -363,7 +344,7 @@ def _not_made_for(bound: Bound, role: Role) -> Refused:
     )
 
 
-def _check_home(bound: Bound) -> None:
+def _check_home(bound: Binding) -> None:
     """Raise `Refused` where the role is in an account that is not looked at: nobody would find it again."""
     account = bound.made_elsewhere
     if account and not bound.is_theirs:
@@ -377,7 +358,7 @@ def _check_home(bound: Bound) -> None:
         )
 
 
-def _check_role_only(bound: Bound) -> None:
+def _check_role_only(bound: Binding) -> None:
     """Raise `Refused` for a role whose ServiceAccount tells whether it is in use: that is not looked at."""
     unclear = [role for role in bound.own if not lifecycle.tells_itself(role.state.tags)]
     if unclear:
@@ -388,7 +369,7 @@ def _check_role_only(bound: Bound) -> None:
         )
 
 
-def _check_whole(bound: Bound, earlier: Sequence[Path]) -> None:
+def _check_whole(bound: Binding, earlier: Sequence[Path]) -> None:
     """Raise `Refused` for a role that can't be kept as it was, because its deletion was begun."""
     lives = {role.arn: lifecycle.of(role.state.tags, named=True) for role in bound.own}
     half = [arn for arn, life in lives.items() if life.stage is Stage.DELETING]
@@ -403,11 +384,11 @@ def _check_whole(bound: Bound, earlier: Sequence[Path]) -> None:
         )
 
 
-def _unsearched(bound: Bound) -> list[str]:
+def _unsearched(bound: Binding) -> list[str]:
     return [f"roles with other names were not checked: {bound.unsearched}"] if bound.unsearched else []
 
 
-def _facts(request: Request, bound: Bound, found: Deletion | None, result: Result | None) -> dict[str, Any]:
+def _facts(request: Request, bound: Binding, found: Deletion | None, result: Result | None) -> dict[str, Any]:
     """The ServiceAccount and its role, and which of them this run has deleted."""
     done = result is not None and result.ended is Ended.COMMITTED and found is not None
     facts: dict[str, Any] = {"serviceAccount": None}

@@ -16,9 +16,9 @@ from time import monotonic
 from irsa_cli.aws import bindings
 from irsa_cli.core.access.documents import Documents
 from irsa_cli.core.access.guard import Guard
-from irsa_cli.core.binding.access_documents import guard_of_account, of_pairing
+from irsa_cli.core.binding.access_documents import guard_of_account, of_binding
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
-from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.role import Role
@@ -27,7 +27,7 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import DocumentState
 from irsa_cli.core.planning import migrate as planning
 from irsa_cli.core.planning.consent import Permitted, notes_of_maker
-from irsa_cli.core.planning.ways import CurrentIdentity, by_way
+from irsa_cli.core.planning.ways import Ways, by_way
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import ChangeResult, Command, Ended, Result
 from irsa_cli.core.uses.credentials import is_without, ways_of
@@ -38,7 +38,7 @@ from irsa_cli.core.values.errors import IrsaError, Refused, Unreadable, read
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import Gate, Job, RunContext, begin, execute
+from irsa_cli.usecases.command.execute import RunContext, begin, execute
 from irsa_cli.usecases.command.loop import Draft, Loop
 from irsa_cli.usecases.command.parallel import attempt, warning
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
@@ -125,7 +125,7 @@ class _Moving:
     stop: RunGroup
     support: Callable[[], PodIdentitySupport]
     templates: Callable[[], Templates]
-    ways: CurrentIdentity | None = None
+    ways: Ways | None = None
     bodies: list[Json] = field(default_factory=list)
     problem: str = ""
     """Why irsa can't tell how it gets a role, or would refuse to move it (for `--status`)."""
@@ -140,7 +140,7 @@ class _Moving:
         asked = f"{request.to.value}{' finish' if request.finish else ''}"
         context = RunContext.of(Command.MIGRATE, self.connection, title, request=asked)
         earlier = earlier_runs(settings, context)
-        return Loop(self.connection, settings, context, earlier).run(partial(self._draft, settings))
+        return Loop(self.connection, settings, context, earlier).run(partial(self._draft, settings, context))
 
     @property
     def _restarts_first(self) -> bool:
@@ -150,31 +150,32 @@ class _Moving:
         """
         return self.request.finish and self.request.to is IdentitySource.POD_IDENTITY
 
-    def _carry_out(self, job: Job, gate: Gate | None) -> Result:
+    def _carry_out(self, plan: Plan, settings: Settings, context: RunContext) -> Result:
         """Run the transaction, and the restart before or after it.
 
         Workloads that were restarted stay so if a later step fails.
         """
-        restart = next((change for change in job.plan if change.kind.traits.outside), None)
-        work = replace(job, plan=job.plan.transacted)
+        restart = next((change for change in plan if change.kind.traits.outside), None)
         if restart is None:
-            return execute(job, gate)
+            return execute(plan, self.connection, settings, context)
         if self._restarts_first:
-            done, error = self._restarted(restart, job.settings)
+            done, error = self._restarted(restart, settings)
             if error is not None:
-                rest = [ChangeResult(change, "pending") for change in work.plan]
+                rest = [ChangeResult(change, "pending") for change in plan.transacted]
                 return Result(Ended.UNFINISHED, changes=[done, *rest], error=error)
-            result = self._transacted(work, gate)
+            result = self._transacted(plan.transacted, settings, context)
             return replace(result, changes=[done, *result.changes])
-        result = self._transacted(work, gate)
+        result = self._transacted(plan.transacted, settings, context)
         if result.error is not None:
             return replace(result, changes=[*result.changes, ChangeResult(restart, "pending")])
-        done, error = self._restarted(restart, job.settings)
+        done, error = self._restarted(restart, settings)
         ended = result.ended if error is None else Ended.UNFINISHED
         return replace(result, ended=ended, changes=[*result.changes, done], error=error)
 
-    def _transacted(self, work: Job, gate: Gate | None) -> Result:
-        return execute(work, gate) if len(work.plan) else Result(Ended.COMMITTED)
+    def _transacted(self, plan: Plan, settings: Settings, context: RunContext) -> Result:
+        if not len(plan):
+            return Result(Ended.COMMITTED)
+        return execute(plan, self.connection, settings, context)
 
     def _restarted(self, change: Change, settings: Settings) -> tuple[ChangeResult, IrsaError | None]:
         """The restart as it ended, and why it failed."""
@@ -211,7 +212,7 @@ class _Moving:
             "serviceAccount": {"namespace": self.request.namespace, "name": self.name}
         }
         if self.ways is not None:
-            facts["role"] = {"arn": self.ways.role_arn, "created": False}
+            facts["role"] = {"arn": self.ways.binding.role_arn, "created": False}
         if self.ways is not None or self.problem:
             pods = [kinds.pod(body) for body in self.bodies]
             pods_by_way = by_way(pods)
@@ -225,7 +226,7 @@ class _Moving:
             }
         return replace(result, cluster=self.connection.cluster, facts=facts)
 
-    def _read(self) -> CurrentIdentity:
+    def _read(self) -> Ways:
         namespace = self.request.namespace
         with ThreadPoolExecutor(1) as pool:
             pods = pool.submit(self._pods)
@@ -239,7 +240,7 @@ class _Moving:
         found = self.connection.kube.pods(self.request.namespace)
         return [item for item in found if item["spec"].get("serviceAccountName", "default") == self.name]
 
-    def _draft(self, settings: Settings) -> Draft:
+    def _draft(self, settings: Settings, context: RunContext) -> Draft:
         request = self.request
         ways = self._read()
         plan, notes = self._plan(ways)
@@ -251,14 +252,14 @@ class _Moving:
             notes += self._check_templates(settings, ways)
         return Draft(
             plan,
-            [ways],
+            [ways.binding],
             documents=partial(_documents, ways),
             guard=partial(_guard, ways, plan),
-            carry_out=self._carry_out,
+            carry_out=partial(self._carry_out, plan, settings, context),
             describe=partial(self._describe, ways, notes),
         )
 
-    def _describe(self, ways: CurrentIdentity, notes: list[str], result: Result) -> None:
+    def _describe(self, ways: Ways, notes: list[str], result: Result) -> None:
         request = self.request
         result.cluster = self.connection.cluster
         if result.ended is Ended.PLANNED and request.restart:
@@ -269,20 +270,19 @@ class _Moving:
             # Nothing more is read: what fails after the transaction must not hide how that ended.
             result.notes += self._next(self.ways or ways)
 
-    def _plan(self, ways: CurrentIdentity) -> tuple[Plan, list[str]]:
+    def _plan(self, ways: Ways) -> tuple[Plan, list[str]]:
         request, role = self.request, self._role(ways)
         notes = self._warnings(ways, role)
         if request.finish:
-            plan, kept = planning.retirement(
-                request.to, ways, others=request.others, restarts=request.restart
-            )
-            notes += [*self._check_switching(ways, plan, role), *kept]
+            plan = planning.retirement(request.to, ways, others=request.others, restarts=request.restart)
+            notes += self._check_switching(ways, plan, role)
+            notes += planning.notes_of_retirement(request.to, ways, others=request.others)
         else:
             plan = planning.addition(request.to, ways, request.allowed)
             notes += [*notes_of_maker(plan, ways), *self._check_switching(ways, plan, role)]
-            notes += notes_of_support(plan, ways, self.support)
+            notes += notes_of_support(plan, ways.binding, self.support)
             if request.to is IdentitySource.IRSA and len(plan):
-                notes += self.new_pods.check_templates(request.to, ways.role_arn)
+                notes += self.new_pods.check_templates(request.to, ways.binding.role_arn)
         if request.restart:
             plan = planning.with_restart(request.to, ways, plan, first=self._restarts_first)
         if request.finish:
@@ -293,21 +293,21 @@ class _Moving:
         """Whether a restart comes before the removal of IRSA: what the new pods show is checked after it."""
         return self._restarts_first and any(change.kind.traits.outside for change in plan)
 
-    def _check_exchanges(self, ways: CurrentIdentity, *, checks: bool = True) -> list[str]:
+    def _check_exchanges(self, ways: Ways, *, checks: bool = True) -> list[str]:
         """Refuse to remove IRSA while somebody exchanges its tokens; returns the evidence."""
         request = self.request
         exchanges, unread = Exchanges.of(self.connection, request.namespace, self.name), list[str]()
         if checks and request.to is IdentitySource.POD_IDENTITY and request.unused_for != 0:
-            pods, command = ways.pods.get(request.to, ()), self._command(ways)
-            unread = exchanges.check_unused(ways, pods, request.unused_for, command)
+            pods, command = ways.pods.get(request.to, ()), self._command(ways.binding)
+            unread = exchanges.check_unused(ways.binding, pods, request.unused_for, command)
         return [*unread, *exchanges.notes]
 
-    def _check_new_pods(self, settings: Settings, ways: CurrentIdentity, *, rehearses: bool) -> list[str]:
+    def _check_new_pods(self, settings: Settings, ways: Ways, *, rehearses: bool) -> list[str]:
         """Check that new pods keep the role without the old way; returns what is not known.
 
         `rehearses`: by pods that are created as a dry run, not only by the text of the templates.
         """
-        request, role = self.request, ways.role_arn
+        request, role = self.request, ways.binding.role_arn
         if request.to is IdentitySource.POD_IDENTITY:
             self.support().check_pods(request.namespace, self.name)
             if rehearses:
@@ -317,47 +317,45 @@ class _Moving:
                 return self.new_pods.check_created(request.to, role, alone=True)
         return self.new_pods.check_templates(request.to, role, alone=True)
 
-    def _check_templates(self, settings: Settings, ways: CurrentIdentity) -> list[str]:
+    def _check_templates(self, settings: Settings, ways: Ways) -> list[str]:
         """Check that new pods get the role with both ways there; returns what is not known."""
-        to, role = self.request.to, ways.role_arn
+        to, role = self.request.to, ways.binding.role_arn
         if settings.dry_run:
             return self.new_pods.check_templates(to, role)
         self._await_webhook(settings)
         return self.new_pods.check_created(to, role)
 
-    def _role(self, ways: CurrentIdentity) -> Role | Unreadable | None:
+    def _role(self, ways: Ways) -> Role | Unreadable | None:
         """The role with its policies."""
-        return read(lambda: bindings.whole_role(self.connection.iam, ways.role_name))
+        return read(lambda: bindings.whole_role(self.connection.iam, ways.binding.role_name))
 
-    def _check_switching(
-        self, ways: CurrentIdentity, plan: Plan, role: Role | Unreadable | None
-    ) -> list[str]:
+    def _check_switching(self, ways: Ways, plan: Plan, role: Role | Unreadable | None) -> list[str]:
         """Refuse session tags if pods would not be able to assume other roles; returns what is not known."""
         if self.request.to is IdentitySource.IRSA or not (ways.is_tagged and len(plan)):
             return []
         return check_switching(self.connection, role, planning.without_tags(ways))
 
-    def _warnings(self, ways: CurrentIdentity, role: Role | Unreadable | None) -> list[str]:
+    def _warnings(self, ways: Ways, role: Role | Unreadable | None) -> list[str]:
         policies = role if isinstance(role, Unreadable) else role.policy_documents if role is not None else {}
         volumes = [volume for body in self.bodies for volume in body["spec"].get("volumes") or []]
         drivers = {str((volume.get("csi") or {}).get("driver", "")) for volume in volumes}
         return planning.warnings(self.request.to, ways, policies, drivers)
 
-    def _command(self, pair: Pairing) -> str:
+    def _command(self, binding: Binding) -> str:
         """The command of this run, for this ServiceAccount alone."""
         request = self.request
         flags = {"--restart": request.restart, "--finish": request.finish}
         flags["--include-managed"] = request.others
         given = " ".join(flag for flag, is_given in flags.items() if is_given)
-        return f"{pair.command(f'migrate --to {request.to.value}')} {given}"
+        return f"{binding.command(f'migrate --to {request.to.value}')} {given}"
 
-    def _next(self, ways: CurrentIdentity) -> list[str]:
+    def _next(self, ways: Ways) -> list[str]:
         """The next command, if there is one."""
         request = self.request
         old = ways.pods.get(request.to.other, ())
-        command = ways.command(f"migrate --to {request.to.value}")
+        command = ways.binding.command(f"migrate --to {request.to.value}")
         if not request.names:  # One command for all of the namespace.
-            of_all = f"-n {request.namespace} {ways.cluster.options}"
+            of_all = f"-n {request.namespace} {ways.binding.cluster.options}"
             command = f"irsa migrate --to {request.to.value} {of_all}"
         if request.to is IdentitySource.IRSA and not request.finish:
             return [
@@ -376,7 +374,7 @@ class _Moving:
         ways, to = self._read(), self.request.to
         if to is IdentitySource.POD_IDENTITY:
             self.support().check_pods(self.request.namespace, self.name)
-        for note in self.new_pods.check_created(to, ways.role_arn):
+        for note in self.new_pods.check_created(to, ways.binding.role_arn):
             settings.note(f"Note: {note}")
         pods, kept = ways.pods[to.other], list[str]()
         for kind, name in planning.workloads_of(pods):
@@ -453,20 +451,20 @@ class _Moving:
         return POLL
 
 
-def _documents(ways: CurrentIdentity) -> Documents:
+def _documents(ways: Ways) -> Documents:
     """The documents that decide who can assume the role.
 
     Roles that pods switch to are left out: `check_switching` has read their trust policies, and refused.
     """
-    return replace(of_pairing(ways), policies={})
+    return replace(of_binding(ways.binding), policies={})
 
 
-def _guard(ways: CurrentIdentity, plan: Plan) -> Guard:
+def _guard(ways: Ways, plan: Plan) -> Guard:
     """Whom the command names: the ServiceAccount.
 
     With `--disable-session-tags` also the whole cluster, as EKS then sends no names to compare.
     """
-    guard = guard_of_account(ways, ways.role_arn)
+    guard = guard_of_account(ways.binding, ways.binding.role_arn)
     if not ways.disables_tags:
         return guard
     added = [

@@ -13,15 +13,15 @@ from time import sleep
 from typing import Any
 
 from irsa_cli.aws import bindings, iam
-from irsa_cli.core.access.documents import Documents
-from irsa_cli.core.binding.access_documents import guard_of_account, of_pairing
+from irsa_cli.core.binding.access_documents import guard_of_account, of_binding
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.current import PolicyVersions
 from irsa_cli.core.binding.ownership import check_ours
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.binding.role_changes import check_boundaries
 from irsa_cli.core.binding.spec import DesiredState, ServiceAccountRef
-from irsa_cli.core.binding.update_request import Pairing, Update
+from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.planning import association, chaining
 from irsa_cli.core.planning import update as planning
@@ -30,7 +30,7 @@ from irsa_cli.core.planning.consent import Permitted
 from irsa_cli.core.planning.create import check_provider
 from irsa_cli.core.planning.migrate import addition, without_tags
 from irsa_cli.core.results.result import Command, Ended, Result
-from irsa_cli.core.trust.chain import Chain, FoundTarget, statement_removals
+from irsa_cli.core.trust.chain import Chain
 from irsa_cli.core.uses.ways import IdentitySource
 from irsa_cli.core.values import checked
 from irsa_cli.core.values.errors import InvalidInput, Unreadable, unless_denied
@@ -44,12 +44,12 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read import observe
 from irsa_cli.usecases.read.associations import Question
-from irsa_cli.usecases.read.lookup import UNCHECKED, read_account, read_pairing, read_provider, sharers
+from irsa_cli.usecases.read.lookup import UNCHECKED, read_binding, read_provider, read_without_role, sharers
 from irsa_cli.usecases.read.pod_identity import support_of
 from irsa_cli.usecases.read.switching import check_switching
 from irsa_cli.usecases.verification.iam_steps import verify
 from irsa_cli.usecases.write.create_sa import may_be_spreading, only_arns, resolved
-from irsa_cli.usecases.write.migrate_reads import identity_of
+from irsa_cli.usecases.write.migrate_reads import ways_of
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,11 @@ def _update(connection: Connection, request: Request, settings: Settings) -> Res
     context = RunContext.of(Command.UPDATE_SA, connection, account, request=digest)
     earlier = earlier_runs(settings, context)
     updating = _Updating(connection, request, settings)
-    asked = Question(connection, request.namespace, request.name)
+    question = Question(connection, request.namespace, request.name)
     result = Loop(connection, settings, context, earlier).run(updating.draft)
     if "role" in result.facts:
         role, annotated = result.facts["role"]["arn"], not updating.by_association
-        asked.tell(result, request.namespace, request.name, role, annotated=annotated)
+        question.tell(result, request.namespace, request.name, role, annotated=annotated)
     return result
 
 
@@ -128,16 +128,16 @@ def earlier_runs(settings: Settings, context: RunContext) -> list[Path]:
 class _Planned:
     """The plan of one attempt, with the notes about it.
 
-    `chain` is the role's target after the update, if it has to be proven. `targets` are the current targets
-    and ConfigMaps, before and after the update, and `new_target` the ARN of the target after it; None if
-    the targets do not change.
+    `binding` is the current state with the targets that the plan is about, `chains` is what becomes of them;
+    None if they do not change. `proven` is the role's target after the update, if it has to be proven.
+    `doubts` are notes about what could not be read.
     """
 
     plan: Plan
-    notes: Sequence[str]
-    chain: Chain | None
-    targets: planning.FoundChain | None
-    new_target: str | None
+    binding: Binding
+    chains: planning.ChainUpdate | None
+    proven: Chain | None
+    doubts: Sequence[str]
 
 
 @dataclass
@@ -152,129 +152,125 @@ class _Updating:
     """Whether only an EKS Pod Identity association gives pods the role."""
 
     def draft(self) -> Draft:
-        pair, versions, unchecked = self._read()
-        self.by_association = pair.has_association_only
-        planned = self._plan(pair)
+        binding, versions, unchecked = self._read()
+        self.by_association = binding.has_association_only
+        planned = self._plan(binding)
         gated = self.request.verify and (len(planned.plan) > 0 or not self.verification)
-        seen = [pair, versions, *([planned.targets] if planned.targets is not None else [])]
-        notes = [*unchecked, *self._notes(pair), *planned.notes]
+        notes = planning.notes_of(self.request.update, planned.binding, planned.chains)
+        notes = [*unchecked, *notes, *planned.doubts]
         guard = partial(
             guard_of_account,
-            pair,
-            pair.role_arn,
+            binding,
+            binding.role_arn,
             gains=self.request.allow_wide_trust,
             gain_flag="--allow-wide-trust",
         )
         return Draft(
             planned.plan,
-            seen,
-            documents=partial(_documents, pair, planned),
+            [planned.binding, versions],
+            documents=partial(of_binding, planned.binding),
             guard=guard,
-            gate=partial(self._prove, planned, pair) if gated else None,
-            describe=partial(self._describe, pair, planned.plan, notes),
+            gate=partial(self._prove, planned, binding) if gated else None,
+            describe=partial(self._describe, binding, planned.plan, notes),
         )
 
-    def _describe(self, pair: Pairing, todo: Plan, notes: list[str], result: Result) -> None:
+    def _describe(self, binding: Binding, plan: Plan, notes: list[str], result: Result) -> None:
         result.facts = {
-            "serviceAccount": {"namespace": pair.namespace, "name": pair.name},
-            "role": {"arn": pair.role_arn, "created": False},
-            "restart": planning.restarts(todo),
+            "serviceAccount": {"namespace": binding.namespace, "name": binding.name},
+            "role": {"arn": binding.role_arn, "created": False},
+            "restart": planning.restarts(plan),
         }
         if result.error is None:
-            result.warnings = planning.risks_of(pair, todo)
+            result.warnings = planning.risks_of(binding, plan)
             result.notes += notes
-            if pair.has_association_only and result.ended is not Ended.PLANNED:
+            if binding.has_association_only and result.ended is not Ended.PLANNED:
                 target = self.request.update.target_role or ""
-                names = (pair.namespace, pair.name)
+                names = (binding.namespace, binding.name)
                 result.notes += observe.external_id_notes(self.connection, *names, target)
         result.verification = self.verification or None
 
-    def _read(self) -> tuple[Pairing, PolicyVersions, list[str]]:
+    def _read(self) -> tuple[Binding, PolicyVersions, list[str]]:
         """The current state, its policies, and notes about gaps; raises `Refused` if it must not change."""
         request, connection = self.request, self.connection
         if not request.update.concerns_role:
-            pair = self._checked(read_account(connection, request.namespace, request.name))
-            return pair, PolicyVersions(), []
+            binding = self._checked(read_without_role(connection, request.namespace, request.name))
+            return binding, PolicyVersions(), []
         boundary = self._boundary() or ""
         policies = [arn for arn in request.update.new_policies if arn != boundary]
         with ThreadPoolExecutor(2) as pool:
             provider = pool.submit(read_provider, connection) if request.update.audience else None
             exist = pool.submit(observe.check_policies, connection, policies, boundary)
-            pair, accounts = read_pairing(connection, request.namespace, request.name)
-        pair = self._checked(pair)
-        check_ours(pair, sharers(pair.role_arn, pair.full_name, accounts))
+            binding, accounts = read_binding(connection, request.namespace, request.name)
+        binding = self._checked(binding)
+        check_ours(binding, sharers(binding.role_arn, binding.full_name, accounts))
         versions = exist.result()
-        if self.settings.keeps_plan and pair.role is not None:
+        role = binding.seen_role
+        if self.settings.keeps_plan and role is not None:
             # Reviewers of the plan see policies that stay as well.
-            stays = observe.check_policies(
-                connection, pair.role.attached, pair.role.state.permissions_boundary
-            )
+            stays = observe.check_policies(connection, role.attached, role.boundary)
             versions = PolicyVersions({**versions.versions, **stays.versions})
         if provider is not None and request.update.audience is not None:
-            pair = replace(pair, provider=provider.result())
+            binding = replace(binding, provider=provider.result())
             if not request.associate:
-                check_provider(connection.cluster, request.update.audience, pair.provider)
-        return pair, versions, [UNCHECKED] if accounts is None else []
+                check_provider(connection.cluster, request.update.audience, binding.known_provider)
+        return binding, versions, [UNCHECKED] if accounts is None else []
 
-    def _checked(self, pair: Pairing) -> Pairing:
+    def _checked(self, binding: Binding) -> Binding:
         """With the association, if it is needed; raises `Refused` if it can't change as requested."""
         update = self.request.update
-        if pair.association is None and (update.also_pod_identity or update.session_policy is not None):
-            found = observe.read_association(self.connection, pair.namespace, pair.name)
-            pair = replace(pair, association=found)
-        association.check(update, pair, verify=self.request.verify)
-        return pair
+        if binding.association is None and (update.also_pod_identity or update.session_policy is not None):
+            association_read = observe.read_association(self.connection, binding.namespace, binding.name)
+            binding = replace(binding, association=association_read)
+        association.check(update, binding, verify=self.request.verify)
+        return binding
 
     def _boundary(self) -> str | None:
-        named = self.request.update.boundary
-        return self.request.boundaries.default or None if named is None else named
+        boundary = self.request.update.boundary
+        return self.request.boundaries.default or None if boundary is None else boundary
 
-    def _plan(self, pair: Pairing) -> _Planned:
-        update, quotas, notes = self.request.update, planning.Quotas(), list[str]()
-        targets: planning.FoundChain | None = None
-        new_target: str | None = None
-        bare = pair.role is not None and not pair.role.state.permissions_boundary
-        if bare and update.concerns_role:
+    def _plan(self, binding: Binding) -> _Planned:
+        update, quotas, doubts = self.request.update, planning.Quotas(), list[str]()
+        role = binding.seen_role
+        if role is not None and not role.boundary and update.concerns_role:
             update = replace(update, boundary=self._boundary())
-        if not quotas.suffice(update, pair):
+        if not quotas.suffice(update, binding):
             quotas = self._quotas()
-        if pair.has_association_only:
-            notes += self._check_target(update, pair)
-            update = association.with_permission(update, pair)
-        chain = planning.chain_update(update, pair)
+        if binding.has_association_only:
+            doubts += self._check_target(update, binding)
+            update = association.with_permission(update, binding)
+        chain = planning.chain_update(update, binding)
         update = update if chain is None else chain.merged(update)
         plan = planning.plan(
-            update, pair, quotas, associate=self.request.associate, gated=self.request.verify
+            update, binding, quotas, associate=self.request.associate, gated=self.request.verify
         )
         if chain is not None:
             adds, gated = update.update_target_trust, self.request.verify
-            judged = adds and not self.request.allow_wide_trust
-            new_target = None if chain.after is None else chain.after.target_arn
-            targets = _read_chains(self.connection, pair.namespace, chain, judged=judged)
-            plan = planning.with_chain(plan, chain, targets, pair, adds=adds, gated=gated)
-            left = ((former, targets.left[former.target_arn]) for former in chain.left)
-            notes += [*target_notes(chain.after, targets.after), *statement_removals(left)[1]]
+            allows_power = self.request.allow_wide_trust
+            binding = _with_chains(self.connection, binding, chain, judged=adds and not allows_power)
+            plan = planning.with_chain(
+                plan, chain, binding, adds=adds, allows_power=allows_power, gated=gated
+            )
         if update.also_pod_identity:
-            ways = identity_of(self.connection, pair)
+            ways, role_name = ways_of(self.connection, binding), binding.role_name
             allowed = Permitted(wide_trust=self.request.allow_wide_trust)
             added = addition(IdentitySource.POD_IDENTITY, ways, allowed)
-            notes += notes_of_support(added, pair, lambda: support_of(self.connection, pair.namespace))
-            if pair.association is None:
-                role = unless_denied(lambda: bindings.whole_role(self.connection.iam, pair.role_name))
-                notes += check_switching(self.connection, role, without_tags(ways))
+            doubts += notes_of_support(added, binding, lambda: support_of(self.connection, binding.namespace))
+            if binding.association is None:
+                whole_role = unless_denied(lambda: bindings.whole_role(self.connection.iam, role_name))
+                doubts += check_switching(self.connection, whole_role, without_tags(ways))
             plan = Plan((*filter(None, plan.stages), *added.stages))
-        plan = association.with_association(plan, self.request.update, pair)
+        plan = association.with_association(plan, self.request.update, binding)
         check_boundaries(self.request.boundaries, plan, named=True)
         if not self.request.allow_wide_trust:
-            planning.check_pair(pair, plan)
+            planning.check_trust(binding, plan)
         proven = None
         if self.request.verify:
-            proven = planning.chain_of(pair) if chain is None else chain.after
-        return _Planned(plan, notes, proven, targets, new_target)
+            proven = planning.chain_of(binding) if chain is None else chain.after
+        return _Planned(plan, binding, chain, proven, doubts)
 
-    def _check_target(self, update: Update, pair: Pairing) -> list[str]:
+    def _check_target(self, update: Update, binding: Binding) -> list[str]:
         """Notes about the association's new target role; raises `Refused` if it does not trust the role."""
-        chain = association.target_of(update, pair)
+        chain = association.target_of(update, binding)
         if chain is None:
             return []
         target = observe.read_target(self.connection, chain.target_arn)
@@ -282,24 +278,24 @@ class _Updating:
         return [*target_notes(chain, target)]
 
     def _quotas(self) -> planning.Quotas:
-        found = unless_denied(lambda: iam.quotas(self.connection.iam))
-        if isinstance(found, Unreadable):
+        quotas = unless_denied(lambda: iam.quotas(self.connection.iam))
+        if isinstance(quotas, Unreadable):
             return planning.Quotas(known=False)
         default = planning.Quotas()
         return planning.Quotas(
-            found.get("AttachedPoliciesPerRoleQuota", default.attached),
-            found.get("AssumeRolePolicySizeQuota", default.trust),
+            quotas.get("AttachedPoliciesPerRoleQuota", default.attached),
+            quotas.get("AssumeRolePolicySizeQuota", default.trust),
         )
 
-    def _prove(self, planned: _Planned, pair: Pairing, run: Run | None) -> None:
+    def _prove(self, planned: _Planned, binding: Binding, run: Run | None) -> None:
         """Exchange a token as pods do; changes in IAM may still be spreading."""
         desired = DesiredState(
-            cluster=pair.cluster,
-            namespace=pair.namespace,
-            name=pair.name,
-            role_arn=pair.role_arn,
-            audience=self.request.update.audience or pair.audience,
-            chain=planned.chain,
+            cluster=binding.cluster,
+            namespace=binding.namespace,
+            name=binding.name,
+            role_arn=binding.role_arn,
+            audience=self.request.update.audience or binding.audience,
+            chain=planned.proven,
         )
         seconds = run.remaining - 1 if run is not None and may_be_spreading(planned.plan) else 0
         pause = sleep if run is None else run.pause
@@ -314,38 +310,19 @@ class _Updating:
             )
         )
 
-    def _notes(self, pair: Pairing) -> list[str]:
-        update = self.request.update
-        notes = [] if pair.role is None else planning.ineffective(update, pair.role)
-        if update.audience not in (None, pair.audience):
-            notes.append(
-                f"restart running pods: they have tokens for {pair.audience}, which the role no longer"
-                " accepts"
-            )
-            notes.append(f"the OIDC provider still accepts {pair.audience}, as others may use it")
-        return notes
 
-
-def _documents(pair: Pairing, planned: _Planned) -> Documents:
-    targets = dict[str, FoundTarget]()
-    if planned.targets is not None:
-        targets.update(planned.targets.left)
-        if planned.new_target is not None and planned.targets.after is not None:
-            targets[planned.new_target] = planned.targets.after
-    return of_pairing(pair, targets)
-
-
-def _read_chains(
-    connection: Connection, namespace: str, wanted: planning.ChainUpdate, *, judged: bool
-) -> planning.FoundChain:
-    """Read the chain before and after the update; see `observe.read_target`."""
-    names = dict.fromkeys(filter(None, (wanted.config_map_before, wanted.config_map)))
+def _with_chains(
+    connection: Connection, binding: Binding, chains: planning.ChainUpdate, *, judged: bool
+) -> Binding:
+    """With the targets and the ConfigMaps before and after the update; see `observe.read_target`."""
+    names = dict.fromkeys(filter(None, (chains.config_map_before, chains.config_map)))
     with ThreadPoolExecutor(4) as pool:
-        left = pool.submit(observe.targets, connection, wanted.left)
-        after = pool.submit(observe.targets, connection, filter(None, [wanted.after]), judged=judged)
-        maps = list(pool.map(lambda name: observe.named_config_maps(connection, namespace, name), names))
-    found = {name: item for part in maps for name, item in part.items()}
-    return planning.FoundChain(left.result(), next(iter(after.result().values()), None), found)
+        former_targets = pool.submit(observe.targets, connection, chains.left)
+        after = pool.submit(observe.targets, connection, filter(None, [chains.after]), judged=judged)
+        read_map = partial(observe.named_config_maps, connection, binding.namespace)
+        maps = list(pool.map(read_map, names))
+    config_maps = {name: config_map for by_name in maps for name, config_map in by_name.items()}
+    return replace(binding, targets={**former_targets.result(), **after.result()}, config_maps=config_maps)
 
 
 def notes_of_support(
@@ -354,6 +331,6 @@ def notes_of_support(
     """Notes about a plan that creates an association; raises `Refused` if pods would get no credentials."""
     if not any(change.kind is Kind.ASSOCIATION and change.before is None for change in plan):
         return []
-    found = support()
-    found.check(account.cluster, account.namespace, account.name)
-    return [*found.notes(account.name)]
+    facts = support()
+    facts.check(account.cluster, account.namespace, account.name)
+    return [*facts.notes(account.name)]

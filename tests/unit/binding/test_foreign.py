@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import (
@@ -26,12 +26,12 @@ from tests.unit.world import role_arn
 
 ARN = role_arn("theirs", "/")
 ACCOUNT = ServiceAccount(*KEY, {ROLE_ARN_ANNOTATION: ARN}, uid="u1", managers=("helm",))
-BARE = Bound(CLUSTER, *KEY, account=ACCOUNT)
+BARE = Binding(CLUSTER, *KEY, account=ACCOUNT)
 STATE = RoleState("/", trust_of(BARE.identity), tags={"ManagedBy": "terraform"})
-THEIRS = replace(BARE, used=Role(ARN, STATE))
+THEIRS = replace(BARE, role=Role(ARN, STATE))
 
 
-def refusal(bound: Bound, *sharers: str) -> Refused | None:
+def refusal(bound: Binding, *sharers: str) -> Refused | None:
     try:
         check_ours(bound, sharers)
     except Refused as error:
@@ -39,8 +39,8 @@ def refusal(bound: Bound, *sharers: str) -> Refused | None:
     return None
 
 
-def with_role(**changed: Any) -> Bound:
-    return replace(BARE, used=Role(ARN, replace(STATE, **changed)))
+def with_role(**changed: Any) -> Binding:
+    return replace(BARE, role=Role(ARN, replace(STATE, **changed)))
 
 
 @pytest.mark.parametrize("account", [MADE, ANNOTATED, None, replace(ACCOUNT, annotations={"a": "b"})])
@@ -76,7 +76,7 @@ def test_one_that_was_changed_since_is_said_to_be() -> None:
         False,
     ),
 )
-def test_adoption_is_proposed(bound: Bound, sharers: list[str], proposed: bool) -> None:
+def test_adoption_is_proposed(bound: Binding, sharers: list[str], proposed: bool) -> None:
     error = refusal(bound, *sharers)
     assert error is not None
     adopting = "irsa adopt app -n apps -c demo -r eu-west-1"

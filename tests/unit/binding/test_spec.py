@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of, digest
-from irsa_cli.core.config.model import Binding
+from irsa_cli.core.config.model import BindingEntry
 from tests.unit.planning.desired_states import CLUSTER, STRANGER, desired
 
 NOT_IN_DIGEST: dict[str, str] = {
@@ -76,6 +76,6 @@ def test_how_far_a_run_may_go_changes_nothing_of_what_it_makes() -> None:
 
 
 def test_an_entry_of_a_file_means_what_the_command_line_means() -> None:
-    entry = Binding("backend", "reader", where="f.yaml:3", cluster="demo", labels={"team": "a"})
+    entry = BindingEntry("backend", "reader", where="f.yaml:3", cluster="demo", labels={"team": "a"})
     spec = BindingSpec("backend", "reader", labels={"team": "a"})
     assert desired_state_of(entry, CLUSTER) == desired_state_of(spec, CLUSTER)

@@ -8,14 +8,16 @@ from datetime import datetime, timezone
 import click
 import pytest
 
-from irsa_cli.cli.commands.get_sa import steps, table
+from irsa_cli.cli.commands.get_sa import reason_lines, steps, table
 from irsa_cli.cli.output.table import table_lines
 from irsa_cli.cli.terminal.screen import age
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.inventory.bindings import BindingStatus, ListedBinding
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.values.errors import Unreadable
+from tests.unit.planning.desired_states import CLUSTER
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,7 @@ def binding(
     annotation: str, role: Role | Unreadable | None, status: BindingStatus = BindingStatus.OK
 ) -> ListedBinding:
     account = ServiceAccount("backend", "app", {"eks.amazonaws.com/role-arn": annotation}, created=NOW)
-    return ListedBinding("backend", "app", annotation, status, account=account, role=role)
+    return ListedBinding(Binding(CLUSTER, "backend", "app", account, role), status)
 
 
 def cells(item: ListedBinding, *, wide: bool = False) -> list[str]:
@@ -49,6 +51,13 @@ BARE = Role(ARN, RoleState("/x/", {}), created=NOW)
 WHOLE = replace(BARE, attached=frozenset({"arn:aws:iam::aws:policy/A"}), listed_inline=frozenset("bc"))
 
 
+NOBODYS = Binding(CLUSTER, "", "", role=WHOLE, named_role=ARN)
+
+
+def renamed(item: ListedBinding, name: str) -> ListedBinding:
+    return replace(item, binding=replace(item.binding, name=name))
+
+
 @pytest.mark.parametrize(
     ("item", "policies"),
     [
@@ -58,7 +67,7 @@ WHOLE = replace(BARE, attached=frozenset({"arn:aws:iam::aws:policy/A"}), listed_
         (binding(ARN, Unreadable("missing permission")), "unknown"),
         (binding("", None), "-"),
         (binding(" a \n\tb ", None), "-"),
-        (ListedBinding("", "", ARN, BindingStatus.NO_SERVICE_ACCOUNT, role=WHOLE), "A,b,+1"),
+        (ListedBinding(NOBODYS, BindingStatus.NO_SERVICE_ACCOUNT), "A,b,+1"),
     ],
 )
 def test_a_line_has_a_word_in_each_column(item: ListedBinding, policies: str) -> None:
@@ -70,11 +79,20 @@ def test_no_head_without_lines() -> None:
     assert table_lines(("A",), table([], wide=False).rows, None) == []
 
 
+def test_a_line_below_a_table_has_the_name_and_the_reason() -> None:
+    without = binding(ARN, WHOLE)
+    unnamed = replace(renamed(without, ""), reason="no pod uses it")
+    assert list(reason_lines([without, replace(without, reason="not read"), unnamed])) == [
+        "  backend/app: not read",
+        f"  {ARN}: no pod uses it",
+    ]
+
+
 def test_what_ends_an_interrupted_run_is_a_command_to_paste() -> None:
     told = ("run it again", "irsa delete-sa app -n backend -c c  # deletes it", "irsa recover ID -c c  # so")
     item = replace(binding(ARN, None, BindingStatus.INCOMPLETE), next_steps=told)
-    other = replace(item, name="other", next_steps=told[:2])
-    deleting = replace(other, name="third", status=BindingStatus.DELETING)
+    other = replace(renamed(item, "other"), next_steps=told[:2])
+    deleting = replace(renamed(other, "third"), status=BindingStatus.DELETING)
     assert list(steps([item, other, deleting, binding(ARN, None)])) == [
         "irsa recover ID -c c  # backend/app: incomplete",
         "irsa describe-sa app -n backend -c c  # backend/other: incomplete",

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,9 +13,11 @@ import pytest
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.sts import assume_by_token
 from irsa_cli.cli.commands.token import when
+from irsa_cli.core.objects.aws import RoleCredentials
 from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.usecases.command.connect import Connection, Target
-from irsa_cli.usecases.read import identity
+from irsa_cli.usecases.exec.forms import agent_answer, process_output, shell_variables
+from irsa_cli.usecases.exec.identity import own_session_name
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 ROLE_ARN = "eks.amazonaws.com/role-arn"
@@ -76,7 +79,17 @@ def test_a_user_whom_the_machine_does_not_know_has_a_session_name(monkeypatch: p
         raise KeyError("uid not found: 1001")
 
     monkeypatch.setattr("getpass.getuser", unknown)
-    assert identity.own_session_name().startswith("irsa-1")
+    assert own_session_name().startswith("irsa-1")
+
+
+def test_the_end_of_credentials_is_in_utc() -> None:
+    """botocore reads the times of EKS in the time zone of the machine."""
+    two_hours_ahead = timezone(timedelta(hours=2))
+    expires = datetime(2026, 6, 1, 14, 30, tzinfo=two_hours_ahead)
+    credentials = RoleCredentials("AKIA", "secret", "session", expires, "arn")
+    forms = (agent_answer(credentials), process_output(credentials))
+    assert {form["Expiration"] for form in forms} == {"2026-06-01T12:30:00Z"}
+    assert shell_variables(credentials, "eu-west-1")["AWS_CREDENTIAL_EXPIRATION"] == "2026-06-01T12:30:00Z"
 
 
 @pytest.fixture

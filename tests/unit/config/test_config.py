@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from irsa_cli.core.config.documents import parse
-from irsa_cli.core.config.model import Binding, OtherCluster
+from irsa_cli.core.config.model import BindingEntry, OtherCluster
 from irsa_cli.core.policies.policy import WellKnown
 from irsa_cli.core.values.errors import InvalidInput
 
@@ -16,13 +16,13 @@ HEAD = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: pr
 OWN = "apiVersion: irsa/v1\nkind: Bindings\nmetadata: {name: prod, region: eu-west-1}\n"
 
 
-def _one(text: str) -> Binding:
+def _one(text: str) -> BindingEntry:
     (config,) = parse(text, "f.yaml")
     (binding,) = config.bindings
     return binding
 
 
-def _entry(field: str) -> Binding:
+def _entry(field: str) -> BindingEntry:
     """The entry with this field."""
     return _one(f"{OWN}serviceAccounts:\n- metadata: {{name: app}}\n  {field}\n")
 
@@ -91,7 +91,7 @@ def test_a_cluster_config() -> None:
         "shop.yaml:38: roleOnly: the labels and annotations of kube-system/scaler are not set",
     )
     orders, scaler, old = config.bindings
-    assert orders == Binding(
+    assert orders == BindingEntry(
         namespace="shop",
         name="orders",
         where="shop.yaml:15",
@@ -159,7 +159,7 @@ def test_bindings() -> None:
     assert config.with_oidc
     assert sorted(orders.inline) == ["bucket", "queue"]
     zones = ("Z0123456789", "Z9876543210")
-    assert orders == Binding(
+    assert orders == BindingEntry(
         namespace="shop",
         name="orders",
         where="f.yaml:7",

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from irsa_cli.core.config.documents import parse
-from irsa_cli.core.config.model import OF_ASSOCIATIONS, Binding
+from irsa_cli.core.config.model import OF_ASSOCIATIONS, BindingEntry
 from irsa_cli.core.values.errors import InvalidInput
 from tests.support.documents import policy
 
@@ -26,7 +26,7 @@ def _own(text: str) -> str:
     return f"apiVersion: irsa/v1\nkind: Bindings\nserviceAccounts:\n- {{metadata: {{name: app}}, {text}}}\n"
 
 
-def _one(text: str, *, deletes: bool = False) -> Binding:
+def _one(text: str, *, deletes: bool = False) -> BindingEntry:
     (found,) = parse(text, "f.yaml", lambda path: json.dumps(DOCUMENT), deletes=deletes)[0].bindings
     return found
 

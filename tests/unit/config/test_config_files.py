@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.core.binding.spec import desired_state_of
-from irsa_cli.core.config.model import Binding, OtherCluster
+from irsa_cli.core.config.model import BindingEntry, OtherCluster
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases import texts
@@ -176,7 +176,7 @@ serviceAccounts:
 
 
 def test_a_cluster_whose_issuer_nobody_knows() -> None:
-    binding = Binding("shop", "app", where="c.yaml:3", clusters=(OtherCluster("blue"),))
+    binding = BindingEntry("shop", "app", where="c.yaml:3", clusters=(OtherCluster("blue"),))
     with pytest.raises(InvalidInput, match=r"c\.yaml:3: the issuer of cluster blue is not known"):
         with_issuers(binding, {})
 

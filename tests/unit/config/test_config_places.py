@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.config.documents import parse
-from irsa_cli.core.config.model import Binding, Config, Selection
+from irsa_cli.core.config.model import BindingEntry, Config, Selection
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.shards import Shard
 from irsa_cli.core.values.shards import parse as parse_shard
@@ -24,7 +24,7 @@ HEAD = "apiVersion: irsa/v1\nkind: Bindings\n"
 
 
 def config(name: str, account: str = "", *bindings: str, region: str = "eu-west-1", **more: Any) -> Config:
-    items = tuple(Binding("ns", item, cluster=name, region=region, account=account) for item in bindings)
+    items = tuple(BindingEntry("ns", item, cluster=name, region=region, account=account) for item in bindings)
     return Config(f"{name}.yaml:1", name, region, bindings=items, account=account, **more)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core.config.documents import parse
-from irsa_cli.core.config.model import Binding, OtherCluster
+from irsa_cli.core.config.model import BindingEntry, OtherCluster
 from irsa_cli.core.values.errors import InvalidInput
 from tests.support.documents import Json
 from tests.unit.config.test_config import BINDINGS, CLUSTER_CONFIG
@@ -75,13 +75,13 @@ def _written(document: Json, form: str) -> str:
     return yaml.safe_dump(document, sort_keys=False, default_flow_style=form == "flow", allow_unicode=True)
 
 
-def _meant(entry: Json) -> Binding:
+def _meant(entry: Json) -> BindingEntry:
     metadata = entry["metadata"]
     inline = dict(entry.get("inlinePolicies", {}))
     if "attachPolicy" in entry:
         inline["attachPolicy"] = entry["attachPolicy"]
     alone = entry.get("roleOnly", False)
-    return Binding(
+    return BindingEntry(
         metadata.get("namespace", "default"),
         metadata["name"],
         annotations={} if alone else metadata.get("annotations", {}),

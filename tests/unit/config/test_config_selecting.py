@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.config.model import Binding, Config, Selection, distinct
+from irsa_cli.core.config.model import BindingEntry, Config, Selection, distinct
 from irsa_cli.core.values.errors import InvalidInput
 from tests.support.documents import Json
 
@@ -32,7 +32,7 @@ name = st.from_regex(r"[a-z]{1,5}/[a-z.-]{1,5}", fullmatch=True)
 
 
 def test_selection() -> None:
-    bindings = [Binding(space, short) for space, _, short in (item.partition("/") for item in NAMES)]
+    bindings = [BindingEntry(space, short) for space, _, short in (item.partition("/") for item in NAMES)]
     for include, exclude, places in SELECTIONS:
         selection = Selection(tuple(include.split()), tuple(exclude.split()))
         expected = [NAMES[int(place)] for place in places.split()]
@@ -48,10 +48,10 @@ def test_what_is_no_glob() -> None:
 
 def test_an_include_that_matches_nothing_is_a_slip() -> None:
     with pytest.raises(InvalidInput, match="matches no ServiceAccount") as caught:
-        Selection(("shop/order",)).check([Binding("shop", "orders")])
+        Selection(("shop/order",)).check([BindingEntry("shop", "orders")])
     assert caught.value.details == ("shop/orders",)
-    Selection(("shop/order", "shop/*")).check([Binding("shop", "orders")])
-    Selection(exclude=("shop/*",)).check([Binding("shop", "orders")])
+    Selection(("shop/order", "shop/*")).check([BindingEntry("shop", "orders")])
+    Selection(exclude=("shop/*",)).check([BindingEntry("shop", "orders")])
 
 
 @given(st.lists(name, unique=True), st.lists(name), st.lists(name))
@@ -61,7 +61,7 @@ def test_names_mean_themselves(names: list[str], include: list[str], exclude: li
         assert selection.admits(item) == ((not include or item in include) and item not in exclude)
 
 
-ONE = Binding("shop", "orders", where="a.yaml:3", cluster="prod", region="eu-west-1")
+ONE = BindingEntry("shop", "orders", where="a.yaml:3", cluster="prod", region="eu-west-1")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import shlex
 from dataclasses import replace
 
-from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.causes.service_account import _use
 from irsa_cli.core.doctor.commands import edit, restarts
@@ -93,7 +93,7 @@ def check(judged: Judgement) -> None:
 
 def test_a_command_that_takes_the_role_off_names_words() -> None:
     """See `irsa_cli.core.planning.delete`."""
-    words = shlex.split(unannotate(Bound(CLUSTER, EVIL, EVIL)))
+    words = shlex.split(unannotate(Binding(CLUSTER, EVIL, EVIL)))
     assert "touch" not in words
 
 

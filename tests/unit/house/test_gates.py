@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.cli.main import COMMANDS, module_of
+from irsa_cli.cli.main import COMMANDS, OLD_NAMES, module_of
 from tests.support.edited_program import ROOT
 
 NEARLY = 0.05
@@ -47,7 +47,7 @@ def test_security_says_how_much_code_can_write(script: ModuleType, house: Any) -
 
 def test_the_commands_that_write_are_those_of_the_contract(script: ModuleType) -> None:
     """`diff` writes nothing, and is as far from the diagnosis as `apply`, whose plan it shows."""
-    modules = {module_of(command) for command in COMMANDS}
+    modules = {module_of(command) for command in (*COMMANDS, *OLD_NAMES)}
     configuration = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     contract = configuration.partition('name = "What writes reaches')[2].partition("forbidden_modules")[0]
     writing = {f"{script.COMMANDS}.{command}" for command in script.WRITING}

@@ -27,7 +27,7 @@ WRITING = ["usecases/command/execute.py"]
     [
         ("Transaction(", "usecases", WRITING),
         ("Journal.open(", "usecases", WRITING),
-        ("Ended.PLANNED, cluster", "usecases", WRITING),
+        ("Ended.PLANNED, cluster", "usecases", ["usecases/command/loop.py"]),
         ('"serviceAccount": ', "usecases/command", WRITING),
         ('f"account {self.account}"', "", ["core/values/cluster.py"]),
         ('" · ".join', "", ["cli/output/views/markdown.py", "core/values/shown.py"]),

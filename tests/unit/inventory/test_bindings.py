@@ -6,15 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.aws.details import CALLS_PER_PAGE, CALLS_PER_ROLE, pages_pay
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.inventory.bindings import (
     BindingStatus,
     ListedBinding,
     ReadProvider,
     ReadRole,
     as_answered,
-    binding_of,
-    identity_of,
     in_order,
+    listed,
     role_details,
 )
 from irsa_cli.core.inventory.unbound import unbound
@@ -40,8 +40,12 @@ def account(arn: str | None = ARN, **annotations: str) -> ServiceAccount:
     return ServiceAccount("backend", "app", {**role, **annotations}, created=NOW)
 
 
+def binding(account: ServiceAccount, role: ReadRole = None, provider: ReadProvider = PROVIDER) -> Binding:
+    return Binding(CLUSTER, account.namespace, account.name, account, role, provider=provider)
+
+
 def role(**tags: str) -> Role:
-    document = trust_of(identity_of(CLUSTER, account(), CLUSTER.account))
+    document = trust_of(binding(account()).identity)
     marks = {key.replace("__", "/"): text for key, text in tags.items()}
     return Role(ARN, RoleState("/irsa/prod/", document, tags=marks), created=NOW)
 
@@ -49,7 +53,7 @@ def role(**tags: str) -> Role:
 def judged(
     of: ServiceAccount | None = None, found: ReadRole = None, provider: ReadProvider = PROVIDER
 ) -> ListedBinding:
-    return binding_of(CLUSTER, of or account(), found, provider)
+    return listed(binding(of or account(), found, provider))
 
 
 def test_what_is_wrong() -> None:
@@ -116,8 +120,9 @@ def test_a_role_that_nobody_names_may_have_been_interrupted() -> None:
 
 
 def test_order() -> None:
-    one, two = judged(), ListedBinding("a", "z", "", BindingStatus.OK)
-    orphan = ListedBinding("backend", "app", ARN, BindingStatus.NO_SERVICE_ACCOUNT)
+    one, two = judged(), ListedBinding(Binding(CLUSTER, "a", "z"), BindingStatus.OK)
+    nobodys = Binding(CLUSTER, "backend", "app", named_role=ARN)
+    orphan = ListedBinding(nobodys, BindingStatus.NO_SERVICE_ACCOUNT)
     assert in_order([orphan, one, two]) == (two, one, orphan)
 
 

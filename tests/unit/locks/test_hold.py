@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -22,7 +23,7 @@ from irsa_cli.core.plan.states import (
     ServiceAccountState,
 )
 from irsa_cli.core.values.errors import FailedCall, IrsaError, LockLost, Refused, ServiceError
-from irsa_cli.usecases.command.retry import LookAgain, with_its_locks
+from irsa_cli.usecases.command.retry import Attempt, LookAgain, with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks import hold as holding
 from irsa_cli.usecases.locks import taking
@@ -178,7 +179,7 @@ def test_another_run_waits_and_then_goes_on(table: Table) -> None:
 def test_it_is_not_waited_for_longer_than_asked(table: Table, timeout: float) -> None:
     _, second = table.two(timeout)
     started = table.seconds
-    second.refused(A, "another run is working on ServiceAccount ns/a", "irsa unlock r1_alice@")
+    second.refused(A, "another run is working on ServiceAccount ns/a", "irsa recover --unlock r1_alice@")
     second.hold.release()
     assert table.seconds - started == pytest.approx(timeout)
     assert table.holders(A) == ["r1"]
@@ -314,7 +315,7 @@ def test_what_is_half_there_while_another_run_is_at_work_is_read_again(
         first.hold.release()
     seen: list[list[Lock]] = []
 
-    def attempt() -> str:
+    def read(_attempt: Attempt) -> str:
         second.hold.take_meanwhile()
         seen.append(second.held)
         if len(seen) < 2:
@@ -322,7 +323,7 @@ def test_what_is_half_there_while_another_run_is_at_work_is_read_again(
         return "read"
 
     with pytest.raises(type(error)) if looks == 1 else nullcontext():
-        assert with_its_locks(attempt, second.hold) == "read"
+        assert with_its_locks(read, second.hold) == "read"
     assert seen == [[A]] * looks
 
 
@@ -399,6 +400,41 @@ def test_a_lock_that_somebody_deletes_is_lost(table: Table) -> None:
     table.cloud.kube.objects.clear()
     run.renew()
     run.lost("somebody has deleted it")
+
+
+def test_a_renewal_during_the_release_does_not_lose_the_lock(table: Table) -> None:
+    """Before it is sent, or while it is under way."""
+    run = table.run("r1")
+    run.hold.ends_with_work = True
+    run.take(A)
+    held, taker = run.hold.held[A], run.hold.taker
+    replace_lease, settled = taker.leases.replace_lease, list[str]()
+
+    def released_first(*given: Any) -> Any:
+        settled.append(run.hold.settle())
+        return replace_lease(*given)
+
+    with mock.patch.object(taker.leases, "replace_lease", released_first):
+        taker.renew(held)
+    taker.renew(held)
+    assert (settled, held.lost, table.leases) == ([""], "", {})
+
+
+def test_another_thread_does_not_take_a_lock_that_is_being_released(table: Table) -> None:
+    registry = Registry()
+    first = table.run("r1", registry=registry)
+    second = table.run("r1", registry=registry, late=frozenset([A]))
+    first.take(A)
+    leases = first.hold.taker.leases
+    delete_lease = leases.delete_lease
+
+    def looked_at_first(*given: Any, **exactly: Any) -> bool:
+        second.hold.take_ahead()
+        return delete_lease(*given, **exactly)
+
+    with mock.patch.object(leases, "delete_lease", looked_at_first):
+        first.hold.release()
+    assert (second.held, table.leases) == ([], {})
 
 
 @pytest.mark.parametrize("how", [LOST_BEFORE, LOST_AFTER, Refusal("InternalError", 500)])

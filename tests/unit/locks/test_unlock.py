@@ -1,8 +1,9 @@
-"""`irsa unlock` on a cloud in memory: what is listed, removed and refused, whichever of its calls fails."""
+"""`irsa recover --unlock` on a cloud in memory: what is listed, removed and refused, whichever call fails."""
 
 from __future__ import annotations
 
 import io
+import shlex
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -13,8 +14,11 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+import click
 import pytest
 
+from irsa_cli.cli.commands import recover
+from irsa_cli.cli.help.environment import NOT_OF_LOCKS
 from irsa_cli.cli.main import run
 from irsa_cli.core.marks.locks import Holder, Lock, LockScope, Timing, Writer, cluster_label
 from irsa_cli.usecases.locks import unlock as unlocking
@@ -94,8 +98,8 @@ def test_what_is_held_is_listed_by_its_holders(table: Table) -> None:
         "ServiceAccount ns/a  expired at 2027-01-15 08:00:45 UTC and was not released",
         "ServiceAccount ns/b  held until 2027-01-15 08:01:45 UTC unless it is renewed",
     ]
-    table.run("unlock", says=says, changes="")
-    ran = table.run("unlock -o json")
+    table.run("recover --unlock", says=says, changes="")
+    ran = table.run("recover --unlock -o json")
     assert (ran.json["kind"], ran.metadata["lockNamespace"]) == ("LockList", "default")
     keys = ("ended", "holder", "run", "host")
     assert {item["locked"]: [item[key] for key in keys] for item in ran.items} == {
@@ -109,8 +113,8 @@ def test_one_that_would_be_held_for_decades_is_watched_as_any_other(table: Table
     body = table.hold("r1", A)
     body["spec"]["leaseDurationSeconds"] = 2**31 - 1
     table.renew_as(body)
-    table.run("unlock", says="until 2027-01-15 08:00:45 UTC")
-    table.run("unlock r1 -y", changes="- locks ns/a")
+    table.run("recover --unlock", says="until 2027-01-15 08:00:45 UTC")
+    table.run("recover --unlock r1 -y", changes="- locks ns/a")
     assert table.waited < 60
 
 
@@ -120,8 +124,8 @@ def test_others_clusters_and_namespaces_are_not_seen(table: Table) -> None:
     table.hold("r2", B, namespace="locks")
     body["metadata"]["labels"]["irsa/cluster"] = "another"
     table.renew_as(body)
-    table.run("unlock", says="No run holds a lock in demo (namespace default).")
-    table.run("unlock --lock-namespace locks", says="r2_alice@ci")
+    table.run("recover --unlock", says="No run holds a lock in demo (namespace default).")
+    table.run("recover --unlock --lock-namespace locks", says="r2_alice@ci")
 
 
 @pytest.mark.parametrize("holder", ["r1", "r1_alice@ci"])
@@ -130,13 +134,13 @@ def test_what_has_ended_is_removed_at_once(table: Table, holder: str) -> None:
     table.hold("r2", B)
     table.seconds += 51
     says = ["ServiceAccount ns/a  removed", "irsa recover --cluster demo"]
-    table.run(f"unlock {holder}", says=says, changes="- locks ns/a\n- locks ns")
+    table.run(f"recover --unlock {holder}", says=says, changes="- locks ns/a\n- locks ns")
     assert table.waited == 0
 
 
 def test_what_is_not_renewed_is_watched_for_so_long_that_its_holder_writes_no_more(table: Table) -> None:
     table.hold("r1", A)
-    done = table.run("unlock r1 -o json", changes="- locks ns/a")
+    done = table.run("recover --unlock r1 -o json", changes="- locks ns/a")
     assert (done.item["serviceAccount"], done.item["removal"]) == (
         {"namespace": "ns", "name": "a"},
         "removed",
@@ -152,13 +156,13 @@ def test_while_its_holder_renews_it_is_refused(table: Table, flags: str) -> None
     table.hold("r1", SPACE)
     table.meanwhile = lambda: table.renew(SPACE) if table.waited > Timing().renew else None
     says = ["r1_alice@ci renews its locks: it is still running", "Nothing was changed (exit 4)"]
-    table.run(f"unlock r1{flags}", code=4, says=says, changes="")
+    table.run(f"recover --unlock r1{flags}", code=4, says=says, changes="")
 
 
 def test_a_lock_more_is_a_sign_of_life(table: Table) -> None:
     table.hold("r1", A)
     table.meanwhile = lambda: B.name in table.play.cloud.locks or table.hold("r1", B)
-    table.run("unlock r1", code=4, changes="+ locks ns/b")
+    table.run("recover --unlock r1", code=4, changes="+ locks ns/b")
 
 
 def test_what_it_gives_back_meanwhile_is_gone(table: Table) -> None:
@@ -168,14 +172,14 @@ def test_what_it_gives_back_meanwhile_is_gone(table: Table) -> None:
         table.kube.delete_lease("default", A.name, uid=place["uid"], version=place["resourceVersion"])
 
     table.meanwhile = release
-    table.run("unlock r1", says="ServiceAccount ns/a  no longer held by that run")
+    table.run("recover --unlock r1", says="ServiceAccount ns/a  no longer held by that run")
 
 
 def test_what_another_run_takes_over_meanwhile_stays(table: Table) -> None:
     body = table.hold("r1", A)
     body["spec"]["holderIdentity"] = "r2_bob@ci"
     table.meanwhile = lambda: table.renew_as(body) if table.waited < 5 else None
-    table.run("unlock r1", says="no longer held by that run", changes="")
+    table.run("recover --unlock r1", says="no longer held by that run", changes="")
 
 
 def test_a_run_of_this_machine_whose_process_is_gone_is_not_watched(table: Table) -> None:
@@ -184,17 +188,17 @@ def test_a_run_of_this_machine_whose_process_is_gone_is_not_watched(table: Table
     table.hold("r1", A, SPACE, host=socket.gethostname())
     shown.end(left=True)
     says = ["ServiceAccount ns/a  would be removed", "Nothing was removed (dry run)."]
-    table.run("unlock r1 --dry-run", says=says, changes="")
+    table.run("recover --unlock r1 --dry-run", says=says, changes="")
     assert table.waited > 0
     table.waited = 0
-    table.run("unlock r1", changes="- locks ns/a\n- locks ns")
+    table.run("recover --unlock r1", changes="- locks ns/a\n- locks ns")
     assert table.waited == 0
 
 
 def test_who_holds_nothing_is_refused_with_those_who_do(table: Table) -> None:
     table.hold("r1", A, SPACE)
     says = ["r9 holds no lock in demo, namespace default", "r1_alice@ci: ServiceAccount ns/a, namespace ns"]
-    table.run("unlock r9", code=4, says=says, changes="")
+    table.run("recover --unlock r9", code=4, says=says, changes="")
 
 
 def test_without_confirmation_nothing_is_removed(table: Table) -> None:
@@ -204,7 +208,7 @@ def test_without_confirmation_nothing_is_removed(table: Table) -> None:
     table.monkeypatch.delenv("CI", raising=False)
     for stream in ("stdin", "stderr"):
         table.monkeypatch.setattr(f"sys.{stream}", Terminal())
-    arguments = ["unlock", "r1", "-c", "demo", "-q"]
+    arguments = ["recover", "--unlock", "r1", "-c", "demo", "-q"]
     assert run(arguments) == 4
     assert table.play.cloud.locks == [A.name]
     assert run([*arguments, "--yes"]) == 0
@@ -226,8 +230,8 @@ def test_what_it_says_of_others_does_nothing(table: Table) -> None:
     body["spec"]["holderIdentity"] = "x\x1b[2J\n::error::"
     body["metadata"]["annotations"]["irsa/locked"] = "\n::error::"
     table.renew_as(body)
-    table.run("unlock", silent=["\x1b", "\n::"])
-    table.run("unlock nobody", code=4)
+    table.run("recover --unlock", silent=["\x1b", "\n::"])
+    table.run("recover --unlock nobody", code=4)
 
 
 @pytest.mark.parametrize("how", [DENIED, LOST_BEFORE, LOST_AFTER, Refusal("Conflict", 409)])
@@ -235,7 +239,7 @@ def test_where_one_can_not_be_removed_it_is_said_what_was(table: Table, how: Ref
     table.hold("r1", A, B, SPACE)
     table.seconds += 51
     table.play.cloud.break_("delete leases", how, skip=1)
-    done = table.play.irsa("unlock", "r1", "-c", "demo", "-o", "json", code=None)
+    done = table.play.irsa("recover", "--unlock", "r1", "-c", "demo", "-o", "json", code=None)
     states = {item["locked"]: item["removal"] for item in done.items}
     for lock in (A, B, SPACE):
         is_there = lock.name in table.play.cloud.locks
@@ -254,15 +258,110 @@ def test_a_signal_in_between_tells_what_was_removed(table: Table) -> None:
         delete(self, namespace, name, **more)
 
     table.monkeypatch.setattr(kube, "delete_lease", interrupted)
-    done = table.run("unlock r1 -o json", code=143, changes="- locks ns/a")
+    done = table.run("recover --unlock r1 -o json", code=143, changes="- locks ns/a")
     assert [item["removal"] for item in done.items] == ["removed", "unknown"]
 
 
-@pytest.mark.parametrize("line", ["unlock", "unlock r1"])
+@pytest.mark.parametrize("line", ["recover --unlock", "recover --unlock r1"])
 def test_who_may_not_list_is_told_what_is_missing(table: Table, line: str) -> None:
     table.hold("r1", A)
     table.play.cloud.break_("list leases", DENIED)
     table.run(line, code=4, says="this caller is not allowed to list Leases", changes="")
+
+
+@pytest.mark.parametrize("line", ["", "-o json", "-o name", "r1", "r1 -o json", "r9 -o json", "r1 --dry-run"])
+def test_the_old_name_ends_as_the_new_one(table: Table, line: str) -> None:
+    ran: dict[str, Ran] = {}
+    for name in ("recover --unlock", "unlock"):
+        table.hold("r1", A)
+        table.seconds = 1_800_000_060.0
+        ran[name] = table.play.irsa(*shlex.split(f"{name} {line} -c demo"), code=None)
+        table.seconds = 1_800_000_000.0
+        table.play.cloud.kube.objects.pop(("leases", "default", A.name), None)
+    new, old = ran.values()
+    note = "Note: irsa unlock is deprecated; use irsa recover --unlock\n"
+    out = new.out.replace('"command": "recover",', '"command": "unlock",')
+    assert (old.code, old.out, old.err) == (new.code, out, note + new.err)
+
+
+def test_the_old_name_is_in_no_list_and_its_help_says_the_new_one(
+    table: Table, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "unlock" not in table.play.irsa("--help").out
+    shown = table.play.irsa("unlock", "--help").out
+    assert shown == table.play.irsa("help", "unlock").out
+    assert "use irsa recover --unlock" in " ".join(shown.split())
+    assert table.run("unlock -q").err == ""
+
+
+VALUES = {
+    "min_age": "5m",
+    "role_account": "111122223333",
+    "role_assume_role": "arn:aws:iam::111122223333:role/x",
+    "target_assume_role": "arn:aws:iam::111122223333:role/x",
+    "timeout": "5m",
+    "rollback_timeout": "5m",
+    "lock_timeout": "5m",
+    "max_length": "4000",
+}
+"""Values of flags that take no text."""
+
+
+@pytest.mark.parametrize("name", [*NOT_OF_LOCKS, "timeout", "rollback_timeout"])
+def test_flags_for_transactions_contradict_it(table: Table, name: str) -> None:
+    (option,) = (item for item in recover.command.params if item.name == name)
+    assert isinstance(option, click.Option)
+    value = [] if option.is_flag else [VALUES.get(name, "x")]
+    table.monkeypatch.chdir(table.play.folder)  # An error is written into a file, too.
+    ran = table.play.irsa("recover", "--unlock", "-c", "demo", option.opts[-1], *value, code=2)
+    assert f"--unlock and {option.opts[-1]} contradict each other" in ran.err
+    assert table.play.cloud.calls == []
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("-o markdown", "--unlock has no report: use -o json"),
+        ("--dry-run", "--dry-run needs a HOLDER"),
+        ("--issuer-url https://example.com --account 111122223333", "--issuer-url needs --kubeconfig"),
+        ("-q -v", "--quiet and --verbose contradict each other"),
+    ],
+)
+def test_what_it_can_not_do_is_refused_before_any_call(table: Table, line: str, says: str) -> None:
+    ran = table.play.irsa(*shlex.split(f"recover --unlock {line}"), code=2)
+    assert says in ran.err
+    assert table.play.cloud.calls == []
+
+
+def test_its_cluster_may_be_that_of_the_environment_or_the_project(table: Table) -> None:
+    """Without --unlock, only a flag has the cluster: it changes what is recovered."""
+    table.hold("r1", A)
+    table.monkeypatch.chdir(table.play.folder)
+    table.play.file("cluster: demo\n", ".irsa.yaml")
+    for _ in range(2):
+        assert "r1_alice@ci" in table.play.irsa("recover", "--unlock").out
+        assert table.play.irsa("recover").out == "No unfinished transactions on this machine.\n"
+        assert table.play.cloud.calls == []
+        (table.play.folder / ".irsa.yaml").unlink(missing_ok=True)
+        table.monkeypatch.setenv("IRSA_CLUSTER", "demo")
+
+
+def test_variables_of_flags_that_contradict_it_are_ignored(table: Table) -> None:
+    table.hold("r1", A)
+    for name, value in {
+        "IRSA_MIN_AGE": "5m",
+        "IRSA_TIMEOUT": "5m",
+        "IRSA_ROLE_ACCOUNT": "111122223333",
+        "IRSA_LOCK_TIMEOUT": "5m",
+        "IRSA_LOCK": "1",
+        "IRSA_SUMMARY_FILE": "summary.md",
+        "IRSA_OUTPUT": "markdown",
+        "IRSA_UNLOCK": "0",
+    }.items():
+        table.monkeypatch.setenv(name, value)
+    table.monkeypatch.chdir(table.play.folder)
+    table.run("recover --unlock", says="r1_alice@ci")
+    assert not (table.play.folder / "summary.md").exists()
 
 
 @pytest.mark.parametrize(("named", "call"), [("a -n ns", "get leases"), ("", "list leases")])

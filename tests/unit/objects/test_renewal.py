@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.trust.jwt import JITTER, OLDEST, Lifetime
 from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.usecases.exec.identity import Token
 from irsa_cli.usecases.exec.run import LOOK_SECONDS, RETRY_SECONDS, Renewal
-from irsa_cli.usecases.read.identity import Token
 
 START = 1_700_000_000.0
 seconds = st.floats(600, 10 * 86400)

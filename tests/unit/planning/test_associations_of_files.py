@@ -13,7 +13,8 @@ from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Kind
 from irsa_cli.core.plan.states import COMMIT_TAG, DONE, TRANSACTION_TAG
 from irsa_cli.core.planning.converge import converge
-from irsa_cli.core.trust.chain import FoundTarget
+from irsa_cli.core.values.errors import Unreadable
+from irsa_cli.usecases.read.observe import about
 from tests.unit.planning.desired_states import CLUSTER
 
 TARGET = "arn:aws:iam::444455556666:role/data"
@@ -45,8 +46,9 @@ def reached(desired: DesiredState) -> CurrentState:
         without_tags=wanted.without_session_tags,
         tags=wanted.tags,
     )
-    former = {TARGET: FoundTarget(unread="there are no credentials")}
-    return CurrentState(None, role, None, association=association, former_targets=former)
+    former = {TARGET: Unreadable("there are no credentials")}
+    binding = replace(about(desired, role), association=association, targets=former)
+    return CurrentState(binding)
 
 
 KINDS = (Kind.TRUST_POLICY, Kind.INLINE_POLICY, Kind.ASSOCIATION)

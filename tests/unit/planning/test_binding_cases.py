@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.spec import DesiredState, digest
 from irsa_cli.core.marks.lifecycle import with_marks
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.plan.changes import Kind
+from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
     CLUSTER_TAG,
@@ -31,10 +32,12 @@ from irsa_cli.core.plan.states import (
     RoleState,
     ServiceAccountState,
 )
-from irsa_cli.core.planning.create import plan, provider_changes
+from irsa_cli.core.planning import create
+from irsa_cli.core.planning.create import provider_changes
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.values.errors import ExitCode, Refused
+from irsa_cli.core.values.errors import ExitCode, Refused, Unreadable
+from irsa_cli.usecases.read.observe import about
 from tests.support.named import named
 from tests.support.trusts import trust_of
 from tests.unit.planning.desired_states import (
@@ -48,6 +51,7 @@ from tests.unit.planning.desired_states import (
     provider_for,
     role_for,
 )
+from tests.unit.world import role_arn
 
 STS = "sts.amazonaws.com"
 BOUND, UNBOUND = with_marks({ROLE_ARN_ANNOTATION: ROLE_ARN}), with_marks({ROLE_ARN_ANNOTATION: None})
@@ -57,8 +61,15 @@ INLINE = desired(inline={"p": DOCUMENT})
 
 def current(**changed: Any) -> CurrentState:
     """A cluster with its provider, a namespace, and nothing else."""
-    present: dict[str, Any] = {"provider": provider_for(STS), "role": None, "service_account": None}
-    return CurrentState(**{**present, **changed})
+    namespace_exists = changed.pop("namespace_exists", True)
+    present = Binding(CLUSTER, WISH.namespace, WISH.name, provider=provider_for(STS))
+    return CurrentState(replace(present, **changed), namespace_exists)
+
+
+def plan(wish: DesiredState, there: CurrentState) -> Plan:
+    """The plan for a binding that is about the wished role."""
+    about_role = about(wish, there.binding.role).named_role
+    return create.plan(wish, replace(there, binding=replace(there.binding, named_role=about_role)))
 
 
 def account(labels: Any = None, **annotations: str) -> CurrentState:
@@ -66,9 +77,7 @@ def account(labels: Any = None, **annotations: str) -> CurrentState:
     keys = {"role": ROLE_ARN_ANNOTATION, "audience": AUDIENCE_ANNOTATION}
     named = {keys.get(key, key): value for key, value in annotations.items()}
     return current(
-        service_account=ServiceAccount(
-            "backend", "app", named, labels or {}, uid="uid-1", resource_version="42"
-        )
+        account=ServiceAccount("backend", "app", named, labels or {}, uid="uid-1", resource_version="42")
     )
 
 
@@ -84,7 +93,9 @@ def made(
     """With a role that run t9 has made."""
     state = role_for(wish, **changed)
     state = replace(state, tags={TRANSACTION_TAG: "t9", **state.tags})
-    return replace(there or current(), role=Role(wish.role_arn, state, frozenset(attached), inline or {}))
+    role = Role(role_arn(wish.role_name, state.path), state, frozenset(attached), inline or {})
+    there = there or current()
+    return replace(there, binding=replace(there.binding, role=role))
 
 
 def hashed(wish: DesiredState, text: str) -> DesiredState:
@@ -171,7 +182,7 @@ HALF_TAGS = tags_of(ALONE, **{COMMIT_TAG: PENDING})
     (
         "the provider of another account is not looked at",
         FAR,
-        current(provider=None, role_unreadable="it is in account 222222222222"),
+        current(provider=None, role=Unreadable("it is in account 222222222222")),
         "create ServiceAccount",
     ),
     ("a role that admits it", SHARING, attached("Allow"), "create ServiceAccount"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.bound import Bound
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.objects import role as objects
 from irsa_cli.core.objects.kinds import Container, Environment, Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
@@ -53,7 +53,7 @@ class Case:
     """A world with a binding, and how the binding is observed."""
 
     world: World
-    bound: Bound
+    bound: Binding
 
 
 @st.composite
@@ -70,7 +70,7 @@ def own_roles(draw: st.DrawFn, name: str) -> objects.Role:
 
 
 @st.composite
-def used_roles(draw: st.DrawFn, bound: Bound) -> objects.Role:
+def used_roles(draw: st.DrawFn, bound: Binding) -> objects.Role:
     one, other = bound.identity, replace(bound.identity, subject="system:serviceaccount:apps:other")
     theirs, ours = trust_policy.statement(one), trust_policy.marked_statement(one)
     several = trust_policy.with_statement({"Statement": [ours]}, trust_policy.marked_statement(other))[
@@ -87,9 +87,8 @@ def used_roles(draw: st.DrawFn, bound: Bound) -> objects.Role:
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    bound = Bound(
-        CLUSTER, *KEY, own=tuple(draw(own_roles(name)) for name in draw(st.sampled_from(["", "a", "ab"])))
-    )
+    own = tuple(draw(own_roles(name)) for name in draw(st.sampled_from(["", "a", "ab"])))
+    bound = Binding(CLUSTER, *KEY).with_roles(own)
     annotations = {"note": "theirs"}
     shared = draw(st.booleans())
     named = role_arn("shared", "/") if shared else next((role.arn for role in bound.own), "broken")
@@ -110,7 +109,7 @@ def cases(draw: st.DrawFn) -> Case:
         )
         bound = replace(bound, account=account)
     if shared:
-        bound = replace(bound, used=draw(used_roles(bound)))
+        bound = bound.with_roles(own, draw(used_roles(bound)))
     world = World(namespaces={"apps"})
     for role in (*bound.own, *((bound.used,) if bound.used else ())):
         world.roles[role.name] = Role(role.state, set(role.attached), dict(role.inline))
@@ -149,7 +148,7 @@ def test_what_irsa_made_goes_and_nothing_else_and_the_inverse_leads_back(
     check_others(case, world, found.plan)
 
 
-def goes(bound: Bound, *, keep_account: bool = False, keep_role: bool = False) -> bool:
+def goes(bound: Binding, *, keep_account: bool = False, keep_role: bool = False) -> bool:
     """Whether the ServiceAccount is irsa's to delete: made by it, and not given a role by anybody else."""
     return bound.is_made and not bound.is_theirs and not keep_account
 
@@ -190,7 +189,7 @@ def check_others(case: Case, world: World, plan: Plan) -> None:
     assert world.roles["theirs"] == case.world.roles["theirs"]
     assert world.accounts["apps", "other"] == case.world.accounts["apps", "other"]
     if is_nothing(case.bound):
-        account = case.bound.account
+        account = case.bound.existing
         left = account is not None and {*MARKS.values(), TRANSACTION_TAG} & account.annotations.keys()
         assert left or not len(plan)
     if case.bound.used is None:
@@ -213,21 +212,17 @@ def test_a_deletion_that_was_cut_off_is_gone_on_with(case: Case, data: st.DataOb
     assert after(world, rest) == after(case.world, found.plan)
 
 
-def observe_again(bound: Bound, world: World) -> Bound:
+def observe_again(bound: Binding, world: World) -> Binding:
     def seen(role: objects.Role) -> objects.Role:
         return seen_role(role.name, world.roles[role.name])
 
     account = world.accounts.get(KEY)
-    if account is None or bound.account is None:
+    if account is None or bound.existing is None:
         current = None
     else:
-        current = replace(bound.account, annotations=account.annotations, labels=account.labels)
-    return replace(
-        bound,
-        account=current,
-        own=tuple(seen(role) for role in bound.own if role.name in world.roles),
-        used=seen(bound.used) if bound.used else None,
-    )
+        current = replace(bound.existing, annotations=account.annotations, labels=account.labels)
+    own = tuple(seen(role) for role in bound.own if role.name in world.roles)
+    return replace(bound, account=current).with_roles(own, seen(bound.used) if bound.used else None)
 
 
 @given(cases(), FLAGS, FLAGS)
@@ -250,7 +245,7 @@ MADE = ServiceAccount(
     resource_version="7",
 )
 ANNOTATED = replace(MADE, annotations=MARKED, labels={})
-BOUND = Bound(CLUSTER, *KEY, account=MADE, own=(OWN,))
+BOUND = Binding(CLUSTER, *KEY, account=MADE, role=OWN)
 
 
 def pod(role: str | None, name: str = "app", phase: str = "Running") -> Users:
@@ -259,7 +254,7 @@ def pod(role: str | None, name: str = "app", phase: str = "Running") -> Users:
     return Users([Pod("apps", "p", name, phase=phase, containers=containers, owner="Job/j")])
 
 
-def refusal(bound: Bound, users: Users, *living: str, **flags: bool) -> str:
+def refusal(bound: Binding, users: Users, *living: str, **flags: bool) -> str:
     try:
         check_ended(bound, living)
         check(bound, deletion(bound, **flags), users)
@@ -309,7 +304,7 @@ def test_who_loses_something_is_named(
 )
 def test_what_a_run_is_making_is_left_to_it(tag: dict[str, str], bound: bool, refused: bool) -> None:
     own = replace(OWN, state=replace(ROLE, tags={**ROLE.tags, **tag}))
-    found = replace(BOUND, own=(own,), account=MADE if bound else None)
+    found = replace(BOUND, role=own, account=MADE if bound else None)
     assert bool(refusal(found, Users(), EARLIER)) is refused
     assert not refusal(found, Users(), "another")
 
@@ -323,7 +318,7 @@ def test_what_a_run_is_making_is_left_to_it(tag: dict[str, str], bound: bool, re
     ("changed since", {**MADE.annotations, ROLE_ARN_ANNOTATION: "theirs"}, True),
 )
 def test_nothing_of_irsas(annotations: dict[str, str], nothing: bool) -> None:
-    there = Bound(CLUSTER, *KEY, account=replace(MADE, annotations=annotations))
+    there = Binding(CLUSTER, *KEY, account=replace(MADE, annotations=annotations))
     assert is_nothing(there) is nothing
     assert is_nothing(replace(there, account=None))
-    assert not is_nothing(replace(there, own=(OWN,), account=None))
+    assert not is_nothing(replace(there, role=OWN, account=None))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Container, Environment, Pod, Volume
 from irsa_cli.core.objects.role import Role
@@ -16,8 +18,8 @@ from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.consent import notes_of_maker
-from irsa_cli.core.planning.migrate import addition, retirement, warnings
-from irsa_cli.core.planning.ways import CurrentIdentity, by_way
+from irsa_cli.core.planning.migrate import addition, notes_of_retirement, retirement, warnings
+from irsa_cli.core.planning.ways import Ways, by_way
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import assuming, trust_policy
@@ -62,7 +64,7 @@ MORE = st.dictionaries(
 
 def ways_with(
     statements: list[Document], annotations: dict[str, str], association: Association | None, *, own: bool
-) -> CurrentIdentity:
+) -> Ways:
     tags = {states.CLUSTER_TAG: CLUSTER.arn, states.SERVICE_ACCOUNT_TAG: NAME, states.TRANSACTION_TAG: "t"}
     if states.ROLE_ARN_ANNOTATION not in annotations:
         tags[states.COMMIT_TAG] = states.DONE
@@ -72,21 +74,24 @@ def ways_with(
     account = ServiceAccount("backend", "app", annotations, uid="uid", resource_version="1")
     provider = states.ProviderState(url=ISSUER, audiences=["sts.amazonaws.com"])
     named = "" if states.ROLE_ARN_ANNOTATION in annotations else ROLE
-    return CurrentIdentity(
-        CLUSTER,
-        "backend",
-        "app",
-        account,
-        Role(ROLE, role),
-        provider,
-        named,
-        association,
-        trust_quota=10_000,
+    binding = Binding(
+        CLUSTER, "backend", "app", account, Role(ROLE, role), (), provider, association, named_role=named
     )
+    return Ways(binding, trust_quota=10_000)
+
+
+def with_binding(ways: Ways, **changed: Any) -> Ways:
+    return replace(ways, binding=replace(ways.binding, **changed))
+
+
+def role_of(ways: Ways) -> Role:
+    role = ways.binding.seen_role
+    assert role is not None
+    return role
 
 
 @st.composite
-def bindings(draw: st.DrawFn, source: IdentitySource) -> CurrentIdentity:
+def bindings(draw: st.DrawFn, source: IdentitySource) -> Ways:
     """A binding of somebody's, among statements and annotations of others."""
     maker = draw(st.sampled_from(["irsa", "attached", "hand"]))
     before, after = (
@@ -108,27 +113,28 @@ def bindings(draw: st.DrawFn, source: IdentitySource) -> CurrentIdentity:
     return ways_with([*before, write(IDENTITY), *after], annotations, None, own=maker == "irsa")
 
 
-def applied(ways: CurrentIdentity, plan: Plan) -> CurrentIdentity:
+def applied(ways: Ways, plan: Plan) -> Ways:
     """The state after the plan, as the handlers make it."""
     for change in plan:
         ways = _applied(ways, change)
-    arn = ways.account.annotations.get(states.ROLE_ARN_ANNOTATION)
-    return replace(ways, named_role="" if arn else ROLE)
+    return with_binding(ways, named_role="" if ways.binding.annotation else ROLE)
 
 
-def _applied(ways: CurrentIdentity, change: Change) -> CurrentIdentity:
+def _applied(ways: Ways, change: Change) -> Ways:
     before, after = change.before, change.after
-    assert ways.role is not None
     if change.kind is Kind.ASSOCIATION:
         if after is None:
-            return replace(ways, association=None)
+            return with_binding(ways, association=None)
         assert isinstance(after, states.AssociationState)
-        return replace(ways, association=Association("a-2", after.role_arn, tags=after.tags))
+        return with_binding(ways, association=Association("a-2", after.role_arn, tags=after.tags))
     if isinstance(after, states.ServiceAccountState):
-        merged = {**ways.account.annotations, **after.annotations}
+        account = ways.binding.existing
+        assert account is not None
+        merged = {**account.annotations, **after.annotations}
         kept = {key: text for key, text in merged.items() if text is not None}
-        return replace(ways, account=replace(ways.account, annotations=kept))
-    state = ways.role.state
+        return with_binding(ways, account=replace(account, annotations=kept))
+    role = role_of(ways)
+    state = role.state
     if isinstance(after, states.TagsState):
         tags = {key: text for key, text in {**state.tags, **after.values}.items() if text is not None}
         state = replace(state, tags=tags)
@@ -137,18 +143,17 @@ def _applied(ways: CurrentIdentity, change: Change) -> CurrentIdentity:
     else:
         assert isinstance(before, states.DocumentState)
         state = replace(state, trust=trust_policy.without_statement(state.trust, before.document))
-    return replace(ways, role=replace(ways.role, state=state))
+    return with_binding(ways, role=replace(role, state=state))
 
 
-def shown(ways: CurrentIdentity) -> object:
+def shown(ways: Ways) -> object:
     """All of it but the order of statements, and the id of the association."""
-    assert ways.role is not None
-    state, given = ways.role.state, ways.association
+    state, given = role_of(ways).state, ways.association
     statements = sorted(
         json.dumps(item, sort_keys=True) for found in state.trust["Statement"] for item in alone(found)
     )
     tags = None if given is None else (given.role_arn, dict(given.tags))
-    return statements, dict(state.tags), dict(ways.account.annotations), tags
+    return statements, dict(state.tags), dict(ways.binding.annotations), tags
 
 
 def alone(statement: Document) -> list[Document]:
@@ -159,23 +164,20 @@ def alone(statement: Document) -> list[Document]:
     return [replace(found, subjects=(subject,)).document for subject in found.subjects]
 
 
-def foreign(ways: CurrentIdentity) -> list[Document]:
-    assert ways.role is not None
-    return [item for item in as_list(ways.role.state.trust["Statement"]) if item in OTHERS]
+def foreign(ways: Ways) -> list[Document]:
+    return [item for item in as_list(ways.binding.trust["Statement"]) if item in OTHERS]
 
 
 ANNOTATED = {states.ROLE_ARN_ANNOTATION: ROLE}
 MARKED = {**ANNOTATED, states.ROLE_MARK: ROLE}
 
 
-def annotated(
-    *statements: Document, annotations: dict[str, str] = ANNOTATED, own: bool = False
-) -> CurrentIdentity:
+def annotated(*statements: Document, annotations: dict[str, str] = ANNOTATED, own: bool = False) -> Ways:
     """A binding by an annotation alone."""
     return ways_with([*statements], annotations, None, own=own)
 
 
-def both_ways(start: CurrentIdentity) -> CurrentIdentity:
+def both_ways(start: Ways) -> Ways:
     return applied(start, addition(POD_IDENTITY, start))
 
 
@@ -193,23 +195,23 @@ def test_there_and_back_is_the_identity(data: st.DataObject, source: IdentitySou
     assert foreign(ways) == foreign(start)
     assert not len(addition(to, ways))
     if finish:
-        ways = applied(ways, retirement(to, ways, others=True)[0])
+        ways = applied(ways, retirement(to, ways, others=True))
         assert ways.has(to)
         assert not ways.has(source)
         assert foreign(ways) == foreign(start)
-        assert not len(retirement(to, ways, others=True)[0])
+        assert not len(retirement(to, ways, others=True))
         ways = applied(ways, addition(source, ways))
-    ways = applied(ways, retirement(source, ways)[0])
+    ways = applied(ways, retirement(source, ways))
     assert foreign(ways) == foreign(start)
     assert shown(ways) == shown(start)
 
 
 def test_what_others_wrote_stays_unless_it_is_named() -> None:
     both = both_ways(annotated(trust_policy.statement(IDENTITY)))
-    plan, notes = retirement(POD_IDENTITY, both)
+    plan, notes = retirement(POD_IDENTITY, both), notes_of_retirement(POD_IDENTITY, both)
     assert not len(plan)
     assert "--include-managed" in notes[0]
-    assert len(retirement(POD_IDENTITY, both, others=True)[0]) == 2
+    assert len(retirement(POD_IDENTITY, both, others=True)) == 2
 
 
 def test_an_association_of_an_add_on_is_never_removed() -> None:
@@ -249,7 +251,7 @@ def test_nothing_is_removed_that_running_pods_use(to: IdentitySource) -> None:
     with pytest.raises(Refused, match="has 1 running pod with"):
         retirement(to, both)
     if to is IRSA:
-        assert len(retirement(to, both, restarts=True)[0]) == 2
+        assert len(retirement(to, both, restarts=True)) == 2
 
 
 def test_policies_that_are_not_known_are_named() -> None:
@@ -271,12 +273,11 @@ def test_the_same_statement_of_somebody_else_stays() -> None:
     theirs = assuming.statement(CLUSTER, "backend", "app")
     start = annotated(trust_policy.marked_statement(IDENTITY), theirs, annotations=MARKED)
     both = both_ways(start)
-    plan, _ = retirement(IRSA, both)
+    plan = retirement(IRSA, both)
     assert shown(applied(both, plan)) == shown(start)
-    assert both.role is not None
     marked = assuming.marked_statement(CLUSTER, "backend", "app")
-    added = trust_policy.with_statement(both.role.state.trust, marked)
-    assert trust_policy.without_statement(added, marked)["Statement"] == both.role.state.trust["Statement"]
+    added = trust_policy.with_statement(both.binding.trust, marked)
+    assert trust_policy.without_statement(added, marked)["Statement"] == both.binding.trust["Statement"]
 
 
 @given(data=st.data())
@@ -285,12 +286,10 @@ def test_whom_the_trust_policy_does_not_allow_the_one_way_gets_no_other(data: st
     """Whoever made the role, and whatever is annotated or associated: the owner's statement decides."""
     start = data.draw(bindings(data.draw(st.sampled_from([IRSA, POD_IDENTITY]))))
     ways, to = start, data.draw(st.sampled_from([IRSA, POD_IDENTITY]))
-    assert ways.role is not None
-    state = ways.role.state
+    state = role_of(ways).state
     kept = data.draw(st.sets(st.sampled_from(range(len(state.trust["Statement"])))))
     trust = {**state.trust, "Statement": [state.trust["Statement"][number] for number in sorted(kept)]}
-    role = replace(ways.role, state=replace(state, trust=trust))
-    ways = replace(ways, role=role)
+    ways = with_binding(ways, role=replace(role_of(ways), state=replace(state, trust=trust)))
     try:
         plan = addition(to, ways)
     except Refused:
@@ -315,9 +314,9 @@ def test_an_annotation_alone_is_refused_with_the_line_that_names_both(own: bool)
 def test_only_who_adds_a_statement_to_the_role_of_another_tool_is_told_of_it() -> None:
     statement = states.DocumentState(trust_policy.statement(IDENTITY))
     ways = ways_with([], {}, None, own=False)
-    assert ways.role is not None
-    state = replace(ways.role.state, tags={"crossplane-kind": "role.iam.aws.crossplane.io"})
-    ways = replace(ways, role=replace(ways.role, state=state))
+    role = role_of(ways)
+    state = replace(role.state, tags={"crossplane-kind": "role.iam.aws.crossplane.io"})
+    ways = with_binding(ways, role=replace(role, state=state))
     for before, after, told in ((None, statement, True), (statement, None, False)):
         change = Change(Kind.TRUST_STATEMENT, ("app",), before, after)
         assert bool(notes_of_maker(Plan(((change,),)), ways)) is told

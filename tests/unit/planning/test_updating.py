@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.update_request import Pairing, Update
+from irsa_cli.core.binding.binding import Binding
+from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.objects import role as objects
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Kind, Plan
@@ -43,7 +44,7 @@ QUOTAS = Quotas(attached=len(ARNS))
 
 
 @st.composite
-def pairs(draw: st.DrawFn) -> Pairing:
+def pairs(draw: st.DrawFn) -> Binding:
     """A binding of irsa's, with anything on it."""
     audience = draw(st.sampled_from([DEFAULT_AUDIENCE, "vault"]))
     annotations = {ROLE_ARN_ANNOTATION: ROLE, **draw(st.dictionaries(KEYS, VALUES, max_size=2))}
@@ -51,8 +52,8 @@ def pairs(draw: st.DrawFn) -> Pairing:
         annotations[AUDIENCE_ANNOTATION] = audience
     labels = draw(st.dictionaries(KEYS, VALUES, max_size=2))
     account = ServiceAccount("backend", "reader", annotations, labels, uid="made", resource_version="1")
-    pair = Pairing(CLUSTER, "backend", "reader", account)
-    ours = trust_policy.statement(pair.identity(audience))
+    pair = Binding(CLUSTER, "backend", "reader", account)
+    ours = trust_policy.statement(pair.identity)
     others = draw(st.sampled_from([[], [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}]]))
     if draw(st.booleans()):
         ours = {"Sid": "Ours", **ours}
@@ -91,27 +92,30 @@ def updates(draw: st.DrawFn) -> Update:
     )
 
 
-def world_of(pair: Pairing) -> World:
+def world_of(pair: Binding) -> World:
     """A world with nothing but the binding."""
-    assert pair.role is not None
-    assert pair.provider is not None
-    role = Role(pair.role.state, set(pair.role.attached), dict(pair.role.inline))
-    account = Account(dict(pair.account.annotations), dict(pair.account.labels), "made")
+    seen, provider, there = pair.seen_role, pair.known_provider, pair.existing
+    assert seen is not None
+    assert provider is not None
+    assert there is not None
+    role = Role(seen.state, set(seen.attached), dict(seen.inline))
+    account = Account(dict(there.annotations), dict(there.labels), "made")
     return World(
-        providers={PROVIDER: pair.provider},
+        providers={PROVIDER: provider},
         namespaces={"backend"},
         roles={pair.role_name: role},
         accounts={("backend", "reader"): account},
     )
 
 
-def bound_of(world: World, before: Pairing) -> Pairing:
+def bound_of(world: World, before: Binding) -> Binding:
     """The binding as it would be read now."""
     role, account = world.roles[before.role_name], world.accounts["backend", "reader"]
+    assert before.existing is not None
     return replace(
         before,
         account=replace(
-            before.account,
+            before.existing,
             annotations=account.annotations,
             labels=account.labels,
             resource_version="2",
@@ -130,7 +134,7 @@ def carried_out(world: World, todo: Plan) -> World:
     return world
 
 
-def planned(update: Update, pair: Pairing) -> Plan:
+def planned(update: Update, pair: Binding) -> Plan:
     try:
         return plan(update, pair, QUOTAS, associate=True)
     except Refused:
@@ -140,14 +144,15 @@ def planned(update: Update, pair: Pairing) -> Plan:
 
 @settings(max_examples=examples(40))
 @given(pairs(), updates())
-def test_what_is_named_is_true_afterwards_and_nothing_else_is_another(pair: Pairing, update: Update) -> None:
+def test_what_is_named_is_true_afterwards_and_nothing_else_is_another(pair: Binding, update: Update) -> None:
     world, todo = world_of(pair), planned(update, pair)
     after = carried_out(world, todo)
     assert not len(planned(update, bound_of(after, pair)))
     assert carried_out(after, todo.inverse) == world
     check_order(pair, update, todo)
-    before, role = pair.role, after.roles[pair.role_name]
+    before, role, there = pair.seen_role, after.roles[pair.role_name], pair.existing
     assert before is not None
+    assert there is not None
     state, was = role.state, before.state
     if update.policies is None:
         assert {*role.attached} ^ {*before.attached} <= {*update.attach, *update.detach}
@@ -162,7 +167,7 @@ def test_what_is_named_is_true_afterwards_and_nothing_else_is_another(pair: Pair
     assert update.audience is not None or state.trust == was.trust
     assert _others(state.trust) == _others(was.trust)
     account = after.accounts["backend", "reader"]
-    assert changed(account.labels, pair.account.labels) <= {*update.labels}
+    assert changed(account.labels, there.labels) <= {*update.labels}
     flags = {
         AUDIENCE_ANNOTATION: update.audience,
         STS_REGIONAL_ANNOTATION: update.sts_regional_endpoints,
@@ -170,7 +175,7 @@ def test_what_is_named_is_true_afterwards_and_nothing_else_is_another(pair: Pair
     }
     flagged = {key for key, value in flags.items() if value is not None}
     named = {*update.annotations, *flagged, *(MARKS[key] for key in flagged)}
-    assert changed(account.annotations, pair.account.annotations) <= named
+    assert changed(account.annotations, there.annotations) <= named
 
 
 def changed(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
@@ -182,7 +187,7 @@ def _others(document: policy.Document) -> list[Any]:
     return [item for item in document["Statement"] if "Service" in item["Principal"]]
 
 
-def check_order(pair: Pairing, update: Update, plain: Plan) -> None:
+def check_order(pair: Binding, update: Update, plain: Plan) -> None:
     """Gains come before losses, and the ServiceAccount is last."""
     account = numbers(plain.stages, Kind.SERVICE_ACCOUNT, "create update delete")
     assert account in ([], [len(plain.stages) - 1])
@@ -206,7 +211,7 @@ def numbers(stages: Sequence[tuple[Change, ...]], kind: Kind, actions: str) -> l
 
 @settings(max_examples=examples(40))
 @given(pairs())
-def test_nothing_named_is_nothing_to_do(pair: Pairing) -> None:
+def test_nothing_named_is_nothing_to_do(pair: Binding) -> None:
     assert not len(plan(Update(), pair))
     assert Update().is_empty
     assert not Update().concerns_role
@@ -216,7 +221,7 @@ def test_nothing_named_is_nothing_to_do(pair: Pairing) -> None:
 def test_without_room_policies_give_way_first(room: int) -> None:
     role = objects.Role(ROLE, RoleState("/irsa/demo/", {"Statement": []}), frozenset(ARNS[:3]))
     account = ServiceAccount("backend", "reader", {ROLE_ARN_ANNOTATION: ROLE}, uid="made")
-    pair = Pairing(CLUSTER, "backend", "reader", account, role)
+    pair = Binding(CLUSTER, "backend", "reader", account, role)
     stages = plan(Update(attach=(ARNS[3],), detach=(ARNS[0],)), pair, Quotas(attached=room)).stages
     first, second = ("delete", "create") if room == 3 else ("create", "delete")
     assert numbers(stages, Kind.ATTACHMENT, first) == [0]

@@ -28,6 +28,7 @@ from irsa_cli.core.planning.create import plan
 from irsa_cli.core.policies.statements import names_provider
 from irsa_cli.core.recovery.judge import Key
 from irsa_cli.core.recovery.leftovers import SeenLeftovers, SeenNamespace, SeenProvider, SeenRole
+from irsa_cli.usecases.read.observe import about
 from tests.support.trusts import trust_of
 from tests.unit.planning.desired_states import ACCOUNT, CLUSTER
 
@@ -81,12 +82,13 @@ class Cloud:
         account = self.accounts.get((desired.namespace, desired.name))
         provider = self.provider
         namespace = self.namespaces.get(desired.namespace)
+        seen_account = None
+        if account and not desired.role_only:
+            seen_account = replace(account, resource_version="1")
+        seen_role = Role(role.arn, role.state, role.attached, role.inline) if role else _existing(desired)
+        provider_state = provider.state if provider else None
         return CurrentState(
-            provider=provider.state if provider else None,
-            role=Role(role.arn, role.state, role.attached, role.inline) if role else _existing(desired),
-            service_account=replace(account, resource_version="1")
-            if account and not desired.role_only
-            else None,
+            replace(about(desired, seen_role), account=seen_account, provider=provider_state),
             namespace_exists=desired.role_only or namespace is not None or desired.namespace in self.others,
         )
 

@@ -2,7 +2,7 @@
 
 import json
 
-from irsa_cli.core.trust.chain import Chain, FoundTarget, answer_of, mark, statement_removals
+from irsa_cli.core.trust.chain import Chain, answer_of
 from irsa_cli.core.trust.evaluation import Answer
 from tests.support.documents import Json
 
@@ -67,16 +67,3 @@ def test_a_session_that_may_be_tagged_may_have_tags() -> None:
     asked = {**ALLOW, "Action": ["sts:AssumeRole", "sts:TagSession"], "Condition": tagged}
     assert judged(asked, chain=tagging) is UNKNOWN
     assert judged(ALLOW, chain=tagging) is NO
-
-
-def test_irsas_statement_is_removed_from_a_former_target_unless_it_is_the_only_one() -> None:
-    marked = {**ALLOW, "Sid": mark(ROLE)}
-    other = {**ALLOW, "Principal": {"AWS": "333333333333"}}
-    for statements, removed, noted in (
-        ([other], 0, ""),
-        ([other, marked], 1, ""),
-        ([marked], 0, "it is the only statement"),
-    ):
-        target = FoundTarget({"Version": "2012-10-17", "Statement": statements})
-        changes, notes = statement_removals([(CHAIN, target)])
-        assert (len(changes), noted in " ".join(notes), bool(notes)) == (removed, True, bool(noted))

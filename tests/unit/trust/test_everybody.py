@@ -12,7 +12,7 @@ import pytest
 
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.trust import assuming
-from irsa_cli.core.trust.assuming import ASSUME, SERVICE, Said, context_of_session, names_role, said
+from irsa_cli.core.trust.assuming import ASSUME, SERVICE, Decision, context_of_session, decide, names_role
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
@@ -48,8 +48,8 @@ def to_service(*statements: Json) -> set[Answer]:
     return {item.answer for item in assuming.said_to_service(document(*statements), CLUSTER, SUBJECT)}
 
 
-def to_role(*statements: Json) -> Said:
-    return said(document(*statements), names_role(Arn.parse(ROLE), ROLE), context_of_session(ROLE), ASSUME)
+def to_role(*statements: Json) -> Decision:
+    return decide(document(*statements), names_role(Arn.parse(ROLE), ROLE), context_of_session(ROLE), ASSUME)
 
 
 def sandbox_admits(who: Who, *statements: Json) -> bool:

@@ -20,14 +20,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.binding.update_request import Pairing
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.doctor.causes.role import TRUST_CAUSES
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
-from irsa_cli.core.inventory.bindings import binding_of
+from irsa_cli.core.inventory.bindings import listed
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ProviderState, RoleState
@@ -287,18 +287,19 @@ def test_bindings_and_adopting_tell_the_answer() -> None:
     account = account_with(ROLE)
     provider = ProviderState(CLUSTER.issuer, ["sts.amazonaws.com"])
     annotations = {"eks.amazonaws.com/role-arn": ROLE}
+    named = Binding(CLUSTER, account.namespace, account.name, account, provider=provider)
     for found in CORPUS:
         answer = explain(found.document, OWN).answer
-        binding = binding_of(CLUSTER, account, role.with_trust(found.document), provider)
+        binding = listed(replace(named, role=role.with_trust(found.document)))
         assert (binding.reason == "") is (answer is Answer.YES), found.origin
         current = Role(ROLE, RoleState("/", found.document))
-        pair = Pairing(
+        pair = Binding(
             CLUSTER,
             "backend",
             "app",
             ServiceAccount("backend", "app", annotations, uid="1"),
             current,
-            provider,
+            provider=provider,
         )
         try:
             assert adoption(pair, ()).kept, found.origin

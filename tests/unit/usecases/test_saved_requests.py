@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import io
 import json
 import re
@@ -25,7 +26,7 @@ from irsa_cli.usecases.write import create_sa
 from irsa_cli.usecases.write.delete_sa import Extent
 from irsa_cli.usecases.write.repoint import Phase
 from tests.support.memory.playing import Play
-from tests.unit.usecases.commands import CASES, FILE
+from tests.unit.usecases.commands import CASES, FILE, bound
 from tests.unit.usecases.test_saved_plans import REQUESTS, plan_text
 
 _CONFIGS = tuple(parse(FILE, "f.yaml"))
@@ -141,3 +142,30 @@ def test_a_free_text_of_a_request_hides_nothing(tmp_path: Path, output: str) -> 
     assert all(line.isprintable() for line in text.split("\n"))
     assert "\n::error::" not in text
     assert re.search("u202e", text, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("arguments", [(), ("-v",), ("-o", "markdown"), ("-o", "github")])
+def test_show_prints_a_plan_as_diff_has_printed_it(play: Play, arguments: tuple[str, ...]) -> None:
+    """`show` adds the request. The command, its exit code and its time differ."""
+    bound(play)
+    file, plan = play.file(FILE), str(play.folder / "saved.json")
+    diffed = play.irsa("diff", "-f", file, "--out", plan, *arguments, code=6).out
+    printed = play.irsa("show", plan, "--detailed-exitcode", *arguments, code=6).out
+    before = [re.sub(r" \(\d\.\d s\)|irsa diff", "", line) for line in diffed.splitlines()]
+    after = [re.sub(r" \(\d\.\d s\)|irsa show", "", line) for line in printed.splitlines()]
+    added = [text[2:] for text in difflib.ndiff(before, after) if text.startswith("+ ")]
+    assert [text[2:] for text in difflib.ndiff(before, after) if text.startswith("- ")] == []
+    assert all(
+        re.match(r"Request of irsa apply:|### request: `irsa apply`|[ -] ?\S+: |$", line) for line in added
+    )
+    assert bool(added) == (arguments != ("-o", "github"))
+
+
+def test_show_prints_the_changes_that_diff_has_printed_as_json(play: Play) -> None:
+    bound(play)
+    file, plan = play.file(FILE), str(play.folder / "saved.json")
+    diffed = play.irsa("diff", "-f", file, "--out", plan, "-o", "json", code=6).json
+    printed = play.irsa("show", plan, "-o", "json").json
+    for name in ("changes", "access", "serviceAccount", "outcome", "where"):
+        assert [item[name] for item in printed["items"]] == [item[name] for item in diffed["items"]]
+    assert printed["metadata"]["byCluster"] == diffed["metadata"]["byCluster"]

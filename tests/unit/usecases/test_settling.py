@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -12,6 +13,7 @@ from irsa_cli.core.plan.states import Present
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.errors import Conflict, FailedCall, IrsaError, NotVisible, Refused, ServiceError
 from irsa_cli.usecases.command import retry
+from irsa_cli.usecases.command.execute import SAME_AGAIN
 from irsa_cli.usecases.command.retry import ATTEMPTS, until_settled
 from irsa_cli.usecases.command.settings import Settings
 
@@ -28,15 +30,25 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return found
 
 
-def settled(*outcomes: Result | Exception, timeout: float = 60.0) -> Result:
-    """What attempts end with that end so, one after the other."""
+def settled(
+    *outcomes: Result | Exception, timeout: float = 60.0, continues: bool = False, others: Sequence[str] = ()
+) -> Result:
+    """What attempts end with that end so, one after the other; `others`: why each had lost its lock."""
     waiting = mock.Mock(side_effect=outcomes)
-    found = until_settled(waiting, Settings(Path(), timeout=timeout))
+    hold = mock.Mock(settle=mock.Mock(side_effect=others)) if others else None
+    settings = Settings(Path(), timeout=timeout, hold=hold)
+    if hold is not None:
+        hold.waited, hold.complete.return_value = 0.0, False
+    found = until_settled(waiting, settings, continues=continues)
     assert waiting.call_count == len(outcomes)
+    attempts = [call.args[0] for call in waiting.call_args_list]
+    assert [attempt.number for attempt in attempts] == [*range(1, len(outcomes) + 1)]
+    assert [attempt.why is None for attempt in attempts] == [True, *[False] * (len(outcomes) - 1)]
     return found
 
 
 COMMITTED, UNCHANGED = Result(Ended.COMMITTED, changes=[ATTACHED]), Result(Ended.UNCHANGED)
+LEFT = Result(Ended.INCOMPLETE, error=BETWEEN)
 
 
 def lost_to(error: Exception = BETWEEN) -> Result:
@@ -50,7 +62,7 @@ def lost_to(error: Exception = BETWEEN) -> Result:
         UNCHANGED,
         Result(Ended.PLANNED),
         lost_to(BROKEN),
-        Result(Ended.INCOMPLETE, error=BETWEEN),
+        LEFT,
     ],
 )
 def test_what_nobody_has_come_between_is_done_once(result: Result, naps: list[float]) -> None:
@@ -96,3 +108,39 @@ def test_what_fails_the_first_time_is_raised(error: IrsaError) -> None:
     with pytest.raises(IrsaError) as caught:
         settled(error)
     assert caught.value is error
+
+
+REFUSED = Refused("it is in use")
+ROLLED_BACK = lost_to(BROKEN)
+
+
+@pytest.mark.parametrize(
+    ("last", "reported"),
+    [(COMMITTED, COMMITTED), (UNCHANGED, UNCHANGED), (ROLLED_BACK, LEFT), (REFUSED, LEFT), (LEFT, LEFT)],
+)
+def test_the_next_attempt_of_a_deletion_ends_what_one_has_left(
+    last: Result | Exception, reported: Result
+) -> None:
+    """What is left is reported unless it is deleted by now."""
+    assert settled(LEFT, last, continues=True) is reported
+
+
+@pytest.mark.parametrize("continues", [False, True])
+@pytest.mark.parametrize("last", [ROLLED_BACK, REFUSED])
+def test_what_another_run_may_have_changed_is_not_reported_as_committed(
+    last: Result | Exception, continues: bool
+) -> None:
+    result = settled(COMMITTED, last, continues=continues, others=["lost", ""])
+    assert result.ended is Ended.INCOMPLETE
+    assert result.error is (last.error if isinstance(last, Result) else last)
+    assert [entry.repair for entry in result.left] == [SAME_AGAIN]
+
+
+def test_a_second_look_that_finds_no_difference_confirms_what_was_committed() -> None:
+    assert settled(COMMITTED, UNCHANGED, others=["lost", ""]) is COMMITTED
+
+
+def test_who_loses_the_lock_in_each_attempt_can_not_tell_what_is_there() -> None:
+    result = settled(*[COMMITTED] * ATTEMPTS, others=["lost"] * ATTEMPTS)
+    assert result.ended is Ended.INCOMPLETE
+    assert "another run worked on this at the same time" in str(result.error)

@@ -44,13 +44,13 @@ def as_html(report: Report, _most: int | None = None) -> str:
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "base-uri 'none'; form-action 'none'"
     )
-    parts = {
+    fields = {
         "policy": policy,
         "style": style,
         "script": script,
         "data": json.dumps(_shown(_data(audit)), separators=(",", ":")).translate(_ESCAPED),
     }
-    return Template(_part("page.html")).substitute(parts)
+    return Template(_part("page.html")).substitute(fields)
 
 
 def _part(name: str) -> str:
@@ -66,45 +66,62 @@ def _shown(value: Any) -> Any:
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, dict):
-        return {name: _shown(item) for name, item in value.items()}
-    return [_shown(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {name: _shown(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_shown(inner) for inner in value]
+    return value
 
 
 def _data(report: AuditReport) -> dict[str, Any]:
-    selection, audit = report.selection, report.audit
-    risks = [*selection.shown, *(item for item, _ in selection.accepted)]
-    picture = picture_of(audit, selection.shown, report.paths) if audit else None
-    reasons = [f"{why.reason} (until {why.until})" for _, why in selection.accepted]
-    accepted = [*("" for _ in selection.shown), *reasons]
+    """The facts that the page's scripts show."""
+    selection = report.selection
     error = {} if report.error is None else error_json(report.error)
+    picture = picture_of(report.audit, selection.shown, report.paths) if report.audit else None
+    risks = [_risk(risk, "", picture) for risk in selection.shown]
+    for risk, why in selection.accepted:
+        risks.append(_risk(risk, f"{why.reason} (until {why.until})", picture))
+    rules = [risk.rule for risk in selection.shown] + [risk.rule for risk, _ in selection.accepted]
     return {
         "version": __version__,
         "facts": facts(report),
-        "summary": " ".join((f"{summary(report)}.", report.scope.left_out)) if audit else "",
         "levels": [level.value for level in reversed(ORDER)],
         "notes": list(report.notes),
-        "unseen": len(audit.unread) if audit else 0,
         "error": ": ".join(str(error[name]) for name in ("message", "reason") if error.get(name)),
-        "accounts": len(audit.estate.accounts) if audit else 0,
-        "clusters": sorted(cluster.name for cluster in audit.estate.clusters) if audit else [],
-        "rules": {item.rule.id: rule_json(item.rule) for item in risks},
-        "risks": [_risk(item, why, picture) for item, why in zip(risks, accepted, strict=True)],
+        "rules": {rule.id: rule_json(rule) for rule in rules},
+        "risks": risks,
         "picture": picture.to_json() if picture else None,
+        **_examined(report),
     }
 
 
-def _risk(item: Risk, accepted: str, picture: Picture | None) -> dict[str, Any]:
-    namespace = item.account.partition("/")[0]
-    clusters = [item.cluster] if item.cluster else picture.clusters_of(item.role) if picture else []
-    namespaces = [namespace] if namespace else picture.namespaces_of(item.role) if picture else []
+def _examined(report: AuditReport) -> dict[str, Any]:
+    """What was read of the account."""
+    audit = report.audit
+    if audit is None:
+        return {"summary": "", "unseen": 0, "accounts": 0, "clusters": []}
     return {
-        "severity": item.severity.value,
-        "rule": item.rule.id,
-        "sentence": item.sentence,
-        "role": item.role,
-        "account": item.account,
-        "fix": item.suggestion,
-        "evidence": list(item.evidence),
+        "summary": f"{summary(report)}. {report.scope.left_out}",
+        "unseen": len(audit.unread),
+        "accounts": len(audit.estate.accounts),
+        "clusters": sorted(cluster.name for cluster in audit.estate.clusters),
+    }
+
+
+def _risk(risk: Risk, accepted: str, picture: Picture | None) -> dict[str, Any]:
+    namespace = risk.account.partition("/")[0]
+    clusters = [risk.cluster] if risk.cluster else []
+    namespaces = [namespace] if namespace else []
+    if picture is not None:
+        clusters = clusters or picture.clusters_of(risk.role)
+        namespaces = namespaces or picture.namespaces_of(risk.role)
+    return {
+        "severity": risk.severity.value,
+        "rule": risk.rule.id,
+        "sentence": risk.sentence,
+        "role": risk.role,
+        "account": risk.account,
+        "fix": risk.suggestion,
+        "evidence": list(risk.evidence),
         "clusters": clusters,
         "namespaces": namespaces,
         "accepted": accepted,

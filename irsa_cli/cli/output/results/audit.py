@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -22,6 +22,7 @@ from irsa_cli.cli.output.report import (
     Level,
     Line,
     Message,
+    Part,
     Rank,
     Report,
     Suite,
@@ -46,24 +47,18 @@ _SEVERITIES = {
 
 def _text(report: RiskReport, *, evidence: bool) -> Iterator[str]:
     """The text with escaped parts: objects that were read, a line for each risk, the summary."""
-    shown, audit = report.selection.shown, None
+    shown = report.selection.shown
+    audit = None
     if isinstance(report, AuditReport):
         audit = report.audit
         yield from _head(audit)
-        yield from (_short(audit, path_line(path)) for path in report.paths or ())
-        if report.paths is not None:
-            yield ""
+        yield from _paths(report)
         yield from _in_kubernetes(report)
-    for item in shown:
-        word = click.style(f"{item.severity.value:<8}", fg=_SEVERITIES[item.severity][0])
-        yield f"{word} {item.rule.id}: {_short(audit, f'{whose(item)}{item.sentence}')}"
+    for risk in shown:
+        word = click.style(f"{risk.severity.value:<8}", fg=_SEVERITIES[risk.severity][0])
+        yield f"{word} {risk.rule.id}: {_short(audit, f'{whose(risk)}{risk.sentence}')}"
         if evidence:
-            yield from (f"    {visible(line)}" for line in _evidence(item))
-            if item.corrected is not None:
-                yield "    corrected trust policy:"
-                document = json.dumps(item.corrected, indent=2)
-                yield from (f"      {visible(line)}" for line in document.splitlines())
-            yield f"    source: {item.rule.source}"
+            yield from (f"    {visible(line)}" for line in _details(risk))
     if shown:
         more = "" if evidence else " (evidence and fixes: -v)"
         yield f"To explain a finding: {shown[0].explained_by}{more}"
@@ -71,10 +66,30 @@ def _text(report: RiskReport, *, evidence: bool) -> Iterator[str]:
     yield from filter(None, (report.scope.nothing, report.scope.left_out))
 
 
-def _evidence(item: Risk) -> list[str]:
+def _paths(report: AuditReport) -> Iterator[str]:
+    """The paths to roles, if they were asked for."""
+    if report.paths is None:
+        return
+    yield from (_short(report.audit, path_line(path)) for path in report.paths)
+    yield ""
+
+
+def _evidence(risk: Risk) -> Iterator[str]:
     """The evidence of a risk, how to fix it, and the command if there is one."""
-    command = [f"command: {item.command}"] if item.command else []
-    return [*item.evidence, f"to fix: {item.suggestion}", *command]
+    yield from risk.evidence
+    yield f"to fix: {risk.suggestion}"
+    if risk.command:
+        yield f"command: {risk.command}"
+
+
+def _details(risk: Risk) -> Iterator[str]:
+    """The evidence of a risk, the corrected trust policy and the source of the rule."""
+    yield from _evidence(risk)
+    if risk.corrected is not None:
+        yield "corrected trust policy:"
+        document = json.dumps(risk.corrected, indent=2)
+        yield from (f"  {line}" for line in document.splitlines())
+    yield f"source: {risk.rule.source}"
 
 
 def _in_kubernetes(report: AuditReport) -> Iterator[str]:
@@ -82,32 +97,36 @@ def _in_kubernetes(report: AuditReport) -> Iterator[str]:
     if report.audit is None or not report.audit.scope.account:
         return
     account = report.audit.scope.account
-    for cluster, found in report.audit.in_kubernetes.items():
+    for cluster, rights in report.audit.in_kubernetes.items():
         ways = [path.role for path in report.paths or () if path.way.cluster == cluster]
         yield f"Rights of {visible(account)} in cluster {visible(cluster)}"
-        yield from (f"  {line}" for line in may_lines(found))
+        yield from (f"  {line}" for line in may_lines(rights))
         yield "Subjects that can act as it"
-        yield from (f"  {line}" for line in taker_lines(found, account, list(dict.fromkeys(ways))))
+        yield from (f"  {line}" for line in taker_lines(rights, account, list(dict.fromkeys(ways))))
         yield ""
 
 
 def _short(audit: Audit | None, text: str) -> str:
     """An escaped text without the account (which the head has) in the ARNs of roles and providers."""
-    accounts = audit.estate.accounts if audit else frozenset()
-    if len(accounts) == 1:
-        text = re.sub(rf"(?<!')arn:[\w-]+:iam::{min(accounts)}:(?:oidc-provider/|(?=role/))", "", text)
+    if audit is not None and len(audit.estate.accounts) == 1:
+        account = min(audit.estate.accounts)
+        text = re.sub(rf"(?<!')arn:[\w-]+:iam::{account}:(?:oidc-provider/|(?=role/))", "", text)
     return visible(text)
 
 
 def facts(report: RiskReport) -> list[tuple[str, str]]:
     """The head of an audit: name and text of each known line; none for a report on files."""
-    audit = report.audit if isinstance(report, AuditReport) else None
-    return [(name, text) for name, text in _facts(audit, report.about) if text] if audit else []
+    if not isinstance(report, AuditReport) or report.audit is None:
+        return []
+    return [(name, text) for name, text in _facts(report.audit, report.about) if text]
 
 
 def _facts(audit: Audit, about: str = "") -> Iterator[tuple[str, str]]:
     estate = audit.estate
-    clusters = [f"{it.name} ({it.region})" if it.region else it.name for it in estate.clusters]
+    clusters = [
+        f"{cluster.name} ({cluster.region})" if cluster.region else cluster.name
+        for cluster in estate.clusters
+    ]
     yield "Account" if len(estate.accounts) == 1 else "Accounts", ", ".join(sorted(estate.accounts))
     yield "Cluster" if len(clusters) == 1 else "Clusters", ", ".join(sorted(clusters)) or "none"
     yield "Scope", about
@@ -117,30 +136,34 @@ def _facts(audit: Audit, about: str = "") -> Iterator[tuple[str, str]]:
 
 def _head(audit: Audit | None) -> Iterator[str]:
     if audit:
-        (account, numbers), (cluster, _), *_ = _facts(audit)
-        names = some(sorted(it.name for it in audit.estate.clusters)) or "none"
-        found = (f"{account.lower()} {numbers}", f"{cluster.lower()} {names}")
-        yield head(*found, caller=audit.estate.caller, at=audit.estate.now)
+        (account_word, numbers), (cluster_word, _), *_ = _facts(audit)
+        names = some(sorted(cluster.name for cluster in audit.estate.clusters)) or "none"
+        places = (f"{account_word.lower()} {numbers}", f"{cluster_word.lower()} {names}")
+        yield head(*places, caller=audit.estate.caller, at=audit.estate.now)
 
 
 def summary(report: RiskReport) -> str:
     """The number of risks by severity, and the objects that were checked."""
     selection = report.selection
-    counts = [f"{number} {level.value}" for level in reversed(ORDER) if (number := selection.count(level))]
-    found = ", ".join(counts) or "no findings"
-    found = f"{plural(len(report.problems), 'problem')}, {found}" if report.problems else found
-    rest = [
-        f"{number} {what}"
-        for number, what in (
-            (len(selection.accepted), "accepted by .irsa.yaml"),
-            (selection.known, "in the baseline"),
-            (selection.below, "below --min-severity"),
-        )
-        if number
-    ]
+    by_severity = {level.value: selection.count(level) for level in reversed(ORDER)}
+    counts = _counts(by_severity) or ["no findings"]
+    if report.problems:
+        counts.insert(0, plural(len(report.problems), "problem"))
+    hidden = _counts(
+        {
+            "accepted by .irsa.yaml": len(selection.accepted),
+            "in the baseline": selection.known,
+            "below --min-severity": selection.below,
+        }
+    )
     about = f" for {visible(report.about)}" if report.about else ""
-    others = f" ({'; '.join(rest)})" if rest else ""
-    return f"{found}{about} in {report.scope.counts}{others}"
+    besides = f" ({'; '.join(hidden)})" if hidden else ""
+    return f"{', '.join(counts)}{about} in {report.scope.counts}{besides}"
+
+
+def _counts(numbers: Mapping[str, int]) -> list[str]:
+    """The numbers that are not 0, each with what it counts."""
+    return [f"{number} {counted}" for counted, number in numbers.items() if number]
 
 
 def path_line(path: RolePath) -> str:
@@ -153,91 +176,103 @@ def path_line(path: RolePath) -> str:
 
 def who_can_lines(report: WhoCanReport) -> Iterator[str]:
     yield from _head(report.audit)
-    for item in report.found:
-        on = ", ".join(item.allowed.resources[:SHOWN]) or "unknown resources"
-        allowed = item.allowed.conditions
-        conditions = f", if {'; '.join(allowed)}" if allowed else ""
-        text = f"{path_line(item.path)}; {item.allowed.by} allows it on {on}{conditions}"
+    accounts: set[tuple[str, str]] = set()
+    for able in report.found:
+        way = able.path.way
+        accounts.update((way.cluster, name) for name in way.accounts)
+        allowed = able.allowed
+        resources = ", ".join(allowed.resources[:SHOWN]) or "unknown resources"
+        conditions = f", if {'; '.join(allowed.conditions)}" if allowed.conditions else ""
+        text = f"{path_line(able.path)}; {allowed.by} allows it on {resources}{conditions}"
         yield _short(report.audit, text)
-    accounts = {(item.path.way.cluster, name) for item in report.found for name in item.path.way.accounts}
-    what = f"{report.action}{f' on {report.resource}' if report.resource else ''}"
-    unread = sum(item.matters for item in report.scope.not_examined)
-    but = f", but {plural(unread, 'item')} could not be read" if unread else ""
-    answer = f"No ServiceAccount was found that can perform {what}{but}."
+    action = f"{report.action} on {report.resource}" if report.resource else report.action
     if accounts:
-        number, ways = plural(len(accounts), "ServiceAccount"), plural(len(report.found), "way")
-        answer = f"{number} can perform {what}, in {ways}."
+        number = plural(len(accounts), "ServiceAccount")
+        answer = f"{number} can perform {action}, in {plural(len(report.found), 'way')}."
+    else:
+        unread = sum(gap.matters for gap in report.scope.not_examined)
+        but = f", but {plural(unread, 'item')} could not be read" if unread else ""
+        answer = f"No ServiceAccount was found that can perform {action}{but}."
     yield visible(answer)
     yield report.scope.sentence
 
 
-def of_risks(found: RiskReport, speaking: Speaking) -> Report:
+def of_risks(report: RiskReport, speaking: Speaking) -> Report:
     """The report of `audit` and `lint`: the risks by file or role."""
-    shown = found.selection.shown
-    unread = [Message(line) for error in found.unread for line in failure_lines(error)]
-    is_text = speaking.output == "text"
-    text = _text(found, evidence=speaking.verbose) if found.error is None else ()
-    below = messages_of_reading(found.error, found.notes[len(found.problems) :])
+    parts: list[Part] = []
+    messages = [*messages_of_reading(report.error, report.notes[len(report.problems) :])]
+    unread = chain.from_iterable(map(failure_lines, report.unread))
+    if speaking.output == "text":
+        parts += map(Message, unread)
+        if report.error is None:
+            parts += _text(report, evidence=speaking.verbose)
+    else:
+        messages = [*unread, *messages]
+    shown = report.selection.shown
+    is_good: bool | None = not shown
+    if is_good and (report.unchecked or report.scope.nothing or report.error):
+        is_good = None
     return Report(
-        found,
-        (*unread, *text) if is_text else (),
-        below if is_text else (*unread, *below),
-        summary(found),
-        None if (found.unchecked or found.scope.nothing or found.error) and not shown else not shown,
-        tuple((name.lower(), text) for name, text in facts(found)),
-        _entries(found),
-        notes=(found.scope.sentence, *(note for note in found.notes if note not in found.unchecked)),
-        unchecked=found.unchecked,
+        report,
+        parts,
+        messages,
+        summary(report),
+        is_good,
+        tuple((name.lower(), text) for name, text in facts(report)),
+        _entries(report),
+        notes=(report.scope.sentence, *(note for note in report.notes if note not in report.unchecked)),
+        unchecked=report.unchecked,
         findings=chain(
-            (FoundRisk(item, fingerprint(item)) for item in shown),
-            (FoundRisk(item, fingerprint(item), why.reason) for item, why in found.selection.accepted),
+            (FoundRisk(risk, fingerprint(risk)) for risk in shown),
+            (FoundRisk(risk, fingerprint(risk), why.reason) for risk, why in report.selection.accepted),
         ),
-        suites=[Suite("", _cases(found))],
-        error=found.error,
+        suites=[Suite("", _cases(report))],
+        error=report.error,
         own_views={"html": "irsa_cli.cli.output.audit_page:as_html"},
     )
 
 
-def _entries(found: RiskReport) -> Iterator[Entry]:
-    yield from failure(found.error)
+def _entries(report: RiskReport) -> Iterator[Entry]:
+    yield from failure(report.error)
     groups: dict[str, list[Line]] = {}
-    for item in found.selection.shown:
-        title = item.place.file if item.place else item.role or item.cluster or "account"
-        groups.setdefault(title, []).append(_risk(item))
+    for risk in report.selection.shown:
+        title = risk.place.file if risk.place else risk.role or risk.cluster or "account"
+        groups.setdefault(title, []).append(_risk(risk))
     for title, lines in groups.items():
         worst = min(lines, key=lambda line: line.rank)
         state = f"{worst.word} {'risk' if len(lines) == 1 else 'risks'}"
         yield Entry(title, state, worst.rank, tuple(lines))
 
 
-def _cases(found: RiskReport) -> Iterator[Case]:
+def _cases(report: RiskReport) -> Iterator[Case]:
     """A case for each rule, which fails with all its risks."""
     for rule in RULES.values():
         classname = f"irsa.{rule.area.value}"
-        broken = [it for it in found.selection.shown if it.rule is rule]
-        if not broken:
+        risks = [risk for risk in report.selection.shown if risk.rule is rule]
+        if not risks:
             yield Case(classname, rule.id)
             continue
-        text = "\n".join(visible(f"{it.severity.value}: {whose(it)}{it.sentence}") for it in broken)
-        message = f"{len(broken)}: {rule.title}"
-        yield Case(classname, rule.id, "failure", message, text, broken[0].severity.value)
-    for item, why in found.selection.accepted:
-        name = f"{item.rule.id}: {whose(item)}{item.sentence}"
+        lines = [visible(f"{risk.severity.value}: {whose(risk)}{risk.sentence}") for risk in risks]
+        message = f"{len(risks)}: {rule.title}"
+        yield Case(classname, rule.id, "failure", message, "\n".join(lines), risks[0].severity.value)
+    for risk, why in report.selection.accepted:
+        name = f"{risk.rule.id}: {whose(risk)}{risk.sentence}"
         yield Case("irsa.accepted", name, "skipped", f"{why.reason} (until {why.until})")
-    for text in filter(None, (str(found.error or found.scope.nothing), *found.unchecked)):
+    for text in filter(None, (str(report.error or report.scope.nothing), *report.unchecked)):
         yield Case("irsa.read", text, "error", text)
 
 
-def _risk(item: Risk) -> Line:
-    _, rank, level = _SEVERITIES[item.severity]
-    subject = f"{item.place.subject}: " if item.place and item.place.subject else ""
-    more = (*_evidence(item), f"source: {item.rule.source}")
-    documents = [Document(f"{item.rule.id}: evidence and fix", more)]
-    if item.corrected is not None:
-        lines = tuple(json.dumps(item.corrected, indent=2).splitlines())
-        documents.append(Document(f"{item.rule.id}: the corrected trust policy", lines, "json"))
-    text, word = f"{subject}{item.sentence}", item.severity.value
-    return Line(text, rank, word, item.rule.id, "", tuple(documents), level, item.place)
+def _risk(risk: Risk) -> Line:
+    _, rank, level = _SEVERITIES[risk.severity]
+    subject = f"{risk.place.subject}: " if risk.place and risk.place.subject else ""
+    more = (*_evidence(risk), f"source: {risk.rule.source}")
+    documents = [Document(f"{risk.rule.id}: evidence and fix", more)]
+    if risk.corrected is not None:
+        lines = tuple(json.dumps(risk.corrected, indent=2).splitlines())
+        documents.append(Document(f"{risk.rule.id}: the corrected trust policy", lines, "json"))
+    text = f"{subject}{risk.sentence}"
+    word = risk.severity.value
+    return Line(text, rank, word, risk.rule.id, "", tuple(documents), level, risk.place)
 
 
 # Rules

@@ -18,6 +18,7 @@ from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import Unreadable
 
 _WIDTH = 13
@@ -27,28 +28,27 @@ Rows = Iterator[tuple[str, str | list[str]]]
 """Names and their values: a row for each value, the name before the first."""
 
 
-def lines(found: Description) -> Iterator[str]:
-    binding = found.binding
-    yield found.cluster.head
-    good = binding.status is BindingStatus.OK
+def lines(page: Description) -> Iterator[str]:
+    binding = page.binding
+    yield page.cluster.head
+    is_good = binding.status is BindingStatus.OK
     wide = ", but its trust policy is too broad" if binding.wide else ""
-    yield f"{mark('ok' if good else 'failed')} {binding.full_name}: {binding.status.value}{wide}"
+    yield f"{mark('ok' if is_good else 'failed')} {binding.full_name}: {binding.status.value}{wide}"
     if binding.reason:
         yield f"  {binding.reason}"
     yield from (f"  next: {step}" for step in binding.next_steps)
-    yield from _block("ServiceAccount", _account(found))
-    yield from _block("Role", _role(found))
-    yield from _block("Trust", _trust(found))
-    warnings = ((it.severity.value, [it.sentence, it.suggestion, it.explained_by]) for it in binding.wide)
-    yield from _block("Warnings", warnings)
-    yield from _block("Target", _target(found))
-    yield from _block("EKS Pod Identity", _pod_identity(found))
-    yield from _pods(found)
+    yield from _block("ServiceAccount", _account(page))
+    yield from _block("Role", _role(page))
+    yield from _block("Trust", _trust(page))
+    yield from _block("Warnings", _warnings(binding.wide))
+    yield from _block("Target", _target(page))
+    yield from _block("EKS Pod Identity", _pod_identity(page))
+    yield from _pods(page)
     yield "In Kubernetes"
-    yield from (f"  {line}" for line in may_lines(found.kubernetes))
+    yield from (f"  {line}" for line in may_lines(page.kubernetes))
     yield "Principals that can use it"
-    roles = [binding.role_arn] if good else []
-    yield from (f"  {line}" for line in taker_lines(found.kubernetes, binding.full_name, roles))
+    roles = [binding.role_arn] if is_good else []
+    yield from (f"  {line}" for line in taker_lines(page.kubernetes, binding.full_name, roles))
 
 
 def _block(title: str, rows: Iterable[tuple[str, str | list[str]]]) -> Iterator[str]:
@@ -56,8 +56,15 @@ def _block(title: str, rows: Iterable[tuple[str, str | list[str]]]) -> Iterator[
     for number, (name, values) in enumerate(rows):
         if number == 0:
             yield title
-        for place, value in enumerate([values] if isinstance(values, str) else values or [_NONE]):
-            yield f"  {'' if place else name:<{_WIDTH}}  {value}".rstrip()
+        label = name
+        for value in [values] if isinstance(values, str) else values or [_NONE]:
+            yield f"  {label:<{_WIDTH}}  {value}".rstrip()
+            label = ""
+
+
+def _warnings(risks: Iterable[Risk]) -> Rows:
+    for risk in risks:
+        yield risk.severity.value, [risk.sentence, risk.suggestion, risk.explained_by]
 
 
 def _pairs(values: Mapping[str, str]) -> list[str]:
@@ -68,37 +75,38 @@ def _time(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "not known"
 
 
-def _account(found: Description) -> Rows:
-    account, injection = found.account, found.injection
-    yield "created by", f"{found.binding.account_maker}, {_time(account.created)}"
+def _account(page: Description) -> Rows:
+    account = page.account
+    injection = page.injection
+    yield "created by", f"{page.binding.binding.account_maker}, {_time(account.created)}"
     yield "annotated", _time(account.annotated)
     yield "annotations", _pairs(account.annotations)
     yield "labels", _pairs(account.labels)
-    if found.binding.by != "pod-identity":
+    if page.binding.by != "pod-identity":
         yield "token", f"for {injection.audience}, {injection.token_seconds} s"
 
 
-def _role(found: Description) -> Rows:
-    yield "arn", found.binding.role_arn
-    role = found.role
+def _role(page: Description) -> Rows:
+    yield "arn", page.binding.role_arn
+    role = page.role
     if role is None:
         return
-    yield "created by", f"{found.binding.role_maker}, {_time(role.created)}"
+    yield "created by", f"{page.binding.binding.role_maker}, {_time(role.created)}"
     yield "description", role.state.description or _NONE
     yield "last used", f"{_time(role.last_used)} {role.used_in}" if role.last_used else "not in 400 days"
     yield "session", f"{role.max_session_duration} s at most"
     yield "tags", _pairs(role.tags)
-    yield "boundary", _policies((found.boundary,) if found.boundary else ())
-    yield "policies", _UNREAD if isinstance(found.policies, Unreadable) else _policies(found.policies)
+    yield "boundary", _policies((page.boundary,) if page.boundary else ())
+    yield "policies", _UNREAD if isinstance(page.policies, Unreadable) else _policies(page.policies)
 
 
-def _target(found: Description) -> Rows:
-    target = found.target
+def _target(page: Description) -> Rows:
+    target = page.target
     if target is None:
         return
     yield "arn", target.role_arn or _NONE
     yield "external id", target.external_id or _NONE
-    yield from ((what, text) for what, _, text in target.checks)
+    yield from ((check, text) for check, _, text in target.checks)
     yield "ConfigMap", target.config_map or _NONE
     yield "AWS config", target.config.splitlines()
 
@@ -107,38 +115,41 @@ _AGENT = {True: "runs", False: "missing"}
 _NEW = {"web-identity": "IRSA", "pod-identity": "EKS Pod Identity"}
 
 
-def _pod_identity(found: Description) -> Rows:
-    binding, given = found.binding, found.binding.association
-    if not isinstance(given, Association):
+def _pod_identity(page: Description) -> Rows:
+    binding = page.binding
+    association = page.binding.association
+    if not isinstance(association, Association):
         return
-    yield "association", given.id
-    yield "role", given.role_arn or _UNREAD
-    if given.target_role_arn:
-        yield "target role", f"{given.target_role_arn}, external ID {given.external_id}"
-    limited = ["limited by a session policy"] if given.session_policy else []
-    yield "session", [f"tags {'off' if given.without_tags else 'on'}", *limited]
-    if given.owner:
-        yield "owner", given.owner
-    yield "tags", _pairs(given.tags)
+    yield "association", association.id
+    yield "role", association.role_arn or _UNREAD
+    if association.target_role_arn:
+        yield "target role", f"{association.target_role_arn}, external ID {association.external_id}"
+    limited = ["limited by a session policy"] if association.session_policy else []
+    yield "session", [f"tags {'off' if association.without_tags else 'on'}", *limited]
+    if association.owner:
+        yield "owner", association.owner
+    yield "tags", _pairs(association.tags)
     yield "agent", _UNREAD if isinstance(binding.agent, Unreadable) else _AGENT[bool(binding.agent)]
     yield "new pods", f"use {_NEW[binding.new_pods]}"
 
 
 def _policies(policies: Iterable[Policy]) -> list[str]:
-    found = []
+    rows: list[str] = []
     for policy in policies:
-        found.append(policy.arn or f"{policy.name} (inline)")
+        rows.append(policy.arn or f"{policy.name} (inline)")
         if isinstance(policy.document, Unreadable):
-            found.append(f"  {_UNREAD}")
+            rows.append(f"  {_UNREAD}")
         elif policy.document is not None:
-            found += [f"  {line}" for line in json.dumps(policy.document, indent=2).splitlines()]
-    return found
+            rows += [f"  {line}" for line in json.dumps(policy.document, indent=2).splitlines()]
+    return rows
 
 
-def _trust(found: Description) -> Rows:
-    if found.binding.by == "pod-identity":
+def _trust(page: Description) -> Rows:
+    if page.binding.by == "pod-identity":
         return
-    provider, explanation, role = found.provider, found.binding.explanation, found.binding.role
+    provider = page.provider
+    explanation = page.binding.explanation
+    role = page.binding.role
     if isinstance(provider, ProviderState):
         yield "provider", f"accepts {', '.join(provider.audiences) or 'no audience'}"
     else:
@@ -164,19 +175,19 @@ def _listed(values: Any) -> str:
     return ", ".join(map(str, as_list(values)))
 
 
-def _pods(found: Description) -> Iterator[str]:
+def _pods(page: Description) -> Iterator[str]:
     yield "Pods"
-    if isinstance(found.pods, Unreadable):
+    if isinstance(page.pods, Unreadable):
         yield f"  {_UNREAD}"
         return
-    if not found.pods:
+    if not page.pods:
         yield "  none uses it"
-    width = max((len(item.pod.name) for item in found.pods), default=0)
-    for item in found.pods:
-        state = "has the role" if item.identity is Identity.CURRENT else item.reason
-        if found.binding.by == "both" and item.identity is Identity.CURRENT:
-            state = "has the role by IRSA"
-        yield f"  {item.pod.name:<{width}}  {state}"
-    if found.restart:
+    width = max((len(user.pod.name) for user in page.pods), default=0)
+    for user in page.pods:
+        state = user.reason
+        if user.identity is Identity.CURRENT:
+            state = "has the role by IRSA" if page.binding.by == "both" else "has the role"
+        yield f"  {user.pod.name:<{width}}  {state}"
+    if page.restart:
         yield "To restart the pods:"
-        yield from (f"  {command}" for command in found.restart)
+        yield from (f"  {command}" for command in page.restart)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
+from itertools import chain
 
 from irsa_cli.cli.output.report import Document, Entry, Level, Line, Rank, Report
 from irsa_cli.cli.output.result import facts_of, failure, messages_of_reading
@@ -26,11 +27,11 @@ def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
     if diagnosis.account is not None:
         yield _head(diagnosis.account)
     yield from _findings(diagnosis.findings, everything=everything)
-    said = _by_reason(diagnosis.undecided)
+    told = _by_reason(diagnosis.undecided)
     for account in diagnosis.accounts:
-        yield from _summary(account, said)
+        yield from _summary(account, told)
     yield from (f"Note: {visible(note)}" for note in diagnosis.notes)
-    wrong = next((item for item in diagnosis.accounts if item.problems), None)
+    wrong = next((account for account in diagnosis.accounts if account.problems), None)
     if wrong is not None and not having(diagnosis.findings, Verdict.PROBLEM):
         yield f"Begin with {wrong.full_name}: {wrong.problems[0].cause.title}"
         yield from (_row(*fact) for fact in _fix(wrong.problems[0]))
@@ -41,35 +42,38 @@ def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
 def _head(account: Examined) -> str:
     """The ServiceAccount and its annotation, in quotes if that has anything odd."""
     if account.exists is None:
-        said = "could not be read"
+        annotation = "could not be read"
     elif not account.exists:
-        said = "does not exist"
+        annotation = "does not exist"
     elif account.role_arn is None:
-        said = "has no role annotation"
+        annotation = "has no role annotation"
     elif not account.role_arn:
-        said = "the annotation is empty"
+        annotation = "the annotation is empty"
     else:
         plain = unspaced(account.role_arn) == account.role_arn
-        said = account.role_arn if plain else shown(account.role_arn)
-    return f"{account.full_name}: {said}"
+        annotation = account.role_arn if plain else shown(account.role_arn)
+    return f"{account.full_name}: {annotation}"
 
 
 def _findings(findings: Iterable[Finding], *, everything: bool) -> Iterator[str]:
-    found = tuple(findings)
-    for item in having(found, Verdict.PROBLEM):
-        yield f"{_MARKS[Verdict.PROBLEM]} {item.cause.id}: {item.cause.title}"
-        yield from (_row(*fact) for fact in (("why", item.judgement.text), *_facts(item)))
-    untold = having(found, Verdict.UNKNOWN)
-    # Unknowns that follow from a problem are no news.
-    has_problems = bool(having(found, Verdict.PROBLEM)) and not everything
-    waiting = tuple(item for item in untold if has_problems and item.judgement.follows)
-    yield from _unknown(tuple(item for item in untold if item not in waiting), everything=everything)
+    all_findings = tuple(findings)
+    for finding in having(all_findings, Verdict.PROBLEM):
+        yield f"{_MARKS[Verdict.PROBLEM]} {finding.cause.id}: {finding.cause.title}"
+        yield from (_row(*fact) for fact in (("why", finding.judgement.text), *_facts(finding)))
+    untold = having(all_findings, Verdict.UNKNOWN)
+    waiting: tuple[Finding, ...] = ()
+    if not everything and having(all_findings, Verdict.PROBLEM):
+        # Unknowns that follow from a problem are no news.
+        waiting = tuple(finding for finding in untold if finding.judgement.follows)
+    yield from _unknown(tuple(finding for finding in untold if finding not in waiting), everything=everything)
     if waiting:
         checks = plural(len(waiting), "check")
         yield f"{_MARKS[Verdict.UNKNOWN]} {checks} not possible until that is fixed (-v shows them)"
-    good = having(found, Verdict.OK)
+    good = having(all_findings, Verdict.OK)
     if everything:
-        yield from (f"{_MARKS[Verdict.OK]} {item.cause.id}: {visible(item.judgement.text)}" for item in good)
+        yield from (
+            f"{_MARKS[Verdict.OK]} {finding.cause.id}: {visible(finding.judgement.text)}" for finding in good
+        )
     elif good:
         yield f"{_MARKS[Verdict.OK]} {plural(len(good), 'check')} passed (-v shows them)"
 
@@ -84,8 +88,10 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
 
 def _fix(finding: Finding) -> Iterator[tuple[str, str]]:
     """The fix, under a label with its first line; then what else to do."""
-    for number, text in enumerate(finding.judgement.fix.splitlines()):
-        yield _label(finding) if number == 0 else "", text
+    label = _label(finding)
+    for text in finding.judgement.fix.splitlines():
+        yield label, text
+        label = ""
     yield "remedy", finding.cause.remedy
 
 
@@ -99,68 +105,72 @@ def _row(name: str, value: str) -> str:
 
 
 def _unknown(findings: tuple[Finding, ...], *, everything: bool) -> Iterator[str]:
-    for reason, items in _by_reason(findings).items():
+    for reason, alike in _by_reason(findings).items():
         yield f"{_MARKS[Verdict.UNKNOWN]} unknown: {visible(reason)}"
-        yield f"    {_named(items, everything=everything)}"
-        evidence = dict.fromkeys(pair for item in items for pair in item.judgement.evidence)
+        yield f"    {_named(alike, everything=everything)}"
+        evidence = dict.fromkeys(chain.from_iterable(finding.judgement.evidence for finding in alike))
         yield from (_row(name, value) for name, value in evidence)
 
 
 def _by_reason(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
-    found: dict[str, list[Finding]] = {}
-    for item in findings:
-        found.setdefault(item.judgement.text, []).append(item)
-    return found
+    by_reason: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_reason.setdefault(finding.judgement.text, []).append(finding)
+    return by_reason
 
 
 def _named(findings: list[Finding], *, everything: bool = False) -> str:
-    few = everything or len(findings) <= _FEW
-    return ", ".join(item.cause.id for item in findings) if few else plural(len(findings), "check")
+    if not everything and len(findings) > _FEW:
+        return plural(len(findings), "check")
+    return ", ".join(finding.cause.id for finding in findings)
 
 
-def _summary(account: Examined, said: Container[str]) -> Iterator[str]:
+def _summary(account: Examined, told: Container[str]) -> Iterator[str]:
     """One of many ServiceAccounts: its problems, or why it is unknown; reasons in `said` are not repeated."""
     yield f"{_MARKS[account.verdict]} {account.full_name}"
-    for item in account.problems:
-        yield f"    {account.full_name}: {item.cause.id}: {item.cause.title}"
+    for finding in account.problems:
+        yield f"    {account.full_name}: {finding.cause.id}: {finding.cause.title}"
     undecided = () if account.problems else account.undecided
-    for reason, items in _by_reason(undecided).items():
-        why = "as above" if reason in said else visible(reason)
-        yield f"    {account.full_name}: unknown: {why} ({_named(items)})"
+    for reason, alike in _by_reason(undecided).items():
+        why = "as above" if reason in told else visible(reason)
+        yield f"    {account.full_name}: unknown: {why} ({_named(alike)})"
 
 
 def verdict_line(diagnosis: Diagnosis) -> str:
-    count, hidden = len(diagnosis.problems), _hidden(diagnosis)
-    if not count:
-        if not hidden:
-            only_cluster = diagnosis.account is None and not diagnosis.accounts
-            more = " in the cluster itself; it has no ServiceAccount with a role" if only_cluster else ""
-            return _hinted(diagnosis) or f"No problem was found{more}."
-        said = f"No problem was found, but {hidden} (exit {diagnosis.exit_code})."
-        return said + _look(diagnosis)
-    first = diagnosis.problems[0].cause.id
-    more = "" if count == 1 else f" Begin with {first}."
-    found = f"{plural(count, 'problem')} found (exit {diagnosis.exit_code}).{more}"
-    if not hidden or diagnosis.account is not None:
-        return found
-    return f"{found} {hidden[0].upper()}{hidden[1:]}."
+    hidden = _hidden(diagnosis)
+    if diagnosis.problems:
+        number = plural(len(diagnosis.problems), "problem")
+        verdict = f"{number} found (exit {diagnosis.exit_code})."
+        if len(diagnosis.problems) > 1:
+            verdict += f" Begin with {diagnosis.problems[0].cause.id}."
+        if hidden and diagnosis.account is None:
+            verdict += f" {hidden[0].upper()}{hidden[1:]}."
+        return verdict
+    if hidden:
+        return f"No problem was found, but {hidden} (exit {diagnosis.exit_code}).{_look(diagnosis)}"
+    hints = _hinted(diagnosis)
+    if hints:
+        return hints
+    if diagnosis.account is None and not diagnosis.accounts:
+        return "No problem was found in the cluster itself; it has no ServiceAccount with a role."
+    return "No problem was found."
 
 
 def _hinted(diagnosis: Diagnosis) -> str:
     """Where to look if the application fails nevertheless; '' without hints."""
     if diagnosis.account is None:
-        named = [item.full_name for item in diagnosis.accounts if any(map(_is_hint, item.findings))]
-        return (
-            f"No problem was found. There are hints for {listed(named)}: run irsa doctor NAME."
-            if named
-            else ""
-        )
-    found = [item for item in diagnosis.findings if _is_hint(item)]
-    if not found:
+        names = [account.full_name for account in diagnosis.accounts if any(map(_is_hint, account.findings))]
+        if not names:
+            return ""
+        return f"No problem was found. There are hints for {listed(names)}: run irsa doctor NAME."
+    hints = [finding for finding in diagnosis.findings if _is_hint(finding)]
+    if not hints:
         return ""
-    first, more = found[0], ", ".join(item.cause.id for item in found[1:])
-    also = f", then at {more}" if more else ""
-    why, where = visible(first.judgement.text), f"{first.cause.id} first{also}"
+    first = hints[0]
+    where = f"{first.cause.id} first"
+    if len(hints) > 1:
+        where += f", then at {', '.join(finding.cause.id for finding in hints[1:])}"
+    why = visible(first.judgement.text)
     return f"No problem was found, but {why}. If the application fails, check {where}."
 
 
@@ -174,15 +184,15 @@ def _hidden(diagnosis: Diagnosis) -> str:
         return ""
     if diagnosis.account is not None:
         undecided = diagnosis.account.undecided
-        if {item.cause.id for item in undecided} == {NO_RUNNING_POD}:
+        if {finding.cause.id for finding in undecided} == {NO_RUNNING_POD}:
             return f"{undecided[0].judgement.text}, so whether pods get the role was not seen"
-        suspected = [item for item in undecided if item.judgement.decides]
+        suspected = [finding for finding in undecided if finding.judgement.decides]
         if suspected:
             return f"{visible(suspected[0].judgement.text)} ({suspected[0].cause.id})"
         return f"{plural(len(undecided), 'deciding check')} could not run"
     if not diagnosis.listed:
         return "the ServiceAccounts could not be listed"
-    missed = sum(item.verdict is Verdict.UNKNOWN for item in diagnosis.accounts)
+    missed = sum(finding.verdict is Verdict.UNKNOWN for finding in diagnosis.accounts)
     if diagnosis.unread and not missed:
         return f"{diagnosis.unread[0]} is not known"
     if not diagnosis.accounts:
@@ -193,19 +203,17 @@ def _hidden(diagnosis: Diagnosis) -> str:
 def _look(diagnosis: Diagnosis) -> str:
     """The command that shows more if irsa saw no pod."""
     undecided = () if diagnosis.account is None else diagnosis.account.undecided
-    commands = [
-        value
-        for item in undecided
-        for name, value in item.judgement.evidence
-        if item.cause.id == NO_RUNNING_POD and name == "to see"
-    ]
-    return f" To see more: {visible(commands[0])}" if commands else ""
+    for finding in undecided:
+        for name, command in finding.judgement.evidence:
+            if finding.cause.id == NO_RUNNING_POD and name == "to see":
+                return f" To see more: {visible(command)}"
+    return ""
 
 
 def of_diagnosis(diagnosis: Diagnosis, *, everything: bool = False) -> Report:
     """The report of `doctor`: problems with evidence and fix, then unknowns."""
     verdict = verdict_line(diagnosis) if diagnosis.error is None else "nothing could be read"
-    good = sum(item.verdict is Verdict.OK for item in diagnosis.accounts)
+    good = sum(account.verdict is Verdict.OK for account in diagnosis.accounts)
     return Report(
         diagnosis,
         lines(diagnosis, everything=everything),
@@ -226,29 +234,30 @@ def _entries(diagnosis: Diagnosis) -> Iterator[Entry]:
         yield _examined(diagnosis.account, diagnosis.findings)
     elif diagnosis.error is None:
         yield _examined(Examined("", "", findings=diagnosis.findings), diagnosis.findings)
-        yield from (_examined(it, it.findings) for it in diagnosis.accounts if it.verdict is not Verdict.OK)
+        wrong = (account for account in diagnosis.accounts if account.verdict is not Verdict.OK)
+        yield from (_examined(account, account.findings) for account in wrong)
 
 
 def _examined(account: Examined, findings: tuple[Finding, ...]) -> Entry:
+    problems = [*map(_line, having(findings, Verdict.PROBLEM))]
     unknown = _by_reason(having(findings, Verdict.UNKNOWN))
-    lines = [
-        *map(_line, having(findings, Verdict.PROBLEM)),
-        *(
-            Line(f"{reason} ({_named(items, everything=True)})", Rank.OPEN, "unknown")
-            for reason, items in unknown.items()
-        ),
+    lines = problems + [
+        Line(f"{reason} ({_named(alike, everything=True)})", Rank.OPEN, "unknown")
+        for reason, alike in unknown.items()
     ]
-    problems = any(line.rank is Rank.FAILED for line in lines)
-    rank = Rank.FAILED if problems else Rank.OPEN if account.undecided else Rank.GOOD
-    state = {Rank.FAILED: "problem", Rank.OPEN: "unknown"}.get(rank, "in order")
-    return Entry(account.full_name if account.name else "cluster", state, rank, tuple(lines))
+    title = account.full_name if account.name else "cluster"
+    if problems:
+        return Entry(title, "problem", Rank.FAILED, tuple(lines))
+    if account.undecided:
+        return Entry(title, "unknown", Rank.OPEN, tuple(lines))
+    return Entry(title, "in order", Rank.GOOD, tuple(lines))
 
 
-def _line(item: Finding) -> Line:
-    facts = tuple(f"{name or _label(item)}: {value}" for name, value in _facts(item))
-    more = Document(f"{item.cause.id}: evidence and fix", facts)
-    text = f"{item.cause.title.removesuffix('.')}: {item.judgement.text}"
-    return Line(text, Rank.FAILED, "problem", item.cause.id, documents=(more,), level=Level.ERROR)
+def _line(finding: Finding) -> Line:
+    facts = tuple(f"{name or _label(finding)}: {value}" for name, value in _facts(finding))
+    more = Document(f"{finding.cause.id}: evidence and fix", facts)
+    text = f"{finding.cause.title.removesuffix('.')}: {finding.judgement.text}"
+    return Line(text, Rank.FAILED, "problem", finding.cause.id, documents=(more,), level=Level.ERROR)
 
 
 def explanation(cause: Cause) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 
 from irsa_cli.core.rbac.becoming import AccountTaker, InKubernetes
 from irsa_cli.core.rbac.evaluation import Grant
@@ -12,75 +12,102 @@ from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.shown import plural, visible
 
 
-def may_lines(found: InKubernetes) -> Iterator[str]:
+def may_lines(rights: InKubernetes) -> Iterator[str]:
     """Its permissions in Kubernetes, a line for each binding."""
-    own = [item for item in found.permissions if not item.binding.own]
-    yield from (visible(_permission(item)) for item in own)
-    others = len(found.permissions) - len(own)
-    if others:
-        yield f"the permissions of every ServiceAccount ({plural(others, 'binding')} of Kubernetes itself)"
-    if found.unread:
+    own = [grant for grant in rights.permissions if not grant.binding.own]
+    yield from (visible(_permission(grant)) for grant in own)
+    shared = len(rights.permissions) - len(own)
+    if shared:
+        yield f"the permissions of every ServiceAccount ({plural(shared, 'binding')} of Kubernetes itself)"
+    if rights.unread:
         yield "not all is known"
-    elif not found.permissions:
+    elif not rights.permissions:
         yield "nothing"
 
 
-def _permission(item: Grant) -> str:
-    rules, binding = item.rules, item.binding
+def _permission(grant: Grant) -> str:
+    rules = grant.rules
+    binding = grant.binding
     if rules is None:
-        what = "nothing, as the role is not there"
+        allowed = "nothing, as the role is not there"
     elif isinstance(rules, Unreadable):
-        what = "not known"
+        allowed = "not known"
     else:
-        what = some([_rule(rule) for rule in rules], "; ") or "nothing, as the role has no rules"
-    through = "" if item.subject.account else f", as {item.subject}"
+        allowed = some([_rule(rule) for rule in rules], "; ") or "nothing, as the role has no rules"
+    through = "" if grant.subject.account else f", as {grant.subject}"
     where = f"in {binding.namespace}" if binding.namespace else "everywhere"
-    return f"{where}: {what} ({binding}, {binding.role}{through})"
+    return f"{where}: {allowed} ({binding}, {binding.role}{through})"
 
 
 def _rule(rule: RbacRule) -> str:
-    if "*" in rule.verbs and "*" in rule.groups and "*" in rule.resources and not rule.names:
+    all_verbs = "*" in rule.verbs
+    all_groups = "*" in rule.groups
+    all_resources = "*" in rule.resources
+    if all_verbs and all_groups and all_resources and not rule.names:
         return "everything"
-    verbs = "all verbs" if "*" in rule.verbs else ", ".join(rule.verbs)
-    what = ", ".join("all resources" if item == "*" else item for item in rule.resources or rule.urls)
-    groups = f" of {', '.join(rule.groups)}" if "*" in rule.resources and "*" not in rule.groups else ""
-    named = f" named {', '.join(rule.names)}" if rule.names else ""
-    return f"{verbs} {what}{groups}{named}"
+    verbs = "all verbs" if all_verbs else ", ".join(rule.verbs)
+    resources = ", ".join("all resources" if name == "*" else name for name in rule.resources or rule.urls)
+    groups = f" of {', '.join(rule.groups)}" if all_resources and not all_groups else ""
+    only = f" named {', '.join(rule.names)}" if rule.names else ""
+    return f"{verbs} {resources}{groups}{only}"
 
 
-def taker_lines(found: InKubernetes, account: str, roles: Sequence[str] = ()) -> Iterator[str]:
+def taker_lines(rights: InKubernetes, account: str, roles: Sequence[str] = ()) -> Iterator[str]:
     """List the principals that can act as it: from IAM, if known, to its roles (ARNs)."""
-    takers = [item for item in found.takers if not item[0].is_part]
-    named = some([arn.rsplit("/", 1)[-1] for arn in roles])
-    end = f" -> {'role' if len(roles) == 1 else 'roles'} {named}" if roles else ""
-    for taker, principals in takers:
-        chain, given = str(taker.subject), [f"{item.arn} ({item.by})" for item in principals]
-        if taker.subject.kind == "IAM":
-            chain = taker.subject.name
-        elif given:
-            chain = f"{some(given)} -> {chain}"
-        conditions = dict.fromkeys("; ".join(act.conditions) for act in taker.acts)
-        unsure = "" if taker.is_sure else f", if {some(list(conditions), ', or if ')}"
-        yield visible(f"{chain} -> {account}{end}: {_acts(taker)}{unsure}")
-    parts = len({taker.subject for taker, _ in found.takers}) - len({taker.subject for taker, _ in takers})
-    if parts > 0:
-        yield f"and {plural(parts, 'part')} of Kubernetes itself"
-    if found.unread:
+    end = ""
+    if roles:
+        short_names = some([arn.rsplit("/", 1)[-1] for arn in roles])
+        end = f" -> {_word('role', roles)} {short_names}"
+    subjects = set()
+    own = set()
+    for taker, principals in rights.takers:
+        if taker.is_part:
+            own.add(taker.subject)
+            continue
+        subjects.add(taker.subject)
+        chain = _chain(taker, [f"{principal.arn} ({principal.by})" for principal in principals])
+        yield visible(f"{chain} -> {account}{end}: {_acts(taker)}{_conditions(taker)}")
+    own -= subjects
+    if own:
+        yield f"and {plural(len(own), 'part')} of Kubernetes itself"
+    if rights.unread:
         yield "not all is known"
-    elif not found.takers:
+    elif not rights.takers:
         yield "nobody"
 
 
+def _word(word: str, counted: Sized) -> str:
+    return word if len(counted) == 1 else f"{word}s"
+
+
+def _chain(taker: AccountTaker, principals: Sequence[str]) -> str:
+    """The one who can act as it, after the principals of IAM behind."""
+    if taker.subject.kind == "IAM":
+        return taker.subject.name
+    return f"{some(principals)} -> {taker.subject}" if principals else str(taker.subject)
+
+
+def _conditions(taker: AccountTaker) -> str:
+    if taker.is_sure:
+        return ""
+    conditions = dict.fromkeys("; ".join(act.conditions) for act in taker.acts)
+    return f", if {some(list(conditions), ', or if ')}"
+
+
 def _acts(taker: AccountTaker) -> str:
-    # Those that hang on nothing else, or all where each of them does.
+    """What lets it act as the ServiceAccount: rights without conditions; all of them if each has one."""
     acts = [act for act in taker.acts if not act.conditions] or taker.acts
     rules = sorted({act.rule for act in acts})
-    numbers = f"{'rule' if len(rules) == 1 else 'rules'} {some(list(map(str, rules)))}"
-    rights = [
-        "everything" if act.id == "everything" else f"{' and '.join(act.right.verbs)} {act.right.resource}"
-        for act in acts
-    ]
+    numbers = f"{_word('rule', rules)} {some(list(map(str, rules)))}"
+    rights: list[str] = []
+    for act in acts:
+        right = f"{' and '.join(act.right.verbs)} {act.right.resource}"
+        rights.append(act.id if act.id == "everything" else right)
     binding = taker.binding
-    by = f"{binding}," if binding.kind == binding.role.kind else f"{binding}, {binding.role}"
-    by = "built into the API server," if binding.kind == "Built-in" else by
-    return f"{some(rights)} ({by} {numbers})"
+    if binding.kind == "Built-in":
+        source = "built into the API server"
+    elif binding.kind == binding.role.kind:
+        source = str(binding)
+    else:
+        source = f"{binding}, {binding.role}"
+    return f"{some(rights)} ({source}, {numbers})"

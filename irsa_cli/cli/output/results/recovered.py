@@ -12,7 +12,7 @@ import click
 
 from irsa_cli.cli.output.plan_text import change_lines
 from irsa_cli.cli.output.report import Message, Part, Report
-from irsa_cli.cli.output.result import WORDS, name_of, of_result
+from irsa_cli.cli.output.result import WORDS, name_of, of_result, restored
 from irsa_cli.cli.output.results.applied import of_many
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.table import Table
@@ -20,6 +20,7 @@ from irsa_cli.cli.terminal.progress import KIND_WIDTH
 from irsa_cli.cli.terminal.screen import age, mark
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.shown import visible
 
@@ -30,28 +31,33 @@ if TYPE_CHECKING:
 _WORDS = {**WORDS, Ended.PLANNED: "nothing was changed (dry run)", Ended.UNCHANGED: "nothing to do"}
 
 
-def of_recoveries(done: Recoveries, speaking: Speaking) -> Report:
+def of_recoveries(recoveries: Recoveries, speaking: Speaking) -> Report:
     """The outcome of each transaction, in the text with what went wrong below it."""
-    parts: list[Part] = []
-    for result in done.items:
-        restored = any(item.state == "undone" and item.change.after is None for item in result.changes)
-        end = ": restored what it had deleted or detached" if restored else ""
-        end = end if result.ended is Ended.ROLLED_BACK else ""
+    lines: list[Part] = []
+    for result in recoveries.items:
+        has_restored = result.ended is Ended.ROLLED_BACK and restored(result)
+        end = ": restored what it had deleted or detached" if has_restored else ""
         page = of_result(result, quiet=speaking.quiet, verbose=speaking.verbose)
-        parts.append(visible(f"{_named(result)}  {_WORDS[result.ended]}{end}"))
-        parts += [f"  {line}" for line in page.parts if result.ended is Ended.PLANNED]
-        parts += [Message(f"  {line}") for line in page.messages]
-    parts += [visible(f"{skipped.transaction}  skipped: {skipped.why}") for skipped in done.skipped]
-    if not parts:
-        parts.append("There is nothing to recover.")
-    messages = [part for part in parts if isinstance(part, Message)]
-    items = [
-        Item("", " ".join(filter(None, (result.transaction, name_of(result)))), result)
-        for result in done.items
+        lines.append(visible(f"{_named(result)}  {_WORDS[result.ended]}{end}"))
+        if result.ended is Ended.PLANNED:
+            lines += [f"  {line}" for line in page.parts]
+        lines += [Message(f"  {line}") for line in page.messages]
+    lines += [visible(f"{skipped.transaction}  skipped: {skipped.why}") for skipped in recoveries.skipped]
+    if not lines:
+        lines.append("There is nothing to recover.")
+    messages: list[str] = []
+    if speaking.output != "text":
+        messages += [message for message in lines if isinstance(message, Message)]
+    ended = [
+        Item("", f"{result.transaction} {name_of(result)}".strip(), result) for result in recoveries.items
     ]
-    report = of_many(AppliedList(items), parts, () if speaking.output == "text" else messages)
-    skipped = (f"{item.transaction} is skipped: {item.why}" for item in done.skipped)
-    return replace(report, found=done, notes=(*report.notes, *skipped))
+    report = of_many(AppliedList(ended), lines, messages)
+    skipped = (f"{run.transaction} is skipped: {run.why}" for run in recoveries.skipped)
+    return replace(report, found=recoveries, notes=(*report.notes, *skipped))
+
+
+def _item(result: Result) -> Item:
+    return Item("", f"{result.transaction} {name_of(result)}".strip(), result)
 
 
 def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
@@ -59,7 +65,7 @@ def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
     for result in planned:
         yield visible(f"{_named(result)}  is planned:")
         yield from (visible(f"  Note: {note}") for note in result.notes)
-        for change in (item.change for item in result.changes):
+        for change in (entry.change for entry in result.changes):
             if whole:
                 yield from change_lines([change], whole=True)
             else:
@@ -70,26 +76,31 @@ def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
 
 def _named(result: Result) -> str:
     account = result.facts.get("serviceAccount")
-    return (
-        f"{result.transaction}  {account['namespace']}/{account['name']}" if account else result.transaction
-    )
+    if not account:
+        return result.transaction
+    return f"{result.transaction}  {account['namespace']}/{account['name']}"
 
 
-def of_found(found: Found) -> Report:
+def of_found(listed: Found) -> Report:
     """The leftovers of runs in a cluster, and how to roll the first back."""
-    name, is_eks = found.cluster.name, found.cluster.arn.startswith("arn:")
-    parts: list[Part] = [visible(line) for item in found.leftovers for line in _lines(found, item)]
-    first = next((item for item in found.leftovers if not found.why_not(item)), None)
+    lines: list[Part] = []
+    for leftovers in listed.leftovers:
+        lines += map(visible, _lines(listed, leftovers))
+    first = next((leftovers for leftovers in listed.leftovers if not listed.why_not(leftovers)), None)
     if first is not None:
-        other = {"--issuer-url": found.cluster.issuer, "--account": found.cluster.account}
-        options = {"-c": name, "-r": found.cluster.region} if is_eks else other
-        where = shlex.join(text for pair in options.items() for text in pair)
-        step = f"  irsa recover {first.transaction} {where}  # rolls it back; or --all"
-        parts += [Message("Next:"), Message(visible(step))]
-    return Report(found, parts or [f"No run is unfinished in {name}."])
+        step = f"  irsa recover {first.transaction} {_options_for(listed.cluster)}  # rolls it back; or --all"
+        lines += [Message("Next:"), Message(visible(step))]
+    return Report(listed, lines or [f"No run is unfinished in {listed.cluster.name}."])
 
 
-def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
+def _options_for(cluster: Cluster) -> str:
+    """The options that say which cluster it is, for a shell."""
+    if cluster.arn.startswith("arn:"):
+        return shlex.join(["-c", cluster.name, "-r", cluster.region])
+    return shlex.join(["--issuer-url", cluster.issuer, "--account", cluster.account])
+
+
+def _lines(listed: Found, leftovers: Leftovers) -> Iterator[str]:
     head = f"{leftovers.transaction}  {', '.join(leftovers.accounts)}".rstrip()
     yield f"{head}  {age(leftovers.age)} old"
     if leftovers.why:
@@ -100,7 +111,7 @@ def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
     for spared in leftovers.spared:
         yield f"  not touched: {spared.kind.value} {spared.name}: {spared.why}"
         yield from (f"    to end it: {step}" for step in spared.next_steps)
-    why_not = found.why_not(leftovers)
+    why_not = listed.why_not(leftovers)
     if why_not and leftovers.stages:
         yield f"  not rolled back: {why_not}"
 
@@ -108,28 +119,28 @@ def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
 _STORIES = ("TRANSACTION", "AGE", "STATE", "COMMAND", "CLUSTER", "SERVICEACCOUNT")
 _LOCKS = {"held": "at work", "interrupted": "interrupted"}
 """The state of an unfinished run by its lock."""
-_UNREAD = {True: click.style("refused", fg="red"), False: click.style("unreadable", fg="red")}
-"""The state of a transaction whose journal is not read, by whether it was refused."""
 _STATES = {"committed": "green", "rolled-back": "yellow", "superseded": "yellow"}
 
 
-def of_journals(found: Journals, *, none: str, headers: bool) -> Report:
+def of_journals(journals: Journals, *, none: str, headers: bool) -> Report:
     """Transactions from journals, or `none`."""
-    unread = [
-        [visible(name), _age_of(name), _UNREAD[isinstance(error, Refused)], "?", "?", visible(str(error))]
-        for name, error in found.unreadable.items()
-    ]
-    rows = [*unread, *(_story_row(found, story) for story in found.stories)]
-    steps = [
-        step for error in found.unreadable.values() if isinstance(error, Refused) for step in error.next_steps
-    ]
-    parts: list[Part] = [Table(_STORIES, rows, headless=not headers)] if rows else [none]
-    return Report(found, [*parts, *(Message(visible(f"  {step}")) for step in steps)])
+    rows: list[list[str]] = []
+    steps: list[Message] = []
+    for name, error in journals.unreadable.items():
+        state = "unreadable"
+        if isinstance(error, Refused):
+            state = "refused"
+            steps += [Message(visible(f"  {step}")) for step in error.next_steps]
+        shown_state = click.style(state, fg="red")
+        rows.append([visible(name), _age_of(name), shown_state, "?", "?", visible(str(error))])
+    rows += [_story_row(journals, story) for story in journals.stories]
+    head: Part = Table(_STORIES, rows, headless=not headers) if rows else none
+    return Report(journals, [head, *steps])
 
 
-def _story_row(found: Journals, story: Story) -> list[str]:
+def _story_row(journals: Journals, story: Story) -> list[str]:
     """A transaction as a row, with its lock if it is unfinished."""
-    lock = found.locks.get(story.transaction)
+    lock = journals.locks.get(story.transaction)
     state = story.outcome or "unfinished"
     if lock is not None:
         state = _LOCKS.get(lock.value, state)

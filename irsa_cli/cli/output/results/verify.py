@@ -42,36 +42,36 @@ _WIDTH = 13
 
 
 def _one(report: VerificationReport) -> Iterator[str]:
-    for item in report.items:
-        yield f"{item.full_name}: {item.role_arn}"
-        for step in item.steps:
+    for account in report.items:
+        yield f"{account.full_name}: {account.role_arn}"
+        for step in account.steps:
             yield f"  {_MARKS[step.status]} {TITLES[step.name]:<{_WIDTH + 2}}  {step.sent}"
             for check in step.checks:
                 yield f"      {_MARKS[check.status]} {check.what:<{_WIDTH}}  {check.text}"
             yield from (f"      > {line}" for line in step.advice)
-        if item.permissions:
+        if account.permissions:
             yield "  Permissions"
-        for found in item.permissions:
-            where = f" on {found.resource}" if found.resource not in ("", "*") else ""
-            yield f"      {_MARKS[found.status]} {found.what}{where}: {found.text}"
-        yield from (f"  Note: {note}" for note in item.notes)
-        yield from warnings(item.warnings, "  ")
-        yield from _verdict(item)
+        for permission in account.permissions:
+            where = f" on {permission.resource}" if permission.resource not in ("", "*") else ""
+            yield f"      {_MARKS[permission.status]} {permission.what}{where}: {permission.text}"
+        yield from (f"  Note: {note}" for note in account.notes)
+        yield from warnings(account.warnings, "  ")
+        yield from _verdict(account)
 
 
-def _verdict(item: Verification) -> Iterator[str]:
-    took = f"({item.seconds:.1f} s)"
-    failed = [step for step in item.steps if step.status is StepStatus.FAILED]
-    if item.outcome is VerificationOutcome.VERIFIED:
-        yield f"Verified: {item.proved} {took}. {_sentence(unchecked(item.look))}"
+def _verdict(account: Verification) -> Iterator[str]:
+    took = f"({account.seconds:.1f} s)"
+    failed = [step for step in account.steps if step.status is StepStatus.FAILED]
+    if account.outcome is VerificationOutcome.VERIFIED:
+        yield f"Verified: {account.proved} {took}. {_sentence(unchecked(account.look))}"
     elif failed:
         yield f"Failed: {TITLES[failed[0].name].lstrip('+ ')} {took}"
         if not any(step.advice for step in failed):
-            yield f"Next: {item.look}"
-    elif item.outcome is VerificationOutcome.FAILED:
-        yield f"Failed: {item.problem} {took}"
+            yield f"Next: {account.look}"
+    elif account.outcome is VerificationOutcome.FAILED:
+        yield f"Failed: {account.problem} {took}"
     else:
-        yield f"Undetermined: no problem was found, but {item.problem} {took}"
+        yield f"Undetermined: no problem was found, but {account.problem} {took}"
 
 
 def _sentence(text: str) -> str:
@@ -81,13 +81,13 @@ def _sentence(text: str) -> str:
 def _many(report: VerificationReport) -> Iterator[str]:
     if report.error is not None:
         return
-    width = max((len(item.full_name) for item in report.items), default=0)
-    for item in report.items:
-        tail = item.role_arn if item.outcome is VerificationOutcome.VERIFIED else item.problem
-        mark = _OUTCOMES[item.outcome][0]
-        yield f"  {mark} {item.full_name:<{width}}  {item.outcome.value:<12}  {tail}"
-        yield from (f"      Note: {note}" for note in item.notes)
-        yield from warnings(item.warnings, "      ")
+    width = max((len(account.full_name) for account in report.items), default=0)
+    for account in report.items:
+        tail = account.role_arn if account.outcome is VerificationOutcome.VERIFIED else account.problem
+        mark = _OUTCOMES[account.outcome][0]
+        yield f"  {mark} {account.full_name:<{width}}  {account.outcome.value:<12}  {tail}"
+        yield from (f"      Note: {note}" for note in account.notes)
+        yield from warnings(account.warnings, "      ")
     counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in VerificationOutcome)
     total = plural(len(report.items), "ServiceAccount with a role")
     yield f"{total}: {counts} ({report.seconds:.1f} s)."
@@ -98,52 +98,58 @@ def _many(report: VerificationReport) -> Iterator[str]:
 
 def of_verification(report: VerificationReport) -> Report:
     """The report of `verify`: all steps of one ServiceAccount, or the problems of many."""
-    counts = [f"{number} {it.value}" for it in VerificationOutcome if (number := report.count(it))]
+    numbers = {outcome.value: report.count(outcome) for outcome in VerificationOutcome}
+    counts = [f"{number} {outcome}" for outcome, number in numbers.items() if number]
     verified = report.count(VerificationOutcome.VERIFIED)
-    good = verified if report.many else 0
-    looked = [unchecked(report.look)] if report.look and verified else []
-    notes = (f"{it.full_name}: {note}" for it in report.items for note in it.notes)
+    notes = list(report.notes)
+    for account in report.items:
+        notes += [f"{account.full_name}: {note}" for note in account.notes]
+    if report.look and verified:
+        notes.append(unchecked(report.look))
+    nothing = "not begun" if report.error else "no ServiceAccount has a role"
     return Report(
         report,
         map(visible, _many(report) if report.many else _one(report)),
         messages_of_reading(report.error),
-        ", ".join(counts) or ("not begun" if report.error else "no ServiceAccount has a role"),
+        ", ".join(counts) or nothing,
         {VerificationOutcome.VERIFIED: True, VerificationOutcome.FAILED: False}.get(report.outcome),
         facts_of(report.cluster),
         _entries(report),
-        (f"{good} verified",) if good else (),
-        (*report.notes, *notes, *looked),
+        (f"{verified} verified",) if verified and report.many else (),
+        tuple(notes),
         suites=_suites(report),
     )
 
 
 def _entries(report: VerificationReport) -> Iterator[Entry]:
     yield from failure(report.error, "/".join(filter(None, report.asked)))
-    for item in report.items:
-        entry = _verified(item, all_steps=not report.many)
+    for account in report.items:
+        entry = _verified(account, all_steps=not report.many)
         if not report.many or entry.rank is not Rank.GOOD or entry.lines:
             yield entry
 
 
-def _verified(item: Verification, *, all_steps: bool) -> Entry:
-    _, rank, level = _OUTCOMES[item.outcome]
-    lines = [
-        _line(check.text, check.status, f"{step.name.value}: {check.what}")
-        for step in item.steps
-        for check in step.checks
-        if all_steps
-        or (check.status is not StepStatus.OK and item.outcome is not VerificationOutcome.VERIFIED)
-    ]
-    lines += [
-        _line(found.text, found.status, f"{found.what} {found.resource}".strip())
-        for found in item.permissions
-        if all_steps or found.status is not StepStatus.OK
-    ]
-    lines += warning_lines(item.warnings)
-    advice = tuple(dict.fromkeys(text for step in item.steps for text in step.advice))
-    sentence = item.problem or item.proved
-    message = (*((sentence,) if sentence else ()), *(f"> {text}" for text in advice))
-    return Entry(item.full_name, item.outcome.value, rank, tuple(lines), message, level)
+def _verified(account: Verification, *, all_steps: bool) -> Entry:
+    _, rank, level = _OUTCOMES[account.outcome]
+    has_proof = account.outcome is VerificationOutcome.VERIFIED
+    lines: list[Line] = []
+    advice: dict[str, None] = {}
+    for step in account.steps:
+        advice.update(dict.fromkeys(step.advice))
+        for check in step.checks:
+            is_shown = all_steps or (check.status is not StepStatus.OK and not has_proof)
+            if is_shown:
+                lines.append(_line(check.text, check.status, f"{step.name.value}: {check.what}"))
+    for permission in account.permissions:
+        if all_steps or permission.status is not StepStatus.OK:
+            about = f"{permission.what} {permission.resource}".strip()
+            lines.append(_line(permission.text, permission.status, about))
+    lines += warning_lines(account.warnings)
+    message = [f"> {text}" for text in advice]
+    sentence = account.problem or account.proved
+    if sentence:
+        message.insert(0, sentence)
+    return Entry(account.full_name, account.outcome.value, rank, tuple(lines), tuple(message), level)
 
 
 def _line(text: str, status: StepStatus, about: str) -> Line:
@@ -155,11 +161,12 @@ def _suites(report: VerificationReport) -> Iterator[Suite]:
 
     A deciding step that could not run is an error: readers take a suite of skipped cases for a good one.
     """
-    for item in report.items:
-        proofs = [item.proved, unchecked(item.look)] if item.proved else []
-        cases = _cases(item, f"{report.cluster_name}.{item.full_name}")
-        yield Suite(item.full_name, cases, item.seconds, (*proofs, *item.notes))
-    if problem := str(report.error or report.scope.nothing):
+    for account in report.items:
+        proofs = [account.proved, unchecked(account.look)] if account.proved else []
+        cases = _cases(account, f"{report.cluster_name}.{account.full_name}")
+        yield Suite(account.full_name, cases, account.seconds, (*proofs, *account.notes))
+    problem = str(report.error or report.scope.nothing)
+    if problem:
         name = report.asked[1] or report.cluster_name or "irsa verify"
         yield Suite(name, [Case(f"{report.cluster_name or 'irsa'}.{name}", "run", "error", problem)])
 
@@ -167,17 +174,17 @@ def _suites(report: VerificationReport) -> Iterator[Suite]:
 _ELEMENTS = {StepStatus.OK: "", StepStatus.FAILED: "failure", StepStatus.NOT_CHECKED: "skipped"}
 
 
-def _cases(item: Verification, classname: str) -> Iterator[Case]:
+def _cases(account: Verification, classname: str) -> Iterator[Case]:
     # Without a failure: the step that prevents a verdict.
-    undetermined = item.outcome is VerificationOutcome.UNDETERMINED
+    undetermined = account.outcome is VerificationOutcome.UNDETERMINED
     deciding = {**_ELEMENTS, StepStatus.NOT_CHECKED: "error"} if undetermined else _ELEMENTS
-    if item.error is not None:
-        yield _case(classname, "run", "error" if undetermined else "failure", str(item.error))
-    for step in item.steps:
+    if account.error is not None:
+        yield _case(classname, "run", "error" if undetermined else "failure", str(account.error))
+    for step in account.steps:
         open_ones = [c.text for c in step.checks if c.status is step.status and c.status is not StepStatus.OK]
         elements = deciding if step.name in DECIDING else _ELEMENTS
         yield _case(classname, step.name.value, elements[step.status], "; ".join(open_ones))
-    for permission in item.permissions:
+    for permission in account.permissions:
         name = f"{permission.kind}: {permission.what} {permission.resource}".strip()
         yield _case(classname, name, deciding[permission.status], permission.text)
 

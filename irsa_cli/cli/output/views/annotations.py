@@ -6,7 +6,6 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from irsa_cli.cli.output.report import Level, Report
@@ -30,16 +29,19 @@ def _annotation(
 
 def as_annotations(report: Report, _most: int | None = None) -> str:
     """A line for each annotation, and one with the outcome and the number of hidden ones."""
-    found = [*_of(report)]
-    lines, left = [], Counter[Level]()
+    annotations = [*_of(report)]
+    lines: list[str] = []
+    more: list[str] = []
     for level in (Level.ERROR, Level.WARNING, Level.NOTICE):
         most = SHOWN - (level is Level.NOTICE)  # One is for the end.
-        items = [line for its_level, line in found if its_level is level]
-        lines += items[:most]
-        left[level] = len(items) - len(items[:most])
-    more = [plural(number, f"more {level.value}") for level, number in left.items() if number]
-    hidden = f"{', '.join(more)} not shown as annotations (-o text, markdown and json have them)"
-    closing = [f"{report.verdict} (exit code {report.exit_code})", *([hidden] if more else [])]
+        of_level = [line for its_level, line in annotations if its_level is level]
+        lines += of_level[:most]
+        hidden = len(of_level) - most
+        if hidden > 0:
+            more.append(plural(hidden, f"more {level.value}"))
+    closing = [f"{report.verdict} (exit code {report.exit_code})"]
+    if more:
+        closing.append(f"{', '.join(more)} not shown as annotations (-o text, markdown and json have them)")
     return "\n".join([*lines, command(Level.NOTICE.value, closing, title=report.title)])
 
 
@@ -50,8 +52,8 @@ def _of(report: Report) -> Iterator[tuple[Level, str]]:
             yield _annotation(entry.level, title, entry.message or (entry.state,), entry.place)
         for line in entry.lines:
             if line.level is not None:
-                named = f"{report.title}: {line.word}" if line.place and line.word else title
+                heading = f"{report.title}: {line.word}" if line.place and line.word else title
                 text = " ".join(filter(None, (line.about, line.text)))
-                yield _annotation(line.level, named, (text,), line.place or entry.place)
+                yield _annotation(line.level, heading, (text,), line.place or entry.place)
     for text in report.unchecked:
         yield _annotation(Level.WARNING, report.title, (text,))

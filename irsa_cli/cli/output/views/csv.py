@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 
-from irsa_cli.cli.output.report import Report
+from irsa_cli.cli.output.report import FoundRisk, Report
 from irsa_cli.core.values.shown import visible
 
 _COLUMNS = (
@@ -21,14 +22,23 @@ def as_csv(report: Report, _most: int | None = None) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(_COLUMNS)
-    for item in report.findings:
-        if item.accepted is None:
-            risk, place = item.risk, item.risk.place
-            row = (
-                *(risk.severity.value, risk.rule.id, risk.role, risk.cluster, risk.account),
-                *(risk.sentence, risk.suggestion, risk.rule.source, item.fingerprint),
-                *((place.file, str(place.line), str(place.column)) if place else ("", "", "")),
-            )
-            cells = map(visible, row)
-            writer.writerow(f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell for cell in cells)
+    for finding in report.findings:
+        if finding.accepted is None:
+            writer.writerow(map(_cell, _row(finding)))
     return text.getvalue()
+
+
+def _row(finding: FoundRisk) -> Iterator[str]:
+    risk = finding.risk
+    yield from (risk.severity.value, risk.rule.id, risk.role, risk.cluster, risk.account)
+    yield from (risk.sentence, risk.suggestion, risk.rule.source, finding.fingerprint)
+    if risk.place:
+        yield from (risk.place.file, str(risk.place.line), str(risk.place.column))
+    else:
+        yield from ("", "", "")
+
+
+def _cell(text: str) -> str:
+    """A cell that no spreadsheet reads as a formula."""
+    shown = visible(text)
+    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown

@@ -56,8 +56,8 @@ def yaml_text(document: Mapping[str, Any]) -> str:
         """Writes each text on one line, in quotes if it could be more than a text."""
 
     def one_line(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-        odd = not text.isprintable() or text.lstrip().startswith(":") or "##" in text
-        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if odd else None)
+        is_odd = not text.isprintable() or text.lstrip().startswith(":") or "##" in text
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if is_odd else None)
 
     Dumper.add_representer(str, one_line)
 
@@ -69,19 +69,22 @@ def yaml_text(document: Mapping[str, Any]) -> str:
 
     text = dump(plain=not is_unicode(sys.stdout))
     # Write invisible characters as their code points; YAML keeps some of them.
-    shown = text if text.replace("\n", "").isprintable() else dump(plain=True)
-    return _HASHES.sub(r"\\x23", shown)  # A text with ## is in double quotes.
+    if not text.replace("\n", "").isprintable():
+        text = dump(plain=True)
+    return _HASHES.sub(r"\\x23", text)  # A text with ## is in double quotes.
 
 
 def names(document: Mapping[str, Any]) -> Iterator[str]:
     """The names of a document's items, each once: NAMESPACE/NAME, else the transaction."""
     key = _NAMED_BY.get(document["kind"])
-    found = ([item[key]] if key else _accounts(item) for item in document["items"])
-    yield from dict.fromkeys(name for each in found for name in each)
+    known: dict[str, None] = {}
+    for entry in document["items"]:
+        known.update(dict.fromkeys([entry[key]] if key else _accounts(entry)))
+    yield from known
 
 
-def _accounts(item: Mapping[str, Any]) -> list[str]:
-    account = item.get("serviceAccount")
-    accounts = [account] if account else item.get("serviceAccounts", ())
-    named = [f"{each['namespace']}/{each['name']}" for each in accounts]
-    return named or [name for name in [item.get("transaction")] if name]
+def _accounts(entry: Mapping[str, Any]) -> list[str]:
+    account = entry.get("serviceAccount")
+    accounts = [account] if account else entry.get("serviceAccounts", ())
+    full_names = [f"{each['namespace']}/{each['name']}" for each in accounts]
+    return full_names or [name for name in [entry.get("transaction")] if name]

@@ -22,7 +22,7 @@ def plain(text: str) -> str:
 
     https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references
     """
-    shown = _SIGNS.sub(lambda found: f"&#{ord(found[0])};", visible(text))
+    shown = _SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", visible(text))
     return _LINKED.sub(_NOTHING, shown)
 
 
@@ -36,8 +36,9 @@ def code(text: str) -> str:
 
 def fence(lines: Iterable[str], language: str = "text") -> str:
     """Lines to copy, in a fence longer than any in them."""
-    shown = [visible(part) for line in lines for part in line.splitlines() or [""]]
-    longest = max((len(run) for line in shown for run in _RUN.findall(line)), default=0)
+    shown = _single_lines(line or "\n" for line in lines)
+    runs = _RUN.findall("\n".join(shown))
+    longest = max(map(len, runs), default=0)
     ticks = "`" * max(3, longest + 1)
     return "\n".join((f"{ticks}{language}", *shown, ticks))
 
@@ -46,8 +47,8 @@ def shortened(text: str, most: int) -> str:
     """Shorten a text, and say by how many characters."""
     if len(text) <= most:
         return text
-    kept = most - 32
-    return f"{text[:kept]}… ({len(text) - kept} characters more)"
+    room = most - 32
+    return f"{text[:room]}… ({len(text) - room} characters more)"
 
 
 def command(name: str, message: Iterable[str], **properties: str | int | None) -> str:
@@ -56,9 +57,19 @@ def command(name: str, message: Iterable[str], **properties: str | int | None) -
     https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
     """
     data_of = {key: _data(visible(str(value))) for key, value in properties.items() if value}
-    given = ",".join(f"{key}={text.replace(':', '%3A').replace(',', '%2C')}" for key, text in data_of.items())
-    data = _data("\n".join(visible(part) for line in message for part in line.splitlines()))
-    return f"::{name}{f' {given}' if given else ''}::{data}"
+    listed = ",".join(
+        f"{key}={text.replace(':', '%3A').replace(',', '%2C')}" for key, text in data_of.items()
+    )
+    data = _data("\n".join(_single_lines(message)))
+    return f"::{name} {listed}::{data}" if listed else f"::{name}::{data}"
+
+
+def _single_lines(lines: Iterable[str]) -> list[str]:
+    """The lines within these, each without characters that are not printable."""
+    single: list[str] = []
+    for line in lines:
+        single += map(visible, line.splitlines())
+    return single
 
 
 def _data(text: str) -> str:

@@ -14,7 +14,9 @@ LENGTH = 65_000
 SUMMARY_LENGTH = 1024 * 1024 - 4096
 """Bytes of a job's summary on GitHub: 1 MiB for all steps together."""
 LEAST = 1_000
-_LONGEST_LINE, _LONGEST_MESSAGE, _LONGEST_NAME = 2_000, 8_000, 200
+_LONGEST_LINE = 2_000
+_LONGEST_MESSAGE = 8_000
+_LONGEST_NAME = 200
 _LARGEST = 100
 """Texts per section: of more, not all names may fit."""
 _CUT = "**Cut, as there is no room for it** (`--max-length`; `-o json` has it all):"
@@ -47,38 +49,55 @@ class Section:
 def as_markdown(report: Report, most: int | None = None) -> str:
     """The report in `most` characters: the least important pieces are left out, and named."""
     max_length = most or LENGTH
-    head, sections = _head(report), list(_sections(report))
-    places = [(number, place) for number, group in enumerate(sections) for place in range(len(group.pieces))]
-    places.sort(key=lambda at: (sections[at[0]].pieces[at[1]].phase, sections[at[0]].pieces[at[1]].rank, at))
+    head = _head(report)
+    sections = list(_sections(report))
+    ordered: list[tuple[int, int, tuple[int, int]]] = []
+    for number, section in enumerate(sections):
+        for place, piece in enumerate(section.pieces):
+            ordered.append((piece.phase, piece.rank, (number, place)))
+    places = [place for _, _, place in sorted(ordered)]
 
     def with_first(count: int) -> str:
         return f"{head}\n{_text(sections, set(places[:count]))}"
 
-    if len(whole := with_first(len(places))) <= max_length:
+    whole = with_first(len(places))
+    if len(whole) <= max_length:
         return whole
     count = bisect_right(range(len(places)), max_length, key=lambda number: len(with_first(number)))
-    return with_first(count - 1) if count else f"{head}\n{_names(sections, max_length - len(head))}"
+    if count == 0:
+        return f"{head}\n{_names(sections, max_length - len(head))}"
+    return with_first(count - 1)
 
 
-def _text(sections: Sequence[Section], kept: Container[tuple[int, int]]) -> str:
+def _text(sections: Sequence[Section], chosen: Container[tuple[int, int]]) -> str:
     """The kept pieces under their headings, then the names of all others."""
-    shown, cut, whole = [], [], []
-    for number, group in enumerate(sections):
-        inside = [it.text for place, it in enumerate(group.pieces) if (number, place) in kept]
-        names = [it.name for place, it in enumerate(group.pieces) if (number, place) not in kept]
+    shown: list[str] = []
+    cut: list[str] = []
+    whole: list[str] = []
+    for number, section in enumerate(sections):
+        inside: list[str] = []
+        names: dict[str, None] = {}
+        for place, piece in enumerate(section.pieces):
+            if (number, place) in chosen:
+                inside.append(piece.text)
+            else:
+                names[piece.name] = None
         if not inside:
-            whole.append(group.name)
+            whole.append(section.name)
             continue
-        shown.append("\n".join(filter(None, [group.heading, *inside])) + "\n")
-        cut += [f"- {group.name}: {_BETWEEN.join(dict.fromkeys(names))}"] if names else []
-    cut += [f"- {_BETWEEN.join(whole)}"] if whole else []
+        shown.append("\n".join(filter(None, [section.heading, *inside])) + "\n")
+        if names:
+            cut.append(f"- {section.name}: {_BETWEEN.join(names)}")
+    if whole:
+        cut.append(f"- {_BETWEEN.join(whole)}")
     end = [f"\n{_CUT}\n", *cut, ""] if cut else []
     return "\n".join(shown) + "\n".join(end)
 
 
 def _names(sections: Iterable[Section], room: int) -> str:
     """As many names as have room, the most important first, and how many more there are."""
-    names, shown = [group.name for group in sorted(sections, key=lambda item: item.rank)], list[str]()
+    names = [section.name for section in sorted(sections, key=lambda section: section.rank)]
+    shown: list[str] = []
     room -= len(f"\n\n{_CUT}\n\n- and {len(names)} more\n")
     for name in names:
         room -= len(name) + len(_BETWEEN)
@@ -89,16 +108,16 @@ def _names(sections: Iterable[Section], room: int) -> str:
 
 
 def _head(report: Report) -> str:
-    facts = " · ".join(f"{plain(name)} {code(shortened(value, 300))}" for name, value in report.facts)
-    uneventful = ", ".join(map(plain, report.uneventful))
+    facts = [f"{plain(name)} {code(shortened(value, 300))}" for name, value in report.facts]
+    facts.append(f"exit code {report.exit_code}")
     lines = [
         f"## {_MARKS[report.is_good]} {plain(report.title)}: {plain(shortened(report.verdict, 400))}",
         "",
-        f"{facts}{' · ' if facts else ''}exit code {report.exit_code}",
-        *(("", f"Not listed: {uneventful}.") if uneventful else ()),
-        "",
+        " · ".join(facts),
     ]
-    return "\n".join(lines)
+    if report.uneventful:
+        lines += ["", f"Not listed: {', '.join(map(plain, report.uneventful))}."]
+    return "\n".join([*lines, ""])
 
 
 def _sections(report: Report) -> Iterator[Section]:
@@ -120,15 +139,16 @@ def _entry(entry: Entry) -> Iterator[Section]:
     """An entry's sections: several if it is large."""
     title = shortened(entry.title, _LONGEST_LINE)
     place = f" ({code(shortened(str(entry.place), 300))})" if entry.place else ""
-    heading, name = f"### {plain(entry.state)}: {code(title)}", f"{plain(entry.state)} {plain(title)}"
+    heading = f"### {plain(entry.state)}: {code(title)}"
+    name = f"{plain(entry.state)} {plain(title)}"
     pieces = list(_pieces(entry)) or [Fragment("", "", _LINE, entry.rank)]
     if len(pieces) <= _LARGEST:
         yield Section(f"{heading}{place}\n", name, entry.rank, pieces)
         return
     for start in range(0, len(pieces), _LARGEST):
-        part = pieces[start : start + _LARGEST]
-        which = f"{start + 1} to {start + len(part)} of {len(pieces)}"
-        yield Section(f"{heading}{place}, {which}\n", f"{name} ({which})", entry.rank, part)
+        inside = pieces[start : start + _LARGEST]
+        which = f"{start + 1} to {start + len(inside)} of {len(pieces)}"
+        yield Section(f"{heading}{place}, {which}\n", f"{name} ({which})", entry.rank, inside)
 
 
 def _pieces(entry: Entry) -> Iterator[Fragment]:
@@ -141,7 +161,8 @@ def _pieces(entry: Entry) -> Iterator[Fragment]:
     for line in entry.lines:
         for document in line.documents:
             name = plain(shortened(document.title, _LONGEST_NAME))
-            shown, title = fence(document.lines, document.language), plain(_line(document.title))
+            shown = fence(document.lines, document.language)
+            title = plain(_line(document.title))
             # Markdown within HTML begins after an empty line.
             text = f"\n<details><summary>{title}</summary>\n\n{shown}\n\n</details>\n"
             yield Fragment(text, name, _DOCUMENT, line.rank)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -26,7 +27,8 @@ def as_sarif(report: Report, _most: int | None = None) -> str:
     """One run with a result for each finding; accepted ones are suppressed."""
     document = report.document
     notifications = [{"level": "warning", "message": {"text": visible(text)}} for text in document.notes]
-    full_name, rules = f"irsa audit {__version__}", [*map(_rule, RULES.values())]
+    full_name = f"irsa audit {__version__}"
+    rules = [*map(_rule, RULES.values())]
     driver = {"name": "irsa", "fullName": full_name, "version": __version__, "rules": rules}
     invocation = {
         "executionSuccessful": report.error is None,
@@ -62,45 +64,49 @@ _IDS = list(RULES)
 
 def _result(finding: FoundRisk) -> dict[str, Any]:
     # The role or subject; the place is in the locations.
-    item = finding.risk
-    subject = item.place.subject if item.place else ""
-    named = whose(item) if item.place is None else f"{subject}: " if subject else ""
-    level, score = _LEVELS[item.severity]
+    risk = finding.risk
+    beginning = whose(risk)
+    if risk.place is not None:
+        beginning = f"{risk.place.subject}: " if risk.place.subject else ""
+    level, score = _LEVELS[risk.severity]
     suppression = {"kind": "external", "status": "accepted", "justification": visible(finding.accepted or "")}
     return {
-        "ruleId": item.rule.id,
-        "ruleIndex": _IDS.index(item.rule.id),
+        "ruleId": risk.rule.id,
+        "ruleIndex": _IDS.index(risk.rule.id),
         "level": level,
-        "message": {"text": visible(f"{named}{item.sentence}. To fix: {item.suggestion}")},
-        "locations": [_location(item)],
+        "message": {"text": visible(f"{beginning}{risk.sentence}. To fix: {risk.suggestion}")},
+        "locations": [_location(risk)],
         "partialFingerprints": {"irsaRisk/v2": finding.fingerprint},
         "properties": {"security-severity": score},
         **({"suppressions": [suppression]} if finding.accepted is not None else {}),
     }
 
 
-def _location(item: Risk) -> dict[str, Any]:
+def _location(risk: Risk) -> dict[str, Any]:
     """The place in a file, or an object's name: code scanning shows only results with a file."""
-    region, name = {"startLine": 1}, item.role or item.statement
-    if item.place is None:
-        uri = _path(item)
+    region = {"startLine": 1}
+    name = risk.role or risk.statement
+    if risk.place is None:
+        uri = _path(risk)
     else:
-        region = {"startLine": item.place.line, "startColumn": item.place.column}
-        name = item.role or item.place.subject or item.statement
-        file = item.place.file  # As a URI, relative to the current folder.
+        region = {"startLine": risk.place.line, "startColumn": risk.place.column}
+        name = risk.role or risk.place.subject or risk.statement
+        file = risk.place.file  # As a URI, relative to the current folder.
         uri = quote(file.removeprefix("./").encode("utf-8", "surrogateescape"))
-        uri = f"file://{uri}" if file.startswith("/") else uri
+        if file.startswith("/"):
+            uri = f"file://{uri}"
     return {
         "physicalLocation": {"artifactLocation": {"uri": uri}, "region": region},
         "logicalLocations": [{"fullyQualifiedName": visible(name), "kind": "resource"}],
     }
 
 
-def _path(item: Risk) -> str:
+def _path(risk: Risk) -> str:
     """A path for an object without characters that need escapes in a URI."""
-    if item.role:
-        parts = item.role.split(":")
-        name = f"iam/{parts[4] if len(parts) > 5 else ''}/{parts[-1]}"
+    if risk.role:
+        fields = risk.role.split(":")
+        account = fields[4] if len(fields) > 5 else ""
+        name = f"iam/{account}/{fields[-1]}"
     else:
-        name = f"clusters/{item.cluster or 'none'}/{item.account or item.statement}"
-    return "".join(sign if sign.isascii() and (sign.isalnum() or sign in "/._-") else "_" for sign in name)
+        name = f"clusters/{risk.cluster or 'none'}/{risk.account or risk.statement}"
+    return re.sub(r"[^A-Za-z0-9/._-]", "_", name)

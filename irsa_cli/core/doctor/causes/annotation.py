@@ -149,7 +149,8 @@ def _annotation(facts: Facts) -> Judgement:
 
 
 def _leave_to_others(facts: Facts) -> None:
-    subject, other = facts.named, ""
+    subject = facts.named
+    other = ""
     if not known(subject.candidates):
         other = "pod-service-account" if idle(facts) else ""
         other = "pod-identity-other-name" if unused(facts) else other
@@ -176,7 +177,8 @@ def _audience(facts: Facts) -> Judgement:
         return ok("the provider or the role accepts the annotation's audience", audience=annotated)
     again = commands.restart(facts, subject.known_users())
     fix = f"{commands.unannotate(facts, AUDIENCE_ANNOTATION)}\n{again}".rstrip("\n")
-    text, accepted = "neither the provider nor the trust policy accepts this audience", provider.audiences
+    text = "neither the provider nor the trust policy accepts this audience"
+    accepted = provider.audiences
     return problem(text, fix=fix, annotation=shown(annotated), provider=listed(accepted) or "none")
 
 
@@ -224,7 +226,8 @@ _ROLE = re.compile(r"(?:(?:.*:)?role/)?(?P<name>[\w+=,.@/-]+?)/*", re.ASCII)
 
 def _guess(facts: Facts, text: str) -> str:
     """The ARN that the text probably stands for, '' if unclear; a role that trusts it comes first."""
-    session, role = _SESSION.fullmatch(text), _ROLE.fullmatch(text)
+    session = _SESSION.fullmatch(text)
+    role = _ROLE.fullmatch(text)
     name = session["name"] if session else role["name"] if role else ""
     arns = [role.arn for role in commands.naming(facts)]
     near = [arn for arn in arns if name and arn.endswith(f"/{name}")]
@@ -237,7 +240,8 @@ def _guess(facts: Facts, text: str) -> str:
 
 @check_of("annotation-partition", Group.SERVICE_ACCOUNT, weight=94)
 def _partition(facts: Facts) -> Judgement:
-    subject, partition = facts.named, facts.cluster.partition
+    subject = facts.named
+    partition = facts.cluster.partition
     arn = subject.role_arn()
     if arn.partition == partition:
         return ok("the role is in the cluster's partition", partition=arn.partition)
@@ -270,10 +274,12 @@ def _account(facts: Facts) -> Judgement:
 
 @check_of("role-missing", Group.SERVICE_ACCOUNT, weight=91)
 def _role(facts: Facts) -> Judgement:
-    subject, arn = facts.named, _arn_in_partition(facts)
+    subject = facts.named
+    arn = _arn_in_partition(facts)
     if have(subject.role) is not None:
         return ok("the role exists")
-    new, similar = _new_role(facts, subject), subject.similar_roles
+    new = _new_role(facts, subject)
+    similar = subject.similar_roles
     if len(similar) == 1:
         new = commands.commented(
             (*commands.admit(facts, subject, similar[0]).splitlines(), "or, with a new role:", new)
@@ -302,7 +308,8 @@ def _new_role(facts: Facts, subject: Subject) -> str:
 
 @check_of("annotation-path", Group.SERVICE_ACCOUNT, weight=92)
 def _path(facts: Facts) -> Judgement:
-    subject, arn = facts.named, _arn_in_partition(facts)
+    subject = facts.named
+    arn = _arn_in_partition(facts)
     role = there(subject.role, f"there is no role {arn.name}")
     if role.arn == str(arn):
         return ok("the ARN matches the role's exactly")

@@ -20,7 +20,8 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, STS_REGIONAL_ANNOTATI
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import CannotTell, Unreadable, have
 
-_WHICH_STS, _STS_URL = variable("AWS_STS_REGIONAL_ENDPOINTS"), variable("AWS_ENDPOINT_URL_STS")
+_WHICH_STS = variable("AWS_STS_REGIONAL_ENDPOINTS")
+_STS_URL = variable("AWS_ENDPOINT_URL_STS")
 _REGIONS = (variable("AWS_REGION"), variable("AWS_DEFAULT_REGION"))
 _THROTTLED = ("Throttling", "RequestLimitExceeded", "IDPCommunicationError", "TooManyRequests")
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException")
@@ -29,12 +30,14 @@ _INVALID = ("InvalidIdentityToken", "InvalidIdentityTokenException")
 _FOR_THAT = "STS rejected the newest call for that reason"
 _SEE_REFUSED = "the error of STS may have this cause; see sts-refused"
 # Of what STS says of a text that is no token, and of an issuer that it does not know.
-_NO_TOKEN, _NO_PROVIDER = "jwt", "provider found"
+_NOT_A_JWT = "jwt"
+_NO_PROVIDER = "provider found"
 
 
 @check_of("session-duration", Group.STS, weight=80)
 def _duration(facts: Facts) -> Judgement:
-    role, event = facts.named.annotated_role(), subjects.newest(facts)
+    role = facts.named.annotated_role()
+    event = subjects.newest(facts)
     if not event.error or event.seconds is None:
         return ok("no request for too long a session")
     hidden = "irsa did not read the role's MaxSessionDuration: pass the ServiceAccount's name"
@@ -53,7 +56,8 @@ def _duration(facts: Facts) -> Judgement:
 
 @check_of("sts-region", Group.STS, weight=78)
 def _region(facts: Facts) -> Judgement:
-    event, region = subjects.newest(facts), facts.cluster.region
+    event = subjects.newest(facts)
+    region = facts.cluster.region
     if _is_unexplained(facts, event):
         if _NO_PROVIDER not in event.message.lower():
             return unknown(_SEE_REFUSED)
@@ -81,7 +85,7 @@ def _malformed(facts: Facts) -> Judgement:
     last = subjects.newest(facts)
     if not _is_unexplained(facts, last):
         return ok("STS could read the ServiceAccount's token", last=last.time.isoformat())
-    if _NO_TOKEN in last.message.lower():
+    if _NOT_A_JWT in last.message.lower():
         return suspect("the application did not send a token to STS", error=subjects.in_words(last))
     return unknown(_SEE_REFUSED)
 
@@ -155,7 +159,7 @@ def _require_in_order(facts: Facts) -> None:
 
 def _names_its_cause(event: TrailEvent) -> bool:
     """Whether STS itself says that the token, or the provider, is the problem."""
-    return any(cause in event.message.lower() for cause in (_NO_TOKEN, _NO_PROVIDER))
+    return any(cause in event.message.lower() for cause in (_NOT_A_JWT, _NO_PROVIDER))
 
 
 def _is_unexplained(facts: Facts, event: TrailEvent) -> bool:
@@ -180,7 +184,8 @@ def _throttled(facts: Facts) -> Judgement:
 
 @check_of("sts-never-asked", Group.STS, weight=40)
 def _never(facts: Facts) -> Judgement:
-    subject, hidden = facts.named, facts.named.events
+    subject = facts.named
+    hidden = facts.named.events
     if not own_tokens(subject):
         subject.annotation()
     users = subjects.injected_users(subject)
@@ -229,15 +234,18 @@ def expected_role(subject: Subject) -> str:
 
 @check_of(INSIDE, Group.PODS, weight=26)
 def _inside(facts: Facts) -> Judgement:
-    answer, expected = facts.named.inside, expected_role(facts.named)
+    answer = facts.named.inside
+    expected = expected_role(facts.named)
     if answer is None:
         raise CannotTell("no new pod was requested (--in-pod)")
     if isinstance(answer, Unreadable):
         return suspect(f"not examined from inside a pod: {answer.why}")
     evidence = {**answer.evidence, "expected": expected or "not known"}
-    text, other = f"in a new pod: {answer.sentence}", False
+    text = f"in a new pod: {answer.sentence}"
+    other = False
     if answer.identity and expected:
-        mine, theirs = Arn.parse(answer.identity), Arn.parse(expected)
+        mine = Arn.parse(answer.identity)
+        theirs = Arn.parse(expected)
         session = mine.resource.startswith(f"assumed-role/{theirs.name}/")
         other = mine.account != theirs.account or not session
     if answer.verdict == WRONG or (other and answer.verdict != EXPECTED):

@@ -34,7 +34,8 @@ def _unsupported(facts: Facts) -> Judgement:
 
 @check_of("issuer-documents", Group.CLUSTER, weight=71, of_cluster=True)
 def _documents(facts: Facts) -> Judgement:
-    published, issuer = facts.published_keys, facts.cluster.issuer
+    published = facts.published_keys
+    issuer = facts.cluster.issuer
     if not isinstance(published, Unreadable):
         return ok("the issuer's discovery document and keys are public", issuer=issuer)
     if not published.answered:
@@ -48,7 +49,8 @@ def _documents(facts: Facts) -> Judgement:
 
 @check_of("issuer-keys", Group.CLUSTER, weight=70, of_cluster=True)
 def _keys(facts: Facts) -> Judgement:
-    published, own = have(facts.published_keys), have(facts.cluster_keys)
+    published = have(facts.published_keys)
+    own = have(facts.cluster_keys)
     if own <= published:
         return ok("the issuer publishes every key of the cluster", keys=subjects.listed(sorted(own)))
     look = facts.reach.kubectl("get --raw /openid/v1/jwks")
@@ -84,7 +86,8 @@ def _endpoint_policy(facts: Facts) -> Judgement:
 
 def _lets_through(document: Document) -> bool | None:
     """Whether an endpoint's policy allows the unsigned call; None if conditions decide."""
-    denying, allowing = [], []
+    denying = []
+    allowing = []
     for statement in statements(document):
         is_everybody = statement.get("Principal", "*") == "*" or "*" in principals(statement, "AWS")
         if not is_everybody or not does(statement, ACTION):
@@ -135,7 +138,8 @@ def _mesh(facts: Facts) -> Judgement:
     users = facts.named.users()
     meshed = [pod for pod in users if any(container.name in _PROXIES for container in pod.containers)]
     pods = some(meshed, "no pod has a known sidecar")
-    late, text = [pod for pod in pods if not _waits(pod)], "irsa cannot see which calls the sidecar allows"
+    late = [pod for pod in pods if not _waits(pod)]
+    text = "irsa cannot see which calls the sidecar allows"
     if not late or subjects.is_admitted(facts, late):
         return unknown(text, pods=subjects.pod_names(pods))
     return hint(f"{text}, or if the application waits for it", pods=subjects.pod_names(late))
@@ -226,14 +230,16 @@ def _missing(facts: Facts) -> Judgement:
         raise CannotTell("a provider with another URL exists; see provider-url")
     else:
         others = subjects.listed(arn.partition(":oidc-provider/")[2] for arn in facts.providers) or "none"
-    fix, expected = facts.reach.for_irsa("associate-oidc"), subjects.home_provider(facts)
+    fix = facts.reach.for_irsa("associate-oidc")
+    expected = subjects.home_provider(facts)
     text = "IAM does not trust the issuer of the cluster's tokens"
     return problem(text, fix=fix, issuer=issuer, expected=expected, existing_providers=others)
 
 
 @check_of("provider-account", Group.CLUSTER, weight=96)
 def _other_account(facts: Facts) -> Judgement:
-    arn, home = facts.named.role_arn(), facts.cluster.home
+    arn = facts.named.role_arn()
+    home = facts.cluster.home
     if arn.account == home:
         return ok("the role and the provider are in the cluster's account", account=arn.account)
     if have(facts.named.provider) is not None:

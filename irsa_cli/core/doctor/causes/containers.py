@@ -133,7 +133,8 @@ _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 @check_of("pod-static-credentials", Group.PODS, weight=87)
 def _static(facts: Facts) -> Judgement:
-    subject, pods = facts.named, facts.named.users()
+    subject = facts.named
+    pods = facts.named.users()
     users = users_with(subject, lambda container: _has_keys(subject, container))
     own = [(pod, container) for pod, container in users if not _is_sidecar(subject, pod, container)]
     if own:
@@ -216,7 +217,8 @@ def _is_to_assume(container: Container, arn: str) -> bool:
     return any(_ASSUME.search(name) for name in names)
 
 
-_WHICH_STS, _STS_URL = variable("AWS_STS_REGIONAL_ENDPOINTS"), variable("AWS_ENDPOINT_URL_STS")
+_WHICH_STS = variable("AWS_STS_REGIONAL_ENDPOINTS")
+_STS_URL = variable("AWS_ENDPOINT_URL_STS")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _MINIMUM_CLI = (1, 16, 232)
 _READABLE_SINCE = (1, 19)
@@ -272,7 +274,8 @@ def _global_endpoint(facts: Facts) -> Judgement:
 
 def _by_old_sdk(facts: Facts) -> Judgement:
     """The variable asks for the region's endpoint; whether the SDK heeds it shows in what STS was asked."""
-    subject, fine = facts.named, "the pods use the regional STS endpoint"
+    subject = facts.named
+    fine = "the pods use the regional STS endpoint"
     if not isinstance(facts.sts_endpoints, tuple) or not facts.sts_endpoints:
         return ok(fine)
     old = [
@@ -303,7 +306,8 @@ def _windows(facts: Facts) -> Judgement:
     ]
     users = some(on_windows, "no Windows pod has Linux paths")
     text = "the webhook treats a pod without nodeSelector as a Linux pod"
-    file, expected = str(users[0][1].env[TOKEN_ENV]), "nodeSelector kubernetes.io/os: windows"
+    file = str(users[0][1].env[TOKEN_ENV])
+    expected = "nodeSelector kubernetes.io/os: windows"
     return by_template(facts, users, text, file=file, expected=expected)
 
 
@@ -341,7 +345,8 @@ def _sdk(facts: Facts) -> Judgement:
         if (cli_version(container) or _MINIMUM_CLI) < _MINIMUM_CLI
     ]
     if old:
-        needed, text = ">= " + ".".join(map(str, _MINIMUM_CLI)), "this AWS CLI does not support IRSA"
+        needed = ">= " + ".".join(map(str, _MINIMUM_CLI))
+        text = "this AWS CLI does not support IRSA"
         return by_template(facts, old, text, image=old[0][1].image, needed=needed)
     hidden = [image for image, version in versions.items() if version is None]
     some(hidden, "the images' AWS CLI is recent enough", images=listed(versions))

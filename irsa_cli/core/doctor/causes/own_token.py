@@ -23,7 +23,7 @@ from irsa_cli.core.plan.states import TARGET_ANNOTATION
 from irsa_cli.core.policies.statements import statements, tests_of_key
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.assuming import Said, lacking
+from irsa_cli.core.trust.assuming import Decision, lacking
 from irsa_cli.core.trust.chain import POLICY_NAME, PROFILE, Chain, answer_of, chain_of_notes, target_of
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.restrictions import voided
@@ -58,7 +58,8 @@ def own_tokens(subject: Subject) -> tuple[OwnToken, ...]:
 
 def hidden_tokens(facts: Facts) -> list[tuple[Pod, Container]]:
     """Containers that bring a token for AWS, and a role that can't be read: it comes from elsewhere."""
-    wanted, found = subjects.audience_of(facts, facts.named), []
+    wanted = subjects.audience_of(facts, facts.named)
+    found = []
     for pod in facts.named.known_users():
         volumes = [volume.name for volume in pod.volumes if volume.audience == wanted]
         tokens = {name for name in volumes if name != subjects.TOKEN_VOLUME}
@@ -112,7 +113,8 @@ def _own_token(facts: Facts) -> finding.Judgement:
         text = "a container mounts its own token, and its role comes from a Secret or ConfigMap"
         return finding.suspect(text, containers=subjects.where(hidden))
     tokens = finding.some(own_tokens(facts.named), "no container mounts its own token")
-    why, places = "", subjects.where((token.pod, token.container) for token in tokens)
+    why = ""
+    places = subjects.where((token.pod, token.container) for token in tokens)
     for token in tokens:
         try:
             judged = _judged(facts, token)
@@ -128,7 +130,8 @@ def _own_token(facts: Facts) -> finding.Judgement:
 
 def _judged(facts: Facts, token: OwnToken) -> finding.Judgement | None:
     """The problem of one container's role and token, if any."""
-    by_hand, cluster = commands.edit(facts, token.pod), facts.cluster
+    by_hand = commands.edit(facts, token.pod)
+    cluster = facts.cluster
     said = {
         "container": subjects.where([(token.pod, token.container)]),
         "role": shown(token.role),
@@ -140,7 +143,8 @@ def _judged(facts: Facts, token: OwnToken) -> finding.Judgement | None:
     if role is None or role.arn != token.role:
         there_is = {} if role is None else {"there_is": role.arn}
         return finding.problem("no role has this ARN", fix=by_hand, **said, **there_is)
-    account, audience = role_arn(token.role).account, token.volume.audience or cluster.issuer
+    account = role_arn(token.role).account
+    audience = token.volume.audience or cluster.issuer
     provider = provider_arn(cluster.partition, account, cluster.issuer)
     identity = replace(subjects.identity_of(facts, facts.named), provider_arn=provider, audience=audience)
     if account == cluster.home:
@@ -240,7 +244,7 @@ def _granted(facts: Facts) -> tuple[str, bool]:
     return target_of(policies.get(POLICY_NAME, {}))
 
 
-def _refused(said: tuple[Said, ...], fine: str, chain: Chain) -> str:
+def _refused(said: tuple[Decision, ...], fine: str, chain: Chain) -> str:
     """Why one side refuses; if it does not, the check ends."""
     if answer_of(said) is Answer.YES:
         raise finding.Decided(finding.ok(fine, target=chain.target_arn))
@@ -256,7 +260,8 @@ def _permission(facts: Facts) -> finding.Judgement:
     role = have(facts.named.role)
     if role is None:
         return finding.unknown("the role does not exist; see role-missing")
-    policies, boundary = have(role.policy_documents), have(role.boundary_policy) if role.boundary else None
+    policies = have(role.policy_documents)
+    boundary = have(role.boundary_policy) if role.boundary else None
     said = chain.allowed(policies, boundary=boundary, has_boundary=bool(role.boundary))
     why = _refused(said, "the role may assume the target role", chain)
     fix = _proposed(facts, f"--target-role {shlex.quote(chain.target_arn)}", chain)

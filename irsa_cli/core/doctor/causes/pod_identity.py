@@ -30,12 +30,12 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import Context
 from irsa_cli.core.trust import assuming
 from irsa_cli.core.trust.assuming import (
-    Said,
+    Decision,
     actions,
     context_of_session,
+    decide,
     lacking,
     names_role,
-    said,
     session_tags,
 )
 from irsa_cli.core.trust.evaluation import Answer
@@ -63,11 +63,12 @@ def _trust(facts: Facts) -> Judgement:
     role = have(facts.named.association_role)
     if role is None:
         return _no_role(facts, "role", association.role_arn)
-    said = _said_to_service(facts, association, role)
+    answers = _service_answers(facts, association, role)
     # For this ServiceAccount alone.
-    names, tagged = (facts.named.namespace, facts.named.name), not association.without_tags
+    names = (facts.named.namespace, facts.named.name)
+    tagged = not association.without_tags
     statement = assuming.statement(facts.cluster, *names, tagged=tagged)
-    return _judged(facts, role, said, statement)
+    return _judged(facts, role, answers, statement)
 
 
 def _no_role(facts: Facts, what: str, arn: str) -> Judgement:
@@ -75,19 +76,19 @@ def _no_role(facts: Facts, what: str, arn: str) -> Judgement:
     return problem(f"the association's {what} does not exist", fix=fix, role=arn)
 
 
-def _said_to_service(facts: Facts, association: Association, role: Role) -> tuple[Said, ...]:
+def _service_answers(facts: Facts, association: Association, role: Role) -> tuple[Decision, ...]:
     tagged = not association.without_tags
     return assuming.said_to_service(role.trust, facts.cluster, facts.named, tagged=tagged)
 
 
 def serves_pod_identity(facts: Facts, association: Association, role: Role) -> bool:
     """Whether a role's trust policy is known to allow EKS Pod Identity what it needs for the association."""
-    return all(answer.answer is Answer.YES for answer in _said_to_service(facts, association, role))
+    return all(answer.answer is Answer.YES for answer in _service_answers(facts, association, role))
 
 
-def _judged(facts: Facts, role: Role, said: tuple[Said, ...], statement: Document) -> Judgement:
-    """Judge a trust policy by what was said about it; `wanted` is the statement that it needs."""
-    refused = list(lacking(said, Answer.NO))
+def _judged(facts: Facts, role: Role, answers: tuple[Decision, ...], statement: Document) -> Judgement:
+    """Judge a trust policy by its answers; `statement` is the one that it needs."""
+    refused = list(lacking(answers, Answer.NO))
     if refused:
         fix = commands.rewrite_trust(
             facts, role, with_statement(role.trust, statement), commands.of_power(role)
@@ -99,7 +100,7 @@ def _judged(facts: Facts, role: Role, said: tuple[Said, ...], statement: Documen
         return problem(
             text, fix=fix, role=role.arn, missing=subjects.listed(answer.action for answer in refused)
         )
-    unsure = list(lacking(said, Answer.UNKNOWN))
+    unsure = list(lacking(answers, Answer.UNKNOWN))
     if unsure:
         return unknown("; ".join(dict.fromkeys(answer.why for answer in unsure)), role=role.arn)
     return ok("its trust policy allows the required actions", role=role.arn)
@@ -112,7 +113,8 @@ def _target(facts: Facts) -> Judgement:
     role = have(facts.named.target_role)
     if role is None:
         return _no_role(facts, "target role", arn)
-    tagged, external_id = not association.without_tags, association.external_id
+    tagged = not association.without_tags
+    external_id = association.external_id
     statement: Document = {
         "Effect": "Allow",
         "Principal": {"AWS": association.role_arn},
@@ -206,7 +208,8 @@ def is_similar(one: tuple[str, str], other: tuple[str, str]) -> bool:
 
 def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
     """Associations for nearly its name of which nobody has anything, while its own pods have nothing."""
-    subject, accounts = facts.named, facts.accounts
+    subject = facts.named
+    accounts = facts.accounts
     if subject.association is not None or not any(map(has_nothing, subject.known_users())):
         return ()
     names = {account.full_name for account in known(accounts)}
@@ -233,15 +236,15 @@ def _other_name(facts: Facts) -> Judgement:
         for association in roles
         if isinstance(association, Association) and association.role_arn
     ]
-    said = {"association_for": subjects.listed(other.full_name for other in lost or others)}
-    said |= {"its_role": subjects.listed(role_arns)} if role_arns else {}
+    evidence = {"association_for": subjects.listed(other.full_name for other in lost or others)}
+    evidence |= {"its_role": subjects.listed(role_arns)} if role_arns else {}
     if not lost:
-        return unknown("associations exist for a similar name or another namespace", **said)
+        return unknown("associations exist for a similar name or another namespace", **evidence)
     pods = [pod for pod in subject.users() if has_nothing(pod)]
     return problem(
         "it has no role, and no pod uses the ServiceAccount with the association",
         fix=f"{_associate(facts, lost)}\n{commands.restart(facts, pods)}".rstrip(),
-        **said,
+        **evidence,
         found=subject.full_name,
         pods=subjects.pod_names(pods),
     )
@@ -249,7 +252,9 @@ def _other_name(facts: Facts) -> Judgement:
 
 def _associate(facts: Facts, lost: tuple[OtherAssociation, ...]) -> str:
     """The command that associates the role; one to look first, where its trust policy would not do."""
-    association, role, subject = lost[0].association, lost[0].role, facts.named
+    association = lost[0].association
+    role = lost[0].role
+    subject = facts.named
     if len(lost) > 1 or not isinstance(association, Association) or not association.role_arn:
         return commands.eks(facts, "list-pod-identity-associations")
     what = f"--namespace {shlex.quote(subject.namespace)} --service-account {shlex.quote(subject.name)}"
@@ -376,7 +381,7 @@ def said_to_role(
     external_id: str,
     *,
     tagged: bool,
-) -> tuple[Said, ...]:
+) -> tuple[Decision, ...]:
     """How the trust policy of an association's target role answers the association's own role."""
     context: Context = {
         **context_of_session(role_arn),
@@ -386,4 +391,4 @@ def said_to_role(
         **({"sts:externalid": (external_id,)} if external_id else {}),
     }
     names = names_role(Arn.parse(role_arn), role_arn)
-    return tuple(said(document, names, context, action) for action in actions(tagged=tagged))
+    return tuple(decide(document, names, context, action) for action in actions(tagged=tagged))

@@ -57,7 +57,8 @@ def _incomplete(facts: Facts) -> Judgement:
 
 
 def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
-    subject, annotations = facts.named, subjects.annotations_of(facts.named)
+    subject = facts.named
+    annotations = subjects.annotations_of(facts.named)
     candidates = () if annotations.get(ROLE_ARN_ANNOTATION) else known(subject.candidates)
     for candidate in candidates:
         if commands.is_made_for(facts, subject, candidate):
@@ -120,7 +121,8 @@ def _permissions(facts: Facts) -> Judgement:
 
 @check_of("organization-policy", Group.ROLE, weight=35)
 def _organization(facts: Facts) -> Judgement:
-    subject, role = facts.named, facts.named.annotated_role()
+    subject = facts.named
+    role = facts.named.annotated_role()
     require_admitted(facts)
     mine = [event for event in known(subject.events) if event.role_arn == role.arn]
     for event in mine:
@@ -136,7 +138,8 @@ def _organization(facts: Facts) -> Judgement:
 
 @check_of("role-wide-trust", Group.ROLE, weight=5)
 def _wide(facts: Facts) -> Judgement:
-    subject, role = facts.named, facts.named.annotated_role()
+    subject = facts.named
+    role = facts.named.annotated_role()
     # Whom the trust lets in is known without the policies; how much that matters is not.
     policies = {} if isinstance(role.policy_documents, Unreadable) else role.policy_documents
     much = power(policies, policies, role.boundary)

@@ -58,9 +58,12 @@ def _missing(facts: Facts) -> finding.Judgement:
         subject.name, [account.name for account in others if account.namespace == subject.namespace]
     )
     namespace = "" if subject.namespace_labels is not None else ", and neither does its namespace"
-    association, fix, said = subject.association, make_or_attach(facts), evidence(facts)
+    association = subject.association
+    fix = make_or_attach(facts)
+    said = evidence(facts)
     if isinstance(association, Association):
-        fix, said = create(facts), {"association": f"{association.id} {association.role_arn}".rstrip()}
+        fix = create(facts)
+        said = {"association": f"{association.id} {association.role_arn}".rstrip()}
     if near and fix == make(facts, subject):
         meant = of_account(facts, "doctor", replace(subject, name=near[0]))
         fix = f"{meant}\n{finding.comment('or, to create it:')}\n{finding.comment(fix)}"
@@ -157,7 +160,8 @@ def _idle(facts: Facts, idles: tuple[ServiceAccount, ...]) -> finding.Judgement:
 
 
 def _stray(facts: Facts, pods: tuple[Pod, ...]) -> finding.Judgement:
-    subject, first = facts.named, pods[0]
+    subject = facts.named
+    first = pods[0]
     mine = [pod for pod in pods if pod.namespace == subject.namespace]
     used = any(pod.service_account == subject.name and pod.is_alive for pod in have(subject.pods))
     if used:
@@ -204,7 +208,8 @@ def _at_work(facts: Facts) -> finding.Judgement:
     seen = have(facts.named.lock)
     if seen is None or not seen.state.holder:
         return finding.ok("no run holds the lock")
-    text, said = "an irsa run is changing it now: results may change", {}
+    text = "an irsa run is changing it now: results may change"
+    said = {}
     if seen.ended is None:
         text = "a run holds its lock, and irsa cannot tell if that run is still active"
     elif seen.ended:
@@ -254,7 +259,8 @@ def _uncreated(facts: Facts) -> finding.Judgement:
 
 
 def _refused(facts: Facts, pods: list[RefusedPod]) -> finding.Judgement:
-    first, name = pods[0], facts.named.name
+    first = pods[0]
+    name = facts.named.name
     _leave_to_others(facts, first)
     text, fix = _reason(facts, first)
     evidence = _said(pods)
@@ -280,7 +286,8 @@ def missing_account(why: str) -> str:
 
 def _was_meant(facts: Facts, refused: RefusedPod) -> bool:
     """Whether pods were to use the ServiceAccount, which has a role, and ask for one that is not there."""
-    subject, missing = facts.named, missing_account(refused.why)
+    subject = facts.named
+    missing = missing_account(refused.why)
     with_role = has_role(subject.existing()) or isinstance(subject.association, Association)
     if not missing or not with_role or subject.known_users() or subject.name == "default":
         return False
@@ -294,7 +301,9 @@ def _is_of_name(refused: RefusedPod, name: str) -> bool:
 
 def _leave_to_others(facts: Facts, refused: RefusedPod) -> None:
     """Raises `CannotTell` where the webhook of the identities itself fails, which is a cause of its own."""
-    calling, probe, account = CALLING.search(refused.why), facts.named.probe, facts.named.account
+    calling = CALLING.search(refused.why)
+    probe = facts.named.probe
+    account = facts.named.account
     if not calling or not isinstance(probe, Unreadable) or calling[0] not in probe.why:
         return
     ours = any(webhook.name == calling[1] for webhook in known(facts.webhooks))
@@ -304,7 +313,8 @@ def _leave_to_others(facts: Facts, refused: RefusedPod) -> None:
 
 def _reason(facts: Facts, refused: RefusedPod) -> tuple[str, str]:
     """Why pods are refused, in a sentence, and the command that shows or mends it."""
-    reach, why = facts.reach, refused.why
+    reach = facts.reach
+    why = refused.why
     kind, _, name = (refused.root or refused.maker).partition("/")
     missing = missing_account(why)
     change = template(reach, refused.namespace, kind, name, facts.makers)

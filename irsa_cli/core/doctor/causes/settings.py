@@ -27,8 +27,10 @@ from irsa_cli.core.values.errors import have
 from irsa_cli.core.values.shown import shown
 
 _PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
-_FILE, _CONFIG = variable("AWS_SHARED_CREDENTIALS_FILE"), variable("AWS_CONFIG_FILE")
-_URL, _STS_URL = variable("AWS_ENDPOINT_URL"), variable("AWS_ENDPOINT_URL_STS")
+_FILE = variable("AWS_SHARED_CREDENTIALS_FILE")
+_CONFIG = variable("AWS_CONFIG_FILE")
+_URL = variable("AWS_ENDPOINT_URL")
+_STS_URL = variable("AWS_ENDPOINT_URL_STS")
 _IGNORED = variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
 # https://docs.aws.amazon.com/general/latest/gr/sts.html, and interface endpoints of a VPC.
 _AWS_STS = re.compile(
@@ -132,7 +134,9 @@ def _endpoint(facts: Facts) -> Judgement:
     return unless_admitted(facts, own)(text, containers=subjects.where(own), endpoint=endpoint)
 
 
-_AWAY, _OWN, _HIDDEN = "surely not STS", "somebody's own, named for STS", "not read"
+_AWAY = "surely not STS"
+_OWN = "somebody's own, named for STS"
+_HIDDEN = "not read"
 
 
 def _leads(container: Container) -> str:
@@ -170,7 +174,8 @@ def _host(address: str) -> str:
 def _kube2iam(facts: Facts) -> Judgement:
     bare = [pod for pod in facts.named.users() if _KUBE2IAM in pod.annotations and subjects.is_bare(pod)]
     pods = some(bare, "no pod without an identity has another role annotation")
-    annotation, text = pods[0].annotations[_KUBE2IAM], "the annotation only works with kube2iam or kiam"
+    annotation = pods[0].annotations[_KUBE2IAM]
+    text = "the annotation only works with kube2iam or kiam"
     return unknown(text, pods=subjects.pod_names(pods), annotation=annotation)
 
 
@@ -210,14 +215,18 @@ def _sdk(facts: Facts) -> Judgement:
 _DATA: dict[str, Any] = json.loads(
     (files("irsa_cli.core.doctor") / "data" / "variables.json").read_text(encoding="utf-8")
 )
-DATE, SOURCES, VARIABLES = _DATA["read"], _DATA["sources"], _DATA["variables"]
+DATE = _DATA["read"]
+SOURCES = _DATA["sources"]
+VARIABLES = _DATA["variables"]
 """The variables that SDKs read for identity, region, endpoint and proxy, with the cause that checks each."""
 _PARTITIONS = {name: partition for partition, names in _DATA["regions"].items() for name in names}
-_REGION, _DEFAULT = variable("AWS_REGION"), variable("AWS_DEFAULT_REGION")
+_REGION = variable("AWS_REGION")
+_DEFAULT = variable("AWS_DEFAULT_REGION")
 _FORM = re.compile(r"([a-z]{2}|eusc)(-[a-z]+)?-(central|(north|south)(east|west)?|east|west)-\d", re.ASCII)
 _NO_REGION = re.compile(r"aws(-[a-z]+)*-global|fips-.+|.+-fips", re.ASCII)
 """Names that SDKs take for a region all the same."""
-_FIPS, _SESSION = variable("AWS_USE_FIPS_ENDPOINT"), variable("AWS_ROLE_SESSION_NAME")
+_FIPS = variable("AWS_USE_FIPS_ENDPOINT")
+_SESSION = variable("AWS_ROLE_SESSION_NAME")
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _VALUES = {variable(row["name"]): row["values"] for row in VARIABLES if "values" in row}
 _OPAQUE = {row["name"]: row for row in VARIABLES if "unseen" in row}
@@ -283,7 +292,8 @@ def _flaws(facts: Facts, container: Container) -> Iterator[_Flaw]:
 
 
 def _region_flaw(facts: Facts, container: Container, name: Variable) -> Iterator[_Flaw]:
-    value, partition = _text(container, name), facts.cluster.partition
+    value = _text(container, name)
+    partition = facts.cluster.partition
     if value in ("", facts.cluster.region) or _NO_REGION.fullmatch(value):
         return
     if _PARTITIONS.get(value) != partition:
@@ -301,7 +311,8 @@ def _session_flaw(container: Container) -> Iterator[_Flaw]:
 
 
 def _fips_flaw(container: Container) -> Iterator[_Flaw]:
-    fips, region = container.env.get(_FIPS, ""), _region(container)
+    fips = container.env.get(_FIPS, "")
+    region = _region(container)
     is_asked = fips is None or fips.lower() == "true"
     if not is_asked or container.env.is_set("AWS_ENDPOINT_URL_STS") or region in _DATA["fips"]:
         return
@@ -325,7 +336,8 @@ def _sts_proxy(facts: Facts) -> Judgement:
 
 
 def _is_proxied(facts: Facts, container: Container) -> bool:
-    host, direct = _sts_host(facts, container), (no_proxy(container) or "").split(",")
+    host = _sts_host(facts, container)
+    direct = (no_proxy(container) or "").split(",")
     names = [name.strip().lstrip("*").removeprefix(".") for name in direct if name.strip()]
     exempt = any(name in ("", host) or host.endswith(f".{name}") for name in names)
     return any(map(container.env.is_set, _PROXIES)) and not exempt

@@ -107,7 +107,8 @@ def _prefix(facts: Facts) -> Judgement:
 
 @check_of("pod-identity-association", Group.WEBHOOK, weight=90)
 def _association(facts: Facts) -> Judgement:
-    subject, association = facts.named, facts.named.association
+    subject = facts.named
+    association = facts.named.association
     if isinstance(association, Unreadable):
         subject.annotation()
         if not (pods := [pod for pod in subject.users() if was_associated(pod)]):
@@ -139,8 +140,11 @@ def _keep_one(facts: Facts, association: Association) -> str:
 
     If no pod shows it, the annotation stays unless its role does not trust the ServiceAccount.
     """
-    subject, role, associated = facts.named, facts.named.role, facts.named.association_role
-    mine, annotated = subject.known_users(), subject.annotation()
+    subject = facts.named
+    role = facts.named.role
+    associated = facts.named.association_role
+    mine = subject.known_users()
+    annotated = subject.annotation()
     delete = commands.eks(
         facts, "delete-pod-identity-association", f"--association-id {shlex.quote(association.id)}"
     )
@@ -155,10 +159,12 @@ def _keep_one(facts: Facts, association: Association) -> str:
     identity = subjects.identity_of(facts, subject)
     works = isinstance(role, Role) and explain(role.trust, identity, now=facts.now).admitted
     serves = isinstance(associated, Role) and serves_pod_identity(facts, association, associated)
-    first, other, said = for_annotation, for_association, association.role_arn
-    if serves and (any(map(subjects.has_pod_identity, mine)) or not (by_annotation or works)):
-        first, other, said = other, first, annotated
-    return "\n".join((*first, f"# or, for {shown(said)}:", commands.commented(other)))
+    keeps_association = serves and (any(map(subjects.has_pod_identity, mine)) or not (by_annotation or works))
+    if keeps_association:
+        alternative = [f"# or, for {shown(annotated)}:", commands.commented(for_annotation)]
+        return "\n".join((*for_association, *alternative))
+    alternative = [f"# or, for {shown(association.role_arn)}:", commands.commented(for_association)]
+    return "\n".join((*for_annotation, *alternative))
 
 
 @check_of("webhook-objects", Group.WEBHOOK, weight=90)
@@ -183,7 +189,8 @@ _GIVEN_LATER = {
 
 def _bare(identifier: str, reason: str, facts: Facts) -> Judgement:
     pods = some(subjects.bare(facts, identifier), "no pod is without a web identity for this reason")
-    annotated, expected = facts.named.existing().annotated, "AWS_ROLE_ARN in their environment"
+    annotated = facts.named.existing().annotated
+    expected = "AWS_ROLE_ARN in their environment"
     if annotated and identifier == "pod-older-than-annotation":
         expected = f"created after {annotated.isoformat()}"
     return commands.by_restart(facts, pods, reason, started=subjects.starts(pods), expected=expected)

@@ -207,7 +207,8 @@ def _classified(failure: Failure, values: Any, case: _Case) -> Iterator[Flaw]:
         yield _value_flaw(failure, claim, case.identity)
         return
     if claim not in _CLAIMS or head in ("aws", "sts"):
-        text, expected = failure.text, "a condition that the token exchange meets"
+        text = failure.text
+        expected = "a condition that the token exchange meets"
         yield Flaw("trust-condition", text, place, expected, unknown=failure.unknown)
         return
     right = f"{issuer}:{claim}"
@@ -256,13 +257,15 @@ def _by_claim(claim: str) -> str:
 
 
 def _is_sibling(value: str, pattern: str) -> bool:
-    mine, theirs = GENERATED.fullmatch(value), GENERATED.fullmatch(pattern)
+    mine = GENERATED.fullmatch(value)
+    theirs = GENERATED.fullmatch(pattern)
     return mine is not None and theirs is not None and mine["stem"] == theirs["stem"]
 
 
 def _old(facts: Facts, role: Role) -> frozenset[str]:
     """Providers in the policy that are gone, or that tags say belong to an earlier cluster of this name."""
-    own, known = identity_of(facts, facts.named).provider_arn, facts.named.providers
+    own = identity_of(facts, facts.named).provider_arn
+    known = facts.named.providers
     providers = trusted_providers(role.trust) - {own}
     return frozenset(arn for arn in providers if arn in known and _is_old(facts, arn, known[arn]))
 
@@ -270,7 +273,8 @@ def _old(facts: Facts, role: Role) -> frozenset[str]:
 def _is_old(facts: Facts, arn: str, provider: object) -> bool:
     if not isinstance(provider, ProviderState):
         return provider is None
-    cluster, tags = facts.cluster, provider.tags
+    cluster = facts.cluster
+    tags = provider.tags
     # eksctl's tag has only the name, which may also exist in another region.
     same_name = cluster.name == tags.get(EKSCTL_TAGS[0]) and _host(arn) == _host(cluster.issuer)
     return cluster.arn == tags.get(CLUSTER_TAG) or same_name
@@ -303,7 +307,8 @@ def other_roles(facts: Facts) -> tuple[str, ...]:
 
     If that role was created for this ServiceAccount (see its tags), its trust policy is wrong instead.
     """
-    subject, role = facts.named, facts.named.annotated_role()
+    subject = facts.named
+    role = facts.named.annotated_role()
     if all(flaw.unknown for flaw in flaws_of(facts)):
         return ()
     if subject.full_name in (role.tags.get(SERVICE_ACCOUNT_TAG), role.tags.get(EKSCTL_ACCOUNT_TAG)):

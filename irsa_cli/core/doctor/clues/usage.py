@@ -82,7 +82,8 @@ def is_meant(account: ServiceAccount, pod: Pod) -> bool:
 
 def is_neighbour(facts: Facts, pod: Pod) -> bool:
     """Whether a pod has an identity of its own, or uses a ServiceAccount that has, or one of its own name."""
-    name, used = facts.named.name, pod.service_account
+    name = facts.named.name
+    used = pod.service_account
     # A longer form of the requested name, which is also the pod's.
     longer = used.startswith(f"{name}-") and (pod.name == used or pod.name.startswith(f"{used}-"))
     if not has_nothing(pod) or (longer and not _is_same_app(pod, name)):
@@ -110,7 +111,8 @@ def strays(facts: Facts) -> tuple[Pod, ...]:
     """Pods that use another ServiceAccount and were probably to use this one."""
     subject = facts.named
     have(subject.pods)
-    own, name = subject.known_users(), subject.name
+    own = subject.known_users()
+    name = subject.name
     others = [pod for pod in subject.living() if pod.service_account != name and not is_neighbour(facts, pod)]
     if own:
         created = _created_by(own, others)
@@ -134,7 +136,8 @@ def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
     It creates pods without a controller, and Jobs. Those of the same release without a controller, and those
     named after one of its pods (a worker's), are most probably its own; a Job may be the chart's.
     """
-    own, known_strays = facts.named.known_users(), strays(facts)
+    own = facts.named.known_users()
+    known_strays = strays(facts)
     others = [pod for pod in facts.named.living() if _is_loose(pod) and not is_neighbour(facts, pod)]
     releases = {pod.labels[_RELEASE] for pod in own if pod.labels.get(_RELEASE)}
     surely: list[Pod] = []

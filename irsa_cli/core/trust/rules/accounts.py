@@ -169,7 +169,8 @@ def association_refused(association: DeclaredAssociation) -> Iterator[Risk]:
     action = refused_action(association.trust, tagged=association.tagged)
     if association.trust is None or not action:
         return
-    rule, name = RULES["association-refused"], association.full_name
+    rule = RULES["association-refused"]
+    name = association.full_name
     if association.place is not None:
         policy = f"trust policy ({association.trust_place})"
         reason = f"uses {association.role}, whose {policy} does not allow EKS {action}"

@@ -57,8 +57,9 @@ def _default_account(look: Look, index: int, statement: Statement) -> Iterator[R
     for subject in dict.fromkeys(look.exact(index)):
         namespace, _, name = subject.removeprefix(SERVICE_ACCOUNT).partition(":")
         if name == "default":
-            reason = f"allows ServiceAccount default of namespace {namespace}, used by every pod"
-            reason, place = f"{reason} that sets no other", place_of(index, "Condition")
+            account = f"ServiceAccount default of namespace {namespace}"
+            reason = f"allows {account}, used by every pod that sets no other"
+            place = place_of(index, "Condition")
             yield risk(RULES["default-service-account"], name_of(index, statement), reason, path=place)
 
 
@@ -67,16 +68,17 @@ def _audience(
 ) -> Iterator[Risk]:
     if accepted is not None and (len(accepted) < 2 or _FOR_AWS.issuperset(accepted)):
         return  # STS rejects all other audiences before it reads the policy.
-    name, place = name_of(index, statement), place_of(index, "Condition")
+    name = name_of(index, statement)
+    place = place_of(index, "Condition")
     if index in look.allowing(subject, NO_AUDIENCE):
         reason = "accepts any audience of the OIDC provider, including tokens for other services"
         step = f"require StringEquals {look.issuer}:aud {DEFAULT_AUDIENCE}"
         yield risk(RULES["no-audience"], name, reason, step, path=place)
         return
-    taken = [each for each in look.audiences if index in look.allowing(subject, each)]
-    taken = [each for each in taken if accepted is None or each in accepted]
-    if len(taken) > 1:
-        audiences = " and ".join(f"'{each}'" for each in taken)
+    usable = [audience for audience in look.audiences if accepted is None or audience in accepted]
+    allowed = [audience for audience in usable if index in look.allowing(subject, audience)]
+    if len(allowed) > 1:
+        audiences = " and ".join(f"'{audience}'" for audience in allowed)
         step = RULES["extra-audience"].fix.format(issuer=look.issuer)
         reason = f"accepts tokens for the audiences {audiences}"
         yield risk(RULES["extra-audience"], name, reason, step, path=place, pattern=audiences)
@@ -85,19 +87,22 @@ def _audience(
 def _operators(look: Look, index: int, statement: Statement) -> Iterator[Risk]:
     """Operators that match if the key is missing."""
     own = {issuer_of(arn).lower() for arn in principals(statement, "Federated")}
-    name, tight = name_of(index, statement), RULES["wrong-issuer-key"].fix.format(issuer=look.issuer)
+    name = name_of(index, statement)
+    tight = RULES["wrong-issuer-key"].fix.format(issuer=look.issuer)
     for text, key, _ in tests_of(statement):
-        operator, (issuer, _, claim) = operator_of(text), key.rpartition(":")
+        operator = operator_of(text)
+        issuer, _, claim = key.rpartition(":")
         place = place_of(index, "Condition", text, key)
         if operator is None or operator.compare is None or claim.lower() not in ("sub", "aud"):
             continue
-        if issuer.lower() == look.issuer.lower() and operator.quantifier == "all":
+        is_for_all = operator.quantifier == "all"
+        if issuer.lower() == look.issuer.lower() and is_for_all:
             reason = f"tests {claim} with {text}, which also matches if the key is missing"
             step = f"use {text.removeprefix('ForAllValues:')}"
             yield risk(RULES["for-all-values"], name, reason, step, path=place)
         if "." not in issuer or issuer.lower() in own:
             continue
-        if operator.if_exists or operator.negated or operator.quantifier == "all":
+        if operator.if_exists or operator.negated or is_for_all:
             reason = f"tests {claim} of another issuer (...{issuer[-8:]}) with {text}, which excludes nobody"
             yield risk(RULES["wrong-issuer-key"], name, reason, tight, path=place, evidence=(f"tests {key}",))
 
@@ -105,20 +110,25 @@ def _operators(look: Look, index: int, statement: Statement) -> Iterator[Risk]:
 def _ineffective(look: Look, index: int, statement: Statement, loose: Collection[int]) -> Iterator[Risk]:
     """A statement that allows a subject that another one allows under more conditions."""
     own = set(demands(statement))
-    for other, tight in allowing(look.document):
-        if other == index or other in loose:
+    for tight_index, tight in allowing(look.document):
+        if tight_index == index or tight_index in loose:
             continue
-        more = [test for test in demands(tight) if test not in own and test.split()[1] not in ALWAYS]
-        subjects = [subject for subject in look.exact(other) if index in look.allowing(subject)]
-        if subjects and (index in loose or (more and own <= set(demands(tight)))):
-            tighter = name_of(other, tight)
-            account = subjects[0].removeprefix(SERVICE_ACCOUNT).replace(":", "/", 1)
-            reason = f"also allows {account}, so the stricter {tighter} excludes nobody"
-            step = f"remove it, or add the conditions of {tighter}"
-            yield risk(
-                RULES["loose-beside-tight"], name_of(index, statement), reason, step, path=place_of(index)
-            )
+        if index not in loose and not _is_stricter(set(demands(tight)), own):
+            continue
+        shared = next((subject for subject in look.exact(tight_index) if index in look.allowing(subject)), "")
+        if shared:
+            name = name_of(tight_index, tight)
+            account = shared.removeprefix(SERVICE_ACCOUNT).replace(":", "/", 1)
+            reason = f"also allows {account}, so the stricter {name} excludes nobody"
+            step = f"remove it, or add the conditions of {name}"
+            rule = RULES["loose-beside-tight"]
+            yield risk(rule, name_of(index, statement), reason, step, path=place_of(index))
             return
+
+
+def _is_stricter(tests: set[str], others: set[str]) -> bool:
+    """Whether tests (`Restriction.test`) include all the others, and one more that is not always true."""
+    return others <= tests and any(test.split()[1] not in ALWAYS for test in tests - others)
 
 
 _WHO = ("aws:principal", "aws:userid", "aws:username", "aws:sourceaccount", "aws:sourceorg")
@@ -132,21 +142,29 @@ def of_everybody(document: Mapping[str, Any]) -> Iterator[Risk]:
         ways = [action for action in WAYS_IN if does(statement, action)]
         if not ways or not names_everybody(statement):
             continue
-        tests = list(tests_of(statement))
-        required = [key.lower() for operator, key, _ in tests if is_positive(operator)]
+        required = _required_keys(statement)
         if ACTION not in ways and any(key.startswith(_WHO) for key in required):
             continue
         limit = "no condition limits it"
         if required:
             limit = "only its conditions limit it"
-        elif tests:
+        elif any(tests_of(statement)):
             limit = "its conditions only exclude some"
-        key, principal = "Principal", "everyone"
+        key = "Principal"
+        principal = "everyone"
         if "NotPrincipal" in statement:
-            key, principal = "NotPrincipal", "everyone except a few"
+            key = "NotPrincipal"
+            principal = "everyone except a few"
         reason = f"has {principal} as its principal, and {limit}"
         violation = risk(RULES["everybody"], name_of(index, statement), reason, path=place_of(index, key))
-        yield replace(violation, severity=Severity.MEDIUM) if required else violation
+        if required:
+            violation = replace(violation, severity=Severity.MEDIUM)
+        yield violation
+
+
+def _required_keys(statement: Statement) -> list[str]:
+    """The condition keys (in lower case) that have to have a value, and not only must not have one."""
+    return [key.lower() for operator, key, _ in tests_of(statement) if is_positive(operator)]
 
 
 def is_for_pods(statement: Statement, providers: Collection[str]) -> bool:
@@ -162,36 +180,30 @@ def of_principals(document: Mapping[str, Any], providers: Collection[str]) -> It
         return
     for index, statement in statements:
         name = name_of(index, statement)
-        others = [service for service in principals(statement, "Service") if service != POD_IDENTITY]
-        if others and does(statement, "sts:AssumeRole"):
+        services = principals(statement, "Service") if does(statement, "sts:AssumeRole") else ()
+        others = [service for service in services if service != POD_IDENTITY]
+        if others:
             reason = f"also allows {' and '.join(others)} to assume a role that pods use"
             yield risk(RULES["other-services"], name, reason, path=place_of(index, "Principal"))
         if is_for_pods(statement, providers):
             yield from _actions(index, statement)
-        tests = [(operator, key.lower()) for operator, key, _ in tests_of(statement)]
-        narrowed = any(is_positive(operator) and key.startswith(_WHICH_POD) for operator, key in tests)
-        if (
-            POD_IDENTITY in principals(statement, "Service")
-            and does(statement, "sts:AssumeRole")
-            and not narrowed
-        ):
+        is_narrow = any(key.startswith(_WHICH_POD) for key in _required_keys(statement))
+        if POD_IDENTITY in services and not is_narrow:
             reason = "allows EKS Pod Identity for any cluster, namespace and ServiceAccount of the account"
             yield risk(RULES["pod-identity-no-condition"], name, reason, path=place_of(index, "Principal"))
 
 
 def _actions(index: int, statement: Statement) -> Iterator[Risk]:
     way = ACTION if principals(statement, "Federated") else "sts:AssumeRole"
-    wide = [
-        text for text in actions_of(statement) if any(sign in text for sign in "*?") and covers((text,), way)
-    ]
+    patterns = [pattern for pattern in actions_of(statement) if not {"*", "?"}.isdisjoint(pattern)]
+    wide = [pattern for pattern in patterns if covers((pattern,), way)]
+    rule = RULES["all-sts-actions"]
     if "NotAction" in statement and does(statement, way):
-        reason, key = "allows all actions except those in NotAction", "NotAction"
-        yield risk(RULES["all-sts-actions"], name_of(index, statement), reason, path=place_of(index, key))
+        reason = "allows all actions except those in NotAction"
+        yield risk(rule, name_of(index, statement), reason, path=place_of(index, "NotAction"))
     elif wide:
         reason = f"allows {' and '.join(wide)}: every way to assume the role, with any session tags"
-        yield risk(
-            RULES["all-sts-actions"], name_of(index, statement), reason, path=place_of(index, "Action")
-        )
+        yield risk(rule, name_of(index, statement), reason, path=place_of(index, "Action"))
 
 
 LARGEST = 8192
@@ -212,10 +224,13 @@ def judge(document: Mapping[str, Any], context: TrustContext) -> tuple[Risk, ...
         of_provider += of_claims(look, wide, (context.existing or {}).get(provider))
         risks += [violation for violation in of_provider if violation.statement not in open_statements]
     risks += [*of_principals(document, context.providers), *context.of_providers(document)]
-    # Report a risk that two clusters' providers share once.
-    once = {(each.rule.id, each.statement, each.reason): each for each in reversed(risks)}
+    # Report a risk that two clusters' providers share once, in the place of the last one.
+    once: dict[tuple[str, str, str], Risk] = {}
+    for violation in risks:
+        key = (violation.rule.id, violation.statement, violation.reason)
+        once[key] = once.pop(key, violation)
     return worst_first(
-        replace(violation, role=context.role).behind(context.power) for violation in reversed(once.values())
+        replace(violation, role=context.role).behind(context.power) for violation in once.values()
     )
 
 

@@ -20,10 +20,12 @@ def escalation(role: str, power: Power) -> Iterator[Risk]:
     """It can, or might, give itself the permissions of an administrator."""
     if power.level in (PowerLevel.NONE, PowerLevel.ADMINISTRATOR):
         return
-    is_sure = power.level is PowerLevel.ESCALATION
-    reason = f"{'can' if is_sure else 'might'} gain administrator permissions: {power.words}"
-    violation = risk(RULES["can-become-administrator"], "the role", reason, role=role)
-    yield violation if is_sure else replace(violation, severity=Severity.MEDIUM)
+    rule = RULES["can-become-administrator"]
+    gain = f"gain administrator permissions: {power.words}"
+    if power.level is PowerLevel.ESCALATION:
+        yield risk(rule, "the role", f"can {gain}", role=role)
+        return
+    yield replace(risk(rule, "the role", f"might {gain}", role=role), severity=Severity.MEDIUM)
 
 
 def all_data(role: str, power: Power) -> Iterator[Risk]:
@@ -31,8 +33,9 @@ def all_data(role: str, power: Power) -> Iterator[Risk]:
     if power.level is PowerLevel.ADMINISTRATOR or not power.data:
         return
     violation = risk(RULES["reads-all-data"], "the role", f"can read {' and '.join(power.data)}", role=role)
-    is_sure = any(", if " not in kind for kind in power.data)
-    yield violation if is_sure else replace(violation, severity=Severity.LOW)
+    if all(", if " in kind for kind in power.data):
+        violation = replace(violation, severity=Severity.LOW)
+    yield violation
 
 
 RoleRule = Callable[[str, Power], Iterator[Risk]]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from irsa_cli.core.policies.operators import first_failing, like
@@ -41,7 +42,7 @@ class PowerLevel(IntEnum):
 
 _KINDS = {action: kind for kind, actions in KINDS.items() for action in actions}
 """The kind of IAM resource of each action."""
-ACTIONS = frozenset(action for way in ESCALATIONS for action in way.actions).union(*READING.values())
+ACTIONS = frozenset().union(*(way.actions for way in ESCALATIONS), *READING.values())
 ASSUME = "sts:AssumeRole"
 _ALL = {"*", "*:*", "iam:*"}
 _CORE = ("iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:CreatePolicyVersion")
@@ -54,7 +55,8 @@ _OF_AWS: dict[str, Statement] = {
 }
 SHOWN_WAYS = 2
 """The most ways to escalate that are listed."""
-ANY, EVERY = "", "*"
+ANY = ""
+EVERY = "*"
 """Targets of an action besides ARNs: any resource, and every one of its kind."""
 
 
@@ -103,13 +105,14 @@ class PowerGrant:
 
     def is_about(self, target: str, kind: str, account: str) -> bool:
         """Whether it covers a target; a Deny must surely do."""
-        excluding, patterns = "NotResource" in self.item, self.resources
+        excluding = "NotResource" in self.item
+        patterns = self.resources
         if target == ANY and (excluding or not self.denies):
             return bool(patterns) and not self.denies
         if target in (ANY, EVERY):
-            return any(_is_every(text, kind, account) for text in patterns) != excluding
-        own = [text.replace("${aws:PrincipalAccount}", account) for text in patterns]
-        return any(like(target, text) for text in own) != excluding
+            return any(_is_every(pattern, kind, account) for pattern in patterns) != excluding
+        own = [pattern.replace("${aws:PrincipalAccount}", account) for pattern in patterns]
+        return any(like(target, pattern) for pattern in own) != excluding
 
     def condition(self, context: Context) -> str | None:
         """The unknown condition, '' for none; None if its condition does not match."""
@@ -117,8 +120,10 @@ class PowerGrant:
             return ""
         unknown = {key.lower(): UNKNOWN for _, key, _ in conditions_of(self.item)}
         tested = first_failing(self.item["Condition"], {**unknown, **context}, variables=True)
-        if tested is None or tested.truth is False:
-            return None if tested else ""
+        if tested is None:
+            return ""
+        if tested.truth is False:
+            return None
         needed = f"{tested.operator} {tested.key} {' or '.join(tested.wanted[:3])}"
         return needed.strip() or "its condition matches"
 
@@ -138,9 +143,8 @@ def granted(document: Any) -> Granted:
             spared = map(_listed, map(str, as_list(statement["NotAction"])))
             actions = ACTIONS.difference(*spared)
         if actions:
-            grants.append(
-                PowerGrant(statement, actions, tuple(text for text in patterns if text.lower() in _ALL))
-            )
+            much = tuple(pattern for pattern in patterns if pattern.lower() in _ALL)
+            grants.append(PowerGrant(statement, actions, much))
     return tuple(grants)
 
 
@@ -165,11 +169,14 @@ def _is_every(pattern: str, kind: str, account: str) -> bool:
     if not pattern.strip("*"):
         return bool(pattern)
     # Complete an ARN of less than six fields with stars.
-    parts = [*pattern.replace("${aws:PrincipalAccount}", "*").split(":", 5), *"*****"][:6]
+    components = [*pattern.replace("${aws:PrincipalAccount}", "*").split(":", 5), *"*****"][:6]
+    head, _, service, _, of_account, resource = components
+    if head != "arn":
+        return False
     if not kind:
-        return parts[0] == "arn" and _EVERY.fullmatch(":".join(parts[2:])) is not None
-    is_own = like("iam", parts[2]) and (not account or like(account, parts[4]))
-    return parts[0] == "arn" and is_own and like(f"{kind}/{_PROBE}", parts[5])
+        return _EVERY.fullmatch(":".join(components[2:])) is not None
+    is_own = like("iam", service) and (not account or like(account, of_account))
+    return is_own and like(f"{kind}/{_PROBE}", resource)
 
 
 @dataclass(frozen=True)
@@ -196,12 +203,13 @@ class RolePower:
         level, words = max(self._administrator(), self._escalation(held), key=lambda ranked: ranked[0])
         if self.boundary and words:
             words = f"{words} (limited by its permissions boundary)"
-            level = min(level, PowerLevel.DEPENDING) if self.limit is None else level
+            if self.limit is None:
+                level = min(level, PowerLevel.DEPENDING)
         return Power(level, tuple(self._data(held)), words)
 
     @property
     def _grants(self) -> Iterator[PowerGrant]:
-        return (grant for grants in self.policies.values() for grant in grants)
+        return chain.from_iterable(self.policies.values())
 
     @property
     def _account(self) -> str:
@@ -209,16 +217,17 @@ class RolePower:
 
     def can(self, action: str, target: str, passed: tuple[str, ...] = ()) -> tuple[str, ...] | None:
         """The unknown conditions under which the role can do something; None if it can't."""
-        conditions = self._asked(self._grants, action, target, passed)
+        conditions = self._conditions(self._grants, action, target, passed)
         if conditions is None or self.limit is None:
             return conditions
-        limit = self._asked(self.limit, action, target, passed)
+        limit = self._conditions(self.limit, action, target, passed)
         return None if limit is None else (*conditions, *limit)
 
-    def _asked(
+    def _conditions(
         self, grants: Iterable[PowerGrant], action: str, target: str, passed: tuple[str, ...]
     ) -> tuple[str, ...] | None:
-        kind, context = _KINDS.get(action, ""), self._context(passed)
+        kind = _KINDS.get(action, "")
+        context = self._context(passed)
         best: tuple[str, ...] | None = None
         unless: list[str] = []
         for grant in grants:
@@ -227,12 +236,14 @@ class RolePower:
             condition = grant.condition(context)
             if condition is None:
                 continue
-            if grant.denies and not condition:
-                return None
             if grant.denies:
+                if not condition:
+                    return None
                 unless.append(f"not {condition}")
-            elif best is None or not condition:
-                best = (condition,) if condition else ()
+            elif not condition:
+                best = ()
+            elif best is None:
+                best = (condition,)
         return None if best is None else (*best, *unless)
 
     def _context(self, passed: tuple[str, ...]) -> Context:
@@ -240,25 +251,32 @@ class RolePower:
         partition = self.arn.split(":")[1] if self._account else "aws"
         admin = f"arn:{partition}:iam::aws:policy/AdministratorAccess"
         policies = PresentKey((admin, f"arn:{partition}:iam::{self._account}:policy/{_PROBE}"))
-        service = {"iam:passedtoservice": PresentKey(passed)} if passed else {}
-        known: Context = {"aws:securetransport": ("true",)}
+        context: dict[str, Any] = {"aws:securetransport": ("true",)}
         if self._account:
-            known = {**context_of_session(self.arn), "aws:resourceaccount": (self._account,)}
-        tags = {f"aws:principaltag/{key.lower()}": (value,) for key, value in self.tags.items()}
-        return {**known, **tags, **service, "iam:policyarn": policies}
+            context = {**context_of_session(self.arn), "aws:resourceaccount": (self._account,)}
+        context |= {f"aws:principaltag/{key.lower()}": (value,) for key, value in self.tags.items()}
+        if passed:
+            context["iam:passedtoservice"] = PresentKey(passed)
+        context["iam:policyarn"] = policies
+        return context
 
     def _administrator(self) -> tuple[PowerLevel, str]:
+        unknown = _fewest(self.can(action, EVERY) for action in _CORE)
+        if unknown is None:
+            return PowerLevel.NONE, ""
         context = self._context(())
-        conditions = {
-            name: [grant.condition(context) for grant in grants]
-            for name, grants in self._named_grants().items()
-        }
-        much = [name for name, of_grants in conditions.items() if "" in of_grants]
-        answers = [answer for action in _CORE if (answer := self.can(action, EVERY)) is not None]
-        unknown = min(answers, key=len, default=())
+        certain: list[str] = []
+        conditional: list[str] = []
+        for name, grants in self._named_grants().items():
+            conditions = [grant.condition(context) for grant in grants]
+            if "" in conditions:
+                certain.append(name)
+            if any(conditions):
+                conditional.append(name)
+        much = certain
         if not much and unknown:
-            much = [name for name, of_grants in conditions.items() if any(of_grants)]
-        if not much or not answers:
+            much = conditional
+        if not much:
             return PowerLevel.NONE, ""
         # All actions under a condition still count as powerful.
         level = PowerLevel.DEPENDING if unknown else PowerLevel.ADMINISTRATOR
@@ -281,7 +299,9 @@ class RolePower:
         """The ways to escalate that the policies allow; the surest ones are listed."""
         best_ways: dict[str, tuple[PowerLevel, str]] = {}
         for way in ESCALATIONS:
-            conditions = self._way(way) if held.issuperset(way.actions) else None
+            if not held.issuperset(way.actions):
+                continue
+            conditions = self._way(way)
             if conditions is None:
                 continue
             level = PowerLevel.ESCALATION
@@ -289,14 +309,14 @@ class RolePower:
                 level = PowerLevel.CONDITIONAL
             elif way.needs:
                 level = PowerLevel.DEPENDING
-            needs = (way.needs,) if way.needs else ()
-            words = f"{' with '.join(way.actions)} (by {way.by}{_if((*conditions, *needs))})"
-            known = best_ways.get(way.by)
-            if known is None or known[0] <= level:
+            needs = filter(None, (*conditions, way.needs))
+            words = f"{' with '.join(way.actions)} (by {way.by}{_if(tuple(needs))})"
+            known_level, _ = best_ways.get(way.by, (level, ""))
+            if known_level <= level:
                 best_ways[way.by] = (level, words)
-        if not best_ways:
-            return PowerLevel.NONE, ""
-        best = max(level for level, _ in best_ways.values())
+        best = max((level for level, _ in best_ways.values()), default=PowerLevel.NONE)
+        if best is PowerLevel.NONE:
+            return best, ""
         return best, self._described([words for level, words in best_ways.values() if level is best])
 
     def _described(self, ways: list[str]) -> str:
@@ -309,23 +329,34 @@ class RolePower:
         return " and ".join(shown)
 
     def _way(self, way: Escalation) -> tuple[str, ...] | None:
-        answers = []
+        best: tuple[str, ...] | None = None
         for target in self._targets(way):
-            each = [self.can(action, *self._on(way, action, target)) for action in way.actions]
-            known = [answer for answer in each if answer is not None]
-            if len(known) == len(each):
-                answers.append(tuple(text for answer in known for text in answer))
-                if not answers[-1]:
-                    break
-        return min(answers, key=len, default=None)
+            conditions = self._conditions_on(way, target)
+            if conditions == ():
+                return ()
+            if conditions is not None and (best is None or len(conditions) < len(best)):
+                best = conditions
+        return best
+
+    def _conditions_on(self, way: Escalation, target: str) -> tuple[str, ...] | None:
+        """The unknown conditions of all actions of a way on a target; None if one is not allowed."""
+        every: list[str] = []
+        for action in way.actions:
+            conditions = self.can(action, *self._on(way, action, target))
+            if conditions is None:
+                return None
+            every += conditions
+        return tuple(every)
 
     def _on(self, way: Escalation, action: str, target: str) -> tuple[str, tuple[str, ...]]:
         """The resource of an action in a way, and the services that a role is passed to."""
         kind = _KINDS.get(action, "")
         if not kind:
             return (ANY if PASSES_ROLE in way.actions else EVERY), ()
-        is_its = target == EVERY or f":{kind}/" in target
-        return (target if is_its else ANY), way.passed if action == PASSES_ROLE else ()
+        passed = way.passed if action == PASSES_ROLE else ()
+        if target == EVERY or f":{kind}/" in target:
+            return target, passed
+        return ANY, passed
 
     def _targets(self, way: Escalation) -> Iterator[str]:
         """The resources of which each one is enough, the surest first."""
@@ -355,11 +386,15 @@ class RolePower:
         return (arn for arn in arns if kind in arn and "*" not in arn)
 
     def _data(self, held: frozenset[str]) -> Iterator[str]:
-        for what, actions in READING.items():
-            answers = [self.can(action, EVERY) for action in actions if action in held]
-            known = [answer for answer in answers if answer is not None]
-            if known:
-                yield what + _if(min(known, key=len))
+        for data, actions in READING.items():
+            conditions = _fewest(self.can(action, EVERY) for action in actions if action in held)
+            if conditions is not None:
+                yield data + _if(conditions)
+
+
+def _fewest(answers: Iterable[tuple[str, ...] | None]) -> tuple[str, ...] | None:
+    """The answer with the fewest conditions; None if none of them is a yes."""
+    return min((answer for answer in answers if answer is not None), key=len, default=None)
 
 
 def _if(conditions: tuple[str, ...]) -> str:
@@ -368,8 +403,9 @@ def _if(conditions: tuple[str, ...]) -> str:
 
 def of_managed(arn: str, document: Any = None) -> Granted:
     """The grants of a managed policy; for some of AWS's own the ARN is enough."""
-    if document is None and (match := _MANAGED.fullmatch(arn)):
-        document = {"Statement": {"Effect": "Allow", "Resource": "*", **_OF_AWS[match[1]]}}
+    of_aws = _MANAGED.fullmatch(arn)
+    if document is None and of_aws is not None:
+        document = {"Statement": {"Effect": "Allow", "Resource": "*", **_OF_AWS[of_aws[1]]}}
     return granted(document)
 
 

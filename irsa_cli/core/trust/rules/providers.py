@@ -24,7 +24,7 @@ class KnownCluster:
     def stage(self) -> str:
         """The stage in its name, '' for none or several."""
         words = set(re.split(r"[^a-z]+", re.sub(r"(pre|non)[-_](prod)", r"\1\2", self.name.lower())))
-        stages = [stage for stage, said in _STAGES.items() if words & set(said.split())]
+        stages = [stage for stage, of_stage in _STAGES.items() if words & set(of_stage.split())]
         return stages[0] if len(stages) == 1 else ""
 
 
@@ -55,18 +55,14 @@ _STAGES = {
 
 def cluster_providers(document: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     """The OIDC providers in a trust policy that belong to a cluster: EKS, known, or with ServiceAccounts."""
-    providers = sorted(statements.trusted_providers(document))
-    return tuple(
-        arn
-        for arn in providers
-        if any(host in arn for host in _EKS)
-        or arn in (known or {})
-        or any(
-            SERVICE_ACCOUNT in value
-            for _, values in statements.tests_of_key(statements.statements(document), f"{issuer_of(arn)}:sub")
-            for value in values
-        )
-    )
+
+    def is_of_cluster(arn: str) -> bool:
+        if any(host in arn for host in _EKS) or arn in (known or {}):
+            return True
+        subjects = statements.values_of_key(document, f"{issuer_of(arn)}:sub")
+        return any(SERVICE_ACCOUNT in subject for subject in subjects)
+
+    return tuple(filter(is_of_cluster, sorted(statements.trusted_providers(document))))
 
 
 _EKS = ("oidc-provider/oidc.eks.", "oidc-provider/oidc-eks.")
@@ -86,7 +82,8 @@ class AccountContext(TrustContext):
                 if arn not in self.providers:
                     continue
                 trusted[arn] = None
-                name, path = statements.name_of(index, statement), statements.place_of(index, "Principal")
+                name = statements.name_of(index, statement)
+                path = statements.place_of(index, "Principal")
                 issuer = issuer_of(arn)
                 if self.existing is not None and arn not in self.existing:
                     reason = f"trusts OIDC provider {issuer}, which does not exist"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from importlib.resources import files
+from itertools import chain
 from typing import Any, TypeVar
 
 
@@ -62,8 +63,9 @@ SHOWN = 3
 
 def some(names: Sequence[str], between: str = ", ") -> str:
     """The first names, and the number of others."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{between.join(names[:SHOWN])}{more}"
+    if len(names) <= SHOWN:
+        return between.join(names)
+    return f"{between.join(names[:SHOWN])} and {len(names) - SHOWN} more"
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class FilePlace:
     subject: str = ""
 
     def __str__(self) -> str:
-        return ":".join([self.file, *(str(number) for number in (self.line, self.column) if number)])
+        numbers = filter(None, (self.line, self.column))
+        return ":".join([self.file, *map(str, numbers)])
 
 
 @dataclass(frozen=True)
@@ -146,8 +149,10 @@ class Risk:
 
 def in_one_line(risks: Sequence[Risk]) -> str:
     """The worst risks in one line, and the number of others; '' for none."""
-    more = [f"and {len(risks) - SHOWN} more"] if len(risks) > SHOWN else []
-    return "; ".join([*(risk.named for risk in risks[:SHOWN]), *more])
+    texts = [risk.named for risk in risks[:SHOWN]]
+    if len(risks) > SHOWN:
+        texts.append(f"and {len(risks) - SHOWN} more")
+    return "; ".join(texts)
 
 
 def risk(rule: Rule, statement: str, reason: str, suggestion: str = "", **more: Any) -> Risk:
@@ -160,7 +165,7 @@ Graded = TypeVar("Graded", Rule, Risk)
 
 def worst_first(graded: Iterable[Graded]) -> tuple[Graded, ...]:
     """Sorted by severity; equal ones keep their order."""
-    return tuple(sorted(graded, key=lambda each: -ORDER.index(each.severity)))
+    return tuple(sorted(graded, key=lambda rated: -ORDER.index(rated.severity)))
 
 
 _TABLE = json.loads((files(__package__) / "rules.json").read_text(encoding="utf-8"))
@@ -173,7 +178,8 @@ def _rules(area: Area) -> Iterator[Rule]:
         yield Rule(**{**of_rule, "severity": Severity(row["severity"])}, area=area)
 
 
-RULES: dict[str, Rule] = {rule.id: rule for area in Area for rule in worst_first(_rules(area))}
+_BY_AREA = (worst_first(_rules(area)) for area in Area)
+RULES: dict[str, Rule] = {rule.id: rule for rule in chain.from_iterable(_BY_AREA)}
 TRUST_RULES = tuple(rule for rule in RULES.values() if rule.area is Area.TRUST)
 NAME_THEM = RULES["no-subject"].fix
 """The fix of rules about subjects."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import Any
 
 from irsa_cli.core.policies.statements import (
@@ -22,16 +23,18 @@ from irsa_cli.core.policies.statements import (
     statements,
     tests_of,
     tests_of_key,
+    values_of_key,
 )
 from irsa_cli.core.policies.web_identity import WebIdentity
-from irsa_cli.core.trust.evaluation import explain
+from irsa_cli.core.trust.evaluation import StatementVerdict, explain
 from irsa_cli.core.trust.rules.rule import NAME_THEM, ORDER, RULES, Risk, Rule, risk
 from irsa_cli.core.values.arn import issuer_of
 
 SERVICE_ACCOUNT = "system:serviceaccount:"
 
 
-ONE, OTHER = "x9q7z", "k3w8v"
+ONE = "x9q7z"
+OTHER = "k3w8v"
 """Random names: a test that allows them allows any name."""
 
 
@@ -49,11 +52,15 @@ def _filled(glob: str, word: str) -> str:
 
 def _example(glob: str) -> str:
     """A matching name that the author probably did not intend."""
-    head, *rest = re.split(r"\*+", glob)
-    for part in rest:
-        before = "" if not head or head[-1] in "-.:" else "-"
-        head = f"{head}{before}evil{'-' if part and part[0] not in '-.' else ''}{part}"
-    return head.replace("?", "x")
+    example, *others = re.split(r"\*+", glob)
+    for section in others:
+        if example and example[-1] not in "-.:":
+            example += "-"
+        example += "evil"
+        if section and section[0] not in "-.":
+            example += "-"
+        example += section
+    return example.replace("?", "x")
 
 
 @dataclass(frozen=True)
@@ -67,11 +74,10 @@ class Pair:
     @property
     def witnesses(self) -> tuple[str, str]:
         """Two matching ServiceAccounts that differ wherever the pattern has a wildcard."""
-        first_subject, second_subject = (
-            f"{SERVICE_ACCOUNT}{_filled(self.namespace, first)}:{_filled(self.name, second)}"
-            for first, second in ((ONE, OTHER), (OTHER, ONE))
-        )
-        return first_subject, second_subject
+        return self._subject(ONE, OTHER), self._subject(OTHER, ONE)
+
+    def _subject(self, in_namespace: str, in_name: str) -> str:
+        return f"{SERVICE_ACCOUNT}{_filled(self.namespace, in_namespace)}:{_filled(self.name, in_name)}"
 
     @property
     def rule(self) -> Rule:
@@ -82,8 +88,9 @@ class Pair:
         return RULES["every-name"] if _is_all(self.name) else RULES["name-pattern"]
 
     def risk(self, statement: str, pattern: str, suggestion: str, path: tuple[str | int, ...]) -> Risk:
-        seen, reason = (f"the pattern is '{pattern}'",), f"allows {self._whom}"
-        return risk(self.rule, statement, reason, suggestion, path=path, pattern=pattern, evidence=seen)
+        evidence = (f"the pattern is '{pattern}'",)
+        reason = f"allows {self._whom}"
+        return risk(self.rule, statement, reason, suggestion, path=path, pattern=pattern, evidence=evidence)
 
     @property
     def _whom(self) -> str:
@@ -94,8 +101,10 @@ class Pair:
         if self.rule is RULES["name-pattern"]:
             return f"every ServiceAccount {self.name} of namespace {self.namespace}"
         names = f"ServiceAccount {self.name}"
-        if _is_wild(self.name):
-            names = "every ServiceAccount" + ("" if _is_all(self.name) else f" {self.name}")
+        if _is_all(self.name):
+            names = "every ServiceAccount"
+        elif _is_wild(self.name):
+            names = f"every ServiceAccount {self.name}"
         if self.rule is RULES["every-namespace"]:
             return f"{names} of every namespace, including future ones"
         return f"{names} of every namespace {self.namespace}, such as {_example(self.namespace)}"
@@ -105,31 +114,31 @@ class Pair:
 def pairs(pattern: str) -> tuple[Pair, ...]:
     """The namespaces and names that a pattern matches; a `*` can also match the colon between them."""
     matched: dict[Pair, None] = {}
-    for rest in _after(pattern, SERVICE_ACCOUNT):
-        if rest.count(":") == 1:
-            namespace, _, name = rest.partition(":")
+    for glob in _after(pattern, SERVICE_ACCOUNT):
+        if glob.count(":") == 1:
+            namespace, _, name = glob.partition(":")
             matched[Pair(namespace, name)] = None
-        elif ":" not in rest:
-            for place, sign in enumerate(rest):
+        elif ":" not in glob:
+            for place, sign in enumerate(glob):
                 if sign in "*?":
                     star = sign if sign == "*" else ""
-                    matched[Pair(rest[:place] + star, star + rest[place + 1 :], crosses=True)] = None
+                    matched[Pair(glob[:place] + star, star + glob[place + 1 :], crosses=True)] = None
     return tuple(pair for pair in matched if pair.namespace and pair.name)
 
 
 def _after(pattern: str, text: str) -> frozenset[str]:
     """The possible rests of a pattern after its beginning matched the text."""
-    left = {re.sub(r"\*+", "*", pattern)}
+    globs = {re.sub(r"\*+", "*", pattern)}
     for sign in text:
-        after: set[str] = set()
-        for rest in left:
-            if rest.startswith("*"):
-                after.add(rest)
-                rest = rest[1:]
-            if rest and rest[0] in (sign, "?"):
-                after.add(rest[1:])
-        left = after
-    return frozenset(left)
+        after_sign: set[str] = set()
+        for glob in globs:
+            if glob.startswith("*"):
+                after_sign.add(glob)
+                glob = glob[1:]
+            if glob and glob[0] in (sign, "?"):
+                after_sign.add(glob[1:])
+        globs = after_sign
+    return frozenset(globs)
 
 
 MOST_AUDIENCES = 5
@@ -165,7 +174,7 @@ class Look:
     @cached_property
     def audiences(self) -> tuple[str, ...]:
         """The usual audience and those in the policy."""
-        written = (value for _, values in self.values("aud", self.statements) for value in values)
+        written = values_of_key(self.document, f"{self.issuer}:aud")
         return tuple(dict.fromkeys((self.audience, *written)))[:MOST_AUDIENCES]
 
     @cached_property
@@ -176,27 +185,26 @@ class Look:
     def allowing(self, subject: str, audience: str = "") -> frozenset[int]:
         """The statements that allow the ServiceAccount, or might, with this or any audience."""
         indexes: set[int] = set()
-        for each in (audience,) if audience else self.audiences:
-            if (subject, each) not in self._known:
-                self._known[subject, each] = self._asked(subject, each)
-            indexes |= self._known[subject, each]
+        audiences = (audience,) if audience else self.audiences
+        for tried in audiences:
+            if (subject, tried) not in self._known:
+                self._known[subject, tried] = self._allowing(subject, tried)
+            indexes |= self._known[subject, tried]
         return frozenset(indexes)
 
-    def _asked(self, subject: str, audience: str) -> frozenset[int]:
+    def _allowing(self, subject: str, audience: str) -> frozenset[int]:
         identity = WebIdentity(self.provider, f"https://{self.issuer}", subject, audience)
         verdicts = explain(self.document, identity).verdicts
         if any(verdict.effect != "Allow" and verdict.failure is None for verdict in verdicts):
             return frozenset()
+        return frozenset(verdict.index for verdict in verdicts if self._allows(verdict))
+
+    def _allows(self, verdict: StatementVerdict) -> bool:
+        """Whether a statement allows the token, or might; not if a claim's comparison is undecided."""
+        if verdict.effect != "Allow" or not verdict.possible:
+            return False
         own = f"{self.issuer}:".lower()
-        allowing = [verdict for verdict in verdicts if verdict.effect == "Allow" and verdict.possible]
-        # If only a claim's comparison is undecided, the answer is no.
-        claims = {
-            verdict.index
-            for verdict in allowing
-            for of in verdict.undecided
-            if of.key.lower().startswith(own)
-        }
-        return frozenset(verdict.index for verdict in allowing) - claims
+        return not any(failure.key.lower().startswith(own) for failure in verdict.undecided)
 
     def exact(self, index: int) -> Iterator[str]:
         """The subjects without wildcards that the statement allows."""
@@ -219,14 +227,15 @@ class Look:
     @cached_property
     def patterns(self) -> tuple[tuple[str, Pair], ...]:
         """Each subject pattern in the policy with its namespaces and names, Denies included."""
-        globs = {
-            value: None
-            for name, values in self.values("sub", self.statements)
-            if (operator := comparing(name)) is not None and operator.wild
-            for value in values
-        }
-        each = ((value, pair) for value in globs for pair in pairs(value))
-        return tuple((value, pair) for value, pair in each if _is_wild(pair.namespace + pair.name))
+        globs: dict[str, None] = {}
+        for name, values in self.values("sub", self.statements):
+            operator = comparing(name)
+            if operator is not None and operator.wild:
+                globs.update(dict.fromkeys(values))
+        patterns: list[tuple[str, Pair]] = []
+        for glob in globs:
+            patterns += [(glob, pair) for pair in pairs(glob) if _is_wild(pair.namespace + pair.name)]
+        return tuple(patterns)
 
 
 def of_subjects(look: Look) -> Iterator[tuple[int, Risk]]:
@@ -239,13 +248,11 @@ def of_subjects(look: Look) -> Iterator[tuple[int, Risk]]:
         worst: dict[str, Risk] = {}
         for pattern, pair in look.patterns:
             if all(index in look.allowing(subject) for subject in pair.witnesses):
-                violation = pair.risk(
-                    name_of(index, statement), pattern, tight, _place(look, index, statement, pattern)
-                )
+                place = _place(look, index, statement, pattern)
+                violation = pair.risk(name_of(index, statement), pattern, tight, place)
                 # A wildcard that can match a colon has several meanings: report the worst one.
-                if pattern not in worst or ORDER.index(violation.severity) > ORDER.index(
-                    worst[pattern].severity
-                ):
+                known = worst.get(pattern)
+                if known is None or ORDER.index(violation.severity) > ORDER.index(known.severity):
                     worst[pattern] = violation
         yield from ((index, violation) for violation in worst.values())
 
@@ -254,28 +261,37 @@ def _place(look: Look, index: int, statement: Statement, pattern: str) -> tuple[
     """The path of the pattern in the statement, or of its conditions if another statement has the pattern."""
     for operator, key, values in tests_of(statement):
         if key.lower() == f"{look.issuer}:sub".lower() and pattern in values:
-            written = statement["Condition"][operator][key]
-            more = (values.index(pattern),) if isinstance(written, list) else ()
-            return place_of(index, "Condition", operator, key, *more)
+            place = place_of(index, "Condition", operator, key)
+            if isinstance(statement["Condition"][operator][key], list):
+                return (*place, values.index(pattern))
+            return place
     return place_of(index, "Condition")
 
 
 def _of_all(look: Look, index: int, tight: str) -> Risk:
     """The risk of a statement that allows every ServiceAccount."""
     statement = look.statements[index]
-    name, every = name_of(index, statement), "allows every ServiceAccount of the cluster"
+    name = name_of(index, statement)
+    every = "allows every ServiceAccount of the cluster"
     tests = list(look.values("sub", [statement]))
-    place = place_of(index, "Condition") if statement.get("Condition") else place_of(index)
-    if wild := [value for _, values in tests for value in values if "*" in value]:
-        place = _place(look, index, statement, wild[0])
+    tested = list(chain.from_iterable(values for _, values in tests))
+    patterns = [value for value in tested if "*" in value]
+    place = place_of(index, "Condition")
     if not statement.get("Condition"):
-        rule, reason = RULES["no-condition"], f"has no condition and {every}, with a token for any audience"
+        place = place_of(index)
+    elif patterns:
+        place = _place(look, index, statement, patterns[0])
+    if not statement.get("Condition"):
+        rule = RULES["no-condition"]
+        reason = f"has no condition and {every}, with a token for any audience"
     elif not tests:
-        rule, reason = RULES["no-subject"], f"does not test the token's subject and {every}"
+        rule = RULES["no-subject"]
+        reason = f"does not test the token's subject and {every}"
     elif not any(is_positive(operator) for operator, _ in tests):
-        rule, reason = RULES["only-negative"], f"only excludes subjects and {every} except those"
+        rule = RULES["only-negative"]
+        reason = f"only excludes subjects and {every} except those"
     else:
-        patterns = ", ".join(f"'{value}'" for value in wild)
-        rule, reason = RULES["every-subject"], f"{every} with {patterns or 'a test that matches all'}"
-    tested = ", ".join(value for _, values in tests for value in values)
-    return risk(rule, name, reason, tight, path=place, pattern=tested)
+        shown = ", ".join(f"'{pattern}'" for pattern in patterns)
+        rule = RULES["every-subject"]
+        reason = f"{every} with {shown or 'a test that matches all'}"
+    return risk(rule, name, reason, tight, path=place, pattern=", ".join(tested))

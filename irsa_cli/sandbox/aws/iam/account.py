@@ -184,7 +184,9 @@ class Lag:
         iam = self._cloud.iam(account, partition)
         before = _state(iam)
         yield
-        after, place, now = _state(iam), (account, partition), time.monotonic()
+        after = _state(iam)
+        place = (account, partition)
+        now = time.monotonic()
         for key in before.keys() | after.keys():
             (found, old), (made, new) = (states.get(key, (None, None)) for states in (before, after))
             if found is not made or old != new:

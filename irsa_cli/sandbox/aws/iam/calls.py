@@ -73,7 +73,8 @@ def delete_provider(account: Account, request: AwsRequest) -> None:
 
 def change_client_ids(account: Account, request: AwsRequest) -> Answer:
     """Adds or removes an audience; adding it again, or removing one that isn't there, changes nothing."""
-    provider, named = existing_provider(account, request), request.params["ClientID"]
+    provider = existing_provider(account, request)
+    named = request.params["ClientID"]
     others = [client for client in provider.client_id_list if client != named]
     if request.operation.startswith("Remove"):
         provider.client_id_list = others

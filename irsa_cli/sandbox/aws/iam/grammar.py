@@ -230,7 +230,8 @@ def _breaches(
 ) -> Iterator[tuple[str, str | None, str]]:
     """Fields, their values, and the rules that they break, in a structure whose parameters have `prefix`."""
     for name, member in sorted(shape.members.items()):
-        key, field = prefix + name, path + name[0].lower() + name[1:]
+        key = prefix + name
+        field = path + name[0].lower() + name[1:]
         if member.type_name == "list":
             yield from _breaches_in_list(member, key, field, params)
         elif key in params:
@@ -263,9 +264,11 @@ def _rules(shape: Any, value: str) -> list[tuple[str, bool]]:
     """The rules for a value, and whether it keeps them."""
     about = shape.metadata
     if shape.type_name in ("integer", "long"):
-        size, what = int(value) if re.fullmatch(r"-?\d{1,18}", value) else -1, "value"
+        size = int(value) if re.fullmatch(r"-?\d{1,18}", value) else -1
+        what = "value"
     else:
-        size, what = len(value), "length"
+        size = len(value)
+        what = "length"
     rules = []
     if "max" in about:
         rules.append((f"Member must have {what} less than or equal to {about['max']}", size <= about["max"]))

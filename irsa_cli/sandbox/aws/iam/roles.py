@@ -92,7 +92,8 @@ def attach_role_policy(account: Account, request: AwsRequest) -> Answer | None:
 def put_role_policy(account: Account, request: AwsRequest) -> Answer:
     """Sets an inline policy; all of a role's together are bounded."""
     role = account.role(request)
-    name, document = request.params.get("PolicyName", ""), request.params.get("PolicyDocument", "")
+    name = request.params.get("PolicyName", "")
+    document = request.params.get("PolicyDocument", "")
     grammar.check_identity_policy(document)
     others = [text for key, text in role.policies.items() if key != name]
     quota = account.quotas["RolePolicySizeQuota"]
@@ -103,7 +104,8 @@ def put_role_policy(account: Account, request: AwsRequest) -> Answer:
 
 
 def existing_role_policy(account: Account, request: AwsRequest) -> None:
-    role, name = account.role(request), request.params.get("PolicyName", "")
+    role = account.role(request)
+    name = request.params.get("PolicyName", "")
     if name not in role.policies:
         raise no_such_entity(f"The role policy with name {name} cannot be found.")
 
@@ -229,7 +231,8 @@ def delete_policy(account: Account, request: AwsRequest) -> None:
 
 def policy_version(account: Account, request: AwsRequest) -> None:
     """The version has to be there; the default one can't be deleted."""
-    arn, version = request.params["PolicyArn"], request.params["VersionId"]
+    arn = request.params["PolicyArn"]
+    version = request.params["VersionId"]
     policy = account.iam.managed_policies.get(arn)
     if policy is None or all(v.version_id != version for v in policy.versions):
         raise no_such_entity(f"Policy {arn} version {version} does not exist or is not attachable.")
@@ -252,7 +255,8 @@ def list_policy_versions(account: Account, request: AwsRequest) -> Answer:
 def list_policies(account: Account, request: AwsRequest) -> Answer:
     """Pages stay in order when policies go away between them; tags and descriptions are not listed."""
     params = request.params
-    scope, attached = params.get("Scope", "All"), params.get("OnlyAttached") == "true"
+    scope = params.get("Scope", "All")
+    attached = params.get("OnlyAttached") == "true"
     found = {
         policy.arn: policy
         for policy in account.iam.managed_policies.values()
