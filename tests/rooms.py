@@ -20,6 +20,7 @@ SCENARIOS = {
     "config": ("apply_files",),
     "doctor": ("doctor", "doctor_without_name"),
     "exec": ("exec", "exec_errors", "exec_credentials"),
+    "export": ("export",),
     "files": ("apply", "delete_files"),
     "help": ("heads",),
     "inventory": ("get_sa", "foreign_bindings"),

@@ -9,7 +9,7 @@ import select
 import stat
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
@@ -83,6 +83,24 @@ def read_text(path: str | Path, limit: int = 0) -> str:
         raise InvalidInput(
             f"{what} is not a text file", reason=f"byte {error.start + 1} is not UTF-8"
         ) from error
+
+
+def read_whole(path: Path) -> str:
+    """The text of a file, with its line breaks and its byte order mark; raises `InvalidInput`."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read", reason=error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        reason = f"byte {error.start + 1} is not UTF-8"
+        raise InvalidInput(f"{path} is not a text file", reason=reason) from error
+
+
+def write_texts(texts: Mapping[Path, str]) -> None:
+    """Write files with these line breaks, and the folders that they need; raises `OSError`."""
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("utf-8"))
 
 
 class _Endless(Exception):

@@ -37,6 +37,7 @@ BEFORE: dict[str, tuple[str, ...]] = {
         (
             *("irsa get-sa", "irsa init", "irsa describe-sa", "irsa migrate", "irsa verify", "irsa doctor"),
             *("irsa audit", "irsa who-can", "irsa exec", "irsa token", "irsa history"),
+            "irsa export",
         ),
         BOUND,
     ),
@@ -74,6 +75,8 @@ iam:
   - metadata: {name: reader, namespace: backend}
     attachPolicyARNs: ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"]
 """,
+    "account.yaml": "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: s3-reader}\n",
+    "values.yaml": "serviceAccount:\n  annotations: {}\n",
     "app.py": "print('app')\n",
     "trust-policy.json": json.dumps(staging.trust_of(PROVIDER_ARN, "backend", "s3-reader")),
     "plan.json": '{"format_version": "1.2", "terraform_version": "1.9.8"}',

@@ -217,5 +217,5 @@ def test_what_is_read(bound: RunIrsa) -> None:
 
 def test_no_command_that_prints_documents_is_left_out() -> None:
     tried = Path(__file__).read_text("utf-8").replace("{CREATE}", "create-sa")
-    others = {"exec", "sandbox", "completion", "docs", "help", "init"}
+    others = {"exec", "sandbox", "completion", "docs", "help", "init", "export"}
     assert {name for name in COMMANDS if not re.search(rf'["\\n]n?{name}[ "]', tried)} <= others

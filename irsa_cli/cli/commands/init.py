@@ -1,12 +1,13 @@
-"""`irsa init`: its options; the file is written in `irsa_cli.core.inventory.bindings_file`."""
+"""`irsa init`: `irsa export --to irsa` under its first name, which overwrites no file."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from irsa_cli.cli.commands.export import ExportOptions, exporting_cluster, run_export
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.accounts import (
     NAMESPACE_OR_ALL,
@@ -19,12 +20,8 @@ from irsa_cli.cli.options.contradictions import check
 from irsa_cli.cli.options.fields import bound, group, once, switch
 from irsa_cli.cli.options.kinds import TEXT
 from irsa_cli.cli.options.outputs import MessageFlags
-from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags, RoleAccountFlags, readers_flag
-from irsa_cli.cli.output.result import failure_lines
-from irsa_cli.cli.session import run_reading
-from irsa_cli.cli.terminal.progress import Progress
-from irsa_cli.cli.terminal.screen import put, say
-from irsa_cli.core.inventory.list_document import BindingList
+from irsa_cli.cli.options.reach import ClusterFlags, KubeFlags, RoleAccountFlags, readers_flag
+from irsa_cli.core.export.formats import Format
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,35 +59,23 @@ def command(options: InitOptions) -> int:
       irsa init -c prod > bindings.yaml
       irsa init -n backend -c prod --out backend.yaml
     """
-    from irsa_cli.usecases.read.bindings import BindingsScope
-    from irsa_cli.usecases.show.get_sa import Request, file_of
-
-    speaking = options.messages.speaking()
-    out = options.out
     check(options, (NAMESPACE_OR_ALL,))
-    destination = Destination(options.cluster, options.role_account, kube=options.kube)
-    destination.check_reachable()
-    if out and Path(out).exists():
-        raise click.BadParameter(f"{out} exists, and is not overwritten", param_hint="--out")
-    scope = BindingsScope(options.namespace or "", "", options.all_paths, options.selector or "")
-    request = Request(destination.target(), scope, options.readers)
-    text = ""
-
-    def read_bindings(progress: Progress) -> BindingList:
-        nonlocal text
-        bindings, text = file_of(request, progress.wire)
-        return BindingList(bindings)
-
-    listing = run_reading(read_bindings, speaking, BindingList)
-    allow = replace(listing.allow, partial=options.allow_partial, empty=True)
-    listing = replace(listing, allow=allow)
-    for line in failure_lines(listing.error):
-        put(line, err=True)
-    if listing.error is None and out:
-        with Path(out).open("x", encoding="utf-8") as file:
-            file.write(text)
-    elif listing.error is None:
-        click.echo(text, nl=False)
-    for note in listing.notes:
-        say(f"Note: {note}", err=True)
-    return int(listing.exit_code)
+    export = ExportOptions(
+        form="irsa",
+        namespace=options.namespace,
+        everywhere=options.everywhere,
+        selector=options.selector,
+        out=options.out,
+        cluster=options.cluster,
+        role_account=options.role_account,
+        kube=options.kube,
+        all_paths=options.all_paths,
+        readers=options.readers,
+        allow_partial=options.allow_partial,
+        messages=options.messages,
+    )
+    form = Format(export.form)
+    exporting = exporting_cluster(export, form)
+    if options.out and Path(options.out).exists():
+        raise click.BadParameter(f"{options.out} exists, and is not overwritten", param_hint="--out")
+    return run_export(exporting, form, export)

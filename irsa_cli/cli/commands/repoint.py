@@ -27,9 +27,11 @@ from irsa_cli.cli.output.report import Message, Part
 from irsa_cli.cli.output.table import Table
 from irsa_cli.cli.session import Writing
 from irsa_cli.cli.terminal.screen import put
+from irsa_cli.core.export.formats import manifest_files
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.shown import visible
+from irsa_cli.usecases.texts import write_texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,14 +227,10 @@ def _write(results: AppliedList, folder: Path) -> Iterator[Message]:
     for name, result, facts in _facts(results):
         if result.ended not in (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED):
             continue
-        for manifest in facts["manifests"]:
-            names = manifest["metadata"]
-            files[f"{names['namespace']}.{names['name']}.yaml"] = json.dumps(manifest, indent=2)
+        files |= manifest_files(facts["manifests"])
         statements = facts["statements"]
         if statements:
             ending = "tf" if statements[0]["language"] == "hcl" else "json"
-            files[f"trust/{name}.{ending}"] = "\n".join(_texts(statements))
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(f"{text}\n", encoding="utf-8")
+            files[f"trust/{name}.{ending}"] = "\n".join([*_texts(statements), ""])
+    write_texts({folder / name: text for name, text in files.items()})
     yield Message(visible(f"Files written to {folder}: {len(files)}"))

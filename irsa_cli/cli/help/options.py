@@ -19,6 +19,7 @@ _NAMESPACE = ("-n", "--namespace")
 _NEEDLESS = {
     "recover": ("--name",),
     "init": ("-o", "--output"),
+    "export": ("-o", "--output"),
     **dict.fromkeys(("audit", "who-can", "lint", "history"), _NAMESPACE),
 }
 """Options of others that a command does not need: it prints one form, or reads all namespaces."""

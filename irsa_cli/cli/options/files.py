@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -35,7 +36,8 @@ NAMED = ("cluster", "region", "assume_role")
 _IF_NONE = ", if the files have none"
 
 
-def _files_flag(*, required: bool) -> tuple[str, ...]:
+def files_flag(*, required: bool) -> tuple[str, ...]:
+    """The field of -f."""
     return many(
         "-f",
         "--filename",
@@ -51,7 +53,7 @@ def _files_flag(*, required: bool) -> tuple[str, ...]:
 class FileFlags:
     """The files, and the part of their ServiceAccounts that is meant."""
 
-    files: tuple[str, ...] = _files_flag(required=False)
+    files: tuple[str, ...] = files_flag(required=False)
     include: tuple[str, ...] = many(
         "--include",
         kind=TEXT,
@@ -86,7 +88,7 @@ class FileFlags:
 class NeededFileFlags(FileFlags):
     """The same, for a command that has nothing else to work from."""
 
-    files: tuple[str, ...] = _files_flag(required=True)
+    files: tuple[str, ...] = files_flag(required=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,13 +119,26 @@ def read_files(
 
     Without a cluster in files, flags and settings, it is the kubeconfig's.
     """
+    with wrong_usage():
+        selection = Selection(listed(files.include), listed(files.exclude), files.shard)
+    return read_selected(files.files, place.joined(), selection, deletes=deletes, prunes=prunes)
+
+
+def read_selected(
+    paths: Sequence[str],
+    destination: Destination,
+    selection: Selection,
+    *,
+    deletes: bool = False,
+    prunes: bool = False,
+) -> tuple[tuple[Config, ...], Target, Selection]:
+    """The same for ServiceAccounts that are selected otherwise than by flags."""
     from irsa_cli.usecases.files.configs import read_configs
     from irsa_cli.usecases.files.targets import places
 
-    target = place.joined().named_target(yields=tuple(name for name in NAMED if not is_flag(name)))
+    target = destination.named_target(yields=tuple(name for name in NAMED if not is_flag(name)))
     with wrong_usage():
-        selection = Selection(listed(files.include), listed(files.exclude), files.shard)
-        configs = tuple(read_configs(files.files, deletes=deletes))
+        configs = tuple(read_configs(paths, deletes=deletes))
         if not prunes:  # irsa prunes ServiceAccounts that are in no file.
             selection.check(chain.from_iterable(config.bindings for config in configs))
         if not target.cluster and not all(config.cluster for config in configs):

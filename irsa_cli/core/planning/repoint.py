@@ -6,7 +6,6 @@ statements only. Both are ARNs of OIDC providers. `irsa_cli.usecases.write.repoi
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from typing import Any
 
 from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.current import account_changes
+from irsa_cli.core.export.accounts import ExportedAccount
 from irsa_cli.core.marks import makers
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
@@ -251,43 +251,29 @@ def manager_of(role: Role) -> tuple[str, str]:
     return (guess.maker, f"it {guess}") if guess is not None else ("", "")
 
 
-@dataclass(frozen=True)
-class WantedAccount:
-    """A ServiceAccount that NEW needs for a role, with the webhook's annotations."""
-
-    name: Name
-    annotations: Mapping[str, str]
-
-    @property
-    def manifest(self) -> Document:
-        """The ServiceAccount for `kubectl apply`."""
-        metadata = {"namespace": self.name[0], "name": self.name[1], "annotations": dict(self.annotations)}
-        return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
-
-
 @dataclass
 class AccountPlan:
     """The changes of ServiceAccounts, those that NEW does not have, and notes on those that stay."""
 
     changes: list[Change] = field(default_factory=list)
-    absent: list[WantedAccount] = field(default_factory=list)
+    absent: list[ExportedAccount] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def accounts_plan(wanted: Sequence[WantedAccount], there: Mapping[Name, ServiceAccount]) -> AccountPlan:
+def accounts_plan(wanted: Sequence[ExportedAccount], there: Mapping[Name, ServiceAccount]) -> AccountPlan:
     """Annotate those that have no role; one with another role stays as it is."""
     plan = AccountPlan()
     for item in wanted:
-        current, title = there.get(item.name), "/".join(item.name)
+        current, title = there.get(item.names), item.full_name
         if current is None:
             plan.absent.append(item)
             continue
         arn = current.annotations.get(states.ROLE_ARN_ANNOTATION)
-        if arn not in (None, item.annotations[states.ROLE_ARN_ANNOTATION]):
+        if arn not in (None, item.role_arn):
             plan.notes.append(f"ServiceAccount {title} stays: it has the role {arn}")
         elif arn is None:
             missing = {k: v for k, v in item.annotations.items() if k not in current.annotations}
-            plan.changes += account_changes(item.name, current, {**missing}, {})
+            plan.changes += account_changes(item.names, current, {**missing}, {})
     return plan
 
 
@@ -328,25 +314,3 @@ def moved_tag(
         return []
     one, other = (states.TagsState({states.CLUSTER_TAG: cluster}) for cluster in clusters)
     return [Change(Kind.ROLE_TAGS, (role,), one, other)]
-
-
-def as_hcl(item: Document) -> str:
-    """A statement as a block of Terraform's data source aws_iam_policy_document."""
-
-    def text(value: object) -> str:
-        return json.dumps(str(value)).replace("${", "$${").replace("%{", "%%{")
-
-    def texts(values: object) -> str:
-        return f"[{', '.join(map(text, as_list(values)))}]"
-
-    keys = {"Action": "actions", "NotAction": "not_actions"}
-    lines = [f"sid = {text(item['Sid'])}"] if item.get("Sid") else []
-    lines += [f"effect = {text(item['Effect'])}"]
-    lines += [f"{name} = {texts(item[key])}" for key, name in keys.items() if key in item]
-    for kind, names in item["Principal"].items():
-        lines += ["principals {", f"  type = {text(kind)}", f"  identifiers = {texts(names)}", "}"]
-    for operator, tests in item.get("Condition", {}).items():
-        for key, values in tests.items():
-            lines += ["condition {", f"  test = {text(operator)}", f"  variable = {text(key)}"]
-            lines += [f"  values = {texts(values)}", "}"]
-    return "\n".join(["statement {", *(f"  {line}" for line in lines), "}"])

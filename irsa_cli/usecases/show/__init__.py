@@ -1,4 +1,4 @@
-"""The commands that show bindings as they are: `get-sa`, `describe-sa` and `init`.
+"""The commands that show bindings as they are: `get-sa`, `describe-sa`, `export` and `init`.
 
 People run them first when something is broken, often with few permissions. So each part that cannot be read
 becomes a line that says so, and the rest is shown; nothing is tried out, and no token is requested. A list

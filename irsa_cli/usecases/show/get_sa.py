@@ -1,20 +1,14 @@
-"""`irsa get-sa` and `irsa init`: the bindings of a cluster, listed or as a configuration file.
+"""`irsa get-sa`: the bindings of a cluster as a list.
 
 Reading them is in `irsa_cli.usecases.read.bindings`.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
-from irsa_cli.aws import iam
 from irsa_cli.core.inventory.bindings import Bindings
-from irsa_cli.core.inventory.bindings_file import text_of
-from irsa_cli.core.objects.role import Role
-from irsa_cli.core.values.arn import Arn
-from irsa_cli.core.values.errors import Refused, read
+from irsa_cli.core.values.errors import Refused
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.read.absence import check_namespace
@@ -58,19 +52,3 @@ def _check(connection: Connection, scope: BindingsScope) -> None:
     if scope.namespace:
         NamedServiceAccount(connection, scope.namespace, scope.name).settings_with_role()
     raise Refused(f"no ServiceAccount {scope.name} names a role in {connection.cluster.name}")
-
-
-def file_of(request: Request, log: WireLog) -> tuple[Bindings, str]:
-    """The bindings and their file; raises as `get_bindings` does."""
-    connection = connect(request.target, kube=True, log=log)
-    found = bindings_of(connection, request)
-    roles = [item.role for item in found.items if isinstance(item.role, Role) and item.role.inline_names]
-    with ThreadPoolExecutor(8) as pool:
-        reads = {}
-        for role in roles:
-            session = connection.session_of(Arn.parse(role.arn).account)
-            if session is not None:
-                reads[role.arn] = pool.submit(
-                    read, partial(iam.inline_policies, session.client("iam"), role.name)
-                )
-    return found, text_of(found, {arn: future.result() for arn, future in reads.items()})

@@ -20,13 +20,15 @@ from irsa_cli.aws.iam import list_roles, read_role
 from irsa_cli.core.access.documents import Account
 from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.binding.access_documents import of_role
+from irsa_cli.core.export.accounts import ExportedAccount
+from irsa_cli.core.export.terraform import statement_block
 from irsa_cli.core.marks import makers
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount, with_manifest
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning import repoint as planning
-from irsa_cli.core.planning.repoint import AccountPlan, Move, Name, WantedAccount
+from irsa_cli.core.planning.repoint import AccountPlan, Move, Name
 from irsa_cli.core.planning.repoint_guards import FORCE, Addition, Objection, objections_to_removal
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
@@ -149,7 +151,7 @@ class _Moving:
     roles: list[Role]
     left: list[Role] = field(default_factory=list)
     """Roles that the user named, for which there is nothing to do."""
-    wanted: Mapping[str, list[WantedAccount]] = field(default_factory=dict)
+    wanted: Mapping[str, list[ExportedAccount]] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
     notices: list[str] = field(default_factory=list)
     quota: int = 0
@@ -224,7 +226,7 @@ class _One:
     def work(self, locks: Locks, stop: RunGroup) -> Task:
         """Its transaction, with the locks of the ServiceAccounts that it changes."""
         connection = self.move.connection
-        held = [binding_lock(*item.name) for item in self.move.wanted.get(self.listed.arn, ())]
+        held = [binding_lock(*item.names) for item in self.move.wanted.get(self.listed.arn, ())]
 
         def run(settings: Settings) -> Result:
             result = attempt("", partial(locks.run, self.run, settings, held, stop.pause))
@@ -307,7 +309,7 @@ class _One:
         copies, _ = planning.additions(role.trust, self.move.move)
         cluster = self.move.connection.cluster.arn
         wanted = self.move.wanted.get(self.listed.arn, ())
-        accounts = frozenset(Account(cluster, *item.name) for item in wanted)
+        accounts = frozenset(Account(cluster, *item.names) for item in wanted)
         return replace(permitted, accounts=accounts, trusts=({"Statement": copies},))
 
     def _add(self, role: Role) -> tuple[Plan, list[str]]:
@@ -319,7 +321,7 @@ class _One:
         found = self._accounts()
         found.notes += accepted
         self.facts["manifests"] = [item.manifest for item in found.absent]
-        if missing := ", ".join("/".join(item.name) for item in found.absent):
+        if missing := ", ".join(item.full_name for item in found.absent):
             name = self.move.connection.cluster.name
             found.notes.append(f"not in {name} yet: ServiceAccount {missing}")
         return planning.add_plan(role.name, trust, move, found.changes), found.notes
@@ -347,7 +349,7 @@ class _One:
             return ""
         is_hcl = manager == makers.TERRAFORM
         self.facts["statements"] = [
-            {"language": "hcl", "text": planning.as_hcl(item)}
+            {"language": "hcl", "text": statement_block(item)}
             if is_hcl
             else {"language": "json", "document": item}
             for item in statements
@@ -358,12 +360,12 @@ class _One:
         """The ServiceAccounts of the new cluster for this role, each read now."""
         kube, wanted = self.move.connection.kube, self.move.wanted.get(self.listed.arn, [])
 
-        def find(item: WantedAccount) -> ServiceAccount | None:
-            body = kube.service_account(*item.name)
+        def find(item: ExportedAccount) -> ServiceAccount | None:
+            body = kube.service_account(*item.names)
             return None if body is None else with_manifest(body)
 
         with ThreadPoolExecutor(8) as pool:
-            found = dict(zip((item.name for item in wanted), pool.map(find, wanted), strict=True))
+            found = dict(zip((item.names for item in wanted), pool.map(find, wanted), strict=True))
         return planning.accounts_plan(wanted, {name: it for name, it in found.items() if it is not None})
 
     def _retire(self, role: Role) -> tuple[Plan, list[str]]:

@@ -16,6 +16,7 @@ from irsa_cli.aws.gone import recognize
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.aws.sts import exchange
 from irsa_cli.aws.trail import look_for_use, sts_regions, use_in_trail
+from irsa_cli.core.export.accounts import ExportedAccount
 from irsa_cli.core.inventory.bindings import annotation_of
 from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.role import Role
@@ -23,7 +24,7 @@ from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.trail import not_known_yet
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning import repoint as planning
-from irsa_cli.core.planning.repoint import Name, WantedAccount
+from irsa_cli.core.planning.repoint import Name
 from irsa_cli.core.planning.retire import EKS, is_cluster
 from irsa_cli.core.policies.statements import names_provider, trusted_providers
 from irsa_cli.core.values.arn import Arn, issuer_of, provider_arn
@@ -163,16 +164,16 @@ def moved(roles: Sequence[Role], new: str, patterns: Sequence[str], namespace: s
 
 def subjects(
     old: OldCluster, roles: Sequence[Role], namespace: str
-) -> tuple[dict[str, list[WantedAccount]], list[str]]:
+) -> tuple[dict[str, list[ExportedAccount]], list[str]]:
     """The ServiceAccounts for each role (ARN), by the old cluster or else by exact subjects; and notes."""
-    wanted: dict[str, list[WantedAccount]] = {role.arn: [] for role in roles}
+    wanted: dict[str, list[ExportedAccount]] = {role.arn: [] for role in roles}
     accounts = old.accounts(namespace)
     if not isinstance(accounts, Unreadable):
         for account in accounts:
             if (arn := annotation_of(account)) in wanted:
                 found = account.annotations.items()
                 kept = {key: text for key, text in found if key.startswith("eks.amazonaws.com/")}
-                wanted[arn].append(WantedAccount((account.namespace, account.name), kept))
+                wanted[arn].append(ExportedAccount(account.namespace, account.name, kept))
         return wanted, []
     notes = [
         f"the old cluster's ServiceAccounts were not read ({accounts.why}): those in trust policies count"
@@ -191,7 +192,7 @@ def subjects(
             names = ", ".join(item.name for item in (role, *others))
             notes.append(f"{'/'.join(name)} is not annotated: several roles allow it ({names})")
         else:
-            wanted[role.arn].append(WantedAccount(name, {ROLE_ARN_ANNOTATION: role.arn}))
+            wanted[role.arn].append(ExportedAccount(*name, {ROLE_ARN_ANNOTATION: role.arn}))
     return wanted, notes
 
 

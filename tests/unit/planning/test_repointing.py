@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from irsa_cli.core.export.accounts import ExportedAccount
+from irsa_cli.core.export.terraform import statement_block
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.planning import repoint
-from irsa_cli.core.planning.repoint import Move, WantedAccount
+from irsa_cli.core.planning.repoint import Move
 from irsa_cli.core.policies.policy import Document, dump, size
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
@@ -218,7 +220,7 @@ def test_a_policy_that_would_be_too_large_is_refused_with_a_split_that_fits() ->
 def test_service_accounts_are_annotated_unless_they_have_another_role() -> None:
     arn, other = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("app", "other"))
     notes = {states.ROLE_ARN_ANNOTATION: arn, states.TOKEN_EXPIRATION_ANNOTATION: "3600"}
-    wanted = [WantedAccount(("ns", name), notes) for name in ("bare", "done", "taken", "absent")]
+    wanted = [ExportedAccount("ns", name, notes) for name in ("bare", "done", "taken", "absent")]
     roles = {"bare": None, "done": arn, "taken": other}
     there = {
         ("ns", name): ServiceAccount("ns", name, {states.ROLE_ARN_ANNOTATION: role} if role else {}, uid="u")
@@ -229,7 +231,7 @@ def test_service_accounts_are_annotated_unless_they_have_another_role() -> None:
     assert change.target == ("ns", "bare")
     assert isinstance(change.after, states.ServiceAccountState)
     assert notes.items() <= change.after.annotations.items()
-    assert [item.name for item in found.absent] == [("ns", "absent")]
+    assert [account.names for account in found.absent] == [("ns", "absent")]
     assert found.absent[0].manifest["metadata"]["annotations"] == notes
     assert found.notes == [f"ServiceAccount ns/taken stays: it has the role {other}"]
 
@@ -244,7 +246,7 @@ def test_the_tag_of_irsas_own_role_moves_if_its_service_account_uses_it() -> Non
 
 
 def test_a_statement_as_a_block_of_terraform() -> None:
-    text = repoint.as_hcl(OLDS[5]).replace(OLD, "ARN").replace(OLD_PREFIX, "ISSUER")
+    text = statement_block(OLDS[5]).replace(OLD, "ARN").replace(OLD_PREFIX, "ISSUER")
     assert (
         text
         == """statement {
