@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws.errors import call
@@ -152,5 +153,6 @@ def exchange_for_pod(aws: AwsSession, cluster: str, token: str) -> Exchange:
         provider=f"association {answer['podIdentityAssociation']['associationId']}",
         role_session=session,
         endpoint=client.meta.endpoint_url,
-        credentials=RoleCredentials(*keys, found["expiration"], session),
+        # botocore gives it in the time zone of this machine.
+        credentials=RoleCredentials(*keys, found["expiration"].astimezone(timezone.utc), session),
     )

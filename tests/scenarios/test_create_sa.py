@@ -244,3 +244,31 @@ def test_who_else_manages_the_service_account_is_told_with_what_is_to_be_put_the
         document = yaml.safe_load(note[note.index(f"{path}: ") :])
         assert document[path]["annotations"] == {ROLE_ARN: item["role"]["arn"]}
         stage.run(line, silent="managed by")
+
+
+@pytest.mark.parametrize("only", ["", "--role-only"])
+def test_a_pipeline_gets_the_name_the_arn_or_a_variable(stage: Stage, namespace: str, only: str) -> None:
+    """For Helm values and Terraform variables: before, of a plan; after; and if nothing changed."""
+    line = f"create-sa app -n $ns --attach-policy-arn $S3 {only} -o"
+    name = f"{namespace}/app\n"
+    assert stage.run(f"{line} name --dry-run").out == name
+    planned = stage.run(f"{line} arn --dry-run").out
+    assert stage.run(f"{line} arn").out == planned
+    item = stage.run(f"get-sa -n $ns {'' if only else 'app'} -o json").item
+    assert planned == f"{item['role']['arn']}\n"
+    for form, text in {"name": name, "arn": planned, "env": f"ROLE_ARN={planned}"}.items():
+        assert stage.run(f"{line} {form}").out == text
+    variable = f"{namespace}_app".replace("-", "_").upper()
+    assert stage.run("get-sa -n $ns -o env").out == f"{variable}_ROLE_ARN={planned}"
+    assert stage.run("get-sa -n $ns -o arn").out == planned
+
+
+def test_nothing_that_others_wrote_and_no_failed_role_is_an_arn(stage: Stage, namespace: str) -> None:
+    stage.run("create-sa app -n $ns --attach-policy-arn $S3 -q")
+    stage.annotate(namespace, "app", **{ROLE_ARN: "$(touch pwned)\nROLE_ARN=x"})
+    for form in ("arn", "env"):
+        assert "pwned" not in stage.run(f"get-sa -n $ns app -o {form}", code=(0, 1)).out
+    refused = stage.run(
+        "create-sa other -n $ns --attach-policy-arn arn:aws:iam::$account:policy/none -o arn", code=1
+    )
+    assert refused.out == ""

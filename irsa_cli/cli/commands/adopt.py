@@ -14,7 +14,7 @@ from irsa_cli.cli.options.accounts import NAMESPACE_OR_ALL, all_namespaces_flag,
 from irsa_cli.cli.options.contradictions import Rule, Wrong, check
 from irsa_cli.cli.options.fields import bound, group, once, switch
 from irsa_cli.cli.options.kinds import ROLE_NAME
-from irsa_cli.cli.options.outputs import ReportedOutputFlags
+from irsa_cli.cli.options.outputs import RoleOutputFlags
 from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags, RoleAccountFlags
 from irsa_cli.cli.options.roles import ignore_maker_flag
 from irsa_cli.cli.options.running import RunFlags
@@ -51,7 +51,7 @@ class AdoptOptions:
     role_account: RoleAccountFlags = group(RoleAccountFlags)
     kube: KubeFlags = group(KubeFlags)
     run: RunFlags = group(RunFlags)
-    output: ReportedOutputFlags = group(ReportedOutputFlags)
+    output: RoleOutputFlags = group(RoleOutputFlags)
 
     @property
     def several(self) -> bool:

@@ -19,7 +19,7 @@ from irsa_cli.cli.options import roles
 from irsa_cli.cli.options.fields import argument, bound, group, once, switch
 from irsa_cli.cli.options.files import FileFlags, PlaceFlags, read_files
 from irsa_cli.cli.options.kinds import FILE, POLICY_ARN, TEXT
-from irsa_cli.cli.options.outputs import ReportedOutputFlags
+from irsa_cli.cli.options.outputs import RoleOutputFlags
 from irsa_cli.cli.options.running import RunFlags
 from irsa_cli.cli.options.values import wrong_usage
 from irsa_cli.cli.output.report import Part
@@ -82,7 +82,7 @@ class ApplyOptions:
         help="Begin with this cluster; if it fails, stop (also its ARN).",
     )
     run: RunFlags = group(RunFlags)
-    output: ReportedOutputFlags = group(ReportedOutputFlags)
+    output: RoleOutputFlags = group(RoleOutputFlags)
 
 
 @click.command("apply", cls=HelpedCommand)

@@ -13,7 +13,7 @@ from irsa_cli.cli.options.accounts import NameFlags
 from irsa_cli.cli.options.contradictions import Excludes, Needs, Rule, Wrong, check
 from irsa_cli.cli.options.fields import bound, either, group, many, once, switch
 from irsa_cli.cli.options.kinds import AUDIENCE, POLICY_ARN, ROLE_ARN, ROLE_NAME, TEXT, Checked
-from irsa_cli.cli.options.outputs import ReportedOutputFlags
+from irsa_cli.cli.options.outputs import RoleOutputFlags
 from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags, RoleAccountFlags, TargetRoleFlags
 from irsa_cli.cli.options.running import RunFlags
 from irsa_cli.cli.options.values import pairs, wrong_usage
@@ -120,7 +120,7 @@ class CreateSaOptions:
         "--verify", help="Verify at STS that the token is accepted, before annotating the ServiceAccount."
     )
     run: RunFlags = group(RunFlags)
-    output: ReportedOutputFlags = group(ReportedOutputFlags)
+    output: RoleOutputFlags = group(RoleOutputFlags)
 
 
 _POLICIES = ("attach_policy_arn", "inline_policy", "well_known_policy")

@@ -11,7 +11,7 @@ from irsa_cli.cli.commands.apply import DifferenceFlags, apply_files, verify_fla
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.fields import bound, group, switch
 from irsa_cli.cli.options.files import NeededFileFlags, PlaceFlags
-from irsa_cli.cli.options.outputs import ReportedOutputFlags
+from irsa_cli.cli.options.outputs import RoleOutputFlags
 from irsa_cli.cli.options.running import RunFlags, access_change_flag, out_flag
 
 
@@ -29,7 +29,7 @@ class DiffOptions:
     detailed_exitcode: bool = switch(
         "--detailed-exitcode", help="Exit 6 if there are changes (the default of diff)."
     )
-    output: ReportedOutputFlags = group(ReportedOutputFlags)
+    output: RoleOutputFlags = group(RoleOutputFlags)
 
 
 @click.command("diff", cls=HelpedCommand)

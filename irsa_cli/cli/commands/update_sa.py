@@ -13,7 +13,7 @@ from irsa_cli.cli.options.accounts import NameFlags
 from irsa_cli.cli.options.contradictions import Excludes, Rule, check
 from irsa_cli.cli.options.fields import bound, group, many, once, switch
 from irsa_cli.cli.options.kinds import AUDIENCE, TEXT, Checked
-from irsa_cli.cli.options.outputs import ReportedOutputFlags
+from irsa_cli.cli.options.outputs import RoleOutputFlags
 from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags, RoleAccountFlags, TargetRoleFlags
 from irsa_cli.cli.options.running import RunFlags
 from irsa_cli.cli.options.values import edits, listed, pairs, wrong_usage
@@ -113,7 +113,7 @@ class UpdateSaOptions:
         "--verify", help="Verify at STS that the token is accepted, before changing the ServiceAccount."
     )
     run: RunFlags = group(RunFlags)
-    output: ReportedOutputFlags = group(ReportedOutputFlags)
+    output: RoleOutputFlags = group(RoleOutputFlags)
 
 
 CONTRADICTIONS: tuple[Rule[UpdateSaOptions], ...] = (

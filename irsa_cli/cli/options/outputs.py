@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from irsa_cli.cli.output.speaking import Speaking
 
 _FORMS = ("text", "json", "yaml", "name")
+_ROLES = ("arn", "env")
+"""Forms for what uses a role next: its ARN, or a variable with it."""
 _CALLS = "Print each call to AWS and Kubernetes."
 _CALLS_AND_VALUES = "Print each call to AWS and Kubernetes, and all values of plans."
 
@@ -75,7 +77,7 @@ class OutputFlags:
 class WideOutputFlags(OutputFlags):
     """The output of a command that reads and has a table with more columns."""
 
-    output: str = output_flag("text", "wide", "json", "yaml", "name")
+    output: str = output_flag("text", "wide", "json", "yaml", "name", *_ROLES)
     verbose: bool = verbose_flag()
 
 
@@ -101,6 +103,13 @@ class ReportedOutputFlags:
 
     def speaking(self) -> Speaking:
         return speaking(self.output, quiet=self.quiet, verbose=self.verbose, reports=self.reports)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleOutputFlags(ReportedOutputFlags):
+    """The same of a command after which a ServiceAccount has a role."""
+
+    output: str = output_flag(*_FORMS, *_ROLES, "markdown", "github")
 
 
 def speaking(

@@ -38,6 +38,8 @@ VIEWS: dict[str, str] = {
     **REPORTS,
     **RISKS,
     "name": f"{_VIEWS}.documents:as_names",
+    "arn": f"{_VIEWS}.documents:as_arns",
+    "env": f"{_VIEWS}.documents:as_variables",
 }
 """A view gets the report, and the longest text that the user wants; it returns the text."""
 

@@ -14,10 +14,10 @@ import yaml
 
 from irsa_cli.core.export.accounts import ExportedAccount, in_order
 from irsa_cli.core.export.charts import DEFAULT_KEY
+from irsa_cli.core.export.variables import dotenv, role_variables
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import Refused
 
 Files = Mapping[str, str]
 """Texts by the names of their files."""
@@ -106,15 +106,8 @@ def argo_cd(export: Export) -> Files:
 
 def environment(export: Export) -> Files:
     """A variable for each role, for shells and dotenv files; `ROLE_ARN` for one that was asked for."""
-    lines: dict[str, str] = {}
-    for account in in_order(export.accounts):
-        name = "ROLE_ARN" if export.alone else f"{_variable(account.full_name)}_ROLE_ARN"
-        if name in lines:
-            raise Refused(
-                f"two ServiceAccounts have the variable {name}", reason=f"one of them is {account.full_name}"
-            )
-        lines[name] = f"{name}={account.role_arn}\n"
-    return {"roles.env": "".join(lines.values())}
+    arns = {account.full_name: account.role_arn for account in in_order(export.accounts)}
+    return {"roles.env": dotenv(role_variables(arns, alone=export.alone))}
 
 
 def eksctl(export: Export) -> Files:
@@ -157,7 +150,7 @@ class Format:
     alone: bool = False
 
     def files(self, cluster: Cluster, accounts: Sequence[ExportedAccount]) -> Files:
-        """The files of the accounts; raises `Refused` if two of them have one variable."""
+        """The files of the accounts."""
         export = Export(cluster.name, cluster.region, accounts, self.values_key, self.alone)
         return FORMATS[self.name](export)
 
@@ -174,10 +167,6 @@ def _file_name(namespace: str, name: str) -> str:
 def _pointer(key: str) -> str:
     """A key in a JSON pointer (RFC 6901)."""
     return key.replace("~", "~0").replace("/", "~1")
-
-
-def _variable(full_name: str) -> str:
-    return "".join(character if character.isalnum() else "_" for character in full_name).upper()
 
 
 def _yaml(value: object) -> str:

@@ -53,7 +53,7 @@ APP = {"serviceAccount": {"namespace": "a", "name": "x"}}
     ],
 )
 def test_names(kind: str, items: list[dict[str, Any]], expected: list[str]) -> None:
-    assert list(names({"kind": kind, "items": items})) == expected
+    assert list(names({"kind": kind, "items": items}, [""] * len(items))) == expected
 
 
 class Ended:

@@ -11,7 +11,6 @@ from irsa_cli.core.config.documents import parse
 from irsa_cli.core.export.accounts import ExportedAccount
 from irsa_cli.core.export.formats import FORMATS, Export, joined
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, STS_REGIONAL_ANNOTATION
-from irsa_cli.core.values.errors import Refused
 
 ARN = "arn:aws:iam::111122223333:role/demo-{}"
 
@@ -70,11 +69,6 @@ def test_a_variable_tells_roles_apart_unless_one_was_asked_for() -> None:
     assert several == f"BACKEND_A_B_ROLE_ARN={ARN.format('a.b')}\nBACKEND_C_ROLE_ARN={ARN.format('c')}\n"
     one = FORMATS["env"](export(account("app"), alone=True))["roles.env"]
     assert one == f"ROLE_ARN={ARN.format('app')}\n"
-
-
-def test_two_roles_for_one_variable_are_refused() -> None:
-    with pytest.raises(Refused, match="BACKEND_A_B_ROLE_ARN"):
-        FORMATS["env"](export(account("a-b"), account("a.b")))
 
 
 def test_irsa_reads_the_file_of_eksctl() -> None:

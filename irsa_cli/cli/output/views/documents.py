@@ -1,15 +1,19 @@
-"""A result's document as JSON, as YAML, or as the names of its items; no text in it is a command to CI."""
+"""A result's document as JSON, as YAML, or as names or ARNs; no text in it is a command to CI."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from irsa_cli.cli.output.report import Report
 from irsa_cli.cli.terminal.screen import is_unicode
+from irsa_cli.core.export.variables import dotenv, role_variables
+from irsa_cli.core.results.applied import AppliedList
+from irsa_cli.core.results.result import Result
+from irsa_cli.core.values.arn import is_role
 from irsa_cli.core.values.shown import visible
 
 _HASHES = re.compile("#(?=#)")
@@ -25,6 +29,8 @@ _NAMED_BY = {
     "SettingList": "name",
 }
 """The field that is the name of an item, for documents without ServiceAccounts."""
+_WITHOUT_ROLE = ("refused", "failed", "rolled-back", "incomplete", "deleting", "no-role", "bad-arn")
+"""Outcomes and statuses of items whose role does not exist, or is not as it was asked for."""
 
 
 def document_of(report: Report) -> dict[str, Any]:
@@ -40,7 +46,50 @@ def as_yaml(report: Report, _most: int | None = None) -> str:
 
 
 def as_names(report: Report, _most: int | None = None) -> str:
-    return "\n".join(map(visible, names(document_of(report))))
+    document = document_of(report)
+    planned_for = _planned_for(report, len(document["items"]))
+    return "\n".join(map(visible, names(document, planned_for)))
+
+
+def as_arns(report: Report, _most: int | None = None) -> str:
+    """The ARNs of roles, each once, a line each."""
+    return "\n".join(dict.fromkeys(_arns(report).values()))
+
+
+def as_variables(report: Report, _most: int | None = None) -> str:
+    """The ARNs as lines of a dotenv file: `ROLE_ARN` of a command for one ServiceAccount, else by names."""
+    return dotenv(role_variables(_arns(report), alone=isinstance(report.found, Result)))
+
+
+def _arns(report: Report) -> dict[str, str]:
+    """The ARN of the role of each ServiceAccount, by `NAMESPACE/NAME`, if the role exists or is planned.
+
+    An annotation is a text that others can write: what is no role's ARN is left out.
+    """
+    arns: dict[str, str] = {}
+    items = document_of(report)["items"]
+    for item, planned_for in zip(items, _planned_for(report, len(items)), strict=True):
+        role = item.get("role") or {}
+        state = item.get("outcome", item.get("status"))
+        arn = role.get("arn") or ""
+        if state in _WITHOUT_ROLE or role.get("deleted") or not is_role(arn):
+            continue
+        account = item.get("serviceAccount")
+        full_name = f"{account['namespace']}/{account['name']}" if account else planned_for
+        arns[full_name] = arn
+    return arns
+
+
+def _planned_for(report: Report, number: int) -> list[str]:
+    """The ServiceAccount of each item, `namespace/name`, also if only its role is; else ''."""
+    results: list[Result] = []
+    if isinstance(report.found, AppliedList):
+        results = [item.result for item in report.found.items]
+    elif isinstance(report.found, Result) and number:
+        results = [report.found]
+    if not results:
+        return [""] * number
+    return ["" if result.planned is None else result.planned.service_account for result in results]
 
 
 def json_text(document: Any) -> str:
@@ -74,17 +123,25 @@ def yaml_text(document: Mapping[str, Any]) -> str:
     return _HASHES.sub(r"\\x23", text)  # A text with ## is in double quotes.
 
 
-def names(document: Mapping[str, Any]) -> Iterator[str]:
-    """The names of a document's items, each once: NAMESPACE/NAME, else the transaction."""
+def names(document: Mapping[str, Any], planned_for: Sequence[str]) -> Iterator[str]:
+    """The names of a document's items, each once: NAMESPACE/NAME, else the transaction.
+
+    `planned_for` has one for each item: its ServiceAccount if only the role was planned, or ''.
+    """
     key = _NAMED_BY.get(document["kind"])
-    known: dict[str, None] = {}
-    for entry in document["items"]:
-        known.update(dict.fromkeys([entry[key]] if key else _accounts(entry)))
-    yield from known
+    seen: set[str] = set()
+    for item, planned in zip(document["items"], planned_for, strict=True):
+        for name in [item[key]] if key else _accounts(item, planned):
+            if name not in seen:
+                seen.add(name)
+                yield name
 
 
-def _accounts(entry: Mapping[str, Any]) -> list[str]:
-    account = entry.get("serviceAccount")
-    accounts = [account] if account else entry.get("serviceAccounts", ())
-    full_names = [f"{each['namespace']}/{each['name']}" for each in accounts]
-    return full_names or [name for name in [entry.get("transaction")] if name]
+def _accounts(item: Mapping[str, Any], planned_for: str) -> list[str]:
+    account = item.get("serviceAccount")
+    accounts = [account] if account else item.get("serviceAccounts", ())
+    names_of_accounts = [f"{account['namespace']}/{account['name']}" for account in accounts]
+    if names_of_accounts:
+        return names_of_accounts
+    name = planned_for or item.get("transaction")
+    return [name] if name else []
