@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from irsa_cli.core.lint.found import Found, Nodes, Placed, Unjudged, as_dict
@@ -125,6 +125,9 @@ _TESTS = {
 _MORE = re.compile(r"trust_policy|enable_(github|bitbucket|saml)|provider_trust")
 """Arguments that add principals to a module's trust policy."""
 
+Arguments = Mapping[str, Any]
+"""What a module is called with, by names; the values are of any kind in HCL."""
+
 
 def _of_module(module: Module, block: Block) -> list[dict[str, Any]] | None:
     """The roles that a module creates from its arguments; None if unknown."""
@@ -142,7 +145,7 @@ def _of_module(module: Module, block: Block) -> list[dict[str, Any]] | None:
     return created
 
 
-def _of_arguments(module: Module, kind: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+def _of_arguments(module: Module, kind: str, arguments: Arguments) -> dict[str, Any] | None:
     """The role, empty if none is created; None if unknown."""
     if any(arguments.get(name) is False for name in ("create", "create_role", "enable_oidc")):
         return {}
@@ -159,7 +162,7 @@ def _of_arguments(module: Module, kind: str, arguments: dict[str, Any]) -> dict[
     return {"assume_role_policy": {"statement": statements}, "managed_policy_arns": as_list(policies)}
 
 
-def _of_providers(module: Module, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _of_providers(module: Module, arguments: Arguments) -> Iterator[dict[str, Any]]:
     test = (
         arguments.get("assume_role_condition_test") or arguments.get("trust_condition_test") or "StringEquals"
     )
@@ -171,7 +174,7 @@ def _of_providers(module: Module, arguments: dict[str, Any]) -> Iterator[dict[st
         yield _statement(arn, issuer, [(test, "sub", subjects), (test, "aud", [DEFAULT_AUDIENCE])])
 
 
-def _of_urls(arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _of_urls(arguments: Arguments) -> Iterator[dict[str, Any]]:
     tests = [(*how, as_list(arguments[name])) for name, how in _TESTS.items() if arguments.get(name)]
     for name in ("provider_url", "provider_urls", "oidc_provider_urls"):
         for url in as_list(arguments.get(name) or []):

@@ -27,7 +27,6 @@ from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import AGENT, Pod
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.policies.web_identity import Context
 from irsa_cli.core.trust import assuming
 from irsa_cli.core.trust.assuming import (
     Decision,
@@ -401,12 +400,11 @@ def said_to_role(
     tagged: bool,
 ) -> tuple[Decision, ...]:
     """How the trust policy of an association's target role answers the association's own role."""
-    context: Context = {
-        **context_of_session(role_arn),
-        "aws:requestedregion": (cluster.region,),
-        **(session_tags(cluster, subject, "aws:requesttag/") if tagged else {}),
-        **(session_tags(cluster, subject, "aws:principaltag/") if tagged else {}),
-        **({"sts:externalid": (external_id,)} if external_id else {}),
-    }
+    context = {**context_of_session(role_arn), "aws:requestedregion": (cluster.region,)}
+    if tagged:
+        context |= session_tags(cluster, subject, "aws:requesttag/")
+        context |= session_tags(cluster, subject, "aws:principaltag/")
+    if external_id:
+        context["sts:externalid"] = (external_id,)
     names = names_role(Arn.parse(role_arn), role_arn)
     return tuple(decide(document, names, context, action) for action in actions(tagged=tagged))
