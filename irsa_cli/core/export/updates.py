@@ -45,7 +45,7 @@ class _Manifest:
 
     @property
     def account(self) -> ExportedAccount:
-        """The ServiceAccount as the file has it."""
+        """The ServiceAccount in this file."""
         annotations = _fields(_fields(_fields(self.node).get("metadata")).get("annotations"))
         texts = {key: _text(value) for key, value in annotations.items()}
         return ExportedAccount(self.namespace, self.name, texts)
