@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import bindings
 from irsa_cli.aws.bindings import provider_arns, unreadable
-from irsa_cli.aws.errors import call, pages
+from irsa_cli.aws.errors import call, listed
 from irsa_cli.aws.iam import provider
 from irsa_cli.core.audit.estate import AuditedAssociation
 from irsa_cli.core.rbac.principals import AccessEntry
@@ -25,10 +25,10 @@ def providers(iam: IAMClient) -> dict[str, tuple[str, ...] | None]:
 
     def audiences(arn: str) -> tuple[str, ...] | None:
         try:
-            found = provider(iam, arn)
+            state = provider(iam, arn)
         except ServiceError:
             return None
-        return None if found is None else tuple(found.audiences)
+        return None if state is None else tuple(state.audiences)
 
     arns = provider_arns(iam)
     with ThreadPoolExecutor(PARALLEL) as pool:
@@ -37,10 +37,10 @@ def providers(iam: IAMClient) -> dict[str, tuple[str, ...] | None]:
 
 def associations(eks: EKSClient, cluster: str) -> tuple[AuditedAssociation, ...]:
     """All associations of a cluster with their roles: the list has none, so that each is asked for."""
-    found = bindings.described(eks, cluster, bindings.associations(eks, cluster))
+    described = bindings.described(eks, cluster, bindings.associations(eks, cluster))
     return tuple(
-        AuditedAssociation(*names, item.id, item.role_arn, item.target_role_arn)
-        for names, item in found.items()
+        AuditedAssociation(*names, association.id, association.role_arn, association.target_role_arn)
+        for names, association in described.items()
     )
 
 
@@ -48,16 +48,19 @@ def access_entries(eks: EKSClient, cluster: str) -> tuple[AccessEntry, ...]:
     """All access entries of a cluster, two calls each; one that can't be read hides no other."""
 
     def entry(arn: str) -> AccessEntry:
-        read = eks.list_associated_access_policies
         try:
-            found = call(eks.describe_access_entry, clusterName=cluster, principalArn=arn)["accessEntry"]
-            listed = list(pages(read, "nextToken", clusterName=cluster, principalArn=arn))
+            answer = call(eks.describe_access_entry, clusterName=cluster, principalArn=arn)
+            policies = listed(
+                eks.list_associated_access_policies,
+                "nextToken",
+                "associatedAccessPolicies",
+                clusterName=cluster,
+                principalArn=arn,
+            )
+            return AccessEntry.read(arn, answer["accessEntry"], list(policies))
         except ServiceError as error:
             return AccessEntry(arn, hidden=unreadable(error).why)
-        policies = (item for page in listed for item in page["associatedAccessPolicies"])
-        return AccessEntry.read(arn, found, policies)
 
-    listed = pages(eks.list_access_entries, "nextToken", clusterName=cluster)
-    arns = [arn for page in listed for arn in page["accessEntries"]]
+    arns = list(listed(eks.list_access_entries, "nextToken", "accessEntries", clusterName=cluster))
     with ThreadPoolExecutor(PARALLEL) as pool:
         return tuple(pool.map(entry, arns))

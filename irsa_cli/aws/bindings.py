@@ -24,8 +24,8 @@ PARALLEL = 8
 
 
 def provider_arns(iam: IAMClient) -> tuple[str, ...]:
-    found = call(iam.list_open_id_connect_providers)["OpenIDConnectProviderList"]
-    return tuple(item["Arn"] for item in found)
+    providers = call(iam.list_open_id_connect_providers)["OpenIDConnectProviderList"]
+    return tuple(entry["Arn"] for entry in providers)
 
 
 def whole_role(iam: IAMClient, name: str) -> Role | None:
@@ -58,10 +58,10 @@ def whole_role(iam: IAMClient, name: str) -> Role | None:
     return replace(whole, documents={**whole.documents, role.boundary: limit})
 
 
-def _read(work: Callable[[], T]) -> T | Unreadable:
+def _read(ask: Callable[[], T]) -> T | Unreadable:
     """Parts of a role that are not needed to judge who may assume it."""
     try:
-        return work()
+        return ask()
     except ServiceError as error:
         return unreadable(error)
 
@@ -75,18 +75,20 @@ def associations(
     eks: EKSClient, cluster: str, *, namespace: str = "", name: str = ""
 ) -> dict[tuple[str, str], Association]:
     """EKS Pod Identity associations by namespace and ServiceAccount; the role is not in the list."""
-    asked = {"namespace": namespace, "serviceAccount": name}
-    only = {key: text for key, text in asked.items() if text}
-    return {
-        (item["namespace"], item["serviceAccount"]): Association(item["associationId"])
-        for page in pages(eks.list_pod_identity_associations, "nextToken", clusterName=cluster, **only)
-        for item in page.get("associations", [])
-    }
+    limits = {"namespace": namespace, "serviceAccount": name}
+    only = {key: text for key, text in limits.items() if text}
+    by_name: dict[tuple[str, str], Association] = {}
+    for page in pages(eks.list_pod_identity_associations, "nextToken", clusterName=cluster, **only):
+        for entry in page.get("associations", []):
+            by_name[entry["namespace"], entry["serviceAccount"]] = Association(entry["associationId"])
+    return by_name
 
 
 def addons(eks: EKSClient, cluster: str) -> tuple[str, ...]:
-    listed = pages(eks.list_addons, "nextToken", clusterName=cluster)
-    return tuple(name for page in listed for name in page.get("addons", []))
+    names: list[str] = []
+    for page in pages(eks.list_addons, "nextToken", clusterName=cluster):
+        names += page.get("addons", [])
+    return tuple(names)
 
 
 def described(
@@ -94,15 +96,15 @@ def described(
 ) -> dict[tuple[str, str], Association]:
     """The listed associations with their roles; of one that can't be described only its id is known."""
 
-    def one(found: Association) -> Association:
+    def describe(brief: Association) -> Association:
         try:
-            answer = call(eks.describe_pod_identity_association, clusterName=cluster, associationId=found.id)
+            answer = call(eks.describe_pod_identity_association, clusterName=cluster, associationId=brief.id)
         except ServiceError:
-            return found
-        return Association.read({**answer["association"], "associationId": found.id})
+            return brief
+        return Association.read({**answer["association"], "associationId": brief.id})
 
     with ThreadPoolExecutor(PARALLEL) as pool:
-        return dict(zip(listed, pool.map(one, listed.values()), strict=True))
+        return dict(zip(listed, pool.map(describe, listed.values()), strict=True))
 
 
 def association(
@@ -112,17 +114,17 @@ def association(
 
     If it can't be described, only its id is known; with `whole` that raises `ServiceError`.
     """
-    found = associations(eks, cluster, namespace=namespace, name=name).get((namespace, name))
-    if found is None:
+    listed = associations(eks, cluster, namespace=namespace, name=name).get((namespace, name))
+    if listed is None:
         return None
     try:
-        answer = call(eks.describe_pod_identity_association, clusterName=cluster, associationId=found.id)
+        answer = call(eks.describe_pod_identity_association, clusterName=cluster, associationId=listed.id)
     except ServiceError as error:
         if not whole:
-            return found
+            return listed
         if error.code == "ResourceNotFoundException":
             return None
         raise
-    read = Association.read({**answer["association"], "associationId": found.id})
+    read = Association.read({**answer["association"], "associationId": listed.id})
     expect_role(read.role_arn, read.transaction)
     return read

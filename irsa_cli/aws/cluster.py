@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.signers import RequestSigner
 
-from irsa_cli.aws.errors import call, pages, translate
+from irsa_cli.aws.errors import call, listed, translate
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.values.arn import Arn, check_cluster, check_issuer
@@ -31,7 +31,7 @@ AT_ONCE = 16
 
 
 def cluster_names(eks: EKSClient) -> tuple[str, ...]:
-    return tuple(name for page in pages(eks.list_clusters, "nextToken") for name in page["clusters"])
+    return tuple(listed(eks.list_clusters, "nextToken", "clusters"))
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,12 @@ def _missing(aws: AwsSession, name: str, error: ServiceError) -> NoCluster:
     except IrsaError:
         others = []
     similar = near(name, others)
+    details: tuple[str, ...] = ()
     if similar:
-        details: tuple[str, ...] = (f"clusters with a similar name: {', '.join(similar)}",)
-    else:
+        details = (f"clusters with a similar name: {', '.join(similar)}",)
+    elif others:
         more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
-        details = (f"clusters there: {', '.join(others[:_MOST_NAMED])}{more}",) if others else ()
+        details = (f"clusters there: {', '.join(others[:_MOST_NAMED])}{more}",)
     return NoCluster(
         f"there is no cluster {name} in {aws.region}",
         details=details,
@@ -121,14 +122,14 @@ def find_region(aws: AwsSession, name: str) -> str:
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = dict(zip(regions, pool.map(asked, regions), strict=True))
-    found = sorted(region for region, error in answers.items() if error is None)
-    if len(found) == 1:
-        return found[0]
-    if found:
+    named = sorted(region for region, error in answers.items() if error is None)
+    if len(named) == 1:
+        return named[0]
+    if named:
         raise Refused(
             f"several regions of {aws.partition} have a cluster {name}",
-            details=(f"regions: {', '.join(found)}",),
-            next_steps=(f"add --region {found[0]}", *(f"or --region {region}" for region in found[1:])),
+            details=(f"regions: {', '.join(named)}",),
+            next_steps=(f"add --region {named[0]}", *(f"or --region {region}" for region in named[1:])),
         )
     unread: dict[str, list[str]] = {}
     for region, error in answers.items():

@@ -28,52 +28,52 @@ MANY = 5000
 """Roles that an account is taken to have where the caller may not ask: more than most have."""
 
 
-def pages_pay(wanted: int, left: int, page: int = PAGE) -> bool:
-    """Whether to read all that are `left` of the account's roles page by page, to find those that are wanted.
+def pages_pay(sought: int, total: int, page: int = PAGE) -> bool:
+    """Whether to read the `total` of the account's roles page by page, to find those that are `sought`.
 
     Read so, calls grow with the account's roles only as long as that is cheaper than one by one: there are
     never more than three for a role that is wanted.
     """
-    pages = -(-left // max(page, 1))
-    return pages * CALLS_PER_PAGE <= wanted * CALLS_PER_ROLE
+    pages = -(-total // max(page, 1))
+    return pages * CALLS_PER_PAGE <= sought * CALLS_PER_ROLE
 
 
 def roles_with_policies(iam: IAMClient, names: Collection[str]) -> dict[str, ReadRole]:
     """These roles by name: None for a missing one, or why it can't be read; raises `ServiceError`."""
-    found: dict[str, ReadRole] = {}
+    roles: dict[str, ReadRole] = {}
     # Not even one page pays for a few.
     if pages_pay(len(names), 1):
         try:
-            if _read_pages(iam, names, found):
-                return {name: found.get(name) for name in names}
+            if _read_pages(iam, names, roles):
+                return {name: roles.get(name) for name in names}
         except ServiceError as error:
             if error.status != 403:
                 raise
     with ThreadPoolExecutor(PARALLEL) as pool:
-        rest = [name for name in names if name not in found]
-        count = Count("roles", len(rest))
+        missing = [name for name in names if name not in roles]
+        count = Count("roles", len(missing))
 
         def read(name: str) -> ReadRole:
             role = _read_role(iam, name)
             count.one()
             return role
 
-        return found | dict(zip(rest, pool.map(read, rest), strict=True))
+        return roles | dict(zip(missing, pool.map(read, missing), strict=True))
 
 
-def _read_pages(iam: IAMClient, names: Collection[str], found: dict[str, ReadRole]) -> bool:
+def _read_pages(iam: IAMClient, names: Collection[str], known: dict[str, ReadRole]) -> bool:
     """Read pages as long as that pays; whether that tells all, also which are not there."""
-    left = reading.allowed_quotas(iam).get("Roles", MANY)
-    if not pages_pay(len(names), left):
+    unread = reading.allowed_quotas(iam).get("Roles", MANY)
+    if not pages_pay(len(names), unread):
         return False
     read = iam.get_account_authorization_details
     for page in pages(read, "Marker", Filter=["Role"], MaxItems=PAGE):
         roles: list[RoleDetailTypeDef] = page["RoleDetailList"]
-        found |= {role["RoleName"]: _detailed(role) for role in roles if role["RoleName"] in names}
-        left -= len(roles)
-        missing = len(names) - len(found)
+        known |= {role["RoleName"]: _detailed(role) for role in roles if role["RoleName"] in names}
+        unread -= len(roles)
+        missing = len(names) - len(known)
         # Also after the last page: a few that were not found are looked for once more, by their names.
-        if missing and not pages_pay(missing, max(left, 1), len(roles)):
+        if missing and not pages_pay(missing, max(unread, 1), len(roles)):
             return False
         if not missing:
             break
@@ -88,8 +88,8 @@ def read_account(iam: IAMClient, *, policies: bool = True) -> tuple[list[Role], 
     kinds = ["Role", *(["LocalManagedPolicy", "AWSManagedPolicy"] if policies else [])]
     for page in pages(read, "Marker", Filter=kinds, MaxItems=PAGE):
         roles += map(_detailed, page.get("RoleDetailList", []))
-        found = (policy_details(item, as_answered) for item in page.get("Policies", []))
-        documents |= filter(None, found)
+        details = (policy_details(policy, as_answered) for policy in page.get("Policies", []))
+        documents |= filter(None, details)
     return roles, documents
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from irsa_cli.aws.errors import call, pages, translate
+from irsa_cli.aws.errors import call, listed, translate
 from irsa_cli.aws.shapes import OddAnswer
 from irsa_cli.core.doctor.facts import EksFacts, NodeMetadata, VpcEndpoint
 from irsa_cli.core.objects.role import Role
@@ -21,13 +21,13 @@ FILTERED = 200
 """Values of one filter, the most that EC2 takes."""
 
 
-def eks_facts(found: Mapping[str, Any]) -> EksFacts:
+def eks_facts(cluster: Mapping[str, Any]) -> EksFacts:
     """Version, kind and VPC of a cluster, of EKS' description of it."""
     return EksFacts(
-        version=found.get("version", ""),
-        on_outposts=bool(found.get("outpostConfig")),
-        vpc=found.get("resourcesVpcConfig", {}).get("vpcId", ""),
-        auto_mode=bool(found.get("computeConfig", {}).get("enabled")),
+        version=cluster.get("version", ""),
+        on_outposts=bool(cluster.get("outpostConfig")),
+        vpc=cluster.get("resourcesVpcConfig", {}).get("vpcId", ""),
+        auto_mode=bool(cluster.get("computeConfig", {}).get("enabled")),
     )
 
 
@@ -50,36 +50,42 @@ def vpc_endpoints(
         {"Name": "vpc-id", "Values": [vpc]},
         {"Name": "service-name", "Values": [f"{prefix}.{region}.{service}"]},
     ]
-    found = call(ec2.describe_vpc_endpoints, Filters=filters)["VpcEndpoints"]
-    return tuple(VpcEndpoint(item["VpcEndpointId"], _policy(item)) for item in found)
+    endpoints = call(ec2.describe_vpc_endpoints, Filters=filters)["VpcEndpoints"]
+    return tuple(VpcEndpoint(endpoint["VpcEndpointId"], _policy(endpoint)) for endpoint in endpoints)
 
 
 def node_metadata(ec2: Any, names: Sequence[str]) -> dict[str, NodeMetadata]:
     """Return metadata options by the nodes' names: the private DNS name or the instance's id."""
-    found: dict[str, NodeMetadata] = {}
-    for filtered in ("private-dns-name", "instance-id"):
-        wanted = [name for name in names if name.startswith("i-") == (filtered == "instance-id")]
-        for start in range(0, len(wanted), FILTERED):
-            some = [{"Name": filtered, "Values": wanted[start : start + FILTERED]}]
-            found_pages = pages(ec2.describe_instances, "NextToken", Filters=some)
-            reservations = (item for page in found_pages for item in page.get("Reservations", []))
-            for instance in (item for each in reservations for item in each.get("Instances", [])):
-                key = "InstanceId" if filtered == "instance-id" else "PrivateDnsName"
+    ids = [name for name in names if name.startswith("i-")]
+    dns_names = [name for name in names if not name.startswith("i-")]
+    metadata: dict[str, NodeMetadata] = {}
+    for filtered, key, chosen in (
+        ("private-dns-name", "PrivateDnsName", dns_names),
+        ("instance-id", "InstanceId", ids),
+    ):
+        for start in range(0, len(chosen), FILTERED):
+            for instance in _instances(ec2, filtered, chosen[start : start + FILTERED]):
                 options = instance.get("MetadataOptions", {})
-                enabled = options.get("HttpEndpoint") != "disabled"
-                found[instance.get(key, "")] = NodeMetadata(
-                    options.get("HttpPutResponseHopLimit", 1), enabled
-                )
-    return found
+                hops = options.get("HttpPutResponseHopLimit", 1)
+                is_enabled = options.get("HttpEndpoint") != "disabled"
+                metadata[instance.get(key, "")] = NodeMetadata(hops, is_enabled)
+    return metadata
 
 
-def _policy(item: dict[str, Any]) -> Document:
+def _instances(ec2: Any, filtered: str, values: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """The instances for which a filter has one of these values."""
+    filters = [{"Name": filtered, "Values": values}]
+    for reservation in listed(ec2.describe_instances, "NextToken", "Reservations", Filters=filters):
+        yield from reservation.get("Instances", [])
+
+
+def _policy(endpoint: Mapping[str, Any]) -> Document:
     """The policy of an endpoint; one without any allows everything. Raises `ServiceError` for odd ones."""
     everything = '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}'
-    found = None
+    document = None
     with suppress(ValueError, RecursionError):
-        found = json.loads(item.get("PolicyDocument") or everything)
-    if not isinstance(found, dict):
+        document = json.loads(endpoint.get("PolicyDocument") or everything)
+    if not isinstance(document, dict):
         error = OddAnswer("the PolicyDocument of an endpoint is no JSON object")
         raise translate(error, "ec2", "DescribeVpcEndpoints", "")
-    return cast("Document", found)
+    return cast("Document", document)

@@ -106,27 +106,28 @@ _NEEDS_POLICY = ("AttachRolePolicy", "PutRolePermissionsBoundary")
 
 
 def _noted(
-    ask: Callable[[], T], recent: RecentWrites, operation: str, asked: Mapping[str, Any], began: float
+    ask: Callable[[], T], recent: RecentWrites, operation: str, parameters: Mapping[str, Any], began: float
 ) -> T:
     """Write to IAM, and note the write. If IAM does not know a new object yet, the failure passes."""
     try:
         answer = ask()
     except ServiceError as error:
-        policy = asked.get("PolicyArn") or asked.get("PermissionsBoundary")
+        policy = parameters.get("PolicyArn") or parameters.get("PermissionsBoundary")
         # Only the message says which of the two is missing.
         of_policy = operation in _NEEDS_POLICY and str(policy) in error.reason
-        late = error.code == "NoSuchEntity" and not of_policy and recent.is_there(operation, asked)
+        late = False
         if error.code == "EntityAlreadyExists":
-            recent.exists(operation, asked)
+            recent.exists(operation, parameters)
         elif error.code == "NoSuchEntity":
-            if not late:
-                recent.gone(operation, asked)
+            late = not of_policy and recent.is_there(operation, parameters)
+            if late:
+                _tell_of_waiting(began)
+            else:
+                recent.gone(operation, parameters)
         elif error.outcome is not Outcome.NOT_SENT:
-            recent.doubt(operation, asked)  # A refusal may be untrue.
-        if late:
-            _tell_of_waiting(began)
+            recent.doubt(operation, parameters)  # A refusal may be untrue.
         raise error.knowing(transient=late or error.transient, is_of_policy=of_policy) from error
-    recent.note(operation, asked, cast("Mapping[str, Any]", answer))
+    recent.note(operation, parameters, cast("Mapping[str, Any]", answer))
     return answer
 
 
@@ -134,7 +135,7 @@ def _tell_of_waiting(began: float) -> None:
     patience.waiting("IAM to return what was written", time.monotonic() - began, limits.PROPAGATION_SECONDS)
 
 
-def _in_time(ask: Callable[[], T], recent: RecentWrites, operation: str, asked: Mapping[str, Any]) -> T:
+def _in_time(ask: Callable[[], T], recent: RecentWrites, operation: str, parameters: Mapping[str, Any]) -> T:
     """Read from IAM until the answer is not older than the writes of this process."""
     mine = current()
     wait = limits.PROPAGATION_SECONDS / 120
@@ -148,7 +149,7 @@ def _in_time(ask: Callable[[], T], recent: RecentWrites, operation: str, asked: 
             if error.code != "NoSuchEntity":
                 raise
             missing = error
-        if not recent.is_late(operation, asked, cast("Mapping[str, Any] | None", answer)):
+        if not recent.is_late(operation, parameters, cast("Mapping[str, Any] | None", answer)):
             if missing is not None:
                 raise missing
             return cast("T", answer)
@@ -174,15 +175,15 @@ def check_origin(operation: str, status: int, body: bytes, parsed: Mapping[str, 
     id of a JSON answer: then it must have a field of the operation.)
     https://docs.aws.amazon.com/IAM/latest/APIReference/CommonParameters.html
     """
-    named = bool((parsed.get("ResponseMetadata") or {}).get("RequestId"))
+    is_aws = bool((parsed.get("ResponseMetadata") or {}).get("RequestId"))
     if 200 <= status < 300 and xml:
-        named = named and f"<{operation}Response".encode() in body[:1024]
+        is_aws = is_aws and f"<{operation}Response".encode() in body[:1024]
     elif 200 <= status < 300:
-        named = named or bool(parsed.keys() - {"ResponseMetadata"})
+        is_aws = is_aws or bool(parsed.keys() - {"ResponseMetadata"})
     else:
         code = str((parsed.get("Error") or {}).get("Code", ""))
-        named = named or code not in ("", "Unknown", str(status))
-    if not named:
+        is_aws = is_aws or code not in ("", "Unknown", str(status))
+    if not is_aws:
         foreign = ForeignAwsAnswer(f"HTTP {status} without AWS's request ID")
         foreign.is_page = 200 <= status < 300 and b"<html" in body[:1024].lower()
         raise foreign
@@ -192,11 +193,13 @@ def translate(
     error: Exception, service: str, operation: str, subject: str, account: str = ""
 ) -> ServiceError:
     """Return the error for a botocore exception; `account` is the session's, if not the cluster's."""
-    what = f"{service} {operation} {subject}".rstrip() + (f" (account {account})" if account else "")
+    title = f"{service} {operation} {subject}".rstrip()
+    if account:
+        title += f" (account {account})"
     if isinstance(error, botocore.exceptions.ClientError):
-        found = _answered(error, what, service, operation, subject)
-        found.account = account
-        return found
+        answered = _answered(error, title, service, operation, subject)
+        answered.account = account
+        return answered
     unsent = isinstance(error, _NOT_SENT) or certificate_refused(error)
     known = isinstance(error, botocore.exceptions.BotoCoreError)
     # EKS is asked first, before anything is written: a login page needs a person, not another try.
@@ -211,7 +214,7 @@ def translate(
         account=account,
     )
     reason = redacted(_OF_PYTHON.sub("", str(error))) if known else _unreadable(error)
-    return ServiceError(what, failed, reason=reason, next_steps=_advice_without_answer(error))
+    return ServiceError(title, failed, reason=reason, next_steps=_advice_without_answer(error))
 
 
 def _unreadable(error: Exception) -> str:
@@ -225,7 +228,7 @@ def _unreadable(error: Exception) -> str:
 
 
 def _answered(
-    error: botocore.exceptions.ClientError, what: str, service: str, operation: str, subject: str
+    error: botocore.exceptions.ClientError, title: str, service: str, operation: str, subject: str
 ) -> ServiceError:
     body = error.response.get("Error", {})
     code = redacted(str(body.get("Code") or "Unknown"))[:LONGEST_CODE]
@@ -236,18 +239,13 @@ def _answered(
     nameless = code in ("", "Unknown", str(status))
     server = status >= 500 or nameless
     throttled = code in THROTTLED or status == 429
-    said = redacted(str(body.get("Message") or ""))
-    reason = f"{code}: {said or 'no message'}"
-    if nameless:
-        reason = f"HTTP {status} without an error from AWS" + (f": {said}" if said else "")
-    details: tuple[str, ...] = ()
-    denied: tuple[str, ...] = ()
-    if code in ACCESS_DENIED and operation != "AssumeRoleWithWebIdentity":
-        named = _ACTION.search(said)  # Another one than the call's: iam:PassRole.
-        what_for = (named[1] if named else f"{service}:{operation}") + (f" on {subject}" if subject else "")
-        denial, denied_by = _denial(str(body.get("Message") or ""))
-        details = (f"{denial}: {what_for}",)
-        denied = (f"ask who maintains that {denied_by}",) if denied_by else (_DENIED.get(operation, _DOCS),)
+    message = redacted(str(body.get("Message") or ""))
+    if not nameless:
+        reason = f"{code}: {message or 'no message'}"
+    elif message:
+        reason = f"HTTP {status} without an error from AWS: {message}"
+    else:
+        reason = f"HTTP {status} without an error from AWS"
     failed = FailedCall(
         service,
         operation,
@@ -257,8 +255,16 @@ def _answered(
         transient=server or throttled or code in _PASSING,
         retry_after=retry_after(headers),
     )
-    next_steps = denied or _advice(code, headers)
-    return ServiceError(what, failed, reason=reason, details=details, next_steps=next_steps)
+    if code not in ACCESS_DENIED or operation == "AssumeRoleWithWebIdentity":
+        return ServiceError(title, failed, reason=reason, next_steps=_advice(code, headers))
+    action = _ACTION.search(message)  # Another one than the call's: iam:PassRole.
+    permission = action[1] if action else f"{service}:{operation}"
+    if subject:
+        permission += f" on {subject}"
+    denial, policy = _denial(str(body.get("Message") or ""))
+    step = f"ask who maintains that {policy}" if policy else _DENIED.get(operation, _DOCS)
+    details = (f"{denial}: {permission}",)
+    return ServiceError(title, failed, reason=reason, details=details, next_steps=(step,))
 
 
 _ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)", re.ASCII)
@@ -312,8 +318,10 @@ def _advice_without_answer(error: Exception) -> tuple[str, ...]:
     if isinstance(error, botocore.exceptions.SSLError) and validity_advice(error):
         return validity_advice(error)
     ours = (botocore.exceptions.__name__, __name__)
-    kinds = (kind.__name__ for kind in type(error).__mro__ if kind.__module__ in ours)
-    return next(((_WITHOUT_ANSWER[kind],) for kind in kinds if kind in _WITHOUT_ANSWER), ())
+    for kind in type(error).__mro__:
+        if kind.__module__ in ours and kind.__name__ in _WITHOUT_ANSWER:
+            return (_WITHOUT_ANSWER[kind.__name__],)
+    return ()
 
 
 MOST = 10_000
@@ -335,13 +343,20 @@ def pages(method: Callable[..., Any], token: str, **parameters: Any) -> Iterator
             return
         if not marker:
             raise _endless(method.__name__, "the answer is truncated, but has no marker")
-        if marker in seen or len(seen) >= MOST:
-            why = "the answer repeats the marker of an earlier page" if marker in seen else "too many pages"
-            raise _endless(method.__name__, why)
+        if marker in seen:
+            raise _endless(method.__name__, "the answer repeats the marker of an earlier page")
+        if len(seen) >= MOST:
+            raise _endless(method.__name__, "too many pages")
         if current().remaining <= 0:
             raise DeadlineExceeded(f"{method.__name__} timed out")
         seen.add(marker)
         more = {token: marker}
+
+
+def listed(method: Callable[..., Any], token: str, field: str, **parameters: Any) -> Iterator[Any]:
+    """What the pages of a call list in this field, one after the other; raises as `pages` does."""
+    for page in pages(method, token, **parameters):
+        yield from page[field]
 
 
 def _endless(operation: str, reason: str) -> ServiceError:

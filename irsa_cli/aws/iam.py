@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from irsa_cli.aws.errors import call, pages
+from irsa_cli.aws.errors import call, listed, pages
 from irsa_cli.aws.recent_writes import server_time
 from irsa_cli.aws.shapes import unknown
 from irsa_cli.core.objects.role import LISTED, Role
@@ -147,13 +147,12 @@ def _hidden(role: Role, error: ServiceError) -> Role:
 
 
 def attached_policies(iam: IAMClient, role: str) -> frozenset[str]:
-    found = pages(iam.list_attached_role_policies, "Marker", RoleName=role)
-    return frozenset(item["PolicyArn"] for page in found for item in page["AttachedPolicies"])
+    policies = listed(iam.list_attached_role_policies, "Marker", "AttachedPolicies", RoleName=role)
+    return frozenset(policy["PolicyArn"] for policy in policies)
 
 
 def inline_policy_names(iam: IAMClient, role: str) -> list[str]:
-    found = pages(iam.list_role_policies, "Marker", RoleName=role)
-    return [name for page in found for name in page["PolicyNames"]]
+    return list(listed(iam.list_role_policies, "Marker", "PolicyNames", RoleName=role))
 
 
 def inline_policy(iam: IAMClient, role: str, name: str) -> Document | None:
@@ -172,31 +171,31 @@ def inline_policies(iam: IAMClient, role: str) -> dict[str, Document]:
 
 def managed_policy(iam: IAMClient, arn: str) -> Document:
     version = call(iam.get_policy, PolicyArn=arn)["Policy"]["DefaultVersionId"]
-    found = call(iam.get_policy_version, PolicyArn=arn, VersionId=version)["PolicyVersion"]
-    return cast("Document", found["Document"])
+    document = call(iam.get_policy_version, PolicyArn=arn, VersionId=version)["PolicyVersion"]
+    return cast("Document", document["Document"])
 
 
 def provider(iam: IAMClient, arn: str) -> ProviderState | None:
     """An OIDC provider, None if it doesn't exist. Its tags include irsa's."""
-    found = aged_provider(iam, arn)
-    return None if found is None else found[0]
+    aged = aged_provider(iam, arn)
+    return None if aged is None else aged[0]
 
 
 def aged_provider(iam: IAMClient, arn: str) -> tuple[ProviderState, float] | None:
     """An OIDC provider with its age in seconds by IAM's own clock, None when it doesn't exist."""
-    found = or_none(lambda: call(iam.get_open_id_connect_provider, OpenIDConnectProviderArn=arn))
-    if found is None:
+    answer = or_none(lambda: call(iam.get_open_id_connect_provider, OpenIDConnectProviderArn=arn))
+    if answer is None:
         return None
     state = ProviderState(
         # IAM answers the URL without its scheme.
-        url="https://" + found["Url"].removeprefix("https://"),
-        audiences=list(found.get("ClientIDList", [])),
-        thumbprints=list(found.get("ThumbprintList", [])),
-        tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
-        unknown=unknown("OpenIDConnectProvider", found),
+        url="https://" + answer["Url"].removeprefix("https://"),
+        audiences=list(answer.get("ClientIDList", [])),
+        thumbprints=list(answer.get("ThumbprintList", [])),
+        tags={tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])},
+        unknown=unknown("OpenIDConnectProvider", answer),
     )
-    now = server_time(found["ResponseMetadata"]) or datetime.now(timezone.utc)
-    return state, (now - found["CreateDate"]).total_seconds()
+    now = server_time(answer["ResponseMetadata"]) or datetime.now(timezone.utc)
+    return state, (now - answer["CreateDate"]).total_seconds()
 
 
 def trust_quota(iam: IAMClient, trust: Document | None = None) -> int:
@@ -215,8 +214,8 @@ def quotas(iam: IAMClient) -> dict[str, int]:
 
 
 def allowed_quotas(iam: IAMClient) -> dict[str, int]:
-    found = unless_denied(lambda: quotas(iam))
-    return {} if isinstance(found, Unreadable) else found
+    answer = unless_denied(lambda: quotas(iam))
+    return {} if isinstance(answer, Unreadable) else answer
 
 
 def policy_version(iam: IAMClient, arn: str) -> str | None:
@@ -235,19 +234,19 @@ def policy_version(iam: IAMClient, arn: str) -> str | None:
 
 def policies_by_name(iam: IAMClient, scope: Any) -> dict[str, str]:
     """The ARNs of all managed policies of AWS (scope `AWS`) or of the account (`Local`)."""
-    found = pages(iam.list_policies, "Marker", Scope=scope, MaxItems=1000)
-    return {item["PolicyName"]: item["Arn"] for page in found for item in page["Policies"]}
+    policies = listed(iam.list_policies, "Marker", "Policies", Scope=scope, MaxItems=1000)
+    return {policy["PolicyName"]: policy["Arn"] for policy in policies}
 
 
 def similar_policies(iam: IAMClient, arn: str) -> list[str]:
     """ARNs of policies whose names resemble that of a policy that doesn't exist, at most three."""
-    wanted = arn.rsplit("/", 1)[-1]
+    name = arn.rsplit("/", 1)[-1]
     scope: Any = "AWS" if ":iam::aws:" in arn else "Local"
     try:
         by_name = policies_by_name(iam, scope)
     except ServiceError:
         return []
-    return [by_name[name] for name in difflib.get_close_matches(wanted, by_name, n=3)]
+    return [by_name[similar] for similar in difflib.get_close_matches(name, by_name, n=3)]
 
 
 PAGE = 1000

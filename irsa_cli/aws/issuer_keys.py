@@ -31,10 +31,10 @@ LARGEST = 256 * 1024
 def fetch(issuer: str, log: WireLog) -> dict[str, Any]:
     """The JSON Web Key Set of the issuer; raises `ServiceError` (service `issuer`) without a valid one."""
     pool = _pool(issuer)
-    found = _get(pool, issuer.rstrip("/") + DISCOVERY, "discovery", log)
-    if found.get("issuer") != issuer:
-        raise _failed("discovery", f"its issuer is {found.get('issuer')}, not {issuer}")
-    address = found.get("jwks_uri")
+    discovery = _get(pool, issuer.rstrip("/") + DISCOVERY, "discovery", log)
+    if discovery.get("issuer") != issuer:
+        raise _failed("discovery", f"its issuer is {discovery.get('issuer')}, not {issuer}")
+    address = discovery.get("jwks_uri")
     if not isinstance(address, str) or urlsplit(address).scheme != "https":
         raise _failed("discovery", f"its jwks_uri is not an https URL: {address}")
     same_host = urlsplit(address).netloc == urlsplit(issuer).netloc
@@ -57,18 +57,18 @@ def _get(pool: urllib3.PoolManager, address: str, operation: str, log: WireLog) 
     except urllib3.exceptions.HTTPError as error:
         cause = getattr(error, "reason", None) or error
         code = type(cause).__name__
-        said = str(cause).partition(">: ")[2] or str(cause)  # Without the address of the Python object.
-        raise _failed(operation, f"{address}: {said}", code) from error
+        words = str(cause).partition(">: ")[2] or str(cause)  # Without the address of the Python object.
+        raise _failed(operation, f"{address}: {words}", code) from error
     finally:
         log(WireCall("issuer", operation, status, time.monotonic() - started, code))
     if status != 200:
         raise _failed(operation, f"{address} returns HTTP {status}", f"HTTP{status}", status)
-    found = None
+    document = None
     with suppress(ValueError, RecursionError):
-        found = json.loads(body) if len(body) <= LARGEST else None
-    if not isinstance(found, dict):
+        document = json.loads(body) if len(body) <= LARGEST else None
+    if not isinstance(document, dict):
         raise _failed(operation, f"{address} is not a JSON object")
-    return found
+    return document
 
 
 def _pool(address: str) -> urllib3.PoolManager:

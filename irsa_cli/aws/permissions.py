@@ -79,13 +79,14 @@ def read_call(text: str) -> ReadCall:
         raise InvalidInput(
             f"there is no AWS service '{service}'", reason="botocore does not know it"
         ) from None
-    names = {xform_name(item, "-"): item for item in model.operation_names}
+    names = {xform_name(operation_name, "-"): operation_name for operation_name in model.operation_names}
     if name not in names:
         raise InvalidInput(
             f"{service} has no operation '{name}'", reason="use the AWS CLI's name, such as list-buckets"
         )
     operation = model.operation_model(names[name])
-    if reason := why_not(operation):
+    reason = why_not(operation)
+    if reason:
         raise InvalidInput(f"irsa does not call {service} {name}", reason=reason)
     return ReadCall(text, service, operation.name, _parameters(operation, words[2:]))
 
@@ -93,30 +94,30 @@ def read_call(text: str) -> ReadCall:
 def _parameters(operation: OperationModel, words: Sequence[str]) -> dict[str, Any]:
     shape = operation.input_shape
     members = {xform_name(name, "-"): name for name in shape.members} if shape else {}
-    found: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     for flag, values in _flags(words):
         plain = flag.removeprefix("--")
         name = members.get(plain) or members.get(plain.removeprefix("no-"))
         if name is None or shape is None:
             raise InvalidInput(f"{operation.name} has no parameter '{flag}'")
-        found[name] = _value(shape.members[name], values, flag)
+        parameters[name] = _value(shape.members[name], values, flag)
     if shape is not None:
-        report = botocore.validate.ParamValidator().validate(found, shape)
+        report = botocore.validate.ParamValidator().validate(parameters, shape)
         if report.has_errors():
             raise InvalidInput(f"invalid parameters of {operation.name}", reason=report.generate_report())
-    return found
+    return parameters
 
 
 def _flags(words: Sequence[str]) -> list[tuple[str, list[str]]]:
-    found: list[tuple[str, list[str]]] = []
+    flags: list[tuple[str, list[str]]] = []
     for word in words:
         if word.startswith("--"):
-            found.append((word, []))
-        elif found:
-            found[-1][1].append(word)
+            flags.append((word, []))
+        elif flags:
+            flags[-1][1].append(word)
         else:
             raise InvalidInput(f"'{word}' belongs to no parameter", reason="parameters are --NAME VALUE")
-    return found
+    return flags
 
 
 def _value(shape: Shape, values: list[str], flag: str) -> Any:
@@ -137,10 +138,10 @@ def _value(shape: Shape, values: list[str], flag: str) -> Any:
         raise InvalidInput(f"{flag} takes a {kind}, not '{values[0]}'") from None
 
 
-def make_call(aws: AwsSession, credentials: RoleCredentials, wanted: ReadCall) -> str:
+def make_call(aws: AwsSession, credentials: RoleCredentials, request: ReadCall) -> str:
     """Call AWS with the role's credentials; return the size of the answer. Raise `ServiceError`."""
-    client = aws.client_of(wanted.service, credentials)
-    answer = call(getattr(client, xform_name(wanted.operation)), **wanted.parameters)
+    client = aws.client_of(request.service, credentials)
+    answer = call(getattr(client, xform_name(request.operation)), **request.parameters)
     for value in answer.values():
         with suppress(AttributeError):
             value.close()  # A stream, whose content is not needed.
@@ -234,38 +235,32 @@ def simulate(
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
     """
     groups: dict[str, list[str]] = {}
-    for item in actions:
-        groups.setdefault(_region(item.partition(":")[0], caller), []).append(item)
-    asked: dict[str, Any] = {"PolicySourceArn": caller.role_arn}
-    asked |= {"ResourceArns": list(resources)} if resources else {}
-    found = [
-        one
-        for region, group in groups.items()
-        for page in pages(
-            iam.simulate_principal_policy,
-            "Marker",
-            ActionNames=group,
-            ContextEntries=caller.entries(region),
-            **asked,
-        )
-        for item in page.get("EvaluationResults", [])
-        for one in _results(item)
-    ]
-    return sorted(dict.fromkeys(found), key=lambda item: actions.index(item.action))
+    for name in actions:
+        groups.setdefault(_region(name.partition(":")[0], caller), []).append(name)
+    subject: dict[str, Any] = {"PolicySourceArn": caller.role_arn}
+    if resources:
+        subject["ResourceArns"] = list(resources)
+    results: dict[Simulated, None] = {}
+    for region, group in groups.items():
+        subject["ContextEntries"] = caller.entries(region)
+        for page in pages(iam.simulate_principal_policy, "Marker", ActionNames=group, **subject):
+            for evaluation in page.get("EvaluationResults", []):
+                results.update(dict.fromkeys(_results(evaluation)))
+    return sorted(results, key=lambda result: actions.index(result.action))
 
 
-def _results(item: Mapping[str, Any]) -> Iterator[Simulated]:
+def _results(result: Mapping[str, Any]) -> Iterator[Simulated]:
     """The decision, or one for each resource with its own missing keys.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
     """
-    name = item["EvalActionName"]
-    for one in item.get("ResourceSpecificResults", []):
-        missing = (*item.get("MissingContextValues", []), *one.get("MissingContextValues", []))
-        yield Simulated(name, one["EvalResourceName"], one["EvalResourceDecision"], missing)
-    if not item.get("ResourceSpecificResults"):
-        missing = tuple(item.get("MissingContextValues", []))
-        yield Simulated(name, item.get("EvalResourceName", "*"), item["EvalDecision"], missing)
+    name = result["EvalActionName"]
+    for of_resource in result.get("ResourceSpecificResults", []):
+        missing = (*result.get("MissingContextValues", []), *of_resource.get("MissingContextValues", []))
+        yield Simulated(name, of_resource["EvalResourceName"], of_resource["EvalResourceDecision"], missing)
+    if not result.get("ResourceSpecificResults"):
+        missing = tuple(result.get("MissingContextValues", []))
+        yield Simulated(name, result.get("EvalResourceName", "*"), result["EvalDecision"], missing)
 
 
 _resolver = cache(lambda: botocore.session.get_session().get_component("endpoint_resolver"))
@@ -302,23 +297,25 @@ def check_action(action: str) -> str:
     parts = table["services"].get(service, service).split()
     if service in f"{table['others']} {table['unsure']}".split():
         return unsure
-    if meant := _meant(service, models, table):
+    meant = _meant(service, models, table)
+    if meant:
         raise InvalidInput(f'"{service}" is not a service in IAM. Did you mean {meant}:{name}?')
-    found = [loader.load_service_model(part, "service-2") for part in parts if part in models]
-    known = {one for model in found for one in model["operations"]} | {
-        *table["more"].get(service, "").split()
-    }
+    loaded = [loader.load_service_model(part, "service-2") for part in parts if part in models]
+    known = set(table["more"].get(service, "").split())
+    for description in loaded:
+        known |= description["operations"].keys()
     instead = {key.lower(): value for key, value in table["instead"].get(service, {}).items()}
-    real = {one.lower(): one for one in sorted(known) if one.lower() not in instead}
+    real = {operation.lower(): operation for operation in sorted(known) if operation.lower() not in instead}
     if name.lower() in real:
         return ""
     slips = difflib.get_close_matches(name.lower(), real, 1, SLIP)
-    if meant := instead.get(name.lower()) or next(map(real.__getitem__, slips), ""):
-        _refuse(action, str(found[0]["metadata"]["serviceId"]), meant)
-    if len(found) < len(parts):
+    meant = instead.get(name.lower()) or (real[slips[0]] if slips else "")
+    if meant:
+        _refuse(action, str(loaded[0]["metadata"]["serviceId"]), meant)
+    if len(loaded) < len(parts):
         return unsure
-    similar = near(name, [*real.values()])
-    more = f"; similar: {', '.join(f'{service}:{one}' for one in similar)}" if similar else ""
+    similar = [f"{service}:{operation}" for operation in near(name, [*real.values()])]
+    more = f"; similar: {', '.join(similar)}" if similar else ""
     return f'"{action}" is not in irsa\'s list of {service} actions{more}'
 
 

@@ -65,15 +65,18 @@ class RecentWrites:
     """The transactions whose writes are noted here, and those of this process."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, operation: str, asked: Mapping[str, Any], answer: _Answer, *, ago: float = 0.0) -> None:
+    def note(
+        self, operation: str, parameters: Mapping[str, Any], answer: _Answer, *, ago: float = 0.0
+    ) -> None:
         """Note what a write, carried out `ago` seconds before, has set."""
-        state = _set_by(operation, asked, answer or {})
+        state = _set_by(operation, parameters, answer or {})
         with self._lock:
             if operation == "UpdateAssumeRolePolicy":
-                place = _object(asked)
-                state |= _statements(place, _parsed(asked["PolicyDocument"]), self._written[place])
-            if operation == "UpdateAssumeRolePolicy" and asked["RoleName"] in self._trust:
-                self._overlap[asked["RoleName"]] = time.monotonic() - self._trust[asked["RoleName"]][1]
+                place = _object(parameters)
+                state |= _statements(place, _parsed(parameters["PolicyDocument"]), self._written[place])
+                role = parameters["RoleName"]
+                if role in self._trust:
+                    self._overlap[role] = time.monotonic() - self._trust[role][1]
             if not ago:
                 self._note_trust(state)
             # A new role shows with the tags that it was created with, or does not show at all.
@@ -86,59 +89,60 @@ class RecentWrites:
                     older |= before.older | {before.value}
                 self._written[key[:2]][key] = _Written(value, time.monotonic() - ago, older - {value})
 
-    def doubt(self, operation: str, asked: Mapping[str, Any]) -> None:
+    def doubt(self, operation: str, parameters: Mapping[str, Any]) -> None:
         """Forget what a write without an answer was about: nobody knows what it is now."""
         with self._lock:
-            for key in _set_by(operation, asked, {}):
+            for key in _set_by(operation, parameters, {}):
                 self._trust.pop(key[1], None)
                 written = self._written[key[:2]].pop(key, None)
                 if written is not None:
                     self._shown[key] = self._shown.get(key, frozenset()) | written.older | {written.value}
 
-    def exists(self, operation: str, asked: Mapping[str, Any]) -> None:
+    def exists(self, operation: str, parameters: Mapping[str, Any]) -> None:
         """Note that IAM refused to create what exists already."""
         with self._lock:
-            key = _object(asked)
+            key = _object(parameters)
             self._written[key].setdefault(key, _Written(_THERE, time.monotonic(), frozenset({ABSENT})))
 
-    def gone(self, operation: str, asked: Mapping[str, Any]) -> None:
+    def gone(self, operation: str, parameters: Mapping[str, Any]) -> None:
         """Note that a write found no such object: writes get the newest state."""
         if operation in _OF_WHOLE:
-            key = _object(asked)
+            key = _object(parameters)
             with self._lock:
                 older = self._shown.get(key, frozenset()) - {ABSENT}
                 self._written[key][key] = _Written(ABSENT, time.monotonic(), older)
 
-    def is_late(self, operation: str, asked: Mapping[str, Any], answer: _Answer) -> bool:
+    def is_late(self, operation: str, parameters: Mapping[str, Any], answer: _Answer) -> bool:
         """Whether a read shows, or misses, an older state than a recent write; the read is noted."""
         _note_age(answer or {})
-        place = _object(asked)
+        place = _object(parameters)
         with self._lock:
             written = self._written[place]
-            shown = _shown_by(operation, asked, answer, written)
-            if (
-                answer is None
-                and self._gone.get(place, 0) < limits.SAME_ANSWERS - 1
-                and self._was_there(place)
-            ):
-                self._gone[place] = self._gone.get(place, 0) + 1
-                self._late[place] = time.monotonic()
-                return True
-            if answer is None and "PolicyName" not in asked and self._is_expected(place):
-                self._late[place] = time.monotonic()
-                return True
+            shown = _shown_by(operation, parameters, answer, written)
             if answer is not None:
                 self._gone.pop(place, None)
+            elif self._is_missing_too_early(place, of_part="PolicyName" in parameters):
+                self._late[place] = time.monotonic()
+                return True
+            is_late = False
             for key, value in shown.items():
                 self._shown[key] = self._shown.get(key, frozenset()) | {value}
-            known = [(written[key], value) for key, value in shown.items() if key in written]
-        is_late = any(item.is_recent() and value in item.older for item, value in known)
-        with self._lock:
+                write = written.get(key)
+                if write is not None and write.is_recent() and value in write.older:
+                    is_late = True
             if is_late:
                 self._late[place] = time.monotonic()
             else:
                 self._note_trust(shown)
         return is_late
+
+    def _is_missing_too_early(self, place: Key, *, of_part: bool) -> bool:
+        """Whether an object is not there although it was, or must be; the answer is counted."""
+        answers = self._gone.get(place, 0)
+        if answers < limits.SAME_ANSWERS - 1 and self._was_there(place):
+            self._gone[place] = answers + 1
+            return True
+        return not of_part and self._is_expected(place)
 
     def was_late(self, role: str, since: float) -> bool:
         """Whether a read has shown an older state of a role since then (monotonic seconds)."""
@@ -163,7 +167,7 @@ class RecentWrites:
     def has_written(self, role: str) -> bool:
         """Whether a recent write was about this role, or a part of it."""
         with self._lock:
-            return any(part.is_recent() for part in self._written["role", role].values())
+            return any(write.is_recent() for write in self._written["role", role].values())
 
     def created_role(self, name: str) -> str:
         """The RoleId of a role that was created here, '' for none."""
@@ -179,18 +183,22 @@ class RecentWrites:
     def _was_there(self, place: Key) -> bool:
         """Whether a read has shown an object which no write here has deleted since."""
         written = self._written[place].get(place)
-        return bool(self._shown.get(place, frozenset()) - {ABSENT}) and (
-            written is None or written.value != ABSENT
-        )
+        if written is not None and written.value == ABSENT:
+            return False
+        return bool(self._shown.get(place, frozenset()) - {ABSENT})
 
-    def is_there(self, operation: str, asked: Mapping[str, Any]) -> bool:
+    def is_there(self, operation: str, parameters: Mapping[str, Any]) -> bool:
         """Whether a recent write has created what a write needs, although IAM says that there is none."""
-        place = _object(asked)
-        needed = place and _parts_set_by(operation, asked).keys() if operation in _REMOVALS else {()}
+        place = _object(parameters)
+        removes = operation in _REMOVALS
+        needed: Iterable[Key] = [()]
+        if removes:
+            needed = _parts_set_by(operation, parameters) if place else ()
         with self._lock:
-            known = [self._written[place].get((*place, *part)) for part in needed or ()]
-            young = operation not in _REMOVALS and may_be_late() and self._was_there(place)
-        return young or any(item and item.value != ABSENT and item.is_recent() for item in known)
+            writes = [self._written[place].get((*place, *key)) for key in needed]
+            if not removes and may_be_late() and self._was_there(place):
+                return True
+        return any(write and write.value != ABSENT and write.is_recent() for write in writes)
 
 
 _young_until = 0.0
@@ -219,12 +227,12 @@ def server_time(metadata: Mapping[str, Any]) -> datetime | None:
 def _note_age(answer: Mapping[str, Any]) -> None:
     """Note until when an object is young: a run of irsa began to write it shortly before."""
     global _young_until
-    found = answer.get("Role", answer)
+    role = answer.get("Role", answer)
     now = server_time(answer.get("ResponseMetadata", {})) or datetime.now(timezone.utc)
-    marks = [tag["Value"] for tag in found.get("Tags", ()) if tag["Key"] == TRANSACTION_TAG]
+    marks = [tag["Value"] for tag in role.get("Tags", ()) if tag["Key"] == TRANSACTION_TAG]
     ages = (abs((now - moment).total_seconds()) for moment in began("".join(marks)))
-    left = limits.PROPAGATION_SECONDS - min(ages, default=math.inf)
-    _young_until = max(_young_until, time.monotonic() + left)
+    remaining = limits.PROPAGATION_SECONDS - min(ages, default=math.inf)
+    _young_until = max(_young_until, time.monotonic() + remaining)
 
 
 _OF_CLIENTS: WeakKeyDictionary[Any, RecentWrites] = WeakKeyDictionary()
@@ -239,13 +247,13 @@ _OF_WHOLE = ("DeleteRole", "TagRole", "UpdateAssumeRolePolicy", "UpdateRole", "D
 _REMOVALS = ("DetachRolePolicy", "DeleteRolePolicy", "RemoveClientIDFromOpenIDConnectProvider")
 
 
-def _object(asked: Mapping[str, Any]) -> Key:
+def _object(parameters: Mapping[str, Any]) -> Key:
     """The object that a call is about; () for those that are not noted."""
-    if "RoleName" in asked:
-        return ("role", asked["RoleName"])
-    if "OpenIDConnectProviderArn" in asked:
-        return ("provider", asked["OpenIDConnectProviderArn"].partition("/")[2])
-    return ("provider", asked["Url"].partition("://")[2]) if "Url" in asked else ()
+    if "RoleName" in parameters:
+        return ("role", parameters["RoleName"])
+    if "OpenIDConnectProviderArn" in parameters:
+        return ("provider", parameters["OpenIDConnectProviderArn"].partition("/")[2])
+    return ("provider", parameters["Url"].partition("://")[2]) if "Url" in parameters else ()
 
 
 def _implied(key: Key, value: str) -> frozenset[str]:
@@ -268,41 +276,41 @@ def _tags(place: Key, tags: Iterable[Mapping[str, str]]) -> State:
     return {(*place, "tag", tag["Key"]): tag["Value"] for tag in tags}
 
 
-def _set_by(operation: str, asked: Mapping[str, Any], answer: Mapping[str, Any]) -> State:
-    place = _object(asked)
+def _set_by(operation: str, parameters: Mapping[str, Any], answer: Mapping[str, Any]) -> State:
+    place = _object(parameters)
     if not place:
         return {}
     if operation in ("DeleteRole", "DeleteOpenIDConnectProvider"):
         return {place: ABSENT}
-    state = {(*place, *part): value for part, value in _parts_set_by(operation, asked).items()}
+    state = {(*place, *part): value for part, value in _parts_set_by(operation, parameters).items()}
     if operation in ("CreateRole", "CreateOpenIDConnectProvider"):
         state[place] = answer.get("Role", {}).get("RoleId", _THERE)
-    removed = {(*place, "tag", key): ABSENT for key in asked.get("TagKeys", ())}
-    return {**state, **_tags(place, asked.get("Tags", ())), **removed}
+    removed = {(*place, "tag", key): ABSENT for key in parameters.get("TagKeys", ())}
+    return {**state, **_tags(place, parameters.get("Tags", ())), **removed}
 
 
-def _parts_set_by(operation: str, asked: Mapping[str, Any]) -> dict[Key, str]:
-    there = ABSENT if operation.startswith(("Detach", "Delete", "Remove")) else _THERE
+def _parts_set_by(operation: str, parameters: Mapping[str, Any]) -> dict[Key, str]:
+    effect = ABSENT if operation.startswith(("Detach", "Delete", "Remove")) else _THERE
     if operation == "CreateRole":
-        trust = asked["AssumeRolePolicyDocument"]
-        boundary = asked.get("PermissionsBoundary", ABSENT)
-        return {("trust",): text_of(trust), ("boundary",): boundary, ("settings",): _settings(asked)}
+        trust = parameters["AssumeRolePolicyDocument"]
+        boundary = parameters.get("PermissionsBoundary", ABSENT)
+        return {("trust",): text_of(trust), ("boundary",): boundary, ("settings",): _settings(parameters)}
     if operation == "UpdateAssumeRolePolicy":
-        return {("trust",): text_of(asked["PolicyDocument"])}
+        return {("trust",): text_of(parameters["PolicyDocument"])}
     if operation == "UpdateRole":
-        return {("settings",): _settings(asked)}
+        return {("settings",): _settings(parameters)}
     if operation.endswith("RolePermissionsBoundary"):
-        return {("boundary",): asked.get("PermissionsBoundary", ABSENT)}
+        return {("boundary",): parameters.get("PermissionsBoundary", ABSENT)}
     if operation in ("AttachRolePolicy", "DetachRolePolicy"):
-        return {("attached", asked["PolicyArn"]): there}
+        return {("attached", parameters["PolicyArn"]): effect}
     if operation == "PutRolePolicy":
-        name = asked["PolicyName"]
-        return {("named", name): there, ("document", name): text_of(asked["PolicyDocument"])}
+        name = parameters["PolicyName"]
+        return {("named", name): effect, ("document", name): text_of(parameters["PolicyDocument"])}
     if operation == "DeleteRolePolicy":
-        return {("named", asked["PolicyName"]): there}
-    if "Statement" in asked:
-        return {("statement", text_of(asked["Statement"])): there}
-    return {("audience", asked["ClientID"]): there} if "ClientID" in asked else {}
+        return {("named", parameters["PolicyName"]): effect}
+    if "Statement" in parameters:
+        return {("statement", text_of(parameters["Statement"])): effect}
+    return {("audience", parameters["ClientID"]): effect} if "ClientID" in parameters else {}
 
 
 def _settings(role: Mapping[str, Any]) -> str:
@@ -310,32 +318,32 @@ def _settings(role: Mapping[str, Any]) -> str:
 
 
 def _shown_by(
-    operation: str, asked: Mapping[str, Any], answer: _Answer, written: Mapping[Key, object]
+    operation: str, parameters: Mapping[str, Any], answer: _Answer, written: Mapping[Key, object]
 ) -> State:
     """The states that a read shows; of lists, whether the written items are in them."""
-    place = _object(asked)
+    place = _object(parameters)
     if not place:
         return {}
     if answer is None:
-        named = asked.get("PolicyName")
-        return {place: ABSENT} if named is None else {(*place, "named", named): ABSENT}
+        policy_name = parameters.get("PolicyName")
+        return {place: ABSENT} if policy_name is None else {(*place, "named", policy_name): ABSENT}
     if operation == "GetRole":
         return _role_shown(place, answer["Role"], written)
     if operation == "GetRolePolicy":
-        name = asked["PolicyName"]
+        name = parameters["PolicyName"]
         return {
             (*place, "named", name): _THERE,
             (*place, "document", name): text_of(answer["PolicyDocument"]),
         }
     if operation == "GetOpenIDConnectProvider":
-        found = {(*place, "audience", name): _THERE for name in answer.get("ClientIDList", ())}
-        shown = {place: _THERE, **found, **_tags(place, answer.get("Tags", ()))}
+        audiences = {(*place, "audience", name): _THERE for name in answer.get("ClientIDList", ())}
+        shown = {place: _THERE, **audiences, **_tags(place, answer.get("Tags", ()))}
         return _absent(place, ("audience", "tag"), written) | shown
     if operation == "ListAttachedRolePolicies":
-        names = [item["PolicyArn"] for item in answer["AttachedPolicies"]]
-        return _listed(place, "attached", names, asked, answer, written)
+        names = [attached["PolicyArn"] for attached in answer["AttachedPolicies"]]
+        return _listed(place, "attached", names, parameters, answer, written)
     if operation == "ListRolePolicies":
-        return _listed(place, "named", answer["PolicyNames"], asked, answer, written)
+        return _listed(place, "named", answer["PolicyNames"], parameters, answer, written)
     return {}
 
 
@@ -360,18 +368,18 @@ def _statements(place: Key, trust: Mapping[str, Any], written: Iterable[Key]) ->
 
 def _listed(
     place: Key,
-    part: str,
+    kind: str,
     names: Iterable[str],
-    asked: Mapping[str, Any],
+    parameters: Mapping[str, Any],
     answer: Mapping[str, Any],
     written: Mapping[Key, object],
 ) -> State:
     """A page of a list: what is not on it may be on another one."""
-    whole = "Marker" not in asked and not answer.get("IsTruncated")
-    found = {(*place, part, name): _THERE for name in names}
-    return {**(_absent(place, (part,), written) if whole else {}), **found}
+    whole = "Marker" not in parameters and not answer.get("IsTruncated")
+    shown = {(*place, kind, name): _THERE for name in names}
+    return _absent(place, (kind,), written) | shown if whole else shown
 
 
-def _absent(place: Key, parts: tuple[str, ...], written: Mapping[Key, object]) -> State:
+def _absent(place: Key, kinds: tuple[str, ...], written: Mapping[Key, object]) -> State:
     """Of what was written there, what a read would have to show, as not shown."""
-    return {key: ABSENT for key in written if key[:2] == place and key[2:3] and key[2] in parts}
+    return {key: ABSENT for key in written if key[:2] == place and key[2:3] and key[2] in kinds}

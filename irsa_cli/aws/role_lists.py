@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.details import MANY, pages_pay
-from irsa_cli.aws.errors import pages
+from irsa_cli.aws.errors import listed, pages
 from irsa_cli.aws.iam import PAGE, role_of
 from irsa_cli.aws.recent_writes import recent_writes
 from irsa_cli.core.objects.role import Role
@@ -36,8 +36,8 @@ def listed_roles(iam: IAMClient, names: Collection[str]) -> dict[str, Role]:
     """
     if not pages_pay(len(names), 1):
         return {}
-    left = reading.allowed_quotas(iam).get("Roles", MANY)
-    if not pages_pay(len(names), left):
+    total = reading.allowed_quotas(iam).get("Roles", MANY)
+    if not pages_pay(len(names), total):
         return {}
     with ThreadPoolExecutor(1) as pool:
         listing = pool.submit(_by_name, iam)
@@ -48,8 +48,7 @@ def listed_roles(iam: IAMClient, names: Collection[str]) -> dict[str, Role]:
 
 
 def _by_name(iam: IAMClient) -> dict[str, Mapping[str, Any]]:
-    listed = pages(iam.list_roles, "Marker", MaxItems=PAGE)
-    return {role["RoleName"]: cast("Mapping[str, Any]", role) for page in listed for role in page["Roles"]}
+    return {role["RoleName"]: role for role in listed(iam.list_roles, "Marker", "Roles", MaxItems=PAGE)}
 
 
 def _details(iam: IAMClient, names: Collection[str]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:

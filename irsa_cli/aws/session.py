@@ -113,11 +113,11 @@ class AwsSession:
 
     def moved_to(self, region: str) -> AwsSession:
         """The same caller in another region."""
-        other = copy.copy(self)
-        other.region = region
-        other._lock = threading.Lock()
-        other._clients = {}
-        return other
+        moved = copy.copy(self)
+        moved.region = region
+        moved._lock = threading.Lock()
+        moved._clients = {}
+        return moved
 
     @overload
     def client(self, service: Literal["iam"]) -> IAMClient: ...
@@ -266,12 +266,12 @@ def _descriptions(path: str | None) -> Any:
 
 def _session(profile: str | None = None, region: str | None = None) -> botocore.session.Session:
     """A session of botocore's: boto3, which most import, would add S3's transfers and resources only."""
-    found = botocore.session.Session(profile=profile)
-    found.get_scoped_config()  # Raises for a profile that does not exist.
-    found.register_component("data_loader", _descriptions(found.get_config_variable("data_path")))
+    session = botocore.session.Session(profile=profile)
+    session.get_scoped_config()  # Raises for a profile that does not exist.
+    session.register_component("data_loader", _descriptions(session.get_config_variable("data_path")))
     if region:
-        found.set_config_variable("region", region)
-    return found
+        session.set_config_variable("region", region)
+    return session
 
 
 class _Bounded:
@@ -299,9 +299,11 @@ class _Bounded:
 def regions_of(session: botocore.session.Session, partition: str = "") -> tuple[str, ...]:
     """The regions of a partition, or of all; from botocore's endpoints file, which it has read already."""
     known = session.get_data("endpoints")["partitions"]
-    return tuple(
-        name for item in known if partition in ("", item["partition"]) for name in item.get("regions", {})
-    )
+    names: list[str] = []
+    for description in known:
+        if partition in ("", description["partition"]):
+            names += description.get("regions", {})
+    return tuple(names)
 
 
 def check_region(session: botocore.session.Session, region: str) -> None:

@@ -44,8 +44,8 @@ class OddAnswer(Exception):
     """The answer is not what AWS documents."""
 
 
-def check(operation: OperationModel, answer: Any, asked: Mapping[str, Any]) -> None:
-    """Raise `OddAnswer` for an answer that can't be read; `asked` are the parameters of the call."""
+def check(operation: OperationModel, answer: Any, parameters: Mapping[str, Any]) -> None:
+    """Raise `OddAnswer` for an answer that can't be read; `parameters` are the parameters of the call."""
     service = operation.service_model.service_name
     if service not in _CHECKED or operation.output_shape is None:
         return
@@ -55,7 +55,7 @@ def check(operation: OperationModel, answer: Any, asked: Mapping[str, Any]) -> N
             raise OddAnswer(f"it has no {path}")
     parameter, part = _NAMED.get(operation.name, ("", ""))
     # IAM's names differ by more than case.
-    if part and str(asked.get(parameter)).lower() != answer[part][parameter].lower():
+    if part and str(parameters.get(parameter)).lower() != answer[part][parameter].lower():
         raise OddAnswer("it is about another resource than the requested one")
 
 
@@ -65,33 +65,41 @@ def _check(shape: Shape, value: Any, where: str, *, strict: bool) -> None:
     known = _TYPES.get(name)
     if known and (not isinstance(value, known) or (isinstance(value, bool) and bool not in known)):
         raise OddAnswer(f"{where} is no {name}")
-    parts: list[tuple[Shape, Any, str]] = []
-    if isinstance(shape, StructureShape):
-        for key in shape.required_members if strict else ():
+    if strict and isinstance(shape, StructureShape):
+        for key in shape.required_members:
             if key not in value:
                 raise OddAnswer(f"it has no {key}")
-        parts = [(member, value[key], key) for key, member in shape.members.items() if key in value]
+    for inner, inner_value, label in _within(shape, value, where):
+        _check(inner, inner_value, label, strict=strict)
+
+
+def _within(shape: Shape, value: Any, where: str) -> Iterator[tuple[Shape, Any, str]]:
+    """What is in a structure, list or map: each with its shape, and what to call it."""
+    if isinstance(shape, StructureShape):
+        for key, member in shape.members.items():
+            if key in value:
+                yield member, value[key], key
     elif isinstance(shape, ListShape):
-        parts = [(shape.member, item, f"an item of {where}") for item in value]
+        for element in value:
+            yield shape.member, element, f"an item of {where}"
     elif isinstance(shape, MapShape):
-        parts = [(shape.value, item, f"a value of {where}") for item in value.values()]
-    for inner, part, named in parts:
-        _check(inner, part, named, strict=strict)
+        for element in value.values():
+            yield shape.value, element, f"a value of {where}"
 
 
 def _reach(value: Any, path: list[str]) -> Iterator[bool]:
     """Whether there is something at the end of a path, for each item of the lists on it."""
-    found = value.get(path[0])
+    reached = value.get(path[0])
     if len(path) == 1:
         # A text that is empty names nothing; a list may be.
-        yield found is not None and found != ""
-    elif isinstance(found, list):
-        for item in found:
-            yield from _reach(item, path[1:])
+        yield reached is not None and reached != ""
+    elif isinstance(reached, list):
+        for element in reached:
+            yield from _reach(element, path[1:])
     else:
-        yield found is not None
-        if found is not None:
-            yield from _reach(found, path[1:])
+        yield reached is not None
+        if reached is not None:
+            yield from _reach(reached, path[1:])
 
 
 BROUGHT_BACK: Mapping[str, Collection[str]] = _TABLES["brought back"]
@@ -110,11 +118,11 @@ def _beyond(value: Any, known: Collection[str], path: str) -> Iterator[str]:
     if path in known or value in (None, "", [], {}):
         return
     inner = f"{path}." if path else ""
-    if path and not any(item.startswith(inner) for item in known):
+    if path and not any(element.startswith(inner) for element in known):
         yield path
     elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _beyond(item, known, f"{inner}{key}")
+        for key, element in value.items():
+            yield from _beyond(element, known, f"{inner}{key}")
     elif isinstance(value, list):
-        for item in value:
-            yield from _beyond(item, known, path)
+        for element in value:
+            yield from _beyond(element, known, path)

@@ -52,13 +52,13 @@ def exchange(
     """
     while True:
         try:
-            found = exchange_once(aws, role_arn, token())
-            if role_id in ("", found.role_id):
-                return found
+            exchanged = exchange_once(aws, role_arn, token())
+            if role_id in ("", exchanged.role_id):
+                return exchanged
             raise ServiceError(
                 f"sts AssumeRoleWithWebIdentity {role_arn}",
                 FailedCall("sts", "AssumeRoleWithWebIdentity", "AccessDenied"),
-                reason=f"STS issues credentials of the deleted role {found.role_id}, not of {role_id}",
+                reason=f"STS issues credentials of the deleted role {exchanged.role_id}, not of {role_id}",
             )
         except ServiceError as error:
             if (error.code in _SPREADING or error.transient) and wait(error):

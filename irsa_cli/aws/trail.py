@@ -43,10 +43,10 @@ def writes_to(aws: AwsSession, name: str) -> list[Changed]:
     https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
     """
     cloudtrail = aws.moved_to(HOMES.get(aws.partition, aws.region)).client("cloudtrail")
-    wanted = [{"AttributeKey": "ResourceName", "AttributeValue": name}]
-    found = call(cloudtrail.lookup_events, LookupAttributes=wanted, MaxResults=EVENTS)["Events"]
-    writes = [_write_of(name, item) for item in found if item.get("ReadOnly") != "true"]
-    return [item for item in writes if item is not None][:WRITES]
+    attributes = [{"AttributeKey": "ResourceName", "AttributeValue": name}]
+    events = call(cloudtrail.lookup_events, LookupAttributes=attributes, MaxResults=EVENTS)["Events"]
+    writes = [_write_of(name, event) for event in events if event.get("ReadOnly") != "true"]
+    return [event for event in writes if event is not None][:WRITES]
 
 
 def exchanged_since(aws: AwsSession, subject: str, provider: str, since: datetime) -> datetime | None:
@@ -55,20 +55,20 @@ def exchanged_since(aws: AwsSession, subject: str, provider: str, since: datetim
     Raises `IrsaError` if there are more events than irsa reads, or one that can't be read: then unknown.
     """
     cloudtrail = aws.client("cloudtrail")
-    wanted = [{"AttributeKey": "Username", "AttributeValue": subject}]
-    asked = {"LookupAttributes": wanted, "StartTime": since, "MaxResults": EVENTS}
-    for number, page in enumerate(pages(cloudtrail.lookup_events, "NextToken", **asked)):
+    attributes = [{"AttributeKey": "Username", "AttributeValue": subject}]
+    parameters = {"LookupAttributes": attributes, "StartTime": since, "MaxResults": EVENTS}
+    for number, page in enumerate(pages(cloudtrail.lookup_events, "NextToken", **parameters)):
         if number == MOST_PAGES:
             raise IrsaError(f"CloudTrail has more than {MOST_PAGES * EVENTS} events of {subject}")
-        for item in page["Events"]:
-            if item.get("EventName") != EXCHANGE:
+        for record in page["Events"]:
+            if record.get("EventName") != EXCHANGE:
                 continue
-            event = _event(item)
+            event = _event(record)
             if event is None:
                 raise IrsaError(f"an event of {subject} in CloudTrail can't be read")
             # The caller of an event that could be read.
-            found = json.loads(item["CloudTrailEvent"]).get("userIdentity")
-            theirs = (found if isinstance(found, dict) else {}).get("identityProvider") in (None, provider)
+            caller = json.loads(record["CloudTrailEvent"]).get("userIdentity")
+            theirs = (caller if isinstance(caller, dict) else {}).get("identityProvider") in (None, provider)
             if theirs and not event.error and not event.own:
                 return event.time
     return None
@@ -76,8 +76,8 @@ def exchanged_since(aws: AwsSession, subject: str, provider: str, since: datetim
 
 def sts_regions(aws: AwsSession, provider: str, region: str) -> list[str]:
     """Where pods of the provider's cluster call STS: its region (else `region`), or the global endpoint."""
-    found = _REGION.match(issuer_of(provider))
-    own = found[1] if found else region
+    region_match = _REGION.match(issuer_of(provider))
+    own = region_match[1] if region_match else region
     return list(dict.fromkeys((own, HOMES.get(aws.partition, own))))
 
 
@@ -97,35 +97,35 @@ def use_in_trail(aws: AwsSession, trust: Mapping[str, Any], provider: str, since
 
 def look_for_use(aws: AwsSession, trust: Mapping[str, Any], provider: str, since: datetime) -> TrailUse:
     """The use of a provider's tokens for what a trust policy allows: each subject is asked for."""
-    said = trusted(trust, provider)
-    if said.patterns:
+    subjects = trusted(trust, provider)
+    if subjects.patterns:
         return TrailUse(unknown="a statement allows a pattern of subjects: CloudTrail can't show who uses it")
     if datetime.now(timezone.utc) - since > KEPT:
         return TrailUse(unknown="CloudTrail keeps 90 days: it can't show who used it before")
     for region in sts_regions(aws, provider, aws.region):
-        for name in said.names:
+        for name in subjects.names:
             look = partial(exchanged_since, aws.moved_to(region), subject(*name), provider, since)
-            found = read(look)
-            if isinstance(found, Unreadable):
-                return TrailUse(unknown=f"CloudTrail in {region} could not be read: {found.why}")
-            if found is not None:
-                used = f"{'/'.join(name)} of the old cluster used it on {moment(found)}"
+            last = read(look)
+            if isinstance(last, Unreadable):
+                return TrailUse(unknown=f"CloudTrail in {region} could not be read: {last.why}")
+            if last is not None:
+                used = f"{'/'.join(name)} of the old cluster used it on {moment(last)}"
                 return TrailUse(seen=f"{used} (CloudTrail in {region})")
     return TrailUse()
 
 
-def _write_of(name: str, item: dict[str, Any]) -> Changed | None:
+def _write_of(name: str, event: dict[str, Any]) -> Changed | None:
     try:
-        record = json.loads(item["CloudTrailEvent"])
+        record = json.loads(event["CloudTrailEvent"])
         if record.get("errorCode"):
             return None
-        who = (record.get("userIdentity") or {}).get("arn") or item.get("Username") or "unknown"
+        who = (record.get("userIdentity") or {}).get("arn") or event.get("Username") or "unknown"
         agents = str(record.get("userAgent") or "").split(" ")
         agent = next((text for text in agents if text.startswith(f"{AGENT}/")), agents[0])
     except (ValueError, RecursionError, AttributeError, KeyError):
         return None
-    time = item["EventTime"].astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Changed(name, str(item.get("EventName", "")), time, redacted(str(who)), redacted(agent))
+    time = event["EventTime"].astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return Changed(name, str(event.get("EventName", "")), time, redacted(str(who)), redacted(agent))
 
 
 def web_identity_events(cloudtrail: Any, subject: str) -> tuple[TrailEvent, ...]:
@@ -133,30 +133,30 @@ def web_identity_events(cloudtrail: Any, subject: str) -> tuple[TrailEvent, ...]
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
     """
-    wanted = [{"AttributeKey": "Username", "AttributeValue": subject}]
-    found = call(cloudtrail.lookup_events, LookupAttributes=wanted, MaxResults=EVENTS)["Events"]
-    events = [_event(item) for item in found if item.get("EventName") == EXCHANGE]
+    attributes = [{"AttributeKey": "Username", "AttributeValue": subject}]
+    records = call(cloudtrail.lookup_events, LookupAttributes=attributes, MaxResults=EVENTS)["Events"]
+    events = [_event(record) for record in records if record.get("EventName") == EXCHANGE]
     known = [event for event in events if event is not None]
     return tuple(sorted(known, key=lambda event: event.time, reverse=True))
 
 
-def _event(item: dict[str, Any]) -> TrailEvent | None:
+def _event(entry: dict[str, Any]) -> TrailEvent | None:
     """An event, None for a record that can't be read: what it tells is not known."""
     try:
-        record = json.loads(item["CloudTrailEvent"])
+        record = json.loads(entry["CloudTrailEvent"])
     except (ValueError, RecursionError):
         return None
-    asked = (record.get("requestParameters") or {}) if isinstance(record, dict) else None
-    if not isinstance(asked, dict):
+    parameters = (record.get("requestParameters") or {}) if isinstance(record, dict) else None
+    if not isinstance(parameters, dict):
         return None
-    seconds = asked.get("durationSeconds")
+    seconds = parameters.get("durationSeconds")
     return TrailEvent(
-        time=limits.moment(record.get("eventTime")) or item["EventTime"],
-        role_arn=_text(asked.get("roleArn")),
+        time=limits.moment(record.get("eventTime")) or entry["EventTime"],
+        role_arn=_text(parameters.get("roleArn")),
         error=_text(record.get("errorCode")),
         message=redacted(_text(record.get("errorMessage"))),
         seconds=seconds if isinstance(seconds, int) else None,
-        own=is_own(_text(asked.get("roleSessionName")), _text(record.get("userAgent"))),
+        own=is_own(_text(parameters.get("roleSessionName")), _text(record.get("userAgent"))),
         region=_text(record.get("awsRegion")),
     )
 

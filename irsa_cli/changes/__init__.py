@@ -43,31 +43,31 @@ def handlers(
     A run imports those of its plan at its start, none later. Without a cluster's API, or EKS's, there are
     those of the other kinds only. `iam_of` gives IAM of other accounts; without it all is in one.
     """
-    wanted = frozenset(kinds)
-    found: dict[Kind, Handler] = {
+    needed = frozenset(kinds)
+    by_kind: dict[Kind, Handler] = {
         Kind.ROLE: RoleHandler(iam),
         Kind.ATTACHMENT: AttachmentHandler(iam),
         Kind.INLINE_POLICY: InlinePolicyHandler(iam),
     }
-    if wanted & _PROVIDERS:
+    if needed & _PROVIDERS:
         from irsa_cli.changes.provider import AudienceHandler, ProviderHandler
 
-        found |= {Kind.PROVIDER: ProviderHandler(iam), Kind.AUDIENCE: AudienceHandler(iam)}
-    if wanted & _STATEMENTS:
+        by_kind |= {Kind.PROVIDER: ProviderHandler(iam), Kind.AUDIENCE: AudienceHandler(iam)}
+    if needed & _STATEMENTS:
         from irsa_cli.changes.trust_statement import TargetTrustHandler, TrustStatementHandler
 
-        found[Kind.TRUST_STATEMENT] = TrustStatementHandler(iam)
-        found[Kind.TARGET_TRUST] = TargetTrustHandler(iam_of or (lambda _: iam))
-    if eks is not None and Kind.ASSOCIATION in wanted:
+        by_kind[Kind.TRUST_STATEMENT] = TrustStatementHandler(iam)
+        by_kind[Kind.TARGET_TRUST] = TargetTrustHandler(iam_of or (lambda _: iam))
+    if eks is not None and Kind.ASSOCIATION in needed:
         from irsa_cli.changes.association import AssociationHandler
 
-        found[Kind.ASSOCIATION] = AssociationHandler(eks, iam)
+        by_kind[Kind.ASSOCIATION] = AssociationHandler(eks, iam)
     if kube is not None:
-        found |= _in_cluster(kube, wanted)
-    if wanted - found.keys():
+        by_kind |= _in_cluster(kube, needed)
+    if needed - by_kind.keys():
         from irsa_cli.changes import role_parts as parts
 
-        found |= {
+        by_kind |= {
             Kind.ROLE_OWNER: parts.RoleOwnerHandler(iam),
             Kind.ROLE_COMMIT: parts.RoleCommitHandler(iam),
             Kind.ROLE_SETTINGS: parts.SettingsHandler(iam),
@@ -75,17 +75,17 @@ def handlers(
             Kind.ROLE_TAGS: parts.RoleTagsHandler(iam),
             Kind.TRUST_POLICY: parts.TrustPolicyHandler(iam),
         }
-    return found
+    return by_kind
 
 
-def _in_cluster(kube: Kube, wanted: Collection[Kind]) -> dict[Kind, Handler]:
-    found: dict[Kind, Handler] = {
+def _in_cluster(kube: Kube, needed: Collection[Kind]) -> dict[Kind, Handler]:
+    by_kind: dict[Kind, Handler] = {
         Kind.NAMESPACE: NamespaceHandler(kube),
         Kind.CONFIG_MAP: ConfigMapHandler(kube),
         Kind.SERVICE_ACCOUNT: ServiceAccountHandler(kube),
     }
-    if Kind.RESTART in wanted:
+    if Kind.RESTART in needed:
         from irsa_cli.changes.restart import RestartHandler
 
-        found[Kind.RESTART] = RestartHandler()
-    return found
+        by_kind[Kind.RESTART] = RestartHandler()
+    return by_kind

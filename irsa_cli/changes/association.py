@@ -47,7 +47,7 @@ class AssociationHandler(common.Settled):
         if claim is not None:
             # Its deletion is rolled back: it was never deleted, or is there again. EKS may still show one
             # that is deleted: only a creation tells, unless it stays.
-            back = common.read_until(lambda: self._read(change), lambda it: it is None, run)
+            back = common.read_until(lambda: self._read(change), lambda listed: listed is None, run)
             if back is not None and not back.is_like(desired):
                 raise common.conflict(change, f"association {back.id} is there instead")
             if back is not None:
@@ -55,19 +55,19 @@ class AssociationHandler(common.Settled):
         return common.create_once(
             lambda: self._create(change, desired, run),
             lambda: self._read(change),
-            lambda found: _own(found, desired.tags.get(TRANSACTION_TAG, run.transaction)),
+            lambda present: _own(present, desired.tags.get(TRANSACTION_TAG, run.transaction)),
             run,
             common.conflict(change, "an association of that ServiceAccount was created"),
             exists=IN_USE,
         )
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
-        found = self._read(change)
+        present = self._read(change)
         if change.after is None:
-            return Applied(changed=True) if found is None else None
-        if found is None or not _is_done(change, found):
+            return common.found_if(present is None)
+        if present is None or not _is_done(change, present):
             return None
-        return _own(found, transaction) if change.before is None else Applied(changed=True)
+        return _own(present, transaction) if change.before is None else Applied(changed=True)
 
     def _read(self, change: Change) -> Association | None:
         return association(self._eks, *change.target, whole=True)
@@ -76,9 +76,13 @@ class AssociationHandler(common.Settled):
         """Create it, with the same token each time: EKS answers a repeated request as it did the first."""
         cluster, namespace, name = change.target
         token = uuid.uuid5(uuid.NAMESPACE_OID, "\0".join((run.transaction, *change.target)))
-        asked: dict[str, Any] = {"targetRoleArn": desired.target_role_arn} if desired.target_role_arn else {}
-        asked |= {"policy": policy.dump(desired.session_policy)} if desired.session_policy else {}
-        asked |= {"disableSessionTags": True} if desired.without_session_tags else {}
+        optional: dict[str, Any] = {}
+        if desired.target_role_arn:
+            optional["targetRoleArn"] = desired.target_role_arn
+        if desired.session_policy:
+            optional["policy"] = policy.dump(desired.session_policy)
+        if desired.without_session_tags:
+            optional["disableSessionTags"] = True
         answer = self._call_with_role(
             "create_pod_identity_association",
             desired.role_arn,
@@ -87,25 +91,25 @@ class AssociationHandler(common.Settled):
             serviceAccount=name,
             clientRequestToken=str(token),
             tags={TRANSACTION_TAG: run.transaction, **desired.tags},
-            **asked,
+            **optional,
         )
         return Applied(changed=True, identity={"associationId": answer["association"]["associationId"]})
 
     def _update(self, change: Change, before: AssociationState, desired: AssociationState) -> Applied:
-        found = self._read(change)
-        if found is not None and _is_done(change, found):
+        present = self._read(change)
+        if present is None:
+            raise common.conflict(change, "it is gone")
+        if _is_done(change, present):
             return Applied(changed=False)
-        if found is None or not (found.is_like(before) or found.is_like(desired)):
-            raise common.conflict(
-                change, "it is gone" if found is None else f"association {found.id} is another"
-            )
+        if not present.is_like(before) and not present.is_like(desired):
+            raise common.conflict(change, f"association {present.id} is another")
         put = {key: text for key, text in desired.tags.items() if before.tags.get(key) != text}
         if put:
-            call(self._eks.tag_resource, resourceArn=found.arn, tags=put)
+            call(self._eks.tag_resource, resourceArn=present.arn, tags=put)
         gone = [key for key in before.tags if key not in desired.tags]
         if gone:
-            call(self._eks.untag_resource, resourceArn=found.arn, tagKeys=gone)
-        if found.is_like(desired):
+            call(self._eks.untag_resource, resourceArn=present.arn, tagKeys=gone)
+        if present.is_like(desired):
             return Applied(changed=True)
         # EKS keeps the rest.
         changed: dict[str, Any] = {}
@@ -115,14 +119,14 @@ class AssociationHandler(common.Settled):
             "update_pod_identity_association",
             desired.role_arn,
             clusterName=change.target[0],
-            associationId=found.id,
+            associationId=present.id,
             targetRoleArn=desired.target_role_arn,
             disableSessionTags=desired.without_session_tags,
             **changed,
         )
         return Applied(changed=True)
 
-    def _call_with_role(self, method: str, role_arn: str, **asked: Any) -> Any:
+    def _call_with_role(self, method: str, role_arn: str, **parameters: Any) -> Any:
         """Call EKS about a role, again while EKS may not know yet what was written of the role in IAM.
 
         https://github.com/hashicorp/terraform-provider-aws/issues/34711
@@ -131,7 +135,7 @@ class AssociationHandler(common.Settled):
 
         def ask() -> Any:
             try:
-                return call(getattr(self._eks, method), roleArn=role_arn, **asked)
+                return call(getattr(self._eks, method), roleArn=role_arn, **parameters)
             except ServiceError as error:
                 late = error.code == INVALID and (written or may_be_late())
                 raise error.knowing(transient=late or error.transient) from error
@@ -140,33 +144,34 @@ class AssociationHandler(common.Settled):
 
     def _delete(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         before = common.expect(AssociationState, change.before)
-        wanted = (claim.identity.get("associationId") if claim else "") or before.association_id
+        identity = claim.identity if claim else {}
+        known_id = identity.get("associationId") or before.association_id
         with common.telling(Outcome.REFUSED):
             # A late read must not hide an association that is still there.
-            found = common.read_until(lambda: self._read(change), lambda it: it is not None, run)
-        if found is None:
+            present = common.read_until(lambda: self._read(change), lambda listed: listed is not None, run)
+        if present is None:
             return Applied(changed=False)
         if claim is not None:
-            common.check_tag(change, found.tags, claim)
-        if (wanted and found.id != wanted) or not found.is_like(before):
-            raise common.conflict(change, f"association {found.id} is not the one that was there")
+            common.check_tag(change, present.tags, claim)
+        if (known_id and present.id != known_id) or not present.is_like(before):
+            raise common.conflict(change, f"association {present.id} is not the one that was there")
         delete = self._eks.delete_pod_identity_association
-        asked = {"clusterName": change.target[0]}
-        return common.delete_once(lambda: call(delete, **asked, associationId=found.id), NOT_FOUND)
+        parameters = {"clusterName": change.target[0]}
+        return common.delete_once(lambda: call(delete, **parameters, associationId=present.id), NOT_FOUND)
 
 
-def _is_done(change: Change, found: Association) -> bool:
+def _is_done(change: Change, present: Association) -> bool:
     """Whether an association is as the change leaves it; of its tags, those that the change is about."""
     after = common.expect(AssociationState, change.after)
-    before = common.expect(AssociationState, change.before).tags if change.before is not None else {}
-    tags = all(found.tags.get(key) == after.tags.get(key) for key in before) and after.tags.items() <= (
-        found.tags.items()
-    )
-    return found.is_like(after) and (change.before is None or tags)
+    if change.before is None or not present.is_like(after):
+        return present.is_like(after)
+    before = common.expect(AssociationState, change.before)
+    keys = {*before.tags, *after.tags}
+    return all(present.tags.get(key) == after.tags.get(key) for key in keys)
 
 
-def _own(found: Association, transaction: str) -> Applied | None:
+def _own(present: Association, transaction: str) -> Applied | None:
     """The association that is there, if this run created it."""
-    if found.transaction != transaction:
+    if present.transaction != transaction:
         return None
-    return Applied(changed=True, identity={"associationId": found.id})
+    return Applied(changed=True, identity={"associationId": present.id})

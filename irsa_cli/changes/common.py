@@ -64,8 +64,8 @@ class Settled(Unclaimed):
         return settle(lambda: self._write(change, run, claim), lambda: self._found(change, run.transaction))
 
     def look(self, change: Change, transaction: str) -> bool:
-        found = self._found(change, transaction)
-        return found is not None and found.changed
+        applied = self._found(change, transaction)
+        return applied is not None and applied.changed
 
 
 class OnIam(Settled):
@@ -80,14 +80,14 @@ class OnIam(Settled):
 
     def _send(self, change: Change, transaction: str) -> Any:
         """Send the call for the state after the change."""
-        operation, asked = self._call_for(change, change.after, transaction)
-        return call(getattr(self._iam, xform_name(operation)), **asked)
+        operation, parameters = self._call_for(change, change.after, transaction)
+        return call(getattr(self._iam, xform_name(operation)), **parameters)
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         """See `Handler.recall`: what an earlier process wrote counts as this one's."""
         for state in (change.before, change.after):
-            operation, asked = self._call_for(change, state, claim.transaction)
-            recent_writes(self._iam).note(operation, asked, {"Role": claim.identity}, ago=ago)
+            operation, parameters = self._call_for(change, state, claim.transaction)
+            recent_writes(self._iam).note(operation, parameters, {"Role": claim.identity}, ago=ago)
 
 
 def tag_call(role: str, key: str, value: str | None) -> tuple[str, Asked]:
@@ -112,12 +112,17 @@ def settle(write: Callable[[], Applied], look: Callable[[], Applied | None]) -> 
         if error.outcome is not Outcome.UNKNOWN:
             raise
         try:
-            found = look()
+            settled = look()
         except ServiceError:
-            found = None  # The outage that ate the answer continues: the first error says more.
-        if found is None:
+            settled = None  # The outage that ate the answer continues: the first error says more.
+        if settled is None:
             raise
-        return found
+        return settled
+
+
+def found_if(is_there: bool) -> Applied | None:
+    """The state after a change, if it is there."""
+    return Applied(changed=True) if is_there else None
 
 
 def delete_once(delete: Callable[[], object], missing: str = reading.NOT_THERE) -> Applied:
@@ -152,20 +157,20 @@ def read_until(read: Callable[[], S], fits: Callable[[S], bool], run: Run, secon
 
     `seconds`: for how long another answer is not believed however often it comes.
     """
-    found = read()
+    answer = read()
     same = 1
     wait = limits.PROPAGATION_SECONDS / 60
     waited = 0.0
-    while not fits(found) and (same < limits.SAME_ANSWERS or waited < seconds) and wait:
+    while not fits(answer) and (same < limits.SAME_ANSWERS or waited < seconds) and wait:
         if seconds:
             patience.waiting("IAM to return its latest state", waited, seconds)
         run.pause(wait)
         again = read()
-        same = same + 1 if again == found else 1
-        found = again
+        same = same + 1 if again == answer else 1
+        answer = again
         waited += wait
         wait = min(wait * 2, 2.0)
-    return found
+    return answer
 
 
 def while_spreading(run: Run) -> Iterator[bool]:
@@ -175,7 +180,7 @@ def while_spreading(run: Run) -> Iterator[bool]:
     while waited < limits.PROPAGATION_SECONDS:
         patience.waiting("IAM to return what was written", waited, limits.PROPAGATION_SECONDS)
         run.pause(wait)
-        waited = waited + wait
+        waited += wait
         wait = min(wait * 2, 4.0)
         yield True
 
@@ -204,12 +209,12 @@ def create_once(
             if error.code != exists:
                 raise failure from error
         with telling(failure.outcome):
-            there = read()
-        if there is not None:
-            found = own(there)
-            if found is None:
+            present = read()
+        if present is not None:
+            applied = own(present)
+            if applied is None:
                 raise taken from failure
-            return found
+            return applied
         if lost:
             give_up()  # A caller that is stopped in the pause has to check for it.
         if not next(pauses, False):

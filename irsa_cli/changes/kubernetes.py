@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from irsa_cli.changes.common import Settled, check_object_claim, conflict, expect, telling
+from irsa_cli.changes.common import Settled, check_object_claim, conflict, expect, found_if, telling
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import (
     MANAGED_BY_LABEL,
@@ -47,8 +47,9 @@ class ObjectHandler(Settled):
         """The deletion, if it is going or gone, or one with another uid than this is there."""
         present = self._read(change)
         metadata = {} if present is None else present["metadata"]
-        going = present is None or "deletionTimestamp" in metadata
-        return Applied(changed=True) if going or (uid and metadata["uid"] != uid) else None
+        is_going = present is None or "deletionTimestamp" in metadata
+        is_another = bool(uid) and metadata.get("uid") != uid
+        return found_if(is_going or is_another)
 
     def _create(self, change: Change, body: Json, transaction: str, taken: Conflict | None) -> Applied:
         """Create it; if one of that name exists, it must be this run's or as good. Raises `taken`."""
@@ -58,16 +59,16 @@ class ObjectHandler(Settled):
             if error.code != EXISTS:
                 raise
             with telling(error.outcome):
-                found = self._found(change, transaction)
-            if found is None:
+                applied = self._found(change, transaction)
+            if applied is None:
                 raise (taken or error) from error
-            return found
+            return applied
         return Applied(changed=True, identity={"uid": created["metadata"]["uid"]})
 
     def _delete(self, change: Change, claim: Claim | None, check: Callable[[Json], None]) -> Applied:
         """Delete it as it was read. `check` raises if what is there must not be deleted."""
         lost = False
-        present = self._patched.pop(change.target, None)
+        present = self._as_patched(change, check) if claim is None else None
         for _ in range(ROUNDS):
             if present is None:
                 with telling(Outcome.UNKNOWN if lost else Outcome.REFUSED):
@@ -94,10 +95,24 @@ class ObjectHandler(Settled):
             return Applied(changed=True)
         raise conflict(change, f"somebody else keeps changing it ({ROUNDS} attempts)")
 
+    def _as_patched(self, change: Change, check: Callable[[Json], None]) -> Json | None:
+        """The object as this run has patched it; None if it was not, or has to be read all the same."""
+        patched = self._patched.pop(change.target, None)
+        if patched is None:
+            return None
+        try:
+            check(patched)
+        except Conflict:
+            return None
+        return patched
+
 
 def _place(change: Change) -> tuple[str, str]:
     """The namespace ('' for a namespace itself) and the name."""
-    return ("", change.target[0]) if len(change.target) == 1 else (change.target[0], change.target[1])
+    if len(change.target) == 1:
+        return "", change.target[0]
+    namespace, name = change.target
+    return namespace, name
 
 
 class NamespaceHandler(ObjectHandler):
@@ -251,7 +266,9 @@ class ServiceAccountHandler(ObjectHandler):
 
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         if change.after is None:
-            return self._delete(change, claim, lambda it: self._check(change, it["metadata"], claim))
+            return self._delete(
+                change, claim, lambda present: self._check(change, present["metadata"], claim)
+            )
         if change.before is not None:
             return self._patch(change, run, claim)
         namespace, name = change.target
@@ -285,8 +302,8 @@ class ServiceAccountHandler(ObjectHandler):
         metadata = present["metadata"]
         desired = expect(ServiceAccountState, change.after)
         if change.before is not None:
-            same = not desired.uid or metadata["uid"] == desired.uid
-            return Applied(changed=True) if same and _holds(metadata, desired) else None
+            is_same = desired.uid in ("", metadata["uid"])
+            return found_if(is_same and _holds(metadata, desired))
         mark = _mark(desired.manifest.get("metadata", {})) or transaction
         ours = _mark(metadata) == mark and metadata["uid"] != desired.uid
         if not ours and not _holds(metadata, desired):
@@ -378,8 +395,11 @@ def service_account_body(
 
 def _holds(metadata: Mapping[str, Mapping[str, str]], state: ServiceAccountState) -> bool:
     """Whether the object has exactly these values under the keys that irsa manages."""
-    annotations = metadata.get("annotations") or {}
-    labels = metadata.get("labels") or {}
-    return all(annotations.get(key) == value for key, value in state.annotations.items()) and all(
-        labels.get(key) == value for key, value in state.labels.items()
+    return _has_values(metadata.get("annotations"), state.annotations) and _has_values(
+        metadata.get("labels"), state.labels
     )
+
+
+def _has_values(present: Mapping[str, str] | None, values: Mapping[str, str | None]) -> bool:
+    """Whether each key has this value; None is for a key that is not there."""
+    return all((present or {}).get(key) == value for key, value in values.items())

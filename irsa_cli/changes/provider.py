@@ -52,7 +52,7 @@ class ProviderHandler(common.OnIam):
     def _found(self, change: Change, transaction: str) -> Applied | None:
         state = reading.provider(self._iam, change.target[0])
         if change.after is None:
-            return Applied(changed=True) if state is None else None
+            return common.found_if(state is None)
         desired = common.expect(ProviderState, change.after)
         return None if state is None else self._own(state, desired, transaction)
 
@@ -71,10 +71,10 @@ class ProviderHandler(common.OnIam):
 
     def _create(self, change: Change, desired: ProviderState, transaction: str, run: Run) -> Applied:
         tags = {**desired.tags, TRANSACTION_TAG: transaction} if transaction else desired.tags
-        asked = self._asked(desired, tags)
+        parameters = self._asked(desired, tags)
 
         def create() -> Applied:
-            call(self._iam.create_open_id_connect_provider, **asked)
+            call(self._iam.create_open_id_connect_provider, **parameters)
             return Applied(changed=True)
 
         return common.create_once(
@@ -126,8 +126,8 @@ class AudienceHandler(common.OnIam):
         arn, audience = change.target
         if change.after is None:
             with common.telling(Outcome.REFUSED):
-                there = self._accepts(arn, audience)
-            if not there:
+                accepts = self._accepts(arn, audience)
+            if not accepts:
                 return Applied(changed=False)
             if claim is not None:
                 _check_unused(self._iam, change, claim, lambda trust: takes_audience(trust, arn, audience))
@@ -135,19 +135,19 @@ class AudienceHandler(common.OnIam):
         return Applied(changed=True)
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
-        there = self._accepts(*change.target)
-        return Applied(changed=True) if there == (change.after is not None) else None
+        accepts = self._accepts(*change.target)
+        return common.found_if(accepts == (change.after is not None))
 
     def _accepts(self, arn: str, audience: str) -> bool:
         state = reading.provider(self._iam, arn)
         return state is not None and audience in state.audiences
 
     def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, common.Asked]:
-        asked = {"OpenIDConnectProviderArn": change.target[0], "ClientID": change.target[1]}
+        parameters = {"OpenIDConnectProviderArn": change.target[0], "ClientID": change.target[1]}
         removes = state is None
         return (
             "RemoveClientIDFromOpenIDConnectProvider" if removes else "AddClientIDToOpenIDConnectProvider",
-            asked,
+            parameters,
         )
 
 
@@ -161,15 +161,14 @@ def _check_unused(
     """
     names = [role.name for role in reading.list_roles(iam).roles if counts_on_it(role.trust)]
     for first in range(0, len(names), LOOKED_AT):
-        others = [
-            role
-            for role in reading.read_roles(iam, names[first : first + LOOKED_AT])
-            if counts_on_it(role.trust) and role.tags.get(TRANSACTION_TAG) != claim.transaction
-        ]
-        if others:
-            some = ", ".join([*(role.name for role in others[:3]), *(["…"] if len(others) > 3 else [])])
+        roles = reading.read_roles(iam, names[first : first + LOOKED_AT])
+        theirs = [role for role in roles if role.tags.get(TRANSACTION_TAG) != claim.transaction]
+        dependents = [role for role in theirs if counts_on_it(role.trust)]
+        if dependents:
+            named = [role.name for role in dependents]
+            some = ", ".join(named if len(named) <= 3 else [*named[:3], "…"])
             raise Claimed(
                 f"{change.kind.value} {change.name} was left alone",
                 reason=f"it is trusted by roles that transaction {claim.transaction} did not create: {some}",
-                ended=all(lifecycle.commit_of(role.tags) in OVER for role in others),
+                ended=all(lifecycle.commit_of(role.tags) in OVER for role in dependents),
             )

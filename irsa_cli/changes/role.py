@@ -37,30 +37,30 @@ class RoleHandler(common.OnIam):
         return common.create_once(
             lambda: self._create(name, desired, run.transaction),
             lambda: reading.read_role(self._iam, name),
-            lambda found: self._own(found, run.transaction),
+            lambda role: self._own(role, run.transaction),
             run,
             common.conflict(change, "a role of that name was created"),
         )
 
     def _is_back(self, change: Change, name: str, desired: RoleState, run: Run) -> bool:
         """Whether a role whose deletion is rolled back exists: it never went, or has been recreated."""
-        found = common.read_until(
+        role = common.read_until(
             lambda: reading.read_role(self._iam, name),
-            lambda it: it is None or same_role(it.state, desired),
+            lambda listed: listed is None or same_role(listed.state, desired),
             run,
         )
-        if found is None:
+        if role is None:
             return False
         # Whosever mark it bears: what was there before is there.
-        if not same_role(found.state, desired):
+        if not same_role(role.state, desired):
             raise common.conflict(change, "another role of that name is there")
         return True
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
-        found = reading.read_role(self._iam, change.target[0])
+        role = reading.read_role(self._iam, change.target[0])
         if change.after is None:
-            return Applied(changed=True) if found is None else None
-        return None if found is None else self._own(found, transaction)
+            return common.found_if(role is None)
+        return None if role is None else self._own(role, transaction)
 
     def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, common.Asked]:
         name = change.target[0]
@@ -72,15 +72,15 @@ class RoleHandler(common.OnIam):
         """See `Handler.claimed`: another run that continues an incomplete role puts its own tag on it."""
         if change.after is None:
             return ""
-        found = reading.read_role(self._iam, change.target[0]) if ours else None
-        owner = transaction if found is None else found.tags.get(TRANSACTION_TAG, NOBODY)
+        role = reading.read_role(self._iam, change.target[0]) if ours else None
+        owner = transaction if role is None else role.tags.get(TRANSACTION_TAG, NOBODY)
         return "" if owner == transaction else f"transaction {owner} has claimed {change.name}"
 
     def _create(self, name: str, desired: RoleState, transaction: str) -> Applied:
         # Only AWS may put its own tags (`aws:cloudformation:…`) on a recreated role.
         own = {key: value for key, value in desired.tags.items() if not key.startswith("aws:")}
-        asked = self._asked(name, desired, {**own, TRANSACTION_TAG: transaction})
-        answer = call(self._iam.create_role, **asked)
+        parameters = self._asked(name, desired, {**own, TRANSACTION_TAG: transaction})
+        answer = call(self._iam.create_role, **parameters)
         return Applied(changed=True, identity={"RoleId": answer["Role"]["RoleId"]})
 
     @staticmethod
@@ -95,36 +95,36 @@ class RoleHandler(common.OnIam):
             **{key: value for key, value in optional.items() if value},
         }
 
-    def _own(self, found: Role, transaction: str) -> Applied | None:
+    def _own(self, role: Role, transaction: str) -> Applied | None:
         """The existing role, if this run created it; another's may still be rolled back."""
-        if found.tags.get(TRANSACTION_TAG) != transaction:
+        if role.tags.get(TRANSACTION_TAG) != transaction:
             return None
-        return Applied(changed=True, identity={"RoleId": found.role_id})
+        return Applied(changed=True, identity={"RoleId": role.role_id})
 
     def _delete(self, change: Change, name: str, run: Run, claim: Claim | None) -> Applied:
         before = common.expect(RoleState, change.before)
         owner = claim or Claim(run.transaction)
 
-        def is_ours(found: Role | None) -> bool:
-            if found is None or owner.identity.get("RoleId", found.role_id) != found.role_id:
+        def is_ours(role: Role | None) -> bool:
+            if role is None or owner.identity.get("RoleId", role.role_id) != role.role_id:
                 return False
             # A run that deletes a role on purpose has put its own mark on it first.
-            return found.tags.get(TRANSACTION_TAG) == owner.transaction and same_role(found.state, before)
+            return role.tags.get(TRANSACTION_TAG) == owner.transaction and same_role(role.state, before)
 
         spreading = common.while_spreading(run)
         while True:
             with common.telling(Outcome.REFUSED):
-                found = common.read_until(lambda: reading.read_role(self._iam, name), is_ours, run)
-            if found is None:
+                role = common.read_until(lambda: reading.read_role(self._iam, name), is_ours, run)
+            if role is None:
                 return Applied(changed=False)
-            if owner.identity.get("RoleId", found.role_id) != found.role_id:
-                raise common.not_ours(change, owner, f"RoleId {found.role_id}")
-            common.check_tag(change, found.tags, owner)
-            if not same_role(found.state, before):
+            if owner.identity.get("RoleId", role.role_id) != role.role_id:
+                raise common.not_ours(change, owner, f"RoleId {role.role_id}")
+            common.check_tag(change, role.tags, owner)
+            if not same_role(role.state, before):
                 raise common.conflict(change, "its trust policy, tags or settings differ from what was there")
             try:
-                done = common.delete_once(lambda: self._send(change, run.transaction))
-                return replace(done, identity={"RoleId": found.role_id})
+                deleted = common.delete_once(lambda: self._send(change, run.transaction))
+                return replace(deleted, identity={"RoleId": role.role_id})
             except ServiceError as error:
                 if error.code != "DeleteConflict":
                     raise
@@ -139,9 +139,9 @@ class RoleHandler(common.OnIam):
             raise common.conflict(change, f"it has policies that this run did not add: {', '.join(extra)}")
 
 
-def same_role(one: RoleState, other: RoleState) -> bool:
+def same_role(present: RoleState, desired: RoleState) -> bool:
     """Whether two states are the same but for the marks of runs and the form of the trust policy."""
-    return policy.equal(one.trust, other.trust) and _plain(one) == _plain(other)
+    return policy.equal(present.trust, desired.trust) and _plain(present) == _plain(desired)
 
 
 def _plain(state: RoleState) -> RoleState:
@@ -178,8 +178,8 @@ class AttachmentHandler(common.OnIam):
         return self._found(change, transaction) is not None
 
     def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, common.Asked]:
-        asked = {"RoleName": change.target[0], "PolicyArn": change.target[1]}
-        return "DetachRolePolicy" if state is None else "AttachRolePolicy", asked
+        parameters = {"RoleName": change.target[0], "PolicyArn": change.target[1]}
+        return "DetachRolePolicy" if state is None else "AttachRolePolicy", parameters
 
     def _is_attached(self, role: str, arn: str) -> bool:
         try:
@@ -230,21 +230,21 @@ class InlinePolicyHandler(common.OnIam):
     def _found(self, change: Change, transaction: str) -> Applied | None:
         present = reading.inline_policy(self._iam, *change.target)
         if present is None or not isinstance(change.after, DocumentState):
-            there = present is None and change.after is None
-        else:
-            there = policy.equal(present, change.after.document)
-        return Applied(changed=True) if there else None
+            return common.found_if(present is None and change.after is None)
+        return common.found_if(policy.equal(present, change.after.document))
 
     def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, common.Asked]:
-        asked = {"RoleName": change.target[0], "PolicyName": change.target[1]}
+        parameters = {"RoleName": change.target[0], "PolicyName": change.target[1]}
         if isinstance(state, DocumentState):
-            return "PutRolePolicy", {**asked, "PolicyDocument": policy.dump(state.document)}
-        return "DeleteRolePolicy", asked
+            return "PutRolePolicy", {**parameters, "PolicyDocument": policy.dump(state.document)}
+        return "DeleteRolePolicy", parameters
 
     def _delete(self, change: Change, run: Run) -> Applied:
         before = common.expect(DocumentState, change.before).document
         with common.telling(Outcome.REFUSED):
-            present = self._read_until(change, lambda it: it is not None and policy.equal(it, before), run)
+            present = self._read_until(
+                change, lambda document: document is not None and policy.equal(document, before), run
+            )
         if present is None:
             return Applied(changed=False)
         if not policy.equal(present, before):

@@ -18,7 +18,17 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Asked, OnIam, conflict, expect, read_until, settle, tag_call, telling
+from irsa_cli.changes.common import (
+    Asked,
+    OnIam,
+    conflict,
+    expect,
+    found_if,
+    read_until,
+    settle,
+    tag_call,
+    telling,
+)
 from irsa_cli.changes.trust_confirmation import TrustConfirmation
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change
@@ -83,7 +93,7 @@ class _PartHandler(OnIam):
 
     def _there(self, change: Change, state: State | None) -> Applied | None:
         role = reading.read_role(self._iam, change.target[0])
-        return Applied(changed=True) if role is not None and self._has(role, state, change) else None
+        return found_if(role is not None and self._has(role, state, change))
 
 
 class SettingsHandler(_PartHandler):
@@ -132,8 +142,8 @@ class RoleTagsHandler(_PartHandler):
     """
 
     def _has(self, role: Role, state: State | None, change: Change) -> bool:
-        wanted = expect(TagsState, state).values
-        return all(role.tags.get(key) == value for key, value in wanted.items())
+        tags = expect(TagsState, state).values
+        return all(role.tags.get(key) == value for key, value in tags.items())
 
     def _may_change(self, role: Role, change: Change) -> bool:
         before = expect(TagsState, change.before).values
@@ -144,27 +154,27 @@ class RoleTagsHandler(_PartHandler):
 
     def _set(self, change: Change, role: Role, run: Run) -> None:
         name = change.target[0]
-        wanted = expect(TagsState, change.after)
-        tags: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in wanted.put.items()]
-        gone = [key for key in wanted.gone if key in role.tags]
+        desired = expect(TagsState, change.after)
+        tags: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in desired.put.items()]
+        gone = [key for key in desired.gone if key in role.tags]
         calls: list[tuple[Callable[[], object], TagsState]] = []
         if any(role.tags.get(tag["Key"]) != tag["Value"] for tag in tags):
-            put = TagsState({**wanted.put})
+            put = TagsState({**desired.put})
             calls.append((lambda: call(self._iam.tag_role, RoleName=name, Tags=tags), put))
         if gone:
             removed = TagsState(dict.fromkeys(gone))
             calls.append((lambda: call(self._iam.untag_role, RoleName=name, TagKeys=gone), removed))
-        if len({key.lower() for key in (*role.tags, *wanted.put)}) > TAGS_LIMIT:
+        if len({key.lower() for key in (*role.tags, *desired.put)}) > TAGS_LIMIT:
             calls.reverse()  # There is no room for the new ones before the old ones are gone.
-        for number, (write, part) in enumerate(calls):
+        for number, (write, state) in enumerate(calls):
             with telling(Outcome.UNKNOWN) if number else nullcontext():
-                self._settled(write, change, part, alone=len(calls) == 1)
+                self._settled(write, change, state, alone=len(calls) == 1)
 
-    def _settled(self, write: Callable[[], object], change: Change, part: TagsState, *, alone: bool) -> None:
+    def _settled(self, write: Callable[[], object], change: Change, state: TagsState, *, alone: bool) -> None:
         """One of the calls; if its answer is lost, or may be untrue, reading the object decides."""
 
-        def found() -> Applied | None:
-            return self._there(change, part)
+        def look() -> Applied | None:
+            return self._there(change, state)
 
         def wrote() -> Applied:
             try:
@@ -174,18 +184,18 @@ class RoleTagsHandler(_PartHandler):
                 if alone or error.outcome is Outcome.UNKNOWN:
                     raise
                 with telling(Outcome.UNKNOWN):
-                    there = found()
-                if there is None:
+                    present = look()
+                if present is None:
                     raise
             return Applied(changed=True)
 
-        settle(wrote, found)
+        settle(wrote, look)
 
     def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, Asked]:
         """Both calls in one, to be recalled: `_set` sends them."""
-        wanted = expect(TagsState, state)
-        tags = [{"Key": key, "Value": value} for key, value in wanted.put.items()]
-        return "TagRole", {"RoleName": change.target[0], "Tags": tags, "TagKeys": wanted.gone}
+        desired = expect(TagsState, state)
+        tags = [{"Key": key, "Value": value} for key, value in desired.put.items()]
+        return "TagRole", {"RoleName": change.target[0], "Tags": tags, "TagKeys": desired.gone}
 
 
 class TrustPolicyHandler(_PartHandler):
@@ -211,14 +221,15 @@ class RoleOwnerHandler(OnIam):
         """See `Handler.apply`. A role that a third run owns by now is nobody's to take back."""
         applied = super().apply(change, run, claim)
         if claim is None:
-            before, mine = (_owner_of(state, run.transaction) for state in (change.before, change.after))
+            before = _owner_of(change.before, run.transaction)
+            mine = _owner_of(change.after, run.transaction)
             self._check_alone(change, before, mine, run)
         return applied
 
     def _write(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         before = _owner_of(change.before, run.transaction)
         with telling(Outcome.REFUSED):
-            owner = read_until(lambda: self._owner(change), lambda it: it == before, run)
+            owner = read_until(lambda: self._owner(change), lambda present: present == before, run)
         if owner != before:
             if claim is not None:
                 return Applied(changed=False)
@@ -230,7 +241,7 @@ class RoleOwnerHandler(OnIam):
         """Raise `Conflict` where another run has put its mark on the role at the same time."""
         try:
             with telling(Outcome.UNKNOWN):
-                owner = read_until(lambda: self._owner(change), lambda it: it == mine, run)
+                owner = read_until(lambda: self._owner(change), lambda present: present == mine, run)
         except (Interrupted, DeadlineExceeded):
             return  # It was answered; who asked to stop asks again.
         if owner == before:
@@ -243,8 +254,8 @@ class RoleOwnerHandler(OnIam):
             raise conflict(change, f"another run claimed it at the same time: {owner or 'it is gone'}")
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
-        there = self._owner(change) == _owner_of(change.after, transaction)
-        return Applied(changed=True) if there else None
+        is_ours = self._owner(change) == _owner_of(change.after, transaction)
+        return found_if(is_ours)
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
         if not ours:
@@ -262,8 +273,8 @@ class RoleOwnerHandler(OnIam):
 
     def _owner(self, change: Change) -> str | None:
         """Whose it is, None when it is gone."""
-        found = reading.read_role(self._iam, change.target[0])
-        return None if found is None else found.tags.get(TRANSACTION_TAG, NOBODY)
+        role = reading.read_role(self._iam, change.target[0])
+        return None if role is None else role.tags.get(TRANSACTION_TAG, NOBODY)
 
 
 def _owner_of(state: object, transaction: str) -> str:
@@ -292,15 +303,15 @@ class RoleCommitHandler(OnIam):
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
         tags = self._tags(change) or {}
-        wanted = (transaction, _value_of(change.after))
-        return Applied(changed=True) if (tags.get(TRANSACTION_TAG), tags.get(COMMIT_TAG)) == wanted else None
+        expected = (transaction, _value_of(change.after))
+        return found_if((tags.get(TRANSACTION_TAG), tags.get(COMMIT_TAG)) == expected)
 
     def _call_for(self, change: Change, state: State | None, transaction: str) -> tuple[str, Asked]:
         return tag_call(change.target[0], COMMIT_TAG, _value_of(state))
 
     def _tags(self, change: Change) -> Mapping[str, str] | None:
-        found = reading.read_role(self._iam, change.target[0])
-        return None if found is None else found.tags
+        role = reading.read_role(self._iam, change.target[0])
+        return None if role is None else role.tags
 
 
 def _value_of(state: object) -> str | None:

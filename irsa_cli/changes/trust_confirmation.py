@@ -39,12 +39,14 @@ LONG_WRITE_SECONDS = 1.0
 def difference_of(change: Change) -> TrustDifference:
     """The statements that a change of a whole trust policy, or of one statement, adds and removes."""
     if change.kind is Kind.TRUST_POLICY:
-        before, after = (expect(DocumentState, state) for state in (change.before, change.after))
+        before = expect(DocumentState, change.before)
+        after = expect(DocumentState, change.after)
         return TrustDifference.between(before.document, after.document)
-    return TrustDifference.of_statement(_document(change.before), _document(change.after))
+    return TrustDifference.of_statement(document_of(change.before), document_of(change.after))
 
 
-def _document(state: State | None) -> Document | None:
+def document_of(state: State | None) -> Document | None:
+    """The statement, or the policy, that a state is; None without one."""
     return state.document if isinstance(state, DocumentState) else None
 
 
@@ -87,15 +89,15 @@ class TrustConfirmation:
         """
 
         def trust() -> Document | None:
-            found = reading.read_role(self.iam, self.role)
-            return None if found is None else found.trust
+            role = reading.read_role(self.iam, self.role)
+            return None if role is None else role.trust
 
         document = trust()
         is_late = recent_writes(self.iam).was_late(self.role, written)
         if document is None or (self._stands_in(document) and not is_late):
             return document
-        left = written + limits.settled_seconds(young=True) - time.monotonic()
-        return read_until(trust, lambda _: False, self.run, max(0.0, left) if is_late else 0.0)
+        remaining = written + limits.settled_seconds(young=True) - time.monotonic()
+        return read_until(trust, lambda _: False, self.run, max(0.0, remaining) if is_late else 0.0)
 
     def _write(self, document: Document) -> None:
         for change in self.changes:
@@ -123,5 +125,5 @@ class TrustConfirmation:
         )
 
     def _overwritten(self, reason: str) -> Overwritten:
-        names = ", ".join(dict.fromkeys(f"{item.kind.value} {item.name}" for item in self.changes))
+        names = ", ".join(dict.fromkeys(f"{change.kind.value} {change.name}" for change in self.changes))
         return Overwritten(f"another write of the trust policy undid {names}", reason=reason)

@@ -21,7 +21,7 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.recent_writes import recent_writes, text_of
 from irsa_cli.changes.common import Unclaimed, conflict, read_until, telling
-from irsa_cli.changes.trust_confirmation import TrustConfirmation
+from irsa_cli.changes.trust_confirmation import TrustConfirmation, document_of
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import DocumentState, State
 from irsa_cli.core.policies import policy
@@ -57,7 +57,8 @@ class TrustStatementHandler(Unclaimed):
         role = f"{self._account}/{change.target[0]}"
         with _LOCKS[role]:
             # Such a write has the whole policy: executed after one of another statement, it would undo that.
-            if (seconds := _LATE.get(role, 0.0) - time.monotonic()) > 0:
+            seconds = _LATE.get(role, 0.0) - time.monotonic()
+            if seconds > 0:
                 run.pause(seconds)
             before = given_up()
             try:
@@ -109,7 +110,9 @@ class TrustStatementHandler(Unclaimed):
             return not known or found is None or text_of(found) == known or (ours and _is_done(change, found))
 
         def has_all(found: Document | None) -> bool:
-            return is_newest(found) or all(trust_policy.contains(found or {}, item) for item in statements)
+            return is_newest(found) or all(
+                trust_policy.contains(found or {}, statement) for statement in statements
+            )
 
         def fits(found: Document | None) -> bool:
             if found is None or _is_done(change, found):
@@ -122,14 +125,14 @@ class TrustStatementHandler(Unclaimed):
         return document if fits(document) else read_until(read, fits, run)
 
     def look(self, change: Change, transaction: str) -> bool:
-        found = reading.read_role(self._iam, change.target[0])
-        return change.after is None if found is None else _is_done(change, found.trust)
+        role = reading.read_role(self._iam, change.target[0])
+        return change.after is None if role is None else _is_done(change, role.trust)
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
         for state, operation in ((change.before, "RemoveStatement"), (change.after, "AddStatement")):
             if isinstance(state, DocumentState):
-                asked = {"RoleName": change.target[0], "Statement": state.document}
-                recent_writes(self._iam).note(operation, asked, asked, ago=ago)
+                parameters = {"RoleName": change.target[0], "Statement": state.document}
+                recent_writes(self._iam).note(operation, parameters, parameters, ago=ago)
 
     def confirm(self, changes: Sequence[Change], run: Run, written: float) -> str:
         """See `Handler.confirm`."""
@@ -139,9 +142,9 @@ class TrustStatementHandler(Unclaimed):
 
     def _read(self, change: Change, claim: Claim | None) -> Document | None:
         """The trust policy; None if the role is gone and nothing needs to be done."""
-        found = reading.read_role(self._iam, change.target[0])
-        if found is not None:
-            return found.trust
+        role = reading.read_role(self._iam, change.target[0])
+        if role is not None:
+            return role.trust
         if change.after is not None and claim is None:
             raise conflict(change, "the role is gone")
         return None
@@ -171,11 +174,7 @@ def _is_done(change: Change, document: Document) -> bool:
 
 def _edited(change: Change, document: Document) -> Document:
     """The policy with the change's statement in place of the one before; the rest as it is."""
-    old, new = (
-        state.document if isinstance(state, DocumentState) else None
-        for state in (change.before, change.after)
-    )
-    return trust_policy.edited(document, old, new)
+    return trust_policy.edited(document, document_of(change.before), document_of(change.after))
 
 
 IamOf = Callable[[str], "IAMClient"]
@@ -189,16 +188,16 @@ class TargetTrustHandler(Unclaimed):
         self._iam_of = iam_of
 
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
-        handler, there = self._there(change)
-        return handler.apply(there, run, claim)
+        handler, own = self._there(change)
+        return handler.apply(own, run, claim)
 
     def look(self, change: Change, transaction: str) -> bool:
-        handler, there = self._there(change)
-        return handler.look(there, transaction)
+        handler, own = self._there(change)
+        return handler.look(own, transaction)
 
     def recall(self, change: Change, claim: Claim, ago: float) -> None:
-        handler, there = self._there(change)
-        handler.recall(there, claim, ago)
+        handler, own = self._there(change)
+        handler.recall(own, claim, ago)
 
     def confirm(self, changes: Sequence[Change], run: Run, written: float) -> str:
         handler, _ = self._there(changes[0])
@@ -207,5 +206,5 @@ class TargetTrustHandler(Unclaimed):
     def _there(self, change: Change) -> tuple[TrustStatementHandler, Change]:
         """The handler of its account, and the change in that handler's form: with the role's name."""
         arn = role_arn(change.target[0])
-        there = replace(change, target=(arn.name, *change.target[1:]))
-        return TrustStatementHandler(self._iam_of(arn.account), arn.account), there
+        own = replace(change, target=(arn.name, *change.target[1:]))
+        return TrustStatementHandler(self._iam_of(arn.account), arn.account), own

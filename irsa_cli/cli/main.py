@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Any
 
 import click
@@ -105,8 +105,8 @@ def run(arguments: list[str] | None = None, program: str = "irsa") -> int:
         return error.code
     except OSError as error:
         if error.filename:
-            said = f"{error.filename}: {error.strerror or error}"
-            _show_failure(1, arguments, said, code="IrsaError")
+            message = f"{error.filename}: {error.strerror or error}"
+            _show_failure(1, arguments, message, code="IrsaError")
         _unwritable(error)
         return 1
     return code if isinstance(code, int) else 0
@@ -197,19 +197,15 @@ _FORM = re.compile(rf"(?:--output=|-[a-zA-Z]*?o=?)({'|'.join(_FORMS)})")
 def wanted_form(arguments: Sequence[str]) -> str:
     """The output format of a command line that is wrong; '' for text and others."""
     own = list(takewhile(lambda text: text != "--", arguments))
-    for text, following in zip(own, [*own, ""][1:], strict=True):
+    for text, following in pairwise([*own, ""]):
         if following in _FORMS and (text == "--output" or re.fullmatch("-[a-zA-Z]*o", text)):
             return following
-        if found := _FORM.fullmatch(text):
-            return found[1]
+        if form := _FORM.fullmatch(text):
+            return form[1]
     return ""
 
 
-_REPORTS = tuple(
-    text
-    for name in ("summary-file", "json-file")
-    for text in (f"--{name}", f"IRSA_{name.upper().replace('-', '_')}")
-)
+_REPORTS = ("--summary-file", "IRSA_SUMMARY_FILE", "--json-file", "IRSA_JSON_FILE")
 """Flags and variables of files that irsa also writes for a command that did not start."""
 
 
@@ -218,9 +214,10 @@ def _show_failure(
 ) -> None:
     """Report a command that did not start, in the requested format and files."""
     output = wanted_form(arguments)
-    if not any(text.startswith(("-o", "--output=")) or text == "--output" for text in arguments):
-        found = os.environ.get("IRSA_OUTPUT", "").strip()
-        output = output or (found if found in _FORMS else "")
+    has_flag = any(text.startswith(("-o", "--output=")) or text == "--output" for text in arguments)
+    variable = os.environ.get("IRSA_OUTPUT", "").strip()
+    if not output and not has_flag and variable in _FORMS:
+        output = variable
     if not output and not any(text.startswith(_REPORTS) for text in (*arguments, *os.environ)):
         return
     from irsa_cli.cli.output.failures import show_failure
@@ -238,9 +235,9 @@ def _unwritable(error: BaseException | None) -> None:
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         from irsa_cli.cli.terminal.screen import say
 
-        what = error.filename or "cannot write the output"
+        problem = error.filename or "cannot write the output"
         with suppress(OSError):
-            say(f"Error: {what}: {error.strerror or error}", err=True)
+            say(f"Error: {problem}: {error.strerror or error}", err=True)
     # The rest of the buffer would fail again at the end of the interpreter, with another exit code.
     # https://docs.python.org/3/library/signal.html#note-on-sigpipe
     with suppress(OSError):

@@ -60,7 +60,8 @@ def breaking_off(stop: Callable[[], None] = lambda: None) -> None:
             show(lost)
 
     # Python drops what is raised while it finalizes an object: the signal would be lost, with a traceback.
-    show, sys.unraisablehook = sys.unraisablehook, keep
+    show = sys.unraisablehook
+    sys.unraisablehook = keep
     signal.signal(signal.SIGTERM, handle)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, handle)
@@ -75,10 +76,11 @@ class Writing:
         self.detailed = run.detailed_exitcode
         self._out = run.out
 
-    def one(self, command: str, request: R, work: Callable[[R, Settings, WireLog], Result]) -> int:
+    def one(self, command: str, request: R, use_case: Callable[[R, Settings, WireLog], Result]) -> int:
         """Run a use case with one transaction, show and save the result, and return the exit code."""
         speaking = self.speaking
-        result = outcome_of(lambda: work(request, self.settings, speaking.progress.wire), speaking, one=True)
+        wire = speaking.progress.wire
+        result = outcome_of(lambda: use_case(request, self.settings, wire), speaking, one=True)
         result.detailed = self.detailed
         report = of_result(result, quiet=speaking.quiet, verbose=speaking.verbose)
         only_shows = result.ended is Ended.PLANNED
@@ -88,14 +90,14 @@ class Writing:
         """A function that saves the plan to the file of `--out`; an incomplete one is reported, not saved."""
         out = self._out
 
-        def save(done: DryRun) -> None:
+        def save(dry_run: DryRun) -> None:
             if not out:
                 return
             from irsa_cli.usecases.plans.saved_plan import check_saved, plan_of, save
 
             try:
                 allow = self.settings.allow_access_change
-                plan = plan_of(command, request, done, allow_access_change=allow)
+                plan = plan_of(command, request, dry_run, allow_access_change=allow)
             except IrsaError as error:
                 say(f"Note: {error}", err=True)
                 return
@@ -114,16 +116,18 @@ class Writing:
         return save
 
 
-def run_reading(work: Callable[[Progress], T], speaking: Speaking, failed: Callable[..., T]) -> T:
+def run_reading(read: Callable[[Progress], T], speaking: Speaking, failed: Callable[..., T]) -> T:
     """The result of reading; an error or a signal that ends it becomes `failed(error=…, signal=…)`."""
-    outcome = outcome_of(lambda: work(speaking.progress), speaking)
-    return failed(error=outcome.error, signal=outcome.signal) if isinstance(outcome, Result) else outcome
+    outcome = outcome_of(lambda: read(speaking.progress), speaking)
+    if isinstance(outcome, Result):
+        return failed(error=outcome.error, signal=outcome.signal)
+    return outcome
 
 
-def outcome_of(work: Callable[[], T], speaking: Speaking, *, one: bool = False) -> T | Result:
-    """Do the work, and return what it returns; an error or a signal that ends it becomes a `Result`.
+def outcome_of(use_case: Callable[[], T], speaking: Speaking, *, one: bool = False) -> T | Result:
+    """Run a use case, and return what it returns; an error or a signal that ends it becomes a `Result`.
 
-    `one`: the work is one transaction. Errors after its end do not change its outcome.
+    `one`: it is one transaction. Errors after its end do not change its outcome.
     """
     from irsa_cli.usecases.command.execute import recording, standing
 
@@ -133,16 +137,14 @@ def outcome_of(work: Callable[[], T], speaking: Speaking, *, one: bool = False) 
     with telling_first(), progress, recording() as recorded:
         ended = recorded if one else []
         try:
-            return work()
+            return use_case()
         except IrsaError as error:
             how = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
             return standing(ended, error) or Result(how, error=error)
         except KeyboardInterrupt as stop:
-            if found := standing(ended, stop):
-                return found
             number = stop.args[0] if stop.args else int(signal.SIGINT)
             early = IrsaError("interrupted before anything was changed", code="Interrupted")
-            return Result(Ended.FAILED, error=early, signal=number)
+            return standing(ended, stop) or Result(Ended.FAILED, error=early, signal=number)
         except Exception as error:
             if speaking.verbose:
                 progress.trace()

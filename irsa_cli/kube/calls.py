@@ -117,11 +117,11 @@ class Request:
     @property
     def attributes(self) -> dict[str, str]:
         """The attributes that RBAC decides by."""
-        verb, _, what = self.operation.partition(" ")
-        resource, _, subresource = what.partition("/")
+        verb, _, kind = self.operation.partition(" ")
+        resource, _, subresource = kind.partition("/")
         group = next((group for group, resources in _GROUPS.items() if resource in resources), "")
-        named = {"namespace": self.namespace, "name": self.name}
-        return {"verb": verb, "group": group, "resource": resource, "subresource": subresource, **named}
+        names = {"namespace": self.namespace, "name": self.name}
+        return {"verb": verb, "group": group, "resource": resource, "subresource": subresource, **names}
 
     def _path(self) -> str:
         at = self.attributes
@@ -158,21 +158,21 @@ class Calls:
             try:
                 return self._attempt(request)
             except Exception as error:
-                found = translate(error, request.operation)
-                if found.next_steps == UNKNOWN_CALLER:
-                    found = found.but(next_steps=(self.access() or found.next_steps[-1],))
+                failure = translate(error, request.operation)
+                if failure.next_steps == UNKNOWN_CALLER:
+                    failure = failure.but(next_steps=(self.access() or failure.next_steps[-1],))
                 if writes:
-                    found = reviewed(found, lambda: self._permitted(request))
-                raise found from error
+                    failure = reviewed(failure, lambda: self._permitted(request))
+                raise failure from error
 
         writes = request.attributes["verb"] in _METHODS
         return persist(attempt, writes=writes)
 
     def _permitted(self, request: Request) -> bool | None:
         """Whether RBAC allows the caller a write that was refused; None where nobody tells."""
-        asked: Json = {"spec": {"resourceAttributes": request.attributes}}
+        review: Json = {"spec": {"resourceAttributes": request.attributes}}
         try:
-            answer = self._attempt(Request("create selfsubjectaccessreviews", body=asked))
+            answer = self._attempt(Request("create selfsubjectaccessreviews", body=review))
         except Exception:  # It was refused, and why stays unknown.
             return None
         allowed = (answer.body.get("status") or {}).get("allowed")
@@ -210,9 +210,10 @@ class Calls:
         headers = {"Accept": request.accept}
         if request.body is not None:
             headers["Content-Type"] = MERGE_PATCH if verb == "patch" else "application/json"
+        query = f"?{urlencode(request.query)}" if request.query else ""
         return self._server.send(
             _METHODS.get(verb, "GET"),
-            request.path + (f"?{urlencode(request.query)}" if request.query else ""),
+            request.path + query,
             headers,
             None if request.body is None else json.dumps(request.body),
             urllib3.Timeout(connect=CONNECT_SECONDS, read=self._seconds),
@@ -237,22 +238,22 @@ class Calls:
         return DatedList(_items(answer.body), answer.date)
 
     def _pages(self, request: Request) -> DatedList:
-        found: list[Json] = []
+        objects: list[Json] = []
         first: Dated | None = None
-        seen: set[str] = set()
+        tokens: set[str] = set()
         more: dict[str, Any] = {"limit": PAGE}
         while True:
             answer = self._dated(replace(request, query={**request.query, **more}))
             first = first or answer
-            found += _items(answer.body)
+            objects += _items(answer.body)
             token = (answer.body.get("metadata") or {}).get("continue")
             if not token:
-                return DatedList(found, first.date)
-            if token in seen or len(seen) >= PAGES:
+                return DatedList(objects, first.date)
+            if token in tokens or len(tokens) >= PAGES:
                 raise endless(request.operation)
             if current().remaining <= 0:
                 raise DeadlineExceeded(f"kubernetes {request.operation} timed out")
-            seen.add(token)
+            tokens.add(token)
             more["continue"] = token
 
 

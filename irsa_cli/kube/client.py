@@ -44,7 +44,8 @@ class Kube(Calls):
 
     def all(self, resource: str, namespace: str | None = None, selector: str = "") -> list[Json]:
         """The objects of a namespace, or of the cluster: all, or those of a label selector."""
-        return self._list(resource, namespace, **({"labelSelector": selector} if selector else {}))
+        query = {"labelSelector": selector} if selector else {}
+        return self._list(resource, namespace, **query)
 
     def create(self, resource: str, namespace: str, body: Json, *, dry_run: bool = False) -> Json:
         query = {"dryRun": "All"} if dry_run else {}
@@ -66,7 +67,9 @@ class Kube(Calls):
     ) -> None:
         """DELETE an object, if it is still exactly the one that was read."""
         # In the body: with a body, the server takes no options of the query.
-        body = {**_exactly(uid, resource_version), **({"dryRun": ["All"]} if dry_run else {})}
+        body = _exactly(uid, resource_version)
+        if dry_run:
+            body["dryRun"] = ["All"]
         self._call(f"delete {resource}", namespace, name, body=body)
 
     def namespaces(self) -> list[Json]:
@@ -77,16 +80,16 @@ class Kube(Calls):
         return read_contents(self.get, namespace)
 
     def service_account(self, namespace: str, name: str) -> Json | None:
-        found = self.one("serviceaccounts", namespace, name)
-        if found is not None:
-            self.found_account(found)
-        return found
+        body = self.one("serviceaccounts", namespace, name)
+        if body is not None:
+            self.found_account(body)
+        return body
 
     def service_accounts(self, namespace: str | None = None, selector: str = "") -> list[Json]:
-        found = self.all("serviceaccounts", namespace, selector)
-        for body in found:
+        bodies = self.all("serviceaccounts", namespace, selector)
+        for body in bodies:
             self.found_account(body)
-        return found
+        return bodies
 
     def token(self, namespace: str, name: str, audience: str) -> str:
         """A token of the ServiceAccount (TokenRequest); the shortest lifetime that Kubernetes gives."""
@@ -120,8 +123,8 @@ class Kube(Calls):
 
     def pod_log(self, namespace: str, name: str, container: str, most_bytes: int) -> str:
         """The first bytes of a container's log, as text."""
-        wanted = {"container": container, "limitBytes": most_bytes}
-        return str(self._call(READ_LOG, namespace, name, query=wanted)["log"])
+        query = {"container": container, "limitBytes": most_bytes}
+        return str(self._call(READ_LOG, namespace, name, query=query)["log"])
 
     def delete_job(self, namespace: str, name: str) -> None:
         """DELETE a Job, and its pods after it; one that is gone is fine."""
@@ -260,14 +263,14 @@ def read_contents(get: Get, namespace: str) -> Contents:
     with ThreadPoolExecutor(PARALLEL) as pool:
         lists = list(pool.map(lambda kind: _list(get, kind, namespace), kinds))
     first: dict[str, _Found] = {}
-    for listed in lists:
-        if isinstance(listed, str):
-            unreadable.append(listed)
+    for objects in lists:
+        if isinstance(objects, str):
+            unreadable.append(objects)
             continue
-        for item in listed:
-            if item.name not in OWN:
-                first.setdefault(item.uid or item.name, item)
-    names = (item.name for item in first.values() if not item.owners & first.keys())
+        for listed in objects:
+            if listed.name not in OWN:
+                first.setdefault(listed.uid or listed.name, listed)
+    names = (listed.name for listed in first.values() if not listed.owners & first.keys())
     return Contents(tuple(names), tuple(unreadable))
 
 
@@ -283,13 +286,14 @@ def _list(get: Get, kind: Listable, namespace: str) -> list[_Found] | str:
         if error.status in (403, 405, 406) or (error.status >= 500 and not is_built_in):
             return f"{kind.name} ({error.code})"
         raise
-    found = []
-    for metadata in (item["metadata"] for item in answer.get("items") or []):
+    objects = []
+    for body in answer.get("items") or []:
+        metadata = body["metadata"]
         owners = frozenset(owner.get("uid", "") for owner in metadata.get("ownerReferences") or [])
-        found.append(_Found(f"{kind.singular}/{metadata['name']}", metadata.get("uid", ""), owners))
+        objects.append(_Found(f"{kind.singular}/{metadata['name']}", metadata.get("uid", ""), owners))
     if (answer.get("metadata") or {}).get("continue"):
-        found.append(_Found(f"more {kind.name}", "", frozenset()))
-    return found
+        objects.append(_Found(f"more {kind.name}", "", frozenset()))
+    return objects
 
 
 @dataclass(frozen=True)
@@ -322,24 +326,30 @@ def namespaced_kinds(get: Get) -> tuple[list[Listable], list[str]]:
     Each kind in its preferred version. Raises ServiceError, also for a server without aggregated discovery.
     """
     unknown: list[str] = []
-    found: dict[tuple[str, str], Listable] = {}
+    kinds: dict[tuple[str, str], Listable] = {}
     for root in ("/api", "/apis"):
         for kind in _kinds(get(f"get {root}", root, accept=AGGREGATED), unknown):
             if (kind.group, kind.resource) not in _RECORDS:
-                found.setdefault((kind.group, kind.resource), kind)
-    return [*found.values()], unknown
+                kinds.setdefault((kind.group, kind.resource), kind)
+    return [*kinds.values()], unknown
 
 
 def _kinds(document: Json, unknown: list[str]) -> Iterator[Listable]:
+    """The kinds of a discovery document; versions that nobody can list now are added to `unknown`."""
     for group in document.get("items") or []:
         name = (group.get("metadata") or {}).get("name", "")
-        is_view = name == _VIEWS or name.endswith(f".{_VIEWS}")
-        for version in [] if is_view else group.get("versions") or []:
+        if name == _VIEWS or name.endswith(f".{_VIEWS}"):
+            continue
+        for version in group.get("versions") or []:
             if version.get("freshness") == "Stale":
                 # An aggregated API server that does not answer: what it has is unknown, or old.
                 unknown.append(f"{name}/{version['version']}")
-                continue
-            for item in version.get("resources") or []:
-                if item.get("scope") == "Namespaced" and "list" in item.get("verbs", ()):
-                    kind = (item.get("responseKind") or {}).get("kind") or item["resource"]
-                    yield Listable(name, version["version"], item["resource"], kind)
+            else:
+                yield from _kinds_of_version(name, version)
+
+
+def _kinds_of_version(group: str, version: Json) -> Iterator[Listable]:
+    for resource in version.get("resources") or []:
+        if resource.get("scope") == "Namespaced" and "list" in resource.get("verbs", ()):
+            kind = (resource.get("responseKind") or {}).get("kind") or resource["resource"]
+            yield Listable(group, version["version"], resource["resource"], kind)

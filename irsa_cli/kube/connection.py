@@ -58,7 +58,8 @@ class ApiServer:
     ) -> urllib3.BaseHTTPResponse:
         """The answer to one request; raises `HttpRefusal`, and what urllib3 raises."""
         sent = {**headers, "User-Agent": f"irsa/{__version__}"}
-        if header := self.authorization():
+        header = self.authorization()
+        if header:
             sent["authorization"] = header
         answer = self.pool.request(method, self.host + path, headers=sent, body=body, timeout=timeout)
         if 200 <= answer.status < 300:
@@ -67,20 +68,20 @@ class ApiServer:
         raise HttpRefusal(answer.status, answer.reason or "", text, answer.headers)
 
 
-def from_eks(found: EksCluster, token: Callable[[], str]) -> ApiServer:
+def from_eks(eks: EksCluster, token: Callable[[], str]) -> ApiServer:
     """The API server of an EKS cluster, by bearer tokens; raises `Refused` if that is not safe.
 
     The token goes to where EKS says that the cluster is, over TLS that the cluster's CA vouches for.
     """
-    parts = urlsplit(found.endpoint)
-    if parts.scheme != "https" or not parts.hostname or parts.username is not None:
+    url = urlsplit(eks.endpoint)
+    if url.scheme != "https" or not url.hostname or url.username is not None:
         raise Refused(
-            f"cluster {found.cluster.name} has no https endpoint",
-            reason=f"EKS returned {redacted(found.endpoint) or 'none'}; irsa sends tokens over https only",
+            f"cluster {eks.cluster.name} has no https endpoint",
+            reason=f"EKS returned {redacted(eks.endpoint) or 'none'}; irsa sends tokens over https only",
         )
-    if not found.ca_data:
+    if not eks.ca_data:
         raise Refused(
-            f"cluster {found.cluster.name} has no certificate authority",
+            f"cluster {eks.cluster.name} has no certificate authority",
             reason="EKS returned none, and irsa can't verify the endpoint without it",
         )
     lock = threading.Lock()
@@ -96,7 +97,7 @@ def from_eks(found: EksCluster, token: Callable[[], str]) -> ApiServer:
         return header
 
     authorization()
-    return ApiServer(found.endpoint, Bounded(_pool(found.endpoint, found.ca)), authorization)
+    return ApiServer(eks.endpoint, Bounded(_pool(eks.endpoint, eks.ca)), authorization)
 
 
 def _pool(url: str, ca: str) -> urllib3.PoolManager:
@@ -125,9 +126,8 @@ def from_kubeconfig(path: str | None, context: str | None) -> ApiServer:
     import yaml
 
     try:
-        for file in (
-            path or os.environ.get("KUBECONFIG") or kubernetes.config.KUBE_CONFIG_DEFAULT_LOCATION
-        ).split(os.pathsep):
+        default = os.environ.get("KUBECONFIG") or kubernetes.config.KUBE_CONFIG_DEFAULT_LOCATION
+        for file in (path or default).split(os.pathsep):
             _check_file(file)
         configuration = kubernetes.client.Configuration()
         _listened(
@@ -136,11 +136,12 @@ def from_kubeconfig(path: str | None, context: str | None) -> ApiServer:
         _check_server(configuration)
     except Exception as error:
         # The library's own loader meets wrong types with whatever comes of them.
-        known = isinstance(error, (kubernetes.config.ConfigException, OSError, Overran, _Odd, IrsaError))
-        # The library's words may have a whole user entry in them.
-        ours = isinstance(error, IrsaError)
-        words = str(error) if ours else _words(error, path)
-        reason = words if known or isinstance(error, yaml.YAMLError) else "it is not a kubeconfig"
+        known = (kubernetes.config.ConfigException, OSError, Overran, _Odd, yaml.YAMLError)
+        reason = "it is not a kubeconfig"
+        if isinstance(error, IrsaError):
+            reason = str(error)
+        elif isinstance(error, known):
+            reason = _words(error, path)
         raise IrsaError(
             f"the kubeconfig {path or '(default)'} can't be used",
             reason=redacted(reason),
@@ -179,11 +180,14 @@ def _words(error: Exception, path: str | None) -> str:
         return f"line {mark.line + 1} is not YAML" if mark else "it is not YAML"
     if "No configuration found" in text:
         return _NONE
-    if found := re.search(r"Expected object with name (.*) in .*/contexts list", text):
-        names = []
+    missing = re.search(r"Expected object with name (.*) in .*/contexts list", text)
+    if missing:
         with suppress(Exception):
-            names = [str(item["name"]) for item in kubernetes.config.list_kube_config_contexts(path)[0]]
-        return f"{_NO_CONTEXT} '{found[1]}'" + (f" (contexts: {', '.join(names)})" if names else "")
+            contexts, _ = kubernetes.config.list_kube_config_contexts(path)
+            names = ", ".join(str(context["name"]) for context in contexts)
+            if names:
+                return f"{_NO_CONTEXT} '{missing[1]}' (contexts: {names})"
+        return f"{_NO_CONTEXT} '{missing[1]}'"
     return re.sub(r"[{\[].*", GONE, text, flags=re.DOTALL).removeprefix("Invalid kube-config file. ")
 
 
@@ -194,12 +198,12 @@ class _Odd(Exception):
 def _check_file(name: str) -> None:
     """Raise `_Odd` for what has no end, or none that anybody waits for; what is not there is skipped."""
     try:
-        found = Path(name).expanduser().stat()
+        status = Path(name).expanduser().stat()
     except FileNotFoundError:
         return
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise _Odd(f"{name} is not a file")
-    if found.st_size > LARGEST_CONFIG:
+    if status.st_size > LARGEST_CONFIG:
         raise _Odd(f"{name} is larger than {LARGEST_CONFIG // 2**20} MiB")
 
 
@@ -239,10 +243,10 @@ def _check_server(configuration: Any) -> None:
 
     https://github.com/kubernetes/client-go/blob/master/tools/clientcmd/client_config.go (ClientConfig)
     """
-    parts = urlsplit(configuration.host if isinstance(configuration.host, str) else "")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    url = urlsplit(configuration.host if isinstance(configuration.host, str) else "")
+    if url.scheme not in ("http", "https") or not url.hostname:
         raise _Odd("its server is not an http or https URL")
-    if parts.scheme == "http":
+    if url.scheme == "http":
         configuration.api_key = {}
         configuration.username = configuration.password = ""
         configuration.refresh_api_key_hook = None
@@ -250,7 +254,8 @@ def _check_server(configuration: Any) -> None:
     if not configuration.verify_ssl:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         tell("insecure-skip-tls-verify in the kubeconfig: credentials go to a server that is not verified")
-    if (renew := configuration.refresh_api_key_hook) is not None:
+    renew = configuration.refresh_api_key_hook
+    if renew is not None:
         configuration.refresh_api_key_hook = lambda target: _listened(lambda: renew(target))
 
 
@@ -262,21 +267,22 @@ class Bounded:
 
     def request(self, method: str, url: str, **options: Any) -> urllib3.HTTPResponse:
         """A request; the answer's body is read here."""
-        if (body := options.get("body")) is not None:
+        body = options.get("body")
+        if body is not None:
             sent = body.encode()
             # Or a body that is read as it is sent would go in chunks.
             headers = {**(options.get("headers") or {}), "Content-Length": str(len(sent))}
             options = {**options, "body": attempts.Sending(sent), "headers": headers}
         answer = self._pool.request(method, url, **{**options, "preload_content": False})
         try:
-            found = attempts.body(answer.stream(64 * 1024, decode_content=True), LARGEST)
+            content = attempts.body(answer.stream(64 * 1024, decode_content=True), LARGEST)
         except BaseException:
             answer.close()
             raise
         answer.release_conn()
         plain = {key: value for key, value in answer.headers.items() if key.lower() not in _FRAMING}
         return urllib3.HTTPResponse(
-            body=io.BytesIO(found),
+            body=io.BytesIO(content),
             headers=plain,
             status=answer.status,
             reason=answer.reason,

@@ -107,57 +107,77 @@ def _words(error: BaseException) -> str:
     if type(error).__module__.startswith("irsa_cli."):
         return str(error)
     causes = list(causes_of(error))
-    said = (words for kind, words in _WORDS if any(isinstance(cause, kind) for cause in causes))
-    what = next(said, f"the call failed ({type(error).__name__})")
+    meaning = f"the call failed ({type(error).__name__})"
+    for kind, words in _WORDS:
+        if any(isinstance(cause, kind) for cause in causes):
+            meaning = words
+            break
     why = why_of(error)
-    return f"{what}: {why}" if why else what
+    return f"{meaning}: {why}" if why else meaning
 
 
 def _answered(error: HttpRefusal, operation: str) -> ServiceError:
-    body: Any = None
-    with suppress(TypeError, ValueError, RecursionError):
-        body = json.loads(error.body)
-    status = body if isinstance(body, dict) else {}
-    code = redacted(str(status.get("reason") or error.reason or error.status))[:LONGEST_CODE]
+    status = _object_of(error.body)
     http = error.status
-    server = http >= 500
     details = status.get("details")
     facts = details if isinstance(details, dict) else {}
-    causes = facts.get("causes") if isinstance(facts.get("causes"), list) else ()
-    ends = http == 403 and any(
-        isinstance(item, dict) and item.get("reason") == _TERMINATING for item in causes or ()
-    )
-    headers = {str(key).lower(): value for key, value in error.headers.items()}
-    is_status = status.get("kind") == "Status"
+    ends = http == 403 and _is_terminating(facts)
+    code = redacted(str(status.get("reason") or error.reason or http))[:LONGEST_CODE]
+    reason = _reason(error, status)
     # Kubernetes refuses with a Status; a page instead of it is a proxy's.
-    foreign = not is_status and not server and http not in (401, 403, 404, 405, 429)
-    # The server's words, never a whole page of a proxy.
-    said = str(status.get("message") or error.reason or f"HTTP {http}")
-    reason = redacted(said if is_status else f"HTTP {http} without a Kubernetes Status: {said}")
-    missing: tuple[str, ...] = ()
-    # Pods are only dry runs (`Kube.create_pod`): a failing webhook or admission plugin is an answer.
-    tried = operation == "create pods" and reason.startswith("Internal error occurred")
-    if http == 403:
-        why = "the namespace is being deleted" if ends else f"missing RBAC permission: {operation}"
-        missing = (why,)
+    is_foreign = status.get("kind") != "Status" and http not in (401, 403, 404, 405, 429)
+    headers = {str(key).lower(): value for key, value in error.headers.items()}
     failed = FailedCall(
         "kubernetes",
         operation,
         "Unauthorized" if http == 401 else code,
         http,
-        Outcome.UNKNOWN if server or foreign else Outcome.REFUSED,
-        transient=(server and not tried)
-        or http == 429
-        or (code == CONFLICT and operation.startswith("create ")),
+        Outcome.UNKNOWN if http >= 500 or is_foreign else Outcome.REFUSED,
+        transient=_passes(http, code, operation, reason),
         retry_after=retry_after(headers),
     )
+    missing: tuple[str, ...] = ()
+    if ends:
+        missing = ("the namespace is being deleted",)
+    elif http == 403:
+        missing = (f"missing RBAC permission: {operation}",)
+    next_steps = _advice(http, headers, facts, ends=ends)
     return ServiceError(
-        f"kubernetes {operation}",
-        failed,
-        reason=reason,
-        details=missing,
-        next_steps=_advice(http, headers, facts, ends=ends),
+        f"kubernetes {operation}", failed, reason=reason, details=missing, next_steps=next_steps
     )
+
+
+def _reason(error: HttpRefusal, status: Mapping[str, Any]) -> str:
+    """The server's words, never a whole page of a proxy."""
+    words = str(status.get("message") or error.reason or f"HTTP {error.status}")
+    if status.get("kind") != "Status":
+        words = f"HTTP {error.status} without a Kubernetes Status: {words}"
+    return redacted(words)
+
+
+def _passes(http: int, code: str, operation: str, reason: str) -> bool:
+    """Whether the same call may succeed a moment later."""
+    # Pods are only dry runs (`Kube.create_pod`): a failing webhook or admission plugin is an answer.
+    is_answer = operation == "create pods" and reason.startswith("Internal error occurred")
+    lost_race = code == CONFLICT and operation.startswith("create ")
+    return http == 429 or lost_race or (http >= 500 and not is_answer)
+
+
+def _object_of(body: str) -> Mapping[str, Any]:
+    """The JSON object of an answer, empty if it is none."""
+    with suppress(TypeError, ValueError, RecursionError):
+        document = json.loads(body)
+        if isinstance(document, dict):
+            return document
+    return {}
+
+
+def _is_terminating(facts: Mapping[str, Any]) -> bool:
+    """Whether one of the causes of a refusal is that the namespace is being deleted."""
+    causes = facts.get("causes")
+    if not isinstance(causes, list):
+        return False
+    return any(isinstance(cause, dict) and cause.get("reason") == _TERMINATING for cause in causes)
 
 
 def endless(operation: str) -> ServiceError:

@@ -56,38 +56,43 @@ def check(operation: str, answer: Any, *, rehearsed: bool = False) -> dict[str, 
     """The answer to an operation, without null parts (`rehearsed`: a dry run); raises `ForeignKubeAnswer`."""
     if not isinstance(answer, dict):
         raise ForeignKubeAnswer("the answer is not a JSON object")
-    verb, _, what = operation.partition(" ")
+    verb, _, kind_name = operation.partition(" ")
     if verb == "list":
-        _check_list(answer, what)
-    elif verb != "delete" and what in _SINGLE:
-        kind = _MODELS[what].removeprefix("Authentication").removeprefix("V1")
+        _check_list(answer, kind_name)
+    elif verb != "delete" and kind_name in _SINGLE:
+        kind = _MODELS[kind_name].removeprefix("Authentication").removeprefix("V1")
         if answer.get("kind") != kind:
             raise ForeignKubeAnswer(f"it is not a {kind}")
-        _model(_MODELS[what])(answer, "it")
-        if what == "serviceaccounts/token":
-            status = answer.get("status") or {}
-            try:
-                datetime.strptime(status["expirationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
-            except (KeyError, ValueError):
-                raise ForeignKubeAnswer("it has no expiry time for its token") from None
-            if not status.get("token"):
-                raise ForeignKubeAnswer("it has no token")
+        _model(_MODELS[kind_name])(answer, "it")
+        if kind_name == "serviceaccounts/token":
+            _check_token(answer.get("status") or {})
+        elif rehearsed:
+            _check_names(answer, "name")
         else:
-            _check_names(answer, *(("name",) if rehearsed else _identity(what)))
+            _check_names(answer, *_identity(kind_name))
     elif verb == "delete" and not isinstance(answer.get("kind"), str):
         raise ForeignKubeAnswer("it has no kind")
-    elif what in ("/api", "/apis"):
+    elif kind_name in ("/api", "/apis"):
         _check_discovery(answer)
     return answer
 
 
-def _identity(what: str) -> tuple[str, ...]:
+def _check_token(status: Mapping[str, Any]) -> None:
+    try:
+        datetime.strptime(status["expirationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
+    except (KeyError, ValueError):
+        raise ForeignKubeAnswer("it has no expiry time for its token") from None
+    if not status.get("token"):
+        raise ForeignKubeAnswer("it has no token")
+
+
+def _identity(kinds: str) -> tuple[str, ...]:
     """The fields that identify an object; a rehearsed one has a name only."""
-    place = ("namespace",) if what in _NAMESPACED else ()
+    place = ("namespace",) if kinds in _NAMESPACED else ()
     return ("name", "uid", "resourceVersion", *place)
 
 
-def _check_list(answer: dict[str, Any], what: str) -> None:
+def _check_list(answer: dict[str, Any], kinds: str) -> None:
     if not str(answer.get("kind", "")).endswith("List"):
         raise ForeignKubeAnswer("it is not a list")
     items = answer.get("items")
@@ -96,16 +101,16 @@ def _check_list(answer: dict[str, Any], what: str) -> None:
     _checker("V1ListMeta")(answer.get("metadata") or {}, "its metadata")
     # A read of metadata only has nothing else (`irsa_cli.kube.client.read_contents`).
     partial = answer.get("kind") == "PartialObjectMetadataList"
-    checker = _checker("V1PartialObject" if partial else _MODELS.get(what, "V1PartialObject"))
-    for item in items or []:
-        checker(item, "an item")
-        known = what in _MODELS
-        dns = known and what not in _FREELY_NAMED
-        _check_names(item, *(_identity(what) if known else ("name",)), dns=dns)
+    checker = _checker("V1PartialObject" if partial else _MODELS.get(kinds, "V1PartialObject"))
+    is_known = kinds in _MODELS
+    fields = _identity(kinds) if is_known else ("name",)
+    for listed in items or []:
+        checker(listed, "an item")
+        _check_names(listed, *fields, dns=is_known and kinds not in _FREELY_NAMED)
 
 
-def _check_names(item: Mapping[str, Any], *keys: str, dns: bool = True) -> None:
-    metadata = item.get("metadata") or {}
+def _check_names(body: Mapping[str, Any], *keys: str, dns: bool = True) -> None:
+    metadata = body.get("metadata") or {}
     for key in keys:
         # A pod that is only rehearsed has the beginning of a name.
         if not (metadata.get(key) or (key == "name" and metadata.get("generateName"))):
@@ -127,26 +132,26 @@ def _check_discovery(answer: dict[str, Any]) -> None:
         _checker("V1ObjectMeta")(group.get("metadata") or {}, "its metadata")
         for version in _objects(group, "versions"):
             _text(version, "version")
-            for item in _objects(version, "resources"):
-                _text(item, "resource")
-                kind = item.get("responseKind") or {}
-                verbs = item.get("verbs") or []
+            for resource in _objects(version, "resources"):
+                _text(resource, "resource")
+                kind = resource.get("responseKind") or {}
+                verbs = resource.get("verbs") or []
                 if not isinstance(kind, dict) or not isinstance(kind.get("kind") or "", str):
                     raise ForeignKubeAnswer("a kind is not a string")
                 if not isinstance(verbs, list):
                     raise ForeignKubeAnswer("verbs are not a list")
-                item["verbs"] = verbs
+                resource["verbs"] = verbs
 
 
 def _objects(parent: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    found = parent.get(key) or []
-    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+    objects = parent.get(key) or []
+    if not isinstance(objects, list) or not all(isinstance(entry, dict) for entry in objects):
         raise ForeignKubeAnswer(f"its {key} are not objects")
-    return found
+    return objects
 
 
-def _text(item: Mapping[str, Any], key: str) -> None:
-    if not isinstance(item.get(key), str) or not item[key]:
+def _text(body: Mapping[str, Any], key: str) -> None:
+    if not isinstance(body.get(key), str) or not body[key]:
         raise ForeignKubeAnswer(f"its {key} is not a string")
 
 
@@ -182,14 +187,14 @@ def _is_moment(text: str) -> bool:
 
 
 def _several(kind: type[list[Any]] | type[dict[str, Any]], inner: str) -> Checker:
-    named, each = ("a list", "an item") if kind is list else ("an object", "a value")
+    title, each = ("a list", "an item") if kind is list else ("an object", "a value")
 
     def look(value: Any, where: str) -> None:
         if not isinstance(value, kind):
-            raise ForeignKubeAnswer(f"{where} is not {named}")
+            raise ForeignKubeAnswer(f"{where} is not {title}")
         check_one = _checker(inner)
-        for item in value.values() if isinstance(value, dict) else value:
-            check_one(item, f"{each} of {where}")
+        for element in value.values() if isinstance(value, dict) else value:
+            check_one(element, f"{each} of {where}")
 
     return look
 
@@ -197,21 +202,21 @@ def _several(kind: type[list[Any]] | type[dict[str, Any]], inner: str) -> Checke
 @cache
 def _model(name: str) -> Checker:
     """A check of a model's object; additional fields, and those of any type, are ignored."""
-    parts = _TYPES.get(name, {})
+    fields = _TYPES.get(name, {})
     if name == "V1PartialObject":
-        parts = {"metadata": "V1ObjectMeta"}
-    elif not parts:
+        fields = {"metadata": "V1ObjectMeta"}
+    elif not fields:
         return lambda value, where: None  # `object`: anything.
     needed = _NEEDED.get(name, ())
 
     def look(value: Any, where: str) -> None:
         if not isinstance(value, dict):
             raise ForeignKubeAnswer(f"{where} is not an object")
-        for key in [key for key, part in value.items() if part is None]:
+        for key in [key for key, field in value.items() if field is None]:
             del value[key]
-        for key, part in value.items():
-            if key in parts:
-                _checker(parts[key])(part, key)
+        for key, field in value.items():
+            if key in fields:
+                _checker(fields[key])(field, key)
         for key in needed:
             if key not in value:
                 raise ForeignKubeAnswer(f"{where} has no {key}")

@@ -22,10 +22,10 @@ from irsa_cli.preflight.wire import in_time
 
 def duration(text: str) -> float:
     """Seconds, from a number with or without one of the units s, m, h."""
-    found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smh]?)", text)
-    if not found:
+    duration_match = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smh]?)", text)
+    if not duration_match:
         raise ValueError(f"'{text}' is not a duration, such as 60s")
-    return float(found[1]) * {"m": 60, "h": 3600}.get(found[2], 1)
+    return float(duration_match[1]) * {"m": 60, "h": 3600}.get(duration_match[2], 1)
 
 
 OPTIONS: Sequence[tuple[str, str, Mapping[str, Any]]] = (
@@ -74,34 +74,34 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_CODES[UNKNOWN]
 
 
-def run(given: Mapping[str, Any]) -> int:
+def run(options: Mapping[str, Any]) -> int:
     """Do what the options say; returns the exit code. A `ValueError` is about the command line."""
-    if "" in given.values():
+    if "" in options.values():
         raise ValueError("the value of an option is empty (is a variable not set?)")
-    if given["self"]:
+    if options["self"]:
         content = one_file()
         sys.stdout.buffer.write(content)
         sys.stderr.write(f"sha256 {hashlib.sha256(content).hexdigest()}\n")
         return 0
-    if given["manifest"]:
-        sys.stdout.write(manifest(given))
+    if options["manifest"]:
+        sys.stdout.write(manifest(options))
         return 0
-    if given["call"] and len(given["call"].split()) != 2:
-        raise ValueError(f"'{given['call']}' is not a call, such as 's3 list-buckets'")
+    if options["call"] and len(options["call"].split()) != 2:
+        raise ValueError(f"'{options['call']}' is not a call, such as 's3 list-buckets'")
     secrets = Secrets(os.environ)
-    report = _concluded(given, secrets).cleaned(secrets)
-    sys.stdout.write(as_json(report) if given["output"] == "json" else as_text(report))
+    report = _concluded(options, secrets).cleaned(secrets)
+    sys.stdout.write(as_json(report) if options["output"] == "json" else as_text(report))
     return EXIT_CODES[report.verdict]
 
 
-def _concluded(given: Mapping[str, Any], secrets: Secrets) -> Conclusion:
+def _concluded(options: Mapping[str, Any], secrets: Secrets) -> Conclusion:
     """The verdict, in time and whatever happens: what nobody foresaw is also unknown."""
     sentence = "Which identity this pod gets is unknown."
-    seconds = given["wait"] + MOST_CALLS * given["timeout"]
+    seconds = options["wait"] + MOST_CALLS * options["timeout"]
     try:
-        report = in_time(lambda: check(given, secrets), seconds)
-        if given["call"] and report.verdict == EXPECTED:
-            _call(given, report)
+        report = in_time(lambda: check(options, secrets), seconds)
+        if options["call"] and report.verdict == EXPECTED:
+            _call(options, report)
         return report
     except TimeoutError as error:
         return Conclusion(UNKNOWN, sentence, f"{error}: a file or a service does not respond")
@@ -113,24 +113,26 @@ def _concluded(given: Mapping[str, Any], secrets: Secrets) -> Conclusion:
         return Conclusion(UNKNOWN, sentence, cause, "owner of irsa preflight: report it to the project")
 
 
-def check(given: Mapping[str, Any], secrets: Secrets) -> Conclusion:
+def check(options: Mapping[str, Any], secrets: Secrets) -> Conclusion:
     """The verdict, asked for again while it may still change and the time to wait is not over."""
-    until = time.monotonic() + given["wait"]
+    until = time.monotonic() + options["wait"]
     pause = 0.5
-    seconds = min(given["timeout"], LONGEST_CALL)
-    role, account, sdk = (given[name] or "" for name in ("expect_role", "expect_account", "sdk"))
+    seconds = min(options["timeout"], LONGEST_CALL)
+    role = options["expect_role"] or ""
+    account = options["expect_account"] or ""
     while True:
-        report = judge(ThisPod(os.environ, seconds, sdk, secrets), role, account)
-        left = until - time.monotonic()
-        if not report.may_pass or left <= 0:
+        pod = ThisPod(os.environ, seconds, options["sdk"] or "", secrets)
+        report = judge(pod, role, account)
+        remaining = until - time.monotonic()
+        if not report.may_pass or remaining <= 0:
             return report
-        time.sleep(min(pause, left))
+        time.sleep(min(pause, remaining))
         pause = min(pause * 2, 5.0)
 
 
-def _call(given: Mapping[str, Any], report: Conclusion) -> None:
+def _call(options: Mapping[str, Any], report: Conclusion) -> None:
     """Send the user's own call, and change the report if AWS refuses it or its answer is unknown."""
-    call = given["call"]
+    call = options["call"]
     service, operation = call.split()
     report.evidence["call"] = call
 
@@ -141,7 +143,7 @@ def _call(given: Mapping[str, Any], report: Conclusion) -> None:
             client: Any = boto3.client(service, region_name=report.evidence["region"])
             getattr(client, operation.replace("-", "_"))()
 
-        in_time(send, given["timeout"])
+        in_time(send, options["timeout"])
     except Exception as error:
         report.verdict = UNKNOWN
         report.cause = f"'{call}': {error}"
@@ -166,7 +168,7 @@ def as_text(report: Conclusion) -> str:
     mark = {EXPECTED: "✓", WRONG: "✗", UNKNOWN: "?"}[report.verdict]
     facts = [("because", report.cause), *(("to do", step) for step in report.do)]
     facts += [(_words(key), _plain(value)) for key, value in report.evidence.items()]
-    facts += [("not reached", what) for what in report.not_reached]
+    facts += [("not reached", service) for service in report.not_reached]
     lines = [f"{mark} {report.sentence}", *(f"  {key:<13}  {value}" for key, value in facts if value)]
     return "".join(f"{line}\n" for line in lines)
 
@@ -176,7 +178,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, dict):
         if len(set(map(str, value.values()))) == 1:
             return _plain(next(iter(value.values())))
-        return ", ".join(f"{_words(key)} {_plain(item)}" for key, item in value.items() if item is not None)
+        return ", ".join(f"{_words(key)} {_plain(fact)}" for key, fact in value.items() if fact is not None)
     if isinstance(value, int):
         return f"{value} s"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")
@@ -189,10 +191,10 @@ def _words(key: str) -> str:
 def as_json(report: Conclusion) -> str:
     metadata = {"command": "preflight", "outcome": report.verdict, "exitCode": EXIT_CODES[report.verdict]}
     metadata.update({"cluster": None, "caller": None, "summary": {report.verdict: 1}, "notes": []})
-    item: dict[str, Any] = {"verdict": report.verdict, "sentence": report.sentence, "cause": report.cause}
-    item.update(next=report.do, evidence=report.evidence, notReached=report.not_reached)
+    fields: dict[str, Any] = {"verdict": report.verdict, "sentence": report.sentence, "cause": report.cause}
+    fields.update(next=report.do, evidence=report.evidence, notReached=report.not_reached)
     document: Mapping[str, Any] = {"apiVersion": "irsa/v1", "kind": "PreflightList", "metadata": metadata}
-    return json.dumps({**document, "items": [item], "errors": []}, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps({**document, "items": [fields], "errors": []}, indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

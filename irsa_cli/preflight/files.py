@@ -20,16 +20,16 @@ class OversizedFile(NotRead):
 
 def check_file(path: str) -> None:
     """Raise `NotRead` for a pipe, a device or a socket, and `OSError` for a missing file or a folder."""
-    found = os.stat(path)
-    if stat.S_ISDIR(found.st_mode):
+    status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if not stat.S_ISREG(found.st_mode) and not _is_null(found):
+    if not stat.S_ISREG(status.st_mode) and not _is_null(status):
         raise NotRead(path, "is a pipe, a device or a socket, which irsa does not read")
 
 
-def _is_null(found: os.stat_result) -> bool:
+def _is_null(status: os.stat_result) -> bool:
     """Whether it is /dev/null, by which templates say that there is no such file."""
-    return stat.S_ISCHR(found.st_mode) and found.st_rdev == os.stat(os.devnull).st_rdev
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == os.stat(os.devnull).st_rdev
 
 
 def read_text(path: str, most: int) -> str:
@@ -46,10 +46,10 @@ def read_text(path: str, most: int) -> str:
     try:
         data = bytearray()
         while len(data) <= most:
-            part = os.read(file, most + 1 - len(data))
-            if not part:
+            chunk = os.read(file, most + 1 - len(data))
+            if not chunk:
                 return data.decode("utf-8")
-            data += part
+            data += chunk
     finally:
         os.close(file)
     raise OversizedFile(path, f"is larger than {most:,} bytes")

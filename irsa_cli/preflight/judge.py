@@ -32,6 +32,8 @@ LARGEST_TOKEN = 20_000
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 """
 TEMPLATE = "owner of the pod template:"
+UNUSABLE = "The pod gets no identity of its own: its token can't be used."
+MOUNT = f"{TEMPLATE} mount a projected ServiceAccount token there"
 RENEW = "cluster administrator: restart the pod; if it happens again, check the node's clock and kubelet"
 
 
@@ -54,16 +56,16 @@ class Conclusion(Exception):
     def cleaned(self, secrets: Secrets) -> Conclusion:
         """The same in texts that may be shown."""
         sentence, cause, *do = secrets.cleaned([self.sentence, self.cause, *self.do])
-        found = Conclusion(self.verdict, sentence, cause, *do)
-        found.evidence = secrets.cleaned(self.evidence)
-        found.not_reached = secrets.cleaned(self.not_reached)
-        return found
+        cleaned_conclusion = Conclusion(self.verdict, sentence, cause, *do)
+        cleaned_conclusion.evidence = secrets.cleaned(self.evidence)
+        cleaned_conclusion.not_reached = secrets.cleaned(self.not_reached)
+        return cleaned_conclusion
 
 
 def _unknown(sentence: str, failed: Failed, do: str = "") -> Conclusion:
-    found = Conclusion(UNKNOWN, sentence, str(failed), do or failed.do, may_pass=failed.passing)
-    found.not_reached.append(failed.what)
-    return found
+    conclusion = Conclusion(UNKNOWN, sentence, str(failed), do or failed.do, may_pass=failed.passing)
+    conclusion.not_reached.append(failed.what)
+    return conclusion
 
 
 def judge(pod: ThisPod, role: str, account: str) -> Conclusion:
@@ -81,14 +83,14 @@ def judge(pod: ThisPod, role: str, account: str) -> Conclusion:
             raise Conclusion(WRONG, "The SDK stops before it has credentials.", cause, do)
         arn = pod.evidence["identity"] = _identity(pod, choice)
         expected = role or (pod.env.get(ROLE_ARN, "") if choice.source != sdk.CONTAINER else "")
-        found = _compared(choice, arn, expected, account)
+        conclusion = _compared(choice, arn, expected, account)
     except Conclusion as known:
-        found = known
+        conclusion = known
     except NotRead as error:
         do = f"{TEMPLATE} put a regular file there"
-        found = Conclusion(UNKNOWN, "Which identity this pod gets is unknown.", str(error), do)
-    found.evidence = pod.evidence
-    return found
+        conclusion = Conclusion(UNKNOWN, "Which identity this pod gets is unknown.", str(error), do)
+    conclusion.evidence = pod.evidence
+    return conclusion
 
 
 def _agreed(choices: list[sdk.Choice]) -> sdk.Choice:
@@ -126,7 +128,7 @@ def _identity(pod: ThisPod, choice: sdk.Choice) -> str:
     pod.secrets.add_name(credentials[0])
     pod.secrets.add(credentials[1])
     pod.secrets.add(credentials[2])
-    if not all(re.fullmatch("[ -~]*", part) for part in credentials):
+    if not all(re.fullmatch("[ -~]*", text) for text in credentials):
         cause = f"the credentials of the source '{choice.source}' have a character that no request can have"
         do = f"{TEMPLATE} correct them"
         raise Conclusion(UNKNOWN, "Whether the SDK can use its credentials is unknown.", cause, do)
@@ -162,58 +164,64 @@ def _token(path: str, role: str, pod: ThisPod) -> str:
     """The token of the file, if it may be sent to STS; its claims are shown, and never the token."""
     evidence = pod.evidence
     evidence["tokenFile"] = path
-    nothing = "The pod gets no identity of its own: its token can't be used."
     if not role:
         cause = f"{WEB_IDENTITY_FILE} is set and {ROLE_ARN} is not"
-        raise Conclusion(WRONG, nothing, cause, f"{TEMPLATE} remove it, so that EKS's webhook sets both")
+        raise Conclusion(WRONG, UNUSABLE, cause, f"{TEMPLATE} remove it, so that EKS's webhook sets both")
     if not ROLE.fullmatch(role):
         cause = f"'{role}' is not the ARN of a role"
         do = "cluster administrator: correct the ServiceAccount's annotation eks.amazonaws.com/role-arn"
         raise Conclusion(WRONG, "The pod gets no identity of its own: its role is invalid.", cause, do)
-    mount = f"{TEMPLATE} mount a projected ServiceAccount token there"
+    token = _read_token(path)
+    claims = _claims(token)
+    if claims is None:
+        cause = f"{path} holds no JWT, so it is not a ServiceAccount token"
+        raise Conclusion(WRONG, UNUSABLE, cause, MOUNT)
+    pod.secrets.add(token)
+    now = time.time()
+    moments = {key: _moment(claims.get(key)) for key in ("exp", "iat")}
+    seconds = {key: int(moment - now) for key, moment in moments.items() if moment is not None}
+    evidence["token"] = {key: _claim(claims.get(key)) for key in ("iss", "sub", "aud")}
+    evidence["token"].update(expiresIn=seconds.get("exp"), age=-seconds["iat"] if "iat" in seconds else None)
+    if seconds.get("exp", 1) <= 0:
+        cause = f"{path} expired {-seconds['exp']} s ago: the kubelet does not renew it, or a clock is wrong"
+        raise Conclusion(WRONG, UNUSABLE, cause, RENEW, may_pass=True)
+    return token
+
+
+def _read_token(path: str) -> str:
     try:
-        token = read_text(path, LARGEST_TOKEN).strip()
+        return read_text(path, LARGEST_TOKEN).strip()
     except (FileNotFoundError, NotADirectoryError):
         cause = f"{WEB_IDENTITY_FILE} is {path}, which does not exist"
         cause += ": the volume is not mounted in this container"
         do = f"{TEMPLATE} remove the AWS_ variables, so that EKS's webhook sets them and mounts the token"
-        raise Conclusion(WRONG, nothing, cause, do) from None
+        raise Conclusion(WRONG, UNUSABLE, cause, do) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         cause = f"{path} is not readable by uid {os.getuid()}: {reason}"
-        do = f"{TEMPLATE} set the pod's securityContext.fsGroup"
-        raise Conclusion(WRONG, nothing, cause, do if isinstance(error, PermissionError) else mount) from None
+        do = MOUNT
+        if isinstance(error, PermissionError):
+            do = f"{TEMPLATE} set the pod's securityContext.fsGroup"
+        raise Conclusion(WRONG, UNUSABLE, cause, do) from None
     except OversizedFile as error:
-        raise Conclusion(WRONG, nothing, f"{error}, so it is not a ServiceAccount token", mount) from None
-    claims = _claims(token)
-    if claims is None:
-        raise Conclusion(WRONG, nothing, f"{path} holds no JWT, so it is not a ServiceAccount token", mount)
-    pod.secrets.add(token)
-    now = time.time()
-    moments = {key: _moment(claims.get(key)) for key in ("exp", "iat")}
-    left = {key: int(moment - now) for key, moment in moments.items() if moment is not None}
-    evidence["token"] = {key: _claim(claims.get(key)) for key in ("iss", "sub", "aud")}
-    evidence["token"].update(expiresIn=left.get("exp"), age=-left["iat"] if "iat" in left else None)
-    if left.get("exp", 1) <= 0:
-        cause = f"{path} expired {-left['exp']} s ago: the kubelet does not renew it, or a clock is wrong"
-        raise Conclusion(WRONG, nothing, cause, RENEW, may_pass=True)
-    return token
+        cause = f"{error}, so it is not a ServiceAccount token"
+        raise Conclusion(WRONG, UNUSABLE, cause, MOUNT) from None
 
 
 def _claims(token: str) -> dict[str, Any] | None:
     """The claims of a JWT (RFC 7519), without checking its signature; None if it is none."""
-    parts = token.split(".")
+    fields = token.split(".")
     try:
-        found = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        claims = json.loads(base64.urlsafe_b64decode(fields[1] + "=" * (-len(fields[1]) % 4)))
     except (IndexError, RecursionError, ValueError):
         return None
-    return found if isinstance(found, dict) and len(parts) == 3 else None
+    return claims if isinstance(claims, dict) and len(fields) == 3 else None
 
 
 def _claim(value: object) -> str | list[str] | None:
     """A claim that is a text or a list of texts, None for any other."""
     if isinstance(value, list):
-        return [item for item in value if isinstance(item, str)]
+        return [text for text in value if isinstance(text, str)]
     return value if isinstance(value, str) else None
 
 
@@ -224,14 +232,19 @@ def _moment(value: object) -> float | None:
     return value if abs(value) < 1 << 40 else None
 
 
+_SUBJECT = re.compile(r"system:serviceaccount:([a-z0-9][a-z0-9.-]*):([a-z0-9][a-z0-9.-]*)")
+
+
 def _refused(failed: Failed, role: str, token: Mapping[str, Any]) -> Conclusion:
     """Why STS returned no credentials for the token."""
     issuer = token["iss"]
     subject = token["sub"]
     audience = token["aud"]
     account = _role_of(role)[0] or "of the role"
-    named = re.fullmatch(r"system:serviceaccount:([a-z0-9][a-z0-9.-]*):([a-z0-9][a-z0-9.-]*)", str(subject))
-    verify = f"irsa verify {named[2]} -n {named[1]} -c CLUSTER" if named else "compare the trust policy"
+    verify = "compare the trust policy"
+    account_name = _SUBJECT.fullmatch(str(subject))
+    if account_name:
+        verify = f"irsa verify {account_name[2]} -n {account_name[1]} -c CLUSTER"
     trust = f"no such role, or its trust policy does not allow {subject} with the audience {audience}"
     lost = f"account {account} has no OIDC provider for {issuer} and the audience {audience} ({failed.why})"
     annotation = "correct the ServiceAccount's annotation eks.amazonaws.com/role-arn"
@@ -294,12 +307,15 @@ def _compared(choice: sdk.Choice, arn: str, expected: str, expected_account: str
     cause = f"the SDK's first source is {choice.source}"
     facts = [("role", expected.rsplit("/", 1)[-1], role)]
     facts += [("account", value, account) for value in (expected_account, _role_of(expected)[0])]
-    other = [f"{what} {got or 'none'} instead of {want}" for what, want, got in facts if want and want != got]
-    if other:
+    differences: list[str] = []
+    for name, expectation, actual in facts:
+        if expectation and expectation != actual:
+            differences.append(f"{name} {actual or 'none'} instead of {expectation}")
+    if differences:
         do = f"{TEMPLATE} remove this source, or correct what you expect"
         if choice.source in (sdk.WEB, sdk.CONTAINER):
             do = "AWS administrator: correct the ServiceAccount's role, then restart the pod"
-        return Conclusion(WRONG, f"The pod has another identity: {' and '.join(other)}.", cause, do)
+        return Conclusion(WRONG, f"The pod has another identity: {' and '.join(differences)}.", cause, do)
     if not expected and choice.source in (sdk.KEYS, sdk.PROFILE):
         do = f"{TEMPLATE} remove the keys, or name their role (--expect-role ROLE)"
         return Conclusion(WRONG, "The pod uses keys, and no role of its own.", cause, do)
@@ -308,8 +324,8 @@ def _compared(choice: sdk.Choice, arn: str, expected: str, expected_account: str
 
 def _role_of(arn: str) -> tuple[str, str]:
     """The account of an ARN, '' for none, and the role of a caller's ARN, '' for a user."""
-    parts = arn.split(":", 5)
-    if len(parts) < 6:
+    fields = arn.split(":", 5)
+    if len(fields) < 6:
         return "", ""
-    kind, _, rest = parts[5].partition("/")
-    return parts[4], rest.split("/")[0] if kind == "assumed-role" else ""
+    kind, _, path = fields[5].partition("/")
+    return fields[4], path.split("/")[0] if kind == "assumed-role" else ""

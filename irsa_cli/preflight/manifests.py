@@ -20,19 +20,19 @@ _DIGEST = 8
 """Characters of a Job's name, which is a label of its pods, and of the digest in a shortened one."""
 
 
-def manifest(given: Mapping[str, Any]) -> str:
+def manifest(options: Mapping[str, Any]) -> str:
     """The YAML for the options: `init` is a patch that adds an init container, the others are Jobs.
 
     The options of the check are those of the container. The image needs a digest, or is a Helm template.
     """
-    kind = given["manifest"]
-    image = given["image"] or ""
-    account = given["service_account"] or "default"
+    kind = options["manifest"]
+    image = options["image"] or ""
+    account = options["service_account"] or "default"
     if not re.search(r"@sha256:[0-9a-f]{64}$|\{\{", image):
         raise ValueError("--image IMAGE@sha256:DIGEST is needed: a tag can change what a rollout waits for")
-    args = ["preflight", "--wait", f"{given['wait'] or 60:g}s"]
+    args = ["preflight", "--wait", f"{options['wait'] or 60:g}s"]
     for name in ("expect_role", "expect_account", "sdk", "call"):
-        args += [f"--{name.replace('_', '-')}", given[name]] if given.get(name) else []
+        args += [f"--{name.replace('_', '-')}", options[name]] if options.get(name) else []
     import pkgutil
     from string import Template
 
@@ -42,7 +42,7 @@ def manifest(given: Mapping[str, Any]) -> str:
     lines = lines.replace("\n", "\n          ")
     if kind == "init":
         return init.substitute(container=lines)
-    place = f"  namespace: {json.dumps(given['namespace'])}\n" if given["namespace"] else ""
+    place = f"  namespace: {json.dumps(options['namespace'])}\n" if options["namespace"] else ""
     name = json.dumps(_job_name(account))
     return job.substitute(name=name, place=place + _HOOKS[kind], account=json.dumps(account), container=lines)
 

@@ -49,13 +49,15 @@ LARGEST_CONFIG = 1 << 20
 class Profile:
     """The profile that an SDK reads: `settings` of both files, `file` the one that has it; '' for none."""
 
-    def __init__(self, name: str, named: bool) -> None:
-        """`named`: whether the environment names it; the profile `default` is used if it does not."""
+    def __init__(self, name: str, is_named: bool) -> None:
+        """`is_named`: whether the environment names it; the profile `default` is used if it does not."""
         self.name = name
-        self.named = named
+        self.named = is_named
         self.settings: dict[str, str] = {}
-        self.file = self.unreadable = ""
-        self.others = self.malformed = False  # Whether the files have any profile, or can't be parsed.
+        self.file = ""
+        self.unreadable = ""
+        self.others = False  # Whether the files have any profile.
+        self.malformed = False  # Whether one can't be parsed.
 
     @property
     def source(self) -> str:
@@ -87,35 +89,47 @@ def choose(env: Mapping[str, str], sdk: str) -> Choice:
     fallback = profile.settings if sdk == "python" else {}
     role = env.get("AWS_ROLE_ARN", fallback.get("role_arn", ""))
     token_file = env.get("AWS_WEB_IDENTITY_TOKEN_FILE", fallback.get(_TOKEN, ""))
-    keys = [bool(env.get(name)) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
-    there = {
-        KEYS: all(keys) and not (sdk == "javascript" and profile.named),
+    has_keys = bool(env.get("AWS_ACCESS_KEY_ID") and env.get("AWS_SECRET_ACCESS_KEY"))
+    is_set = {
+        KEYS: has_keys and not (sdk == "javascript" and profile.named),
         ROLE_PROFILE: profile.source == ROLE_PROFILE and _TOKEN not in fallback,
         WEB: bool(token_file and (role or sdk in ("python", "go", "rust"))),
         PROFILE: profile.source == PROFILE,
         CONTAINER: any(env.get(f"AWS_CONTAINER_CREDENTIALS_{kind}_URI") for kind in ("FULL", "RELATIVE")),
         INSTANCE: True,
     }
-    found = [source for source in ORDERS[sdk] if there[source]]
-    stops = {
-        "python": True,
-        "go": bool(env.get("AWS_PROFILE")),
-        "dotnet": found[0] not in (KEYS, WEB) and profile.name != "default",
-        "rust": found[0] != KEYS and profile.name != "default" and profile.others,
-    }
-    broken = ""
-    if profile.named and not profile.file and stops.get(sdk):
-        broken = f"AWS_PROFILE is '{profile.name}', and no file has this profile"
-    if sdk == "python" and keys == [True, False]:
-        broken = "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not"
-    if sdk == "python" and profile.malformed:
-        broken = profile.unreadable
-    source = found[0]
+    sources = [source for source in ORDERS[sdk] if is_set[source]]
+    source = sources[0]
+    broken = _why_broken(env, sdk, profile, source)
     if source == ROLE_PROFILE and _TOKEN in profile.settings:
         source = WEB
         role = profile.settings["role_arn"]
         token_file = profile.settings[_TOKEN]
-    return Choice(sdk, source, profile, found[1:-1], role, token_file, broken)
+    return Choice(sdk, source, profile, sources[1:-1], role, token_file, broken)
+
+
+def _why_broken(env: Mapping[str, str], sdk: str, profile: Profile, first: str) -> str:
+    """Why an SDK fails instead of taking its first source; '' if it takes it."""
+    if sdk == "python" and profile.malformed:
+        return profile.unreadable
+    if sdk == "python" and env.get("AWS_ACCESS_KEY_ID") and not env.get("AWS_SECRET_ACCESS_KEY"):
+        return "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not"
+    if profile.named and not profile.file and _needs_profile(env, sdk, profile, first):
+        return f"AWS_PROFILE is '{profile.name}', and no file has this profile"
+    return ""
+
+
+def _needs_profile(env: Mapping[str, str], sdk: str, profile: Profile, first: str) -> bool:
+    """Whether an SDK fails if no file has the profile that the environment names."""
+    if sdk == "python":
+        return True
+    if sdk == "go":
+        return bool(env.get("AWS_PROFILE"))
+    if profile.name == "default":
+        return False
+    if sdk == "dotnet":
+        return first not in (KEYS, WEB)
+    return sdk == "rust" and first != KEYS and profile.others
 
 
 def read_profile(env: Mapping[str, str], sdk: str) -> Profile:
@@ -123,30 +137,40 @@ def read_profile(env: Mapping[str, str], sdk: str) -> Profile:
 
     Raises `NotRead` if one of them is a file that irsa does not read.
     """
-    names = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")[: 2 if sdk in ("python", "go") else 1]
-    named = [env[name] for name in (reversed(names) if sdk == "python" else names) if name in env]
-    given = [name for name in named if name or sdk == "python"]  # Only Python uses an empty name.
-    profile = Profile(given[0] if given else "default", bool(given))
+    variables = ["AWS_PROFILE"]
+    if sdk == "python":
+        variables = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"]
+    elif sdk == "go":
+        variables = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]
+    names = [env[variable] for variable in variables if variable in env]
+    if sdk != "python":  # Only Python uses an empty name.
+        names = [*filter(None, names)]
+    profile = Profile(names[0] if names else "default", bool(names))
     home = env.get("HOME") or os.path.expanduser("~")
-    for variable, name, prefix in (
+    for variable, file, prefix in (
         ("AWS_CONFIG_FILE", "config", "profile "),
         ("AWS_SHARED_CREDENTIALS_FILE", "credentials", ""),
     ):
-        path = os.path.expanduser(env.get(variable) or os.path.join(home, ".aws", name))
+        path = os.path.expanduser(env.get(variable) or os.path.join(home, ".aws", file))
         section = profile.name if profile.name == "default" else prefix + profile.name
         # Only Python refuses a file that has a section twice.
-        parser = configparser.RawConfigParser(strict=sdk == "python", default_section="\0")
-        try:
-            if os.path.exists(path):
-                parser.read_file(io.StringIO(read_text(path, LARGEST_CONFIG), newline=None))
-        except (OSError, UnicodeDecodeError, configparser.Error) as error:
-            profile.unreadable = f"{path}: {getattr(error, 'strerror', None) or type(error).__name__}"
-            profile.malformed = not isinstance(error, OSError)
-        profile.others = profile.others or bool(parser.sections())
-        if parser.has_section(section):
-            profile.file = path
-            profile.settings.update(parser[section])
+        _add_file(profile, path, section, strict=sdk == "python")
     return profile
+
+
+def _add_file(profile: Profile, path: str, section: str, strict: bool) -> None:
+    """Add the settings of a section of a file, or why the file can't be read."""
+    parser = configparser.RawConfigParser(strict=strict, default_section="\0")
+    try:
+        if os.path.exists(path):
+            parser.read_file(io.StringIO(read_text(path, LARGEST_CONFIG), newline=None))
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        profile.unreadable = f"{path}: {getattr(error, 'strerror', None) or type(error).__name__}"
+        profile.malformed = not isinstance(error, OSError)
+    profile.others = profile.others or bool(parser.sections())
+    if parser.has_section(section):
+        profile.file = path
+        profile.settings.update(parser[section])
 
 
 IMDS = "http://169.254.169.254"
@@ -216,47 +240,48 @@ class ThisPod:
         env = self.env
         region = self.region
         if env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
-            given = env.get("AWS_ENDPOINT_URL_STS") or env.get("AWS_ENDPOINT_URL")
-            if given:
-                return given.rstrip("/")
-        fips, dual = (
-            env.get(f"AWS_USE_{what}_ENDPOINT", "").lower() == "true" for what in ("FIPS", "DUALSTACK")
-        )
-        legacy = env.get("AWS_STS_REGIONAL_ENDPOINTS") == "legacy" and GLOBAL_REGIONS.fullmatch(region)
-        if region in ("", "aws-global") or (legacy and not fips and not dual):
+            configured = env.get("AWS_ENDPOINT_URL_STS") or env.get("AWS_ENDPOINT_URL")
+            if configured:
+                return configured.rstrip("/")
+        fips = env.get("AWS_USE_FIPS_ENDPOINT", "").lower() == "true"
+        dual = env.get("AWS_USE_DUALSTACK_ENDPOINT", "").lower() == "true"
+        legacy = env.get("AWS_STS_REGIONAL_ENDPOINTS") == "legacy" and not fips and not dual
+        if region in ("", "aws-global") or (legacy and GLOBAL_REGIONS.fullmatch(region)):
             return "https://sts.amazonaws.com"
-        suffix = next(known[1 + dual] for known in SUFFIXES if region.startswith(known[0]))
-        # The usual endpoints of GovCloud are FIPS endpoints.
-        name = "sts-fips" if fips and (dual or not region.startswith("us-gov-")) else "sts"
-        return f"https://{name}.{region}.{suffix}"
+        name = "sts"
+        if fips and (dual or not region.startswith("us-gov-")):
+            name = "sts-fips"  # The usual endpoints of GovCloud are FIPS endpoints.
+        ipv4, dual_stack = next(suffixes for start, *suffixes in SUFFIXES if region.startswith(start))
+        return f"https://{name}.{region}.{dual_stack if dual else ipv4}"
 
     def exchange(self, role: str, token: str) -> str:
         """Exchange a token for credentials (AssumeRoleWithWebIdentity); the ARN that they are for."""
-        asked = {"RoleArn": role, "WebIdentityToken": token, "RoleSessionName": self.session}
-        return self._sts("AssumeRoleWithWebIdentity", {**asked, "DurationSeconds": "900"}, None)
+        parameters = {"RoleArn": role, "WebIdentityToken": token, "RoleSessionName": self.session}
+        return self._sts("AssumeRoleWithWebIdentity", {**parameters, "DurationSeconds": "900"}, None)
 
     def identity(self, credentials: Credentials) -> str:
         """The ARN whose credentials they are (GetCallerIdentity, which needs no permission)."""
         return self._sts("GetCallerIdentity", {}, credentials)
 
-    def _sts(self, action: str, asked: Mapping[str, str], credentials: Credentials | None) -> str:
-        what = f"STS {action}"
-        body = urllib.parse.urlencode({"Action": action, "Version": "2011-06-15", **asked}).encode()
+    def _sts(self, action: str, parameters: Mapping[str, str], credentials: Credentials | None) -> str:
+        service = f"STS {action}"
+        body = urllib.parse.urlencode({"Action": action, "Version": "2011-06-15", **parameters}).encode()
         headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
         if credentials is not None:
             headers.update(signature(credentials, self.sts, self.region or "us-east-1", body))
-        status, text = self.wire.fetch(self.sts + "/", headers, body, what=what)
+        status, text = self.wire.fetch(self.sts + "/", headers, body, what=service)
         fields = dict(re.findall(r"<(\w{1,20})>([^<]*)(?=<)", text))
         self.add_credentials(fields)
         arn = html.unescape(fields.get("Arn", ""))
         if status == 200 and IDENTITY.fullmatch(arn):
             return arn
+        passing = status >= 500
         if "Code" not in fields:
             do = "network team: nothing between the pod and AWS may answer for AWS"
-            raise Failed(what, f"the answer (HTTP {status}) is not from AWS", "", do, passing=status >= 500)
+            raise Failed(service, f"the answer (HTTP {status}) is not from AWS", "", do, passing=passing)
         code = fields["Code"]
-        passing = status >= 500 or fields["Code"] in PASSING
-        raise Failed(what, f"{code}: {html.unescape(fields.get('Message', ''))}", code, passing=passing)
+        why = f"{code}: {html.unescape(fields.get('Message', ''))}"
+        raise Failed(service, why, code, passing=passing or code in PASSING)
 
     def container(self) -> Credentials:
         """The credentials of the container credentials endpoint: EKS Pod Identity's agent on the node.
@@ -264,7 +289,7 @@ class ThisPod:
         https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
         """
         env = self.env
-        what = AGENT
+        service = AGENT
         relative = env.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "")
         uri = "http://169.254.170.2" + relative if relative else env["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
         _check_agent(uri)
@@ -272,15 +297,15 @@ class ThisPod:
         authorization = self._authorization()
         if authorization:
             headers["Authorization"] = authorization
-        status, text = self.wire.fetch(uri, headers, what=what)
+        status, text = self.wire.fetch(uri, headers, what=service)
         answer = _fields_of(text)
         self.add_credentials(answer)
         if status != 200:
             passing = status >= 500 or status in (408, 429)
-            raise Failed(what, f"HTTP {status}: {text.strip()[:300]}", f"HTTP {status}", passing=passing)
+            raise Failed(service, f"HTTP {status}: {text.strip()[:300]}", f"HTTP {status}", passing=passing)
         keys = answer.get("AccessKeyId", ""), answer.get("SecretAccessKey", ""), answer.get("Token", "")
         if not (keys[0] and keys[1]) or not all(re.fullmatch("[!-~]*", key) for key in keys):
-            raise Failed(what, "HTTP 200: no credentials in the answer", "HTTP 200")
+            raise Failed(service, "HTTP 200: no credentials in the answer", "HTTP 200")
         return keys
 
     def add_credentials(self, fields: Mapping[str, str]) -> None:
@@ -329,9 +354,9 @@ class ThisPod:
 
 def _check_agent(uri: str) -> None:
     """Raise `Failed` for an endpoint to which SDKs send no authorization token."""
-    parts = parts_of(uri)
-    host = (parts.hostname or "") if parts else ""
-    if parts is None or (parts.scheme == "http" and not AGENTS.fullmatch(host)):
+    url = parts_of(uri)
+    host = (url.hostname or "") if url else ""
+    if url is None or (url.scheme == "http" and not AGENTS.fullmatch(host)):
         do = "owner of the pod template: remove the AWS_CONTAINER_ variables, so that EKS's webhook sets them"
         raise Failed(AGENT, f"SDKs do not ask '{host}' without TLS", do=do)
 
@@ -339,8 +364,8 @@ def _check_agent(uri: str) -> None:
 def _fields_of(text: str) -> dict[str, str]:
     """The texts of a JSON object by their keys, none if it is something else."""
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except (RecursionError, ValueError):
         return {}
-    pairs = found.items() if isinstance(found, dict) else ()
+    pairs = document.items() if isinstance(document, dict) else ()
     return {key: value for key, value in pairs if isinstance(value, str)}

@@ -7,7 +7,6 @@ ones; patterns remove the secrets of others. The rules are those of `irsa_cli.co
 from __future__ import annotations
 
 import base64
-import itertools
 import re
 import urllib.parse
 from typing import Any, Iterator, Mapping
@@ -85,17 +84,24 @@ class Secrets:
             for start in range(len(text) - length + 1):
                 if text[start : start + length] in pieces:
                     secret[start : start + length] = [True] * length
-        parts = itertools.groupby(zip(secret, text), key=lambda pair: pair[0])
-        return "".join(GONE if hidden else "".join(char for _, char in pairs) for hidden, pairs in parts)
+        shown: list[str] = []
+        was_secret = False
+        for char, is_secret in zip(text, secret):
+            if not is_secret:
+                shown.append(char)
+            elif not was_secret:
+                shown.append(GONE)
+            was_secret = is_secret
+        return "".join(shown)
 
     def cleaned(self, value: Any) -> Any:
         """The value with all of its texts as they may be shown; other values than JSON's are left out."""
         if isinstance(value, str):
             return self.shown(value)
         if isinstance(value, dict):
-            return {self.shown(str(key)): self.cleaned(item) for key, item in value.items()}
+            return {self.shown(str(key)): self.cleaned(inner) for key, inner in value.items()}
         if isinstance(value, list):
-            return [self.cleaned(item) for item in value[:MOST_ITEMS]]
+            return [self.cleaned(inner) for inner in value[:MOST_ITEMS]]
         return value if isinstance(value, int) else None
 
 
@@ -103,7 +109,7 @@ def visible(text: str) -> str:
     """The text with control and invisible characters as their code points."""
     if not text.isprintable():
         text = "".join(char if char.isprintable() else _code(char) for char in text)
-    return _COMMANDS.sub(lambda found: (found["blanks"] or "") + _code(found[0][-1]), text)
+    return _COMMANDS.sub(lambda beginning: (beginning["blanks"] or "") + _code(beginning[0][-1]), text)
 
 
 def _code(char: str) -> str:
@@ -113,8 +119,8 @@ def _code(char: str) -> str:
 def shown_url(url: str) -> str:
     """A URL without the parts that can contain a password: user, query and fragment."""
     try:
-        parts = urllib.parse.urlsplit(url)
-        return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        fields = urllib.parse.urlsplit(url)
+        return urllib.parse.urlunsplit((fields.scheme, fields.netloc.rpartition("@")[2], fields.path, "", ""))
     except ValueError:
         return "not a URL"
 
@@ -131,7 +137,7 @@ def _encodings(secret: str) -> Iterator[tuple[str, int]]:
     quoted = urllib.parse.quote(data, safe="")
     if quoted != secret:
         yield quoted, 2 * PIECE
-        yield re.sub("%..", lambda found: found[0].lower(), quoted), 2 * PIECE
+        yield re.sub("%..", lambda escape: escape[0].lower(), quoted), 2 * PIECE
     yield "".join(f"%{byte:02X}" for byte in data), 3 * PIECE
     yield "".join(f"%{byte:02x}" for byte in data), 3 * PIECE
     yield data.hex(), 2 * PIECE

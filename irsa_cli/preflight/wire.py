@@ -54,18 +54,18 @@ class Wire:
         self, url: str, headers: Mapping[str, str], body: bytes | None = None, *, what: str, method: str = ""
     ) -> tuple[int, str]:
         """The status and the text of an answer; raises `Failed` if there is none."""
-        parts = parts_of(url)
-        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        address = parts_of(url)
+        if address is None or address.scheme not in ("http", "https") or not address.hostname:
             raise Failed(what, "its URL has no host, or is not one of http or https")
         request = urllib.request.Request(url, body, dict(headers), method=method or None)  # noqa: S310
         imds = what == "IMDS"
-        direct = what.startswith(self.direct) or urllib.request.proxy_bypass(parts.hostname)
-        proxy = "" if direct else urllib.request.getproxies().get(parts.scheme, "")
-        handlers = [urllib.request.ProxyHandler({parts.scheme: proxy} if proxy else {}), _NoRedirect()]
+        direct = what.startswith(self.direct) or urllib.request.proxy_bypass(address.hostname)
+        proxy = "" if direct else urllib.request.getproxies().get(address.scheme, "")
+        handlers = [urllib.request.ProxyHandler({address.scheme: proxy} if proxy else {}), _NoRedirect()]
         seconds = min(self.seconds, 1.0) if imds else self.seconds
 
         def send() -> tuple[int, str]:
-            if parts.scheme == "https":
+            if address.scheme == "https":
                 bundle = self.env.get("AWS_CA_BUNDLE") or None
                 try:
                     if bundle:
@@ -87,7 +87,7 @@ class Wire:
         try:
             return in_time(send, seconds)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            why, do = _reason(error, parts.netloc.rpartition("@")[2], proxy)
+            why, do = _reason(error, address.netloc.rpartition("@")[2], proxy)
             raise Failed(what, why, do=do, passing=True) from None
 
 
@@ -96,8 +96,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """Follow no redirect: a token must not leave for another host."""
 
 
-def in_time(work: Callable[[], T], seconds: float) -> T:
-    """The result of `work`, in time even if DNS is slow or an answer arrives byte by byte.
+def in_time(call: Callable[[], T], seconds: float) -> T:
+    """The result of `call`, in time even if DNS is slow or an answer arrives byte by byte.
 
     Raises `TimeoutError`, with the reason, if there is none.
     """
@@ -106,7 +106,7 @@ def in_time(work: Callable[[], T], seconds: float) -> T:
 
     def run() -> None:
         try:
-            results.append(work())
+            results.append(call())
         except Exception as error:
             errors.append(error)
 
@@ -121,9 +121,9 @@ def in_time(work: Callable[[], T], seconds: float) -> T:
 def parts_of(url: str) -> urllib.parse.SplitResult | None:
     """The parts of a URL, None if it is none."""
     try:
-        parts = urllib.parse.urlsplit(url)
-        _ = parts.port  # Raises `ValueError` if it is not a number.
-        return parts
+        split = urllib.parse.urlsplit(url)
+        _ = split.port  # Raises `ValueError` if it is not a number.
+        return split
     except ValueError:
         return None
 
@@ -131,8 +131,8 @@ def parts_of(url: str) -> urllib.parse.SplitResult | None:
 def _reason(error: Exception, host: str, proxy: str) -> tuple[str, str]:
     """Why a host was not reached, and who can change that."""
     inner = getattr(error, "reason", error)
-    parts = parts_of(proxy if "//" in proxy else f"//{proxy}")
-    first = f"the proxy {parts.hostname if parts else '(not a URL)'}" if proxy else host
+    proxy_url = parts_of(proxy if "//" in proxy else f"//{proxy}")
+    first = f"the proxy {proxy_url.hostname if proxy_url else '(not a URL)'}" if proxy else host
     through = f" (through {first})" if proxy else ""
     allow = f"network team: allow {host} for this pod (NetworkPolicy, security groups, NAT or VPC endpoint)"
     if proxy:
@@ -167,8 +167,8 @@ def signature(credentials: Credentials, endpoint: str, region: str, body: bytes)
     scope = f"{now[:8]}/{region}/sts/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     key = f"AWS4{secret}".encode()
-    for part in (now[:8], region, "sts", "aws4_request", text):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    for text_of_key in (now[:8], region, "sts", "aws4_request", text):
+        key = hmac.new(key, text_of_key.encode(), hashlib.sha256).digest()
     del headers["host"]
     signed = f"Credential={key_id}/{scope}, SignedHeaders={names}, Signature={key.hex()}"
     return {**headers, "authorization": f"AWS4-HMAC-SHA256 {signed}"}

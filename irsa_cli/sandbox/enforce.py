@@ -15,10 +15,11 @@ import glob
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
+from itertools import chain
 from operator import eq, ge, gt, le, lt
 from typing import Any, Literal
 
@@ -40,14 +41,14 @@ class _Wanted:
 
     def filled(self, *, pattern: bool = False) -> str | None:
         """The text with the values of its variables, or such a pattern of `fnmatch`; None if one has none."""
-        parts: list[str] = _VARIABLE.split(self.text) if self.variables is not None else [self.text]
-        values = [value for name in parts[1::2] if (value := self._value(name)) is not None]
-        if len(values) < len(parts[1::2]):
+        pieces: list[str] = _VARIABLE.split(self.text) if self.variables is not None else [self.text]
+        values = [value for name in pieces[1::2] if (value := self._value(name)) is not None]
+        if len(values) < len(pieces[1::2]):
             return None
         if pattern:
-            parts[::2] = [text.replace("[", "[[]") for text in parts[::2]]
-        parts[1::2] = map(glob.escape, values) if pattern else values
-        return "".join(parts)
+            pieces[::2] = [text.replace("[", "[[]") for text in pieces[::2]]
+        pieces[1::2] = map(glob.escape, values) if pattern else values
+        return "".join(pieces)
 
     def _value(self, name: str) -> str | None:
         if name in ("*", "?", "$"):
@@ -61,8 +62,8 @@ class _Wanted:
     def parts(self) -> list[_Wanted]:
         """The six components of an ARN, none if it has fewer; a variable's name may hold colons."""
         form = r"(?:\$\{[^}]*\}|(?!\$\{)[^:])*" if self.variables is not None else "[^:]*"
-        found = re.fullmatch(":".join([*[f"({form})"] * 5, "(.*)"]), self.text, re.DOTALL)
-        return [_Wanted(part, self.variables) for part in found.groups()] if found else []
+        arn = re.fullmatch(":".join([*[f"({form})"] * 5, "(.*)"]), self.text, re.DOTALL)
+        return [_Wanted(segment, self.variables) for segment in arn.groups()] if arn else []
 
 
 def like(pattern: str, value: str, variables: Context | None = None, *, ignore_case: bool = False) -> bool:
@@ -78,15 +79,15 @@ def _string_like(value: str, wanted: _Wanted) -> bool:
     return pattern is not None and fnmatchcase(value, pattern)
 
 
-def _arn_like(value: str, wanted: _Wanted) -> bool:
-    patterns = wanted.parts()
-    parts = value.split(":", 5)
-    return len(patterns) == len(parts) and all(map(_string_like, parts, patterns))
+def _arn_like(value: str, pattern: _Wanted) -> bool:
+    patterns = pattern.parts()
+    fields = value.split(":", 5)
+    return len(patterns) == len(fields) and all(map(_string_like, fields, patterns))
 
 
-def _in_network(value: str, wanted: _Wanted) -> bool:
+def _in_network(value: str, network: _Wanted) -> bool:
     try:
-        return ipaddress.ip_address(value) in ipaddress.ip_network(wanted.text, strict=False)
+        return ipaddress.ip_address(value) in ipaddress.ip_network(network.text, strict=False)
     except ValueError:
         return False
 
@@ -95,11 +96,16 @@ def _instant(text: str) -> float:
     """Seconds since the epoch, of a date in ISO 8601 or of such a number."""
     for form in ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d"):
         try:
-            found = datetime.strptime(text, form)
+            moment = datetime.strptime(text, form)
         except ValueError:
             continue
-        return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
     return float(text)
+
+
+def _equals_in_any_case(value: str, wanted: _Wanted) -> bool:
+    text = wanted.filled()
+    return text is not None and value.lower() == text.lower()
 
 
 def _ordered(read: Callable[[str], float], compare: Callable[[float, float], bool]) -> _Test:
@@ -121,9 +127,7 @@ _ORDERS: dict[str, Callable[[float, float], bool]] = {
 }
 _POSITIVE: dict[str, _Test] = {
     "StringEquals": lambda value, wanted: value == wanted.filled(),
-    "StringEqualsIgnoreCase": lambda value, wanted: (
-        (text := wanted.filled()) is not None and value.lower() == text.lower()
-    ),
+    "StringEqualsIgnoreCase": _equals_in_any_case,
     "StringLike": _string_like,
     "ArnEquals": _arn_like,
     "ArnLike": _arn_like,
@@ -161,47 +165,46 @@ def holds(
     condition of an Allow, and fulfils the one of a Deny.
     """
     source = context if variables else None
-    return all(
-        _holds_for(
-            operator,
-            context.get(key.lower()),
-            [_Wanted(str(v).lower() if isinstance(v, bool) else str(v), source) for v in listed(wanted)],
-            denies=denies,
-        )
-        for operator, keys in block.items()
-        for key, wanted in keys.items()
-    )
+    for operator, keys in block.items():
+        for key, value in keys.items():
+            patterns = [_Wanted(_as_text(text), source) for text in listed(value)]
+            if not _holds_for(operator, context.get(key.lower()), patterns, denies=denies):
+                return False
+    return True
 
 
-def _holds_for(operator: str, values: Sequence[str] | None, wanted: list[_Wanted], *, denies: bool) -> bool:
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _holds_for(operator: str, values: Sequence[str] | None, patterns: list[_Wanted], *, denies: bool) -> bool:
+    """Whether an operator is satisfied by the values of a key; None for a key that is not there."""
     if operator == "Null":
-        return str(values is None).lower() in [item.text.lower() for item in wanted]
+        return _as_text(values is None) in [pattern.text.lower() for pattern in patterns]
     if not is_operator(operator):
         return False
     quantifier, name, if_exists = _taken_apart(operator)
     if values is None and if_exists:
         # With ForAnyValue, the documentation says nothing of it.
-        return denies if quantifier == "ForAnyValue:" else True
-    if name in _OF_ARNS and any(not value.startswith("arn:") for value in values or ()):
+        return denies or quantifier != "ForAnyValue:"
+    values = values or ()
+    if name in _OF_ARNS and not all(value.startswith("arn:") for value in values):
         return denies
-    verdicts = list(_verdicts(name, values or (), wanted))
     if quantifier == "ForAnyValue:":
-        return any(verdict for value, verdict in verdicts if value)
+        return any(_compares(name, value, patterns) for value in values if value)
     if quantifier == "ForAllValues:":
-        return all(verdict for value, verdict in verdicts if value)
+        return all(_compares(name, value, patterns) for value in values if value)
+    if not values:
+        return name in _NEGATIVE  # It is satisfied by a key that is not there.
     # That a key with several values needs a quantifier is documented; what happens without one isn't.
-    if len(verdicts) > 1:
-        return denies
-    # A negated operator is satisfied by a key that is not there.
-    return verdicts[0][1] if verdicts else name in _NEGATIVE
+    return denies if len(values) > 1 else _compares(name, values[0], patterns)
 
 
-def _verdicts(name: str, values: Sequence[str], wanted: list[_Wanted]) -> Iterator[tuple[str, bool]]:
-    """Each value of the key, with what a single comparison of it says."""
-    test = _NEGATIVE.get(name) or _POSITIVE[name]
-    for value in values:
-        hit = any(test(value, item) for item in wanted)
-        yield value, hit != (name in _NEGATIVE)
+def _compares(name: str, value: str, patterns: list[_Wanted]) -> bool:
+    """What a single comparison of a value says."""
+    if name in _NEGATIVE:
+        return not any(_NEGATIVE[name](value, pattern) for pattern in patterns)
+    return any(_POSITIVE[name](value, pattern) for pattern in patterns)
 
 
 def listed(value: Any) -> list[Any]:
@@ -243,24 +246,24 @@ def refusal(powers: Powers, act: Act) -> str:
     if powers.session is not None:
         layers.append(("session policy", [powers.session]))
     verdicts = [(name, verdict(documents, act, wary=True)) for name, documents in layers]
-    for name, found in verdicts:
-        if found == "deny":
+    for name, effect in verdicts:
+        if effect == "deny":
             article = "an" if name[0] in "aeiou" else "a"
             return f"with an explicit deny in {article} {name}"
-    for name, found in verdicts:
-        if found == "silent":
+    for name, effect in verdicts:
+        if effect == "silent":
             return f"because no {name} allows the {act.action} action"
     return ""
 
 
 def verdict(documents: Sequence[Document], act: Act, *, wary: bool = False) -> Verdict:
     """The verdict of these policies on `act`, a Deny wins; `wary`: unknown keys count against the caller."""
-    effects = {
-        statement["Effect"]
-        for document in documents
-        for statement in listed(document.get("Statement", []))
-        if _fits(statement, act, variables=document.get("Version") == "2012-10-17", wary=wary)
-    }
+    effects: set[str] = set()
+    for document in documents:
+        variables = document.get("Version") == "2012-10-17"
+        for statement in listed(document.get("Statement", [])):
+            if _fits(statement, act, variables=variables, wary=wary):
+                effects.add(statement["Effect"])
     if "Deny" in effects:
         return "deny"
     return "allow" if "Allow" in effects else "silent"
@@ -274,10 +277,14 @@ def _fits(statement: Mapping[str, Any], act: Act, *, variables: bool, wary: bool
         return False
     conditions = statement.get("Condition", {})
     denies: bool = statement["Effect"] == "Deny"
-    keys = [key.lower() for keys in conditions.values() for key in keys] if wary else []
-    if not all(key in _KEYS or key in act.context or key.startswith(_TAGS) for key in keys):
+    if wary and not all(_is_known(key.lower(), act) for key in chain.from_iterable(conditions.values())):
         return denies
     return holds(conditions, act.context, variables=variables, denies=denies)
+
+
+def _is_known(key: str, act: Act) -> bool:
+    """Whether it is known if the request has this condition key."""
+    return key in _KEYS or key in act.context or key.startswith(_TAGS)
 
 
 def _acts(statement: Mapping[str, Any], action: str) -> bool:
@@ -330,17 +337,17 @@ def admitting(document: str, action: str, who: Who, context: Context) -> set[str
     policy = json.loads(document)
     # Older policies, and those that name no version, have no variables.
     variables = policy.get("Version") == "2012-10-17"
-    statements = listed(policy.get("Statement", []))
-    named = [
-        (s["Effect"], _named(s, who))
-        for s in statements
-        if _acts(s, action)
-        and holds(s.get("Condition", {}), context, variables=variables, denies=s["Effect"] == "Deny")
-    ]
-    if any(effect == "Deny" and names for effect, names in named):
-        return None
-    allowing = [names for effect, names in named if effect == "Allow" and names]
-    return set().union(*allowing) if allowing else None
+    allowed: set[str] = set()
+    for statement in listed(policy.get("Statement", [])):
+        denies = statement["Effect"] == "Deny"
+        block = statement.get("Condition", {})
+        if not _acts(statement, action) or not holds(block, context, variables=variables, denies=denies):
+            continue
+        names = _named(statement, who)
+        if denies and names:
+            return None
+        allowed |= names
+    return allowed or None
 
 
 def _named(statement: dict[str, Any], who: Who) -> set[str]:

@@ -60,10 +60,10 @@ class KubeFront:
 def _member(body: bytes, *path: str) -> str:
     """A member of a body in JSON; empty if there is none."""
     try:
-        found = json.loads(body)
-        for part in path:
-            found = found[part]
-        return str(found)
+        value = json.loads(body)
+        for key in path:
+            value = value[key]
+        return str(value)
     except (ValueError, KeyError, TypeError):
         return ""
 

@@ -298,14 +298,17 @@ class Sandbox:
         with cloud.lock:
             state = iam_world(cloud.iam(account, partition))
         clusters = self._front.clusters
-        mine = [it for it in clusters.all() if (it.spec.account, it.partition) == (account, partition)]
-        kubernetes = {it.spec.name: self._own[it.arn].api.world() for it in mine if it.arn in self._own}
-        given = {
-            f"{cluster.spec.name}/{name}": found
-            for cluster in mine
-            for name, found in clusters.associations.world(cluster.arn).items()
-        }
-        return {**state, "associations": given, "kubernetes": kubernetes}
+        associations: dict[str, Any] = {}
+        kubernetes: dict[str, Any] = {}
+        for cluster in clusters.all():
+            if (cluster.spec.account, cluster.partition) != (account, partition):
+                continue
+            name = cluster.spec.name
+            for account_name, association in clusters.associations.world(cluster.arn).items():
+                associations[f"{name}/{account_name}"] = association
+            if cluster.arn in self._own:
+                kubernetes[name] = self._own[cluster.arn].api.world()
+        return {**state, "associations": associations, "kubernetes": kubernetes}
 
     def settle(self, timeout: float = 30.0, *, hurry: bool = False, gone: bool = False) -> None:
         """Wait until no call is under way, not even one that its client has given up.

@@ -87,7 +87,7 @@ class Journal:
             "transaction": transaction,
             "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "context": dict(context),
-            "plan": [[written.write(change) for change in stage] for stage in plan.stages],
+            "plan": [[*map(written.write, stage)] for stage in plan.stages],
         }
         try:
             journal._write({**header, SEAL: seal(bytes_of(header))})

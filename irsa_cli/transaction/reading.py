@@ -52,15 +52,7 @@ def read(path: Path) -> Story:
     try:
         header = _parsed(lines[0]) if lines else None
         story = _begun(written.mapping(header, "its first line"))
-        records = list(story.records)
-        rolls_back = bool(story.context.get(TAKES_BACK))
-        for line in lines[1:]:
-            try:
-                event = _parsed(line)
-            except written.UnreadableChange:
-                continue  # Torn: its step counts as not written, and the step's call had not gone out.
-            _replay(story, records, written.mapping(event, "a later line"))
-            rolls_back = rolls_back or event["event"] == "undo"
+        _replay_all(story, lines[1:])
     except written.UnknownState as error:
         # The error for a whole journal that this version must not act on.
         version = header.get("irsa") if isinstance(header, dict) else None
@@ -70,9 +62,21 @@ def read(path: Path) -> Story:
         raise _not_read(header, f"{path} was written by {writer}", reason) from error
     except written.UnreadableChange as error:
         raise _not_read(header, f"{path} is not a journal", str(error)) from error
+    return story
+
+
+def _replay_all(story: Story, lines: Iterable[bytes]) -> None:
+    records = list(story.records)
+    rolls_back = bool(story.context.get(TAKES_BACK))
+    for line in lines:
+        try:
+            event = _parsed(line)
+        except written.UnreadableChange:
+            continue  # Torn: its step counts as not written, and the step's call had not gone out.
+        _replay(story, records, written.mapping(event, "a later line"))
+        rolls_back = rolls_back or event["event"] == "undo"
     if not story.outcome and not rolls_back and _is_whole(story):
         story.outcome = "committed"
-    return story
 
 
 def content_of(path: Path) -> bytes:
@@ -119,7 +123,7 @@ def _begun(header: Mapping[str, Any]) -> Story:
     for key, form in _CONTEXT.items():
         if key in context:
             written.value(context, key, form, "the context")
-    records = [[Record(written.read(change)) for change in stage] for stage in stages]
+    records = [[*map(Record, map(written.read, stage))] for stage in stages]
     return Story(transaction, started, context, records, sealed=_is_sealed(header))
 
 
@@ -260,9 +264,9 @@ def concurrent_changes(path: Path, moment: float, mine: Sequence[Change]) -> lis
     theirs: list[Change] = []
     with contextlib.suppress(JournalError, OSError, IrsaError):
         account = _account_of(read(path))
-        for other, _ in _journals_since(moment, path.parent, {path.stem}):
+        for journal, _ in _journals_since(moment, path.parent, {path.stem}):
             with contextlib.suppress(JournalError, OSError, IrsaError):
-                story = read(other)
+                story = read(journal)
                 if story.outcome == "committed" and _account_of(story) == account:
                     theirs += _changes_of_document(mine[0].target[0], story)
     changes = [*theirs, *mine]

@@ -40,11 +40,11 @@ def takes_back(story: Story) -> str:
 
 
 def record_found(
-    folder: Path, transaction: str, plan: Plan, found: Mapping[int, Identity], context: Mapping[str, Any]
+    folder: Path, transaction: str, plan: Plan, identities: Mapping[int, Identity], context: Mapping[str, Any]
 ) -> Path:
     """Write a journal for the rollback of found changes (by their number); raises `JournalError`."""
     with contextlib.closing(Journal.open(folder, transaction, plan, context)) as journal:
-        for index, identity in found.items():
+        for index, identity in identities.items():
             journal.event("begin", index)
             journal.event("done", index, changed=True, identity=dict(identity))
     return journal.path
@@ -192,7 +192,7 @@ def roll_forward(
     known again. Raises `JournalError` when its process still lives, or did when `story` was read.
     """
     with reopened(path, story) as journal:
-        stages = numbered([[replace(record) for record in stage] for stage in story.stages])
+        stages = numbered(map(replace, stage) for stage in story.stages)
         sent = last_sent(path)
         for step in all_of(stages):
             # None counts as done before this process has checked it.

@@ -149,16 +149,16 @@ class Rollback:
         return free
 
     def _without_waiting(
-        self, todo: Sequence[Tracked], steps: Sequence[Tracked], leftovers: list[Leftover]
+        self, begun: Sequence[Tracked], steps: Sequence[Tracked], leftovers: list[Leftover]
     ) -> list[Tracked]:
         """Those of a stage that can be rolled back although some of the later ones could not."""
         stuck = [leftover for leftover in leftovers if not leftover.is_only_reported]
-        left = [leftover.change for leftover in stuck]
+        stuck_changes = [leftover.change for leftover in stuck]
         plan = [step.change for step in steps]
-        waiting = [step for step in todo if waits(step.change, plan, left)]
+        waiting = [step for step in begun if waits(step.change, plan, stuck_changes)]
         for step in waiting:
             self._leave(step, _waiting(step, stuck[0]), leftovers)
-        return [step for step in todo if step not in waiting]
+        return [step for step in begun if step not in waiting]
 
     def _leave(self, step: Tracked, error: Exception, leftovers: list[Leftover]) -> None:
         step.state = "left"

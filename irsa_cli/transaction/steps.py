@@ -80,16 +80,16 @@ def report(
     return RunReport(outcome, changes, error, leftovers, list(notes))
 
 
-def in_parallel(work: Callable[[Tracked], None], steps: Sequence[Tracked]) -> list[Exception]:
-    """Run `work` for all steps at once and wait for all; the errors, in the order of the steps."""
+def in_parallel(act: Callable[[Tracked], None], steps: Sequence[Tracked]) -> list[Exception]:
+    """Run `act` for all steps at once and wait for all; the errors, in the order of the steps."""
     if len(steps) == 1:
         try:
-            work(steps[0])
+            act(steps[0])
         except Exception as error:
             return [error]
         return []
     with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
-        futures = [pool.submit(work, step) for step in steps]
+        futures = [pool.submit(act, step) for step in steps]
     failures = (future.exception() for future in futures)
     return [error for error in failures if isinstance(error, Exception)]
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from itertools import chain
 from typing import Any, NamedTuple
 
 from irsa_cli.core.plan.changes import Change
@@ -120,7 +121,7 @@ class Story:
     @property
     def records(self) -> Iterator[Record]:
         """All changes, in the order of the plan."""
-        return (record for stage in self.stages for record in stage)
+        return chain.from_iterable(self.stages)
 
     @property
     def about(self) -> About | None:

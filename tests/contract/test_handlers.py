@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import pytest
 
-from irsa_cli.core.plan.changes import Kind
+from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.values.errors import Conflict, MadeAgain, Outcome, ServiceError
 from irsa_cli.sandbox import Sandbox
 from irsa_cli.transaction.protocol import Applied, Claim, Run
@@ -160,6 +160,26 @@ def test_what_somebody_else_has_made_of_it_since_stays(stage: Stage, case: Case)
     with suppress(Conflict):  # Or nothing of it is left, which is no conflict.
         undo(stage, case, Applied(changed=True))
     assert stage.world() == told(theirs)
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_what_a_run_has_patched_is_deleted_unread_unless_somebody_else_has_written_it(
+    is_changed: bool,
+) -> None:
+    unbound = CASES["a ServiceAccount loses its annotation"]
+    binding = CASES["a ServiceAccount is annotated"].change
+    deletion = Change(Kind.SERVICE_ACCOUNT, binding.target, unbound.change.after, None)
+    with MemoryCloud().ruling() as cloud:
+        own, theirs = (InMemory(cloud).handlers[Kind.SERVICE_ACCOUNT] for _ in range(2))
+        cloud.fill(unbound.before)
+        own.apply(unbound.change, Run(THIS_RUN, 60))
+        if is_changed:
+            theirs.apply(binding, Run("other", 60))
+        cloud.calls.clear()
+        with pytest.raises(Conflict) if is_changed else nullcontext():
+            own.apply(deletion, Run(THIS_RUN, 60))
+        assert ("get serviceaccounts" in cloud.calls) is is_changed
+        assert bool(cloud.world.accounts) is is_changed
 
 
 def writes(stage: Stage, case: Case) -> list[tuple[str, str]]:

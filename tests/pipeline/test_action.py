@@ -349,3 +349,13 @@ def test_the_action_knows_what_commands_have(monkeypatch: pytest.MonkeyPatch) ->
     }
     assert set(action.FILES) == {name for name in ("apply", "diff", "delete") if "files" in options[name]}
     assert not {"exec", "token", "credentials"} & set(options)
+
+
+def test_the_action_runs_a_renamed_command_by_its_new_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "ci" / "github"))
+    action = importlib.import_module("action")
+    inputs = {"IRSA_ACTION_COMMAND": "unlock", "IRSA_ACTION_ARGS": "HOLDER -c prod"}
+    words = ["recover", "--unlock", "--output=json", "HOLDER", "-c", "prod"]
+    assert action.words(inputs, tmp_path) == words

@@ -17,7 +17,6 @@ from tests.scenarios.foreign import make_role, trust_of, write_trust
 from tests.support.acts import (
     BINDINGS,
     EKSCTL,
-    LONG,
     Deed,
     after,
     changed,
@@ -175,10 +174,10 @@ def test_created_again_changed_and_deleted(file: Any, forms: dict[str, Any], sta
     for texts, more in zip(zip(*forms.values(), strict=True), ("", PRUNE), strict=True):
         file(*texts)(stage)
         stage.run(DIFF, code=6, changes="")
-        stage.run(APPLY + more, **LONG)
+        stage.run(APPLY + more)
         assert len(associations(stage)) == len(forms)
         as_desired(stage)
-    stage.run(DELETE, **LONG)
+    stage.run(DELETE)
     assert stage.world() == before
 
 

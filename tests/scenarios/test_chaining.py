@@ -9,7 +9,6 @@ from tests.scenarios.other_account import OTHER, Both, Elsewhere
 from tests.scenarios.other_account import elsewhere_fixture as elsewhere_fixture
 from tests.scenarios.other_account import other_account_iam as other_account_iam
 from tests.support.acts import (
-    LONG,
     SERVICE,
     account,
     changed,
@@ -242,10 +241,10 @@ def test_files_say_it_for_all_and_for_one(both: Both) -> None:
     before = both.world()
     wish_own(both.stage, *entries("awsConfigMap: one", "awsConfigMap: two", OWN), top=ALL)
     refused(both, "apply -f f.yaml")
-    both.run("apply -f f.yaml --update-target-trust --verify", **LONG)
+    both.run("apply -f f.yaml --update-target-trust --verify")
     assert admitted(both) == [2, 1]
     both.run("diff -f f.yaml --update-target-trust")
-    both.run("delete -f f.yaml --yes", **LONG)
+    both.run("delete -f f.yaml --yes")
     changed(both, before, "")
 
 
@@ -260,10 +259,10 @@ def test_files_that_name_another_target_take_the_statement_from_the_former(both:
     before = both.world()
     for targets, left in (FORMER, LATER):
         wish_own(both.stage, *entries(*targets))
-        both.run("apply -f f.yaml --update-target-trust $way", **LONG)
+        both.run("apply -f f.yaml --update-target-trust $way")
         assert admitted(both) == left
     both.run("diff -f f.yaml --update-target-trust $way")
-    both.run("delete -f f.yaml --yes $way", **LONG)
+    both.run("delete -f f.yaml --yes $way")
     changed(both, before, "")
 
 

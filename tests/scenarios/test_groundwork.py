@@ -13,7 +13,6 @@ from tests.scenarios.test_apply import SQS, apply, config, entry, reader, worker
 from tests.support.ran import full_name
 from tests.support.stage import ACCOUNT, READ_ONLY, Json, Ran, Stage
 
-PATIENT = {"IRSA_LOCK_DURATION": "60"}
 """However slow the machine is, no lock is lost."""
 
 
@@ -100,7 +99,7 @@ def test_a_signal_at_each_call_leaves_only_what_the_result_names(small: Stage) -
     for at in count(step=3):
         small.sandbox.faults.clear()
         small.sandbox.faults.add(Fault("*", "*", "callback", skip=at, run=lambda: small.signal(number)))
-        ran = apply(small, text, "--parallel", "1", "-o", "json", **PATIENT)
+        ran = apply(small, text, "--parallel", "1", "-o", "json")
         if not small.sandbox.faults.struck:
             break
         small.sandbox.faults.clear()
@@ -109,7 +108,7 @@ def test_a_signal_at_each_call_leaves_only_what_the_result_names(small: Stage) -
             check_names_all(ran, before, small.world())
         if small.world() != before:
             assert "No unfinished" in small.irsa("recover").out
-            assert small.irsa("delete", "--yes", "-f", "-", stdin=text, **PATIENT).code == 0
+            assert small.irsa("delete", "--yes", "-f", "-", stdin=text).code == 0
             small.run("disassociate-oidc")
             for name in ("one", "two"):
                 small.kube.delete(f"/api/v1/namespaces/{name}")

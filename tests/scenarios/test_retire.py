@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.sandbox import ClusterSpec, Fault, RoleSpec, Sandbox
+from irsa_cli.usecases.write.delete_sa import FEW
 from tests.scenarios.conftest import sandbox_stage
 from tests.support import makers
 from tests.support.documents import doc
@@ -341,6 +342,23 @@ def test_bindings_of_namespaces_that_are_gone(sandbox: Sandbox, tmp_path: Path) 
     assert stage.run(f"{asked} --yes").metadata["summary"] == {"committed": 1}
     assert owners(stage) == {"pr-3/web", "live/web"}
     stage.run(f"{asked} --yes", changes="")
+
+
+def test_many_bindings_of_a_namespace_that_is_gone_are_read_in_lists(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    names = [f"pr-{number}" for number in range(FEW)]
+    stage = bound(sandbox, tmp_path, *names)
+    for namespace in names:
+        assert stage.kube.delete(f"/api/v1/namespaces/{namespace}").status == 200
+    sandbox.age_roles(10)
+    sandbox.calls.clear()
+    ran = stage.run("retire --namespace pr-* -c $cluster --older-than 7d --yes -o json")
+    assert ran.metadata["summary"] == {"committed": len(names)}
+    assert owners(stage) == set()
+    calls = [call.operation for call in sandbox.calls]
+    assert calls.count("GetAccountAuthorizationDetails") == 2
+    assert not {"ListAttachedRolePolicies", "ListRolePolicies"} & {*calls}
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["adopted", "shared"])

@@ -13,7 +13,6 @@ from tests.support.ran import Ran
 from tests.support.short_files import file_of
 from tests.support.stage import ROLE_ARN, Stage
 
-LONG: dict[str, Any] = {"IRSA_LOCK_DURATION": "45"}
 """Locks hold as long as those of users: many runs at once are slow on a busy machine."""
 S3 = "attachPolicyARNs: [$S3]"
 THERE = "roleAccount: '$other', roleAssumeRole: $deployer"
@@ -32,7 +31,7 @@ def apply(
 ) -> Ran:
     """Apply a file of ServiceAccounts."""
     (stage.folder / "bindings.yaml").write_text(file_of(stage, *accounts, **top))
-    return stage.run(f"apply -f bindings.yaml {more}", **LONG, **expected)
+    return stage.run(f"apply -f bindings.yaml {more}", **expected)
 
 
 def names(stage: Stage) -> set[str]:
@@ -43,7 +42,7 @@ def names(stage: Stage) -> set[str]:
 
 def nothing_is_left(stage: Stage) -> None:
     """Delete what the file lists, and both providers."""
-    stage.run("delete -f bindings.yaml --yes", **LONG)
+    stage.run("delete -f bindings.yaml --yes")
     for way in ("", "--role-account $other --role-assume-role $deployer"):
         stage.run(f"disassociate-oidc {way} --yes")
     assert names(stage) == set()

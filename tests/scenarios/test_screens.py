@@ -23,8 +23,6 @@ from tests.support.stage import READ_ONLY, Stage
 
 FOLDER = Path(__file__).parent / "screens"
 NEW = f"create-sa s3-reader -n backend -c demo --attach-policy-arn {READ_ONLY}"
-LONG = "45"
-"""Seconds that locks of many ServiceAccounts hold: as those of users, since the machine may be busy."""
 UTF8 = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PYTHONUTF8": "1"}
 ASCII = {"TERM": "xterm-256color", "LANG": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
 
@@ -85,7 +83,7 @@ def fewer(stage: Stage) -> None:
     for count in (3, 1):
         path.write_text("".join(lines[: count - 20]), encoding="utf-8")
         if count == 3:
-            stage.run("apply -f cluster.yaml", IRSA_LOCK_DURATION=LONG)
+            stage.run("apply -f cluster.yaml")
 
 
 @dataclass(frozen=True)
@@ -165,10 +163,7 @@ def environment(stage: Stage, env: dict[str, str]) -> dict[str, str]:
 def seen(stage: Stage, case: Case, env: dict[str, str], columns: int = 100) -> tuple[int, list[bytes]]:
     """The exit code of a case's command, and what it sent to the terminal, in pieces."""
     command = [forks.irsa(), *shlex.split(case.line)]
-    locks = {"IRSA_LOCK_DURATION": LONG} if case.stage in (files, fewer) else {}
-    return watch(
-        command, {**environment(stage, env), **locks}, stage.folder, columns=columns, answer=case.answer
-    )
+    return watch(command, environment(stage, env), stage.folder, columns=columns, answer=case.answer)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

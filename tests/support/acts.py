@@ -20,8 +20,6 @@ SERVICE: Json = json.loads(
     '{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}'
 )
 """A statement of somebody else's."""
-LONG: Any = {"IRSA_LOCK_DURATION": "45"}
-"""Locks hold as long as those of users: many runs at once are slow on a busy machine."""
 EKSCTL = """apiVersion: eksctl.io/v1alpha5
 kind: ClusterConfig
 metadata: {name: $cluster, region: $region}

@@ -34,7 +34,7 @@ class KubeClient:
         self.headers: dict[str, str] = {}
         context = ssl.create_default_context(cadata=ca_pem)
         self._pool = urllib3.PoolManager(
-            ssl_context=context, retries=False, timeout=urllib3.Timeout(connect=5, read=30)
+            ssl_context=context, retries=False, timeout=urllib3.Timeout(connect=60, read=60)
         )
 
     def __enter__(self) -> "KubeClient":

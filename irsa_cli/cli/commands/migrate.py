@@ -40,7 +40,7 @@ class MigrateOptions:
     namespace: str = namespace_flag("Namespace of the ServiceAccounts. [default: default]")
     restart: bool = switch("--restart", help="Restart their workloads one at a time, and check the new pods.")
     finish: bool = switch("--finish", help="Remove the old way, if no running pod uses it.")
-    others: bool = switch(
+    include_managed: bool = switch(
         "--include-managed", help="Also change what other tools manage, or irsa did not create."
     )
     unused_for: float | None = once(
@@ -119,7 +119,7 @@ def command(options: MigrateOptions) -> int:
         options.names,
         restart=options.restart,
         finish=options.finish,
-        others=options.others,
+        others=options.include_managed,
         status=options.status,
         force=options.force,
         allow_wide_trust=options.allow_wide_trust,

@@ -66,7 +66,7 @@ class RepointOptions:
         help="Only roles under this path. [default: /]",
     )
     namespace: str | None = any_namespace_flag("Only roles for ServiceAccounts of this namespace.")
-    others: bool = switch("--include-managed", help="Also change roles that another tool manages.")
+    include_managed: bool = switch("--include-managed", help="Also change roles that another tool manages.")
     unused_for: float = once(
         "--unused-for",
         kind=Age(),
@@ -99,7 +99,7 @@ CONTRADICTIONS: tuple[Rule[RepointOptions], ...] = (
     Excludes("verify", ("retire", "status"), _ONE_STEP),
     Excludes("retire", ("status",), _ONE_STEP),
     Wrong(
-        lambda options: options.others and options.phase not in ("add", "retire"),
+        lambda options: options.include_managed and options.phase not in ("add", "retire"),
         "--include-managed needs --add or --retire",
     ),
     Wrong(
@@ -140,7 +140,7 @@ def command(options: RepointOptions) -> int:
         options.roles,
         path,
         namespace=options.namespace or "",
-        others=options.others,
+        others=options.include_managed,
         unused_for=options.unused_for,
         force=options.force,
         allow_wide_trust=options.allow_wide_trust,

@@ -366,17 +366,17 @@ class _Demo:
         _expect(ended.returncode == expected, f"irsa ended with {ended.returncode}, expected {expected}")
 
 
-def _denied(call: Callable[[], object], what: str) -> None:
+def _denied(call: Callable[[], object], action: str) -> None:
     import botocore.exceptions
 
     try:
         call()
     except botocore.exceptions.ClientError as error:
-        _expect(error.response["Error"]["Code"] == "AccessDenied", f"{what} is denied")
+        _expect(error.response["Error"]["Code"] == "AccessDenied", f"{action} is denied")
     else:
-        raise DemoError(f"{what} was allowed")
+        raise DemoError(f"{action} was allowed")
 
 
-def _expect(holds: bool, what: str) -> None:
+def _expect(holds: bool, expectation: str) -> None:
     if not holds:
-        raise DemoError(what)
+        raise DemoError(expectation)

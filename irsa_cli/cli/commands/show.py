@@ -50,7 +50,7 @@ def command(options: ShowOptions) -> int:
     results.detailed = options.detailed_exitcode
     if not speaking.quiet:
         say(f"Plan of irsa {plan.command}, saved {plan.made} by irsa {plan.version}, {plan.digest}", err=True)
-        for place in dict.fromkeys(item.cluster.place for item in plan.items):
+        for place in dict.fromkeys(transaction.cluster.place for transaction in plan.items):
             say(place, err=True)
     return deliver(of_applied(results, speaking, dry_run=True), speaking, only_shows=True)
 

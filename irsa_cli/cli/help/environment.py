@@ -41,7 +41,7 @@ PERMITS: Sequence[str] = (
     "in_pod",
     "restart",
     "finish",
-    "others",
+    "include_managed",
     "unmarked",
     "gone_namespace",
     "unused_for",
@@ -232,12 +232,12 @@ def _misspelt(context: click.Context) -> None:
 def settle(context: click.Context) -> None:
     """Ignore values of the environment and the project that a flag contradicts, or that lack an option."""
     _misspelt(context)
-    for name, others in _CONTRADICT.items():
-        for other in others:
-            _ignore_weaker(context, name, other)
+    for name, contrary in _CONTRADICT.items():
+        for against in contrary:
+            _ignore_weaker(context, name, against)
     if "regions" in context.params:
-        for other in _FILES_ONLY:
-            _ignore_weaker(context, "files", other)
+        for against in _FILES_ONLY:
+            _ignore_weaker(context, "files", against)
     for name, needed in _NEEDS.items():
         missing = needed in context.params and not context.params[needed]
         if missing and 0 < _strength(context, name) < 3:
@@ -246,14 +246,14 @@ def settle(context: click.Context) -> None:
         _ignore(context, "cluster")  # The project's cluster is an EKS cluster.
 
 
-def _ignore_weaker(context: click.Context, name: str, other: str) -> None:
+def _ignore_weaker(context: click.Context, name: str, against: str) -> None:
     """Ignore the one of two options whose source precedes less."""
     strength = _strength(context, name)
-    other_strength = _strength(context, other)
+    other_strength = _strength(context, against)
     if 0 < strength < other_strength:
         _ignore(context, name)
     elif 0 < other_strength < strength:
-        _ignore(context, other)
+        _ignore(context, against)
 
 
 def is_flag(name: str) -> bool:

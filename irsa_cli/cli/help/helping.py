@@ -131,10 +131,10 @@ class HelpedCommand(AsCalled):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options; a flag that contradicts the environment, or the project, wins."""
         _check_options(ctx, own_words(args))
-        left = super().parse_args(ctx, args)
+        remaining = super().parse_args(ctx, args)
         if not ctx.resilient_parsing:
             settle(ctx)
-        return left
+        return remaining
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for heading, options in option_headings(self, ctx).items():

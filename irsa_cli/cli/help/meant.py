@@ -54,19 +54,19 @@ def _lines_meant(
     `program` is what follows `--`: it is not irsa's to correct.
     """
     words = as_typed(own)
-    left: click.ClickException | None = error
+    mistaken: click.ClickException | None = error
     if words != own:
-        left = error_of([*words, *program], root)
+        mistaken = error_of([*words, *program], root)
     for _ in range(_MOST_CORRECTIONS):
-        if left is None:
+        if mistaken is None:
             break
-        better = _corrected(Mistake(words, left, root))
+        better = _corrected(Mistake(words, mistaken, root))
         if better is None:
             break
         words = better
-        left = error_of([*words, *program], root)
-    if left is not None and not program:
-        several = _one_by_one(Mistake(words, left, root))
+        mistaken = error_of([*words, *program], root)
+    if mistaken is not None and not program:
+        several = _one_by_one(Mistake(words, mistaken, root))
         if several:
             return several
     return [] if words == own else [[*words, *program]]
@@ -106,17 +106,18 @@ def _one_by_one(mistake: Mistake) -> Sequence[Line]:
         names = [name for name in re.split(r"[,\s]+", listed[1]) if name]
         return [_replaced(words, listed[1], name) for name in names]
     command = mistake.context.command
-    if not words or not values.EXTRA.match(mistake.message) or command.name != words[0]:
+    if not values.EXTRA.match(mistake.message) or [command.name] != words[:1]:
         return []
-    parameters = [parameter for parameter in command.params if isinstance(parameter, click.Argument)]
-    if len(parameters) != 1:
+    if sum(isinstance(parameter, click.Argument) for parameter in command.params) != 1:
         return []
-    lines: list[Line] = []
-    for own in mistake.arguments:
-        others = [place for place in mistake.arguments if place != own]
-        lines.append([word for place, word in enumerate(words) if place not in others])
-    return lines
+    return [_with_one_argument(mistake, place) for place in mistake.arguments]
 
 
-def _replaced(words: Line, text: str, other: str) -> Line:
-    return [word.replace(text, other) for word in words]
+def _replaced(words: Line, text: str, replacement: str) -> Line:
+    return [word.replace(text, replacement) for word in words]
+
+
+def _with_one_argument(mistake: Mistake, own: int) -> Line:
+    """The line without the other arguments."""
+    places = enumerate(mistake.words)
+    return [word for place, word in places if place == own or place not in mistake.arguments]

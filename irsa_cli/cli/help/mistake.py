@@ -79,15 +79,15 @@ def commands_of(context: click.Context) -> Sequence[str]:
 def error_of(words: Sequence[str], root: click.Context) -> click.ClickException | None:
     """Parse a line without running it."""
     context = root
-    left = [word for word in words if word not in ("-h", "--help", "--help-all")]
+    remaining = [word for word in words if word not in ("-h", "--help", "--help-all")]
     try:
         with redirect_stderr(io.StringIO()):
             while isinstance(context.command, click.Group):
-                name, command, left = context.command.resolve_command(context, left)
+                name, command, remaining = context.command.resolve_command(context, remaining)
                 if isinstance(command, click.Group):
                     context = click.Context(command, info_name=name, parent=context)
                 elif command is not None:
-                    with command.make_context(name, list(left), parent=context):
+                    with command.make_context(name, list(remaining), parent=context):
                         return None
     except click.ClickException as error:
         return error

@@ -181,8 +181,8 @@ def _without_plan_file(mistake: Mistake) -> Correction:
     is_path = re.search(r"'[^']*[./][^']*' does", mistake.message)
     if _parameter_name(mistake) != "plan_file" or is_path:
         return None
-    kept = [word for before, word in pairwise(mistake.words) if "-" in (before[:1], word[:1])]
-    return [mistake.words[0], *kept]
+    options = [word for before, word in pairwise(mistake.words) if "-" in (before[:1], word[:1])]
+    return [mistake.words[0], *options]
 
 
 def _stripped(mistake: Mistake) -> Correction:

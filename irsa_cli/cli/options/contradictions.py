@@ -22,10 +22,10 @@ OptionsT = TypeVar("OptionsT", bound="DataclassInstance")
 
 @dataclass(frozen=True)
 class Excludes:
-    """With `flag`, none of `others` may be given, unless `unless` is given."""
+    """With `flag`, none of `excluded` may be given, unless `unless` is given."""
 
     flag: str
-    others: tuple[str, ...]
+    excluded: tuple[str, ...]
     message: str = "{flag} and {other} contradict each other"
     unless: str = ""
 
@@ -33,7 +33,7 @@ class Excludes:
         """The message about the first flag that contradicts; `flags` are those that are given."""
         if self.flag not in flags or self.unless in flags:
             return None
-        for name in self.others:
+        for name in self.excluded:
             if name in flags:
                 return self.message.format(flag=texts[self.flag], other=texts[name])
         return None

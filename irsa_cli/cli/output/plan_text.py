@@ -46,7 +46,7 @@ def plan_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
 
 
 def total_lines(planned: Sequence[Result], *, whole: bool = False) -> Iterator[str]:
-    """What the changes of these plans amount to: the number of objects, and who gains or loses a role."""
+    """The number of objects that these plans change, and who gains or loses a role."""
     yield totals((item.change for result in planned for item in result.changes), whole=whole)
     yield from access_lines(planned, whole=whole)
 

@@ -334,9 +334,9 @@ def _left_behind(result: Result) -> Iterator[str]:
         yield f"A change is missing (exit {result.exit_code}):"
     else:
         yield f"The rollback is incomplete (exit {result.exit_code}). Left behind:"
-    for left in result.left:
-        yield f"  {left.what}: {left.why}"
-        yield f"    to finish: {left.repair}"
+    for leftover in result.left:
+        yield f"  {leftover.what}: {leftover.why}"
+        yield f"    to finish: {leftover.repair}"
 
 
 def _unfinished(result: Result) -> Iterator[str]:

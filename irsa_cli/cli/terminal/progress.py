@@ -64,21 +64,22 @@ class Progress:
         if self._status is not None:
             self._status.stop()
 
-    def doing(self, what: Doing) -> None:
+    def doing(self, stage: Doing) -> None:
         """Show how far long work is: next to the spinner, else in a line every ten seconds at most."""
-        if what.total:
-            self._count = str(what) if what.done < what.total else ""
+        if stage.total:
+            self._count = str(stage) if stage.done < stage.total else ""
             text = self._count
         else:
-            text = ", ".join(filter(None, (self._count, str(what))))
+            text = ", ".join(filter(None, (self._count, str(stage))))
         if self._status is not None:
             self._status.update(visible(text) or self._phase)
             return
         with self._lock:
             now = self._clock()
-            late = now - self._last >= EVERY
-            self._last = now if late else self._last
-        if late and text and not self._quiet:
+            is_due = now - self._last >= EVERY
+            if is_due:
+                self._last = now
+        if is_due and text and not self._quiet:
             self._say(visible(f"  {mark('waiting')} {text}"))
 
     def note(self, text: str) -> None:
@@ -135,21 +136,23 @@ class Progress:
         from irsa_cli.usecases.command.events import Step
 
         assert event.change is not None
-        kind, what = event.change.kind.short, event.change.description
-        if event.step is Step.DONE and not event.changed:
-            return _row(mark("ok"), kind, what, "already there")
-        deleted = event.change.after is None
-        undone = mark("create" if deleted else "delete")
-        sign = {Step.DONE: mark(event.change.action), Step.UNDONE: undone}.get(event.step, mark("failed"))
-        tail = f"{event.seconds:.1f} s"
+        kind = event.change.kind.short
+        name = event.change.description
+        seconds = f"{event.seconds:.1f} s"
+        if event.step is Step.UNDONE and event.change.after is None:
+            restored = f"{event.change.kind.traits.given_back}  {seconds}"
+            return _row(mark("create"), kind, name, restored if event.changed else "already there")
         if event.step is Step.UNDONE:
-            none = "already there" if deleted else "not there"
-            back = event.change.kind.traits.given_back if deleted else "rolled back"
-            tail = f"{back}  {tail}" if event.changed else none
-        elif event.error is not None:
-            code = event.error.code if isinstance(event.error, IrsaError) else type(event.error).__name__
-            tail = f"failed: {code}"
-        return _row(sign, kind, what, tail)
+            return _row(
+                mark("delete"), kind, name, f"rolled back  {seconds}" if event.changed else "not there"
+            )
+        if event.step is Step.DONE and not event.changed:
+            return _row(mark("ok"), kind, name, "already there")
+        sign = mark(event.change.action) if event.step is Step.DONE else mark("failed")
+        if event.error is None:
+            return _row(sign, kind, name, seconds)
+        code = event.error.code if isinstance(event.error, IrsaError) else type(event.error).__name__
+        return _row(sign, kind, name, f"failed: {code}")
 
     def ask(self, lines: Sequence[str], question: str) -> bool:
         """Show lines and ask; the end of the input means no, Ctrl-C ends the command."""
@@ -200,6 +203,6 @@ def _answer(question: str) -> bool:
     return answer
 
 
-def _row(sign: str, kind: str, what: str, tail: str) -> str:
+def _row(sign: str, kind: str, name: str, tail: str) -> str:
     head = f"  {sign} {kind:<{KIND_WIDTH}}"
-    return fitted(head, visible(what), visible(tail), sys.stderr, width=NAME_WIDTH)
+    return fitted(head, visible(name), visible(tail), sys.stderr, width=NAME_WIDTH)

@@ -95,17 +95,21 @@ def wrapped(line: str, room: int | None) -> list[str]:
     """
     if room is None or _width(line) <= room:
         return [line]
-    kept = _UNBROKEN.sub(lambda found: found[0].replace(" ", _NO_BREAK), line)
-    words = re.findall(r"( *)([^ ]+)", kept)
+    unbroken = _UNBROKEN.sub(lambda text: text[0].replace(" ", _NO_BREAK), line)
+    words = re.findall(r"( *)([^ ]+)", unbroken)
     low, hang = _indents(line, [_width(word) for _, word in words], room)
-    lines, comment = [words[0][0] + words[0][1]], False
+    lines = [words[0][0] + words[0][1]]
+    comment = ""
     for gap, word in words[1:]:
         if _width(lines[-1]) + len(gap) + _width(word) <= room or word.startswith("::"):
             lines[-1] += gap + word
         else:
-            indent = hang if hang + _width(word) <= room else min(low, max(0, room - _width(word)))
-            lines.append(f"{' ' * indent}{'# ' if comment else ''}{word}")
-        comment = comment or word == "#"
+            indent = hang
+            if hang + _width(word) > room:
+                indent = min(low, max(0, room - _width(word)))
+            lines.append(f"{' ' * indent}{comment}{word}")
+        if word == "#":
+            comment = "# "
     return [text.replace(_NO_BREAK, " ") for text in lines]
 
 
@@ -114,7 +118,9 @@ def _indents(line: str, widths: Sequence[int], room: int) -> tuple[int, int]:
     text = click.unstyle(line)
     low = len(text) - len(text.lstrip(" ")) + 2
     label = re.match(r" *\S+(?: \S+)*? {2,}(?=\S)", text)
-    hang = label.end() if label and label.end() <= room // 2 else low
+    if label is None or label.end() > room // 2:
+        return low, low
+    hang = label.end()
     fits = all(hang + width <= room for width in widths if low + width <= room)
     return low, hang if fits else low
 
@@ -129,13 +135,13 @@ def painted(line: str) -> str:
     indent = len(line) - len(text)
     if indent > _LONGEST_INDENT or "\x1b" in line:
         return line
-    first, space, rest = text.partition(" ")
-    colour = _STYLES.get(first) if space and indent else _STYLES.get(first) if first in "✓✗" else None
-    if colour:
-        return f"{' ' * indent}{click.style(first, fg=colour)} {rest}"
+    first, space, after = text.partition(" ")
+    colour = _STYLES.get(first)
+    if colour and ((space and indent) or first in "✓✗"):
+        return f"{' ' * indent}{click.style(first, fg=colour)} {after}"
     colour = _HEADS.get(first)
     if colour:
-        return f"{' ' * indent}{click.style(first, fg=colour, bold=True)}{space}{rest}"
+        return f"{' ' * indent}{click.style(first, fg=colour, bold=True)}{space}{after}"
     return line
 
 
@@ -178,13 +184,15 @@ def put(line: str, *, err: bool = False) -> None:
 
 def ready(line: str, stream: TextIO) -> str:
     """A line as a stream shows it: in its characters, its colours and its columns."""
-    first, *others = wrapped(plain(line, stream), columns(stream))
-    return "\n".join((painted(first), *others))
+    lines = wrapped(plain(line, stream), columns(stream))
+    lines[0] = painted(lines[0])
+    return "\n".join(lines)
 
 
-def mark(what: str) -> str:
+def mark(name: str) -> str:
     """The sign before a line; plain ASCII where the stream can't show more."""
-    return (_MARKS if is_unicode(sys.stderr) else _PLAIN)[what]
+    marks = _MARKS if is_unicode(sys.stderr) else _PLAIN
+    return marks[name]
 
 
 def age(seconds: float) -> str:

@@ -27,7 +27,8 @@ class Spinner:
         )
         name = "dots" if is_unicode(sys.stderr) else "line"
         self._turning = Turning(name, style="green")
-        self._text, self._started = text, time.monotonic()
+        self._text = text
+        self._started = time.monotonic()
         self._live = Live(
             get_renderable=self._drawn, console=self._console, refresh_per_second=12.5, transient=True
         )

@@ -170,14 +170,14 @@ def _named(statement: Statement, clusters: Mapping[str, Cluster]) -> Iterator[Wh
     for provider in principals(statement, "Federated"):
         if PROVIDER.fullmatch(provider):
             issuer = issuer_of(provider)
-            for subject_of_token in _subjects(statement, issuer):
-                yield Who.of_token(issuer, subject_of_token, clusters)
+            subjects = _subjects(statement, issuer)
+            yield from (Who.of_token(issuer, subject_of_token, clusters) for subject_of_token in subjects)
         elif provider != ANYBODY:
             yield Who.principal("Federated", provider, _single_values(statement))
     for principal in principals(statement, "AWS"):
         if principal != ANYBODY:
-            for name in _roles(statement) or [principal]:
-                yield Who.principal("AWS", name, _single_values(statement))
+            names = _roles(statement) or [principal]
+            yield from (Who.principal("AWS", name, _single_values(statement)) for name in names)
     for service in principals(statement, "Service"):
         yield _service(statement, service, clusters)
 

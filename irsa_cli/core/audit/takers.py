@@ -29,7 +29,9 @@ from irsa_cli.core.values.errors import Unreadable
 
 def less_sure(risk: Risk, conditions: Sequence[str]) -> Risk:
     """The risk, less severe by one if there are conditions."""
-    return replace(risk, severity=ORDER[ORDER.index(risk.severity) - bool(conditions)])
+    if not conditions:
+        return risk
+    return replace(risk, severity=ORDER[ORDER.index(risk.severity) - 1])
 
 
 @dataclass(frozen=True)
@@ -231,29 +233,45 @@ def by_iam(takers: Takers, estate: Estate, able: Candidates, trusts: Trusts) -> 
         return
     reported: set[str] = set()
     for role, way in able:
-        on_nodes = way[0][1] == _NODE
-        goals = takers.within(runs=on_nodes)
+        goals = takers.within(runs=_is_on_nodes(way))
         if not goals or role.arn in reported or goals[0].weight <= trusts.weight(role.arn):
             continue
-        best = goals[0]
         permissions = _allowed(estate, cluster, role, way)
-        if not permissions:
-            continue
-        reported.add(role.arn)
-        conditions = list(chain.from_iterable(permission.conditions for permission in permissions))
-        conditions += best.conditions
-        if on_nodes and isinstance(cluster.pods, Unreadable):
-            conditions.append(RUNS)
-        actions = " and ".join(action for action, _ in way)
-        reason = f"can act as {best.account} of cluster {cluster.name} with {actions}"
-        if on_nodes:
-            reason += " on its nodes"
-        if conditions:
-            reason += f", if {some(conditions)}"
-        evidence = tuple(f"{permission.by} allows it" for permission in permissions)
-        rule = RULES["powerful-service-account"]
-        violation = risk(rule, role.arn, reason, cluster=cluster.name, evidence=evidence)
-        yield less_sure(violation.behind(trusts.worst([best.role])), conditions)
+        if permissions:
+            reported.add(role.arn)
+            violation = _act_as(goals[0], cluster, role, way, permissions)
+            power = trusts.worst([goals[0].role])
+            yield less_sure(violation.behind(power), _conditions(goals[0], cluster, way, permissions))
+
+
+def _conditions(
+    goal: Goal, cluster: AuditedCluster, way: IamWay, permissions: Iterable[Allowed]
+) -> list[str]:
+    conditions = list(chain.from_iterable(permission.conditions for permission in permissions))
+    conditions += goal.conditions
+    if _is_on_nodes(way) and isinstance(cluster.pods, Unreadable):
+        conditions.append(RUNS)
+    return conditions
+
+
+def _act_as(goal: Goal, cluster: AuditedCluster, role: Role, way: IamWay, permissions: list[Allowed]) -> Risk:
+    """The risk of a role that can act as a ServiceAccount."""
+    reason = f"can act as {goal.account} of cluster {cluster.name} with {_actions(way)}"
+    conditions = _conditions(goal, cluster, way, permissions)
+    if conditions:
+        reason += f", if {some(conditions)}"
+    evidence = tuple(f"{permission.by} allows it" for permission in permissions)
+    rule = RULES["powerful-service-account"]
+    return risk(rule, role.arn, reason, cluster=cluster.name, evidence=evidence)
+
+
+def _is_on_nodes(way: IamWay) -> bool:
+    return way[0][1] == _NODE
+
+
+def _actions(way: IamWay) -> str:
+    actions = " and ".join(action for action, _ in way)
+    return f"{actions} on its nodes" if _is_on_nodes(way) else actions
 
 
 def _has_entry(cluster: AuditedCluster, role: Role) -> bool:
@@ -267,7 +285,7 @@ def _allowed(estate: Estate, cluster: AuditedCluster, role: Role, way: IamWay) -
         return []
     if way == (_ASSOCIATE,) and not _has_entry(cluster, role):
         return []
-    if cluster.access.reads_entries is False and way[0][1] != _NODE:
+    if cluster.access.reads_entries is False and not _is_on_nodes(way):
         way = (*way, _MODE)
     eks, _, name = cluster.arn.partition(":cluster/")
     where = {"eks": eks, "name": name, "account": cluster.account, "ec2": eks.replace(":eks:", ":ec2:", 1)}

@@ -32,12 +32,10 @@ class Belongs(Enum):
 
 def belonging(role: Role, binding: Binding) -> Belongs:
     """Whose the role is that the ServiceAccount names."""
-    marks = binding.marks
-    tags = {key: role.tags.get(key) for key in marks}
-    if tags == marks:
+    if role.is_for(binding.cluster, binding.full_name):
         return Belongs.OURS
-    free = all(tags[key] in (None, value) for key, value in marks.items())
-    return Belongs.NOBODY if free else Belongs.OTHERS
+    is_free = all(role.tags.get(key) in (None, value) for key, value in binding.marks.items())
+    return Belongs.NOBODY if is_free else Belongs.OTHERS
 
 
 def check_account(binding: Binding) -> None:

@@ -18,7 +18,7 @@ from irsa_cli.core.config.entry_fields import ACCESS, ACCOUNT_FIELDS, OF_DOCUMEN
 from irsa_cli.core.config.model import UNSAID_BY_ASSOCIATIONS, BindingEntry, Config, distinct
 from irsa_cli.core.config.nodes import BOOLEAN, compose, is_off, text_of
 from irsa_cli.core.config.policies import read_policy
-from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, text_fields
+from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, is_given, text_fields
 from irsa_cli.core.config.service_accounts import NEEDS_NO_TAGS, Defaults, ReadFile, binding, with_tags
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document
@@ -93,18 +93,20 @@ def _config(reader: Reader, node: Node, read: ReadFile) -> Config:
 
 
 def _kind(reader: Reader, node: MappingNode) -> tuple[str, str] | None:
-    found = []
     pairs = reader.pairs(node)
-    for name in ("apiVersion", "kind"):
-        if name not in pairs:
-            other = "use --inline-policy" if "Statement" in pairs else "to write one: irsa init --out FILE"
-            reader.problem(node, f"this document has no {name} ({other})")
+    texts: list[str] = []
+    for field in ("apiVersion", "kind"):
+        if field not in pairs:
+            instead = "use --inline-policy" if "Statement" in pairs else "to write one: irsa init --out FILE"
+            reader.problem(node, f"this document has no {field} ({instead})")
             return None
-        found.append(reader.text(pairs[name][1]) or "")
-    kind = (found[0], found[1])
+        _, value = pairs[field]
+        texts.append(reader.text(value) or "")
+    kind = (texts[0], texts[1])
     if kind not in (EKSCTL, OWN) and all(kind):
-        known = " or ".join(f"{version} {name}" for version, name in (OWN, EKSCTL))
-        known += f" (use {_command_for(node)})" if kind == ("v1", "ServiceAccount") else ""
+        known = f"{' '.join(OWN)} or {' '.join(EKSCTL)}"
+        if kind == ("v1", "ServiceAccount"):
+            known += f" (use {_command_for(node)})"
         reader.problem(pairs["kind"][1], f"{' '.join(kind)} is not read here: expected {known}")
     return kind
 
@@ -121,40 +123,49 @@ def _command_for(account: MappingNode) -> str:
 
 
 def _checked(check: Callable[[str], str], node: Node | None, otherwise: str) -> str:
+    if node is None:
+        return otherwise
     try:
-        return check(str(node.value)) if node is not None else otherwise
+        return check(str(node.value))
     except InvalidInput:
         return otherwise
 
 
 def _by_key(node: Node | None) -> dict[str, Node]:
-    return {str(key.value): value for key, value in node.value} if isinstance(node, MappingNode) else {}
+    if not isinstance(node, MappingNode):
+        return {}
+    return {str(key.value): value for key, value in node.value}
 
 
 def _cluster_config(reader: Reader, node: MappingNode, read: ReadFile) -> Config:
     under_iam = dict.fromkeys((*_IAM, "serviceAccounts"), "it belongs under iam")
-    fields, others = _lenient(reader, node, _CLUSTER_CONFIG, under_iam)
+    fields, unread = _lenient(reader, node, _CLUSTER_CONFIG, under_iam)
     metadata: Fields = {}
     if "metadata" in fields:
         ours = dict.fromkeys(ACCESS, f"it is a field of {' '.join(OWN)}")
         metadata, _ = _lenient(reader, fields["metadata"], tuple(_METADATA), ours)
-    said = reader.said(metadata, _METADATA)
-    shown = ", ".join([*others[:MOST_FIELDS], *(["..."] if len(others) > MOST_FIELDS else [])])
-    ignored = [f"{reader.line(node)}: not read by irsa: {shown}"] if others else []
+    defaults = Defaults(**reader.said(metadata, _METADATA), ours=False, read=read)
+    ignored: list[str] = []
+    if unread:
+        names_shown = unread[:MOST_FIELDS]
+        if len(unread) > MOST_FIELDS:
+            names_shown.append("...")
+        ignored.append(f"{reader.line(node)}: not read by irsa: {', '.join(names_shown)}")
     iam: Fields = {}
     if "iam" in fields:
         iam = reader.given(reader.fields(fields["iam"], (*_IAM, *_IAM_IGNORED), "iam", {}))
-        if others := [name for name in iam if name in _IAM_IGNORED]:
-            ignored.append(f"{reader.line(fields['iam'])}: not read by irsa: iam.{', iam.'.join(others)}")
+        unread_iam = [f"iam.{name}" for name in iam if name in _IAM_IGNORED]
+        if unread_iam:
+            ignored.append(f"{reader.line(fields['iam'])}: not read by irsa: {', '.join(unread_iam)}")
     ignored += notices(reader.source, node)
-    found = _assembled(reader, node, iam, Defaults(**said, ours=False, read=read), ignored)
-    needs_provider = any(item.web_identity for item in found.bindings)
+    config = _assembled(reader, node, iam, defaults, ignored)
+    needs_provider = any(entry.web_identity for entry in config.bindings)
     if needs_provider and "withOIDC" in iam and reader.boolean(iam["withOIDC"]) is False:
         reader.problem(
             iam["withOIDC"],
             "withOIDC: false contradicts serviceAccounts (also in eksctl): set it to true",
         )
-    return found
+    return config
 
 
 def _bindings(reader: Reader, node: MappingNode, read: ReadFile) -> Config:
@@ -162,43 +173,46 @@ def _bindings(reader: Reader, node: MappingNode, read: ReadFile) -> Config:
     metadata: Fields = {}
     if "metadata" in fields:
         metadata = reader.fields(fields["metadata"], {**_METADATA, **ACCESS}, "metadata", {})
-    said = reader.said(metadata, _METADATA) | reader.said(fields, _BOUNDARY)
+    attributes = reader.said(metadata, _METADATA) | reader.said(fields, _BOUNDARY)
     accounts = reader.said(fields, ACCOUNT_FIELDS)
-    found = _assembled(reader, node, fields, Defaults(**said, ours=True, read=read, accounts=accounts), [])
+    defaults = Defaults(**attributes, ours=True, read=read, accounts=accounts)
+    config = _assembled(reader, node, fields, defaults, [])
     account, role = access(reader, metadata)
-    bindings = tuple(replace(item, account=account) for item in found.bindings)
-    return replace(found, account=account, assume_role=role, bindings=bindings)
+    bindings = tuple(replace(entry, account=account) for entry in config.bindings)
+    return replace(config, account=account, assume_role=role, bindings=bindings)
 
 
 def _lenient(
     reader: Reader, node: Node, read: tuple[str, ...], misplaced: Mapping[str, str]
 ) -> tuple[Fields, list[str]]:
     """The fields that irsa reads and the names of the others; one that looks like a slip is a problem."""
-    found = reader.pairs(node)
-    others: list[str] = []
-    for name, (key, _) in found.items():
+    pairs = reader.pairs(node)
+    unread: list[str] = []
+    for name, (key, _) in pairs.items():
         if name in read:
             continue
-        if name in misplaced:
-            hint = misplaced[name]
-        else:  # eksctl has three dozen fields here: who has more has no slip of the pen.
-            hint = did_you_mean(name, read) if len(others) < MOST_FIELDS else ""
+        hint = misplaced.get(name, "")
+        # eksctl has three dozen fields here: who has more has no slip of the pen.
+        if not hint and len(unread) < MOST_FIELDS:
+            hint = did_you_mean(name, read)
         if hint and name not in _EKSCTL_METADATA_IGNORED:
             reader.problem(key, f"unknown field '{name}': {hint}")
-        others.append(name)
-    return reader.given({name: value for name, (_, value) in found.items() if name in read}), others
+        unread.append(name)
+    return reader.given({name: value for name, (_, value) in pairs.items() if name in read}), unread
 
 
 def _assembled(reader: Reader, node: Node, fields: Fields, defaults: Defaults, notices: list[str]) -> Config:
     bindings: list[BindingEntry] = []
-    for name, what, read in (
+    for name, kind, read in (
         ("serviceAccounts", "ServiceAccounts", binding),
         ("podIdentityAssociations", "associations", association),
     ):
-        for item in reader.items(fields[name], what) if name in fields else ():
-            found, more = read(reader, item, defaults)
-            notices += more
-            bindings += [] if found is None else [found]
+        nodes = reader.items(fields[name], kind) if name in fields else []
+        for entry_node in nodes:
+            entry, notices_of_entry = read(reader, entry_node, defaults)
+            notices += notices_of_entry
+            if entry is not None:
+                bindings.append(entry)
     return Config(
         reader.line(node),
         defaults.cluster,
@@ -232,42 +246,40 @@ _GRANTS: Mapping[str, tuple[str, ...]] = {
 def notices(source: str, root: MappingNode) -> list[str]:
     """The permissions that irsa does not manage, with their places."""
     reader = Reader(source)  # Its notes are dropped: eksctl checks these parts.
-    found: list[tuple[int, str]] = []
+    lines: list[tuple[int, str]] = []
     for path, grants in _GRANTS.items():
-        for words, node, fields in _parts(reader, root, path.split(".")):
-            given = [
-                f"{name}{_values(fields[name])}"
-                for name in grants
-                if name in fields and not is_off(fields[name])
-            ]
-            if given:
-                found.append((node.start_mark.line + 1, f"{' '.join(words)}: {'; '.join(given)}"))
-    return [f"{source}:{line}: not managed by irsa: {text}" for line, text in sorted(found)]
+        for words, node, fields in _mappings(reader, root, path.split(".")):
+            granted = [f"{name}{_values(fields[name])}" for name in grants if is_given(fields, name)]
+            if granted:
+                lines.append((node.start_mark.line + 1, f"{' '.join(words)}: {'; '.join(granted)}"))
+    return [f"{source}:{line}: not managed by irsa: {text}" for line, text in sorted(lines)]
 
 
-def _parts(reader: Reader, node: Node, path: Sequence[str]) -> Iterator[tuple[list[str], Node, Fields]]:
+def _mappings(reader: Reader, node: Node, path: Sequence[str]) -> Iterator[tuple[list[str], Node, Fields]]:
     """The mappings at a path, those of a list one by one; each with the words that identify it."""
     if isinstance(node, SequenceNode):
-        for item in node.value:
-            yield from _parts(reader, item, path)
+        for element in node.value:
+            yield from _mappings(reader, element, path)
     elif isinstance(node, MappingNode):
         fields = {key: value for key, (_, value) in reader.pairs(node).items()}
         name = fields.get("name")
-        named = [text_of(name)] if isinstance(name, ScalarNode) else []
+        own_name = [text_of(name)] if isinstance(name, ScalarNode) else []
         if not path:
-            yield named, node, fields
+            yield own_name, node, fields
         elif path[0] in fields:
-            for words, part, its_fields in _parts(reader, fields[path[0]], path[1:]):
-                yield [*named, path[0], *words], part, its_fields
+            for words, below, fields_below in _mappings(reader, fields[path[0]], path[1:]):
+                yield [*own_name, path[0], *words], below, fields_below
 
 
 def _values(node: Node) -> str:
     """The texts of a field, and the names of what it switches on; '' for what is neither."""
-    found = node.value if isinstance(node, SequenceNode) else [node]
+    nodes = node.value if isinstance(node, SequenceNode) else [node]
     if isinstance(node, MappingNode):
-        found = [key for key, value in node.value if value.tag == BOOLEAN and not is_off(value)]
-    texts = [text_of(item) for item in found if isinstance(item, ScalarNode) and item.tag != BOOLEAN]
-    return f" {', '.join(texts)}" if texts else ""
+        nodes = [key for key, value in node.value if value.tag == BOOLEAN and not is_off(value)]
+    texts = [text_of(scalar) for scalar in nodes if isinstance(scalar, ScalarNode) and scalar.tag != BOOLEAN]
+    if not texts:
+        return ""
+    return f" {', '.join(texts)}"
 
 
 ROLE_POLICIES = {
@@ -303,15 +315,16 @@ def association(reader: Reader, node: Node, defaults: Defaults) -> tuple[Binding
     """An entry of `iam.podIdentityAssociations` and notices; None where problems leave no name."""
     fields = reader.given(reader.fields(node, OF_ASSOCIATION, "podIdentityAssociations", {}))
     missing = [key for key in ("namespace", "serviceAccountName") if key not in fields]
-    for key in missing if isinstance(node, MappingNode) else ():
-        reader.problem(node, f"this Pod Identity association has no {key}")
     if missing:
+        if isinstance(node, MappingNode):
+            for key in missing:
+                reader.problem(node, f"this Pod Identity association has no {key}")
         return None, []
     namespace = reader.text(fields["namespace"], names.namespace)
     name = reader.text(fields["serviceAccountName"], names.service_account)
     if namespace is None or name is None:
         return None, []
-    found = BindingEntry(
+    entry = BindingEntry(
         namespace,
         name,
         cluster=defaults.cluster,
@@ -321,41 +334,38 @@ def association(reader: Reader, node: Node, defaults: Defaults) -> tuple[Binding
         web_identity=False,
         unsaid=UNSAID_BY_ASSOCIATIONS,
     )
-    _check_role(reader, node, fields, found)
-    found = replace(found, **reader.said(fields, _ROLE), **_policies(reader, fields, defaults))
-    if found.session_policy and not found.disable_session_tags:
+    _check_role(reader, node, fields, entry)
+    entry = replace(entry, **reader.said(fields, _ROLE), **_policies(reader, fields, defaults))
+    if entry.session_policy and not entry.disable_session_tags:
         reader.problem(fields["policy"], NEEDS_NO_TAGS)
-    found = with_tags(reader, fields, found, defaults)
-    if found.attach_role_arn and found.role_name:
-        ignored = f"{found.where}: roleName of {found} is ignored, as by eksctl: roleARN is given"
-        return replace(found, role_name=""), [ignored]
-    return found, []
+    entry = with_tags(reader, fields, entry, defaults)
+    if entry.attach_role_arn and entry.role_name:
+        ignored = f"{entry.where}: roleName of {entry} is ignored, as by eksctl: roleARN is given"
+        return replace(entry, role_name=""), [ignored]
+    return entry, []
 
 
-def _check_role(reader: Reader, node: Node, fields: Fields, found: BindingEntry) -> None:
+def _check_role(reader: Reader, node: Node, fields: Fields, entry: BindingEntry) -> None:
     """Note what contradicts an existing role, or that there is neither a role nor a policy."""
-    given = [name for name in (*ROLE_POLICIES, "permissionsBoundaryARN") if not _is_off(fields, name)]
+    of_new_role = [name for name in (*ROLE_POLICIES, "permissionsBoundaryARN") if is_given(fields, name)]
     if "roleARN" in fields:
-        for name in given:
-            reader.problem(fields[name], f"roleARN uses an existing role: {name} contradicts it ({found})")
-    elif not reader.deletes and not any(name in ROLE_POLICIES for name in given):
+        for name in of_new_role:
+            reader.problem(fields[name], f"roleARN uses an existing role: {name} contradicts it ({entry})")
+    elif not reader.deletes and not any(name in ROLE_POLICIES for name in of_new_role):
         reader.problem(
             node,
-            f"{found} has no role: an association needs roleARN, or one of {', '.join(ROLE_POLICIES)}",
+            f"{entry} has no role: an association needs roleARN, or one of {', '.join(ROLE_POLICIES)}",
         )
-    if "permissionPolicyName" in fields and _is_off(fields, "permissionPolicy"):
+    if "permissionPolicyName" in fields and not is_given(fields, "permissionPolicy"):
         reader.problem(fields["permissionPolicyName"], "permissionPolicyName needs permissionPolicy")
-
-
-def _is_off(fields: Fields, name: str) -> bool:
-    return name not in fields or is_off(fields[name])
 
 
 def _policies(reader: Reader, fields: Fields, defaults: Defaults) -> dict[str, Any]:
     """The policies of the role, the inline one under its own name."""
     renamed = {ROLE_POLICIES[name]: node for name, node in fields.items() if name in ROLE_POLICIES}
-    found = PolicyReader(reader, defaults.read, ours=False).all(renamed)
+    attributes = PolicyReader(reader, defaults.read, ours=False).all(renamed)
     if "permissionPolicyName" in fields:
         name = reader.text(fields["permissionPolicyName"], names.inline_policy)
-        found["inline"] = dict.fromkeys(filter(None, [name]), found["inline"].get(names.ATTACH_POLICY, {}))
-    return found
+        document = attributes["inline"].get(names.ATTACH_POLICY, {})
+        attributes["inline"] = {name: document} if name else {}
+    return attributes

@@ -43,14 +43,13 @@ OF_A_TARGET = ("target_role", "external_id", "target_assume_role", "target_profi
 
 def access(reader: Reader, fields: Fields) -> tuple[str, str]:
     """The account and the role; the role's account must be the same."""
-    said = reader.said(fields, ACCESS)
-    account = said.get("account", "")
-    role = said.get("assume_role", "")
-    if account and _account_of(role) not in ("", account):
-        reader.problem(
-            fields["assumeRole"], f"this role is in account {_account_of(role)}: account says {account}"
-        )
-    return account or _account_of(role), role
+    attributes = reader.said(fields, ACCESS)
+    account = attributes.get("account", "")
+    role = attributes.get("assume_role", "")
+    of_role = _account_of(role)
+    if account and of_role not in ("", account):
+        reader.problem(fields["assumeRole"], f"this role is in account {of_role}: account says {account}")
+    return account or of_role, role
 
 
 def with_defaults(own: Mapping[str, Any], defaults: Mapping[str, Any], *, chains: bool) -> dict[str, Any]:
@@ -58,19 +57,23 @@ def with_defaults(own: Mapping[str, Any], defaults: Mapping[str, Any], *, chains
 
     An entry with its own account or target does not use the document's access to another.
     """
-    left = dict(defaults)
-    role_account = own.get("role_account") or _account_of(own.get("role_assume_role"))
-    if role_account and role_account != (
-        defaults.get("role_account") or _account_of(defaults.get("role_assume_role"))
-    ):
-        left = {key: value for key, value in left.items() if not key.startswith("role_")}
-    if not chains or own.get("target_role", defaults.get("target_role")) != defaults.get("target_role"):
-        left = {key: value for key, value in left.items() if key not in OF_A_TARGET}
-    return {**left, **own}
+    usable = dict(defaults)
+    if _role_account(own) not in ("", _role_account(defaults)):
+        usable = {key: value for key, value in usable.items() if not key.startswith("role_")}
+    has_own_target = "target_role" in own and own["target_role"] != defaults.get("target_role")
+    if not chains or has_own_target:
+        usable = {key: value for key, value in usable.items() if key not in OF_A_TARGET}
+    return {**usable, **own}
+
+
+def _role_account(attributes: Mapping[str, Any]) -> str:
+    return attributes.get("role_account") or _account_of(attributes.get("role_assume_role"))
 
 
 def _account_of(role: Any) -> str:
-    return str(role).split(":")[4] if role else ""
+    if not role:
+        return ""
+    return str(role).split(":")[4]
 
 
 _WEBHOOK = {
@@ -90,20 +93,23 @@ _WEBHOOK_FIELDS: Table = {
 
 def pod_settings(reader: Reader, fields: Fields, annotations: Node | None) -> dict[str, Any]:
     """The attributes of a `BindingEntry` about pods: annotations and fields."""
-    others, by_annotation = _annotations(reader, annotations) if annotations is not None else ({}, {})
+    texts: dict[str, str] = {}
+    by_annotation: dict[str, Any] = {}
+    if annotations is not None:
+        texts, by_annotation = _annotations(reader, annotations)
     by_field = reader.said(fields, _WEBHOOK_FIELDS)
     for annotation, attribute in _WEBHOOK.items():
-        values = {settings[attribute] for settings in (by_annotation, by_field) if attribute in settings}
-        if len(values) > 1 and annotations is not None:
+        is_twice = attribute in by_annotation and attribute in by_field
+        if annotations is not None and is_twice and by_annotation[attribute] != by_field[attribute]:
             reader.problem(annotations, f"the annotation {annotation} contradicts the field for it")
     settings = {**by_annotation, **by_field}
     known = {attribute: value for attribute, value in settings.items() if value is not None}
-    return {"annotations": others, **known}
+    return {"annotations": texts, **known}
 
 
 def _annotations(reader: Reader, node: Node) -> tuple[dict[str, str], dict[str, Any]]:
     """The annotations that are nobody's business here, and what the webhook's say."""
-    others: dict[str, str] = {}
+    texts: dict[str, str] = {}
     settings: dict[str, Any] = {}
     for key, value in reader.pairs(node).values():
         name = text_of(key)
@@ -115,65 +121,75 @@ def _annotations(reader: Reader, node: Node) -> tuple[dict[str, str], dict[str, 
         elif name in _WEBHOOK:
             settings[_WEBHOOK[name]] = reader.checked(value, NOTES[name].rule, text)
         elif reader.checked(key, names.service_account_annotations, {name: text}) is not None:
-            others[name] = text
-    reader.checked(node, names.service_account_annotations, others)
-    return others, settings
+            texts[name] = text
+    reader.checked(node, names.service_account_annotations, texts)
+    return texts, settings
 
 
 def namespace_pattern(text: str) -> str:
     """Check a namespace that may have the wildcards `*` and `?`."""
-    return names.namespace_pattern(text) if {"*", "?"} & set(text) else names.namespace(text)
+    if _has_wildcard(text):
+        return names.namespace_pattern(text)
+    return names.namespace(text)
 
 
 def name_pattern(text: str) -> str:
     """Check a ServiceAccount's name that may have the wildcards `*` and `?`."""
-    return names.subject_pattern(text) if {"*", "?"} & set(text) else names.service_account(text)
+    if _has_wildcard(text):
+        return names.subject_pattern(text)
+    return names.service_account(text)
+
+
+def _has_wildcard(text: str) -> bool:
+    return "*" in text or "?" in text
 
 
 def subjects(reader: Reader, node: Node, namespace: str) -> tuple[str, ...]:
     """Further ServiceAccounts that the role trusts; `namespace` is the entry's."""
-    found = []
-    for item in reader.items(node, "subjects (namespace and name)"):
-        fields = reader.fields(item, ("namespace", "name"), "subjects", {})
+    in_order: dict[str, None] = {}
+    for entry in reader.items(node, "subjects (namespace and name)"):
+        fields = reader.fields(entry, ("namespace", "name"), "subjects", {})
         if "name" not in fields:
-            if isinstance(item, MappingNode):
-                reader.problem(item, 'this subject has no name ("*" is any ServiceAccount of the namespace)')
+            if isinstance(entry, MappingNode):
+                reader.problem(entry, 'this subject has no name ("*" is any ServiceAccount of the namespace)')
             continue
         name = reader.text(fields["name"], name_pattern)
-        given = fields.get("namespace")
-        there = namespace if given is None else reader.text(given, namespace_pattern)
-        if name and there:
-            found.append(names.subject(there, name))
-    return tuple(dict.fromkeys(found))
+        own_namespace: str | None = namespace
+        if "namespace" in fields:
+            own_namespace = reader.text(fields["namespace"], namespace_pattern)
+        if name and own_namespace:
+            in_order[names.subject(own_namespace, name)] = None
+    return tuple(in_order)
 
 
 def clusters(reader: Reader, node: Node) -> tuple[OtherCluster, ...]:
     """Further clusters whose ServiceAccounts the role trusts."""
-    found = []
-    for item in reader.items(node, "clusters (name and region, or issuer)"):
-        fields = reader.fields(item, ("name", "region", "issuer"), "clusters", {})
+    in_order: dict[OtherCluster, None] = {}
+    for entry in reader.items(node, "clusters (name and region, or issuer)"):
+        fields = reader.fields(entry, ("name", "region", "issuer"), "clusters", {})
         if ("name" in fields) == ("issuer" in fields):
-            if isinstance(item, MappingNode):
-                reader.problem(item, "give a cluster's name or its issuer, not both")
+            if isinstance(entry, MappingNode):
+                reader.problem(entry, "give a cluster's name or its issuer, not both")
         elif "issuer" in fields and "region" in fields:
             reader.problem(fields["region"], "an issuer has no region")
         rules = {"name": names.cluster, "region": names.region, "issuer": check_issuer}
         values = {name: reader.text(fields[name], rules[name]) or "" for name in fields}
-        found.append(OtherCluster(**values))
-    return tuple(dict.fromkeys(found))
+        in_order[OtherCluster(**values)] = None
+    return tuple(in_order)
 
 
 def conditions(reader: Reader, node: Node) -> dict[str, dict[str, Any]]:
     """Conditions that each statement of the trust policy has besides audience and subject."""
-    found: dict[str, dict[str, Any]] = {}
+    block: dict[str, dict[str, Any]] = {}
     for operator, (key, value) in reader.pairs(node).items():
         if operator_of(operator) is None:
+            text = f"IAM has no condition operator '{operator}'"
             hint = did_you_mean(operator, COMPARISONS)
-            reader.problem(key, f"IAM has no condition operator '{operator}'{hint and ': ' + hint}")
-        found[operator] = {name: _values(reader, *pair) for name, pair in reader.pairs(value).items()}
-        if not found[operator] and isinstance(value, MappingNode):
+            reader.problem(key, f"{text}: {hint}" if hint else text)
+        block[operator] = {name: _values(reader, *pair) for name, pair in reader.pairs(value).items()}
+        if not block[operator] and isinstance(value, MappingNode):
             reader.problem(value, f"{operator} has no keys")
-    return found
+    return block
 
 
 def _values(reader: Reader, key: ScalarNode, node: Node) -> str | list[str]:
@@ -191,8 +207,9 @@ def _values(reader: Reader, key: ScalarNode, node: Node) -> str | list[str]:
 
 def _filled(text: str) -> str:
     """A value of a condition, in which IAM's variables may stand, and no place that nobody has filled in."""
-    if "$" in text and (found := placeholder_in_policy(text)):
-        raise InvalidInput(f"'{found}' {UNFILLED}")
+    word = placeholder_in_policy(text) if "$" in text else ""
+    if word:
+        raise InvalidInput(f"'{word}' {UNFILLED}")
     return text
 
 
@@ -206,41 +223,41 @@ class PolicyReader:
 
     def all(self, fields: Fields) -> dict[str, Any]:
         """The attributes of a `BindingEntry` that these fields make."""
-        found: dict[str, Any] = {}
+        attributes: dict[str, Any] = {}
         if "attachPolicyARNs" in fields:
-            found["policies"] = self._reader.texts(fields["attachPolicyARNs"], arn.check_policy)
-            if len(found["policies"]) > policy.MANAGED_LIMIT:
+            attributes["policies"] = self._reader.texts(fields["attachPolicyARNs"], arn.check_policy)
+            if len(attributes["policies"]) > policy.MANAGED_LIMIT:
                 self._reader.problem(
                     fields["attachPolicyARNs"], f"IAM takes {policy.MANAGED_LIMIT} policies per role"
                 )
         if "wellKnownPolicies" in fields:
-            found["well_known"] = self._well_known(fields["wellKnownPolicies"])
-        found["inline"] = self._inline(fields)
-        return found
+            attributes["well_known"] = self._well_known(fields["wellKnownPolicies"])
+        attributes["inline"] = self._inline(fields)
+        return attributes
 
     def _inline(self, fields: Fields) -> dict[str, Document]:
-        found: dict[str, Document] = {}
+        documents: dict[str, Document] = {}
         last = None
         if "attachPolicy" in fields:
             last = fields["attachPolicy"]
-            self._add(found, names.ATTACH_POLICY, last, self._document(last))
+            self._add(documents, names.ATTACH_POLICY, last, self._document(last))
         if "inlinePolicies" in fields:
             last = fields["inlinePolicies"]
             for name, (key, value) in self._reader.pairs(last).items():
                 self._reader.checked(key, names.inline_policy, name)
-                self._add(found, name, key, self.document_or_file(value))
-        size = sum(policy.size(document) for document in found.values())
+                self._add(documents, name, key, self.document_or_file(value))
+        size = sum(map(policy.size, documents.values()))
         if last is not None and size > policy.INLINE_LIMIT:
             self._reader.problem(
                 last, f"the inline policies have {size} characters, IAM takes {policy.INLINE_LIMIT} together"
             )
-        return found
+        return documents
 
-    def _add(self, found: dict[str, Document], name: str, node: Node, document: Document | None) -> None:
-        if name in found:
+    def _add(self, documents: dict[str, Document], name: str, node: Node, document: Document | None) -> None:
+        if name in documents:
             self._reader.problem(node, f"two inline policies would be named {name}")
         if document is not None:
-            found[name] = document
+            documents[name] = document
 
     def document_or_file(self, node: Node) -> Document | None:
         """A policy document, written out or in the file that `file` names."""
@@ -259,35 +276,41 @@ class PolicyReader:
             self._reader.problem(node, "a policy is a mapping with Version and Statement")
             return None
         note_problems(self._reader, node, document)
-        return document if len(self._reader.problems) == before else None
+        if len(self._reader.problems) > before:
+            return None
+        return document
 
     def _well_known(self, node: Node) -> tuple[WellKnown, ...]:
         known = wellknown.names() if self._ours else wellknown.EKSCTL
-        found = []
+        uses: list[WellKnown] = []
         for name, (key, value) in self._reader.pairs(node).items():
             if name not in known:
-                hint = f": {did_you_mean(name, known) or 'irsa policies list shows them'}"
+                hint = did_you_mean(name, known) or "irsa policies list shows them"
                 if name in wellknown.names():
-                    hint = ": only 'apiVersion: irsa/v1, kind: Bindings' has it"
-                self._reader.problem(key, f"unknown well-known policy '{name}'{hint}")
+                    hint = "only 'apiVersion: irsa/v1, kind: Bindings' has it"
+                self._reader.problem(key, f"unknown well-known policy '{name}': {hint}")
                 continue
-            if isinstance(value, ScalarNode) or not self._ours:
-                use = WellKnown(name) if self._reader.boolean(value) else None
-            else:
-                use = WellKnown(name, self._parameters(name, value))
-            found.append(self._reader.checked(value, wellknown_uses.check, use))
-        return tuple(item for item in found if item is not None)
+            use = self._reader.checked(value, wellknown_uses.check, self._use(name, value))
+            if use is not None:
+                uses.append(use)
+        return tuple(uses)
+
+    def _use(self, name: str, node: Node) -> WellKnown | None:
+        """The use of a policy as it is written; None if the file switches it off."""
+        if self._ours and not isinstance(node, ScalarNode):
+            return WellKnown(name, self._parameters(name, node))
+        return WellKnown(name) if self._reader.boolean(node) else None
 
     def _parameters(self, name: str, node: Node) -> dict[str, tuple[str, ...]]:
         known = wellknown.get(name).parameters
-        found: dict[str, tuple[str, ...]] = {}
+        parameters: dict[str, tuple[str, ...]] = {}
         for key, value in self._reader.fields(node, tuple(known), name, {}).items():
             if isinstance(value, ScalarNode):
                 text = self._reader.text(value)
-                found[key] = (text,) if text is not None else ()
+                parameters[key] = () if text is None else (text,)
             else:
-                found[key] = self._reader.texts(value)
-        return found
+                parameters[key] = self._reader.texts(value)
+        return parameters
 
 
 _ACCOUNTS = ("irsa/v1", "Accounts")
@@ -299,18 +322,22 @@ def accounts(text: str, source: str) -> tuple[str, ...]:
     Raises `InvalidInput` with all problems.
     """
     reader = Reader(source)
-    found: dict[str, str] = {}
+    roles: dict[str, str] = {}
     for node in compose(text, source):
         fields = reader.fields(node, ("apiVersion", "kind", "accounts"), "Accounts", {})
         kind = tuple(reader.text(fields[key]) for key in ("apiVersion", "kind") if key in fields)
         if kind != _ACCOUNTS:
             reader.problem(node, f"expected {' '.join(_ACCOUNTS)}")
-        for item in reader.items(fields["accounts"], "accounts") if "accounts" in fields else ():
-            account, role = access(reader, reader.fields(item, ("account", "assumeRole"), "accounts", {}))
-            if not role or account in found:
-                reader.problem(item, f"account {account} is there twice" if role else "expected assumeRole")
-            found[account] = role
+        if "accounts" not in fields:
+            continue
+        for entry in reader.items(fields["accounts"], "accounts"):
+            account, role = access(reader, reader.fields(entry, ("account", "assumeRole"), "accounts", {}))
+            if not role:
+                reader.problem(entry, "expected assumeRole")
+            elif account in roles:
+                reader.problem(entry, f"account {account} is there twice")
+            roles[account] = role
     reader.finish()
-    if not found:
+    if not roles:
         raise InvalidInput(f"{source} names no account")
-    return tuple(found.values())
+    return tuple(roles.values())

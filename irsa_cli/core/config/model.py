@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from typing import Annotated, Any
 
 from irsa_cli.core.binding.spec import BindingSpec
@@ -64,8 +65,8 @@ class BindingEntry(BindingSpec):
         """A text with the names of fields in the entry's file."""
         if self.unsaid != UNSAID_BY_ASSOCIATIONS:
             return text
-        named = rf"\b({'|'.join(OF_ASSOCIATIONS)})\b"
-        return re.sub(named, lambda field: OF_ASSOCIATIONS[field[0]], text)
+        names = rf"\b({'|'.join(OF_ASSOCIATIONS)})\b"
+        return re.sub(names, lambda name: OF_ASSOCIATIONS[name[0]], text)
 
 
 def _of_entries(accounts: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -110,16 +111,14 @@ class Selection:
     shard: Shard | None = None
 
     def __post_init__(self) -> None:
-        for item in (*self.include, *self.exclude):
-            _glob(item)
+        for glob in (*self.include, *self.exclude):
+            _glob(glob)
 
     def admits(self, name: str) -> bool:
         """Whether the ServiceAccount `namespace/name` is meant."""
-        included, excluded = (
-            any(len(name) in _ends(_glob(item), name, {0}) for item in globs)
-            for globs in (self.include, self.exclude)
-        )
-        return (included or not self.include) and not excluded
+        if self.include and not _matches_one(name, self.include):
+            return False
+        return not _matches_one(name, self.exclude)
 
     def of(self, bindings: Iterable[BindingEntry]) -> tuple[BindingEntry, ...]:
         """Those that are meant."""
@@ -128,8 +127,7 @@ class Selection:
     def check(self, bindings: Iterable[BindingEntry]) -> None:
         """Raise `InvalidInput` if no include matches any entry."""
         everything = tuple(bindings)
-        wanted = Selection(self.include)
-        if self.include and not any(wanted.admits(str(binding)) for binding in everything):
+        if self.include and not any(_matches_one(str(binding), self.include) for binding in everything):
             raise InvalidInput(
                 f"--include {','.join(self.include)} matches no ServiceAccount",
                 reason="expected globs for namespace/name",
@@ -162,21 +160,25 @@ def _glob(text: str) -> _Glob:
                 open_ones[-1][-1].append(alternatives)
             else:
                 open_ones[-1][-1].append(None if plain == "*" else _test_of(token))
-        ((found,),) = open_ones
+        ((glob,),) = open_ones
     except (re.error, ValueError):
         raise InvalidInput(f"'{text}' is not a valid glob") from None
-    return found
+    return glob
+
+
+def _matches_one(name: str, globs: Iterable[str]) -> bool:
+    return any(len(name) in _ends(_glob(glob), name, {0}) for glob in globs)
 
 
 def _ends(glob: _Glob, name: str, starts: set[int]) -> set[int]:
     """Where a glob can end in a name that begins at these places: no way through it is tried twice."""
-    for item in glob:
-        if item is None:
+    for element in glob:
+        if element is None:
             starts = set(range(min(starts, default=len(name) + 1), len(name) + 1))
-        elif isinstance(item, list):
-            starts = set().union(*(_ends(one, name, starts) for one in item))
+        elif isinstance(element, list):
+            starts = set().union(*(_ends(alternative, name, starts) for alternative in element))
         else:
-            starts = {place + 1 for place in starts if place < len(name) and item(name[place])}
+            starts = {place + 1 for place in starts if place < len(name) and element(name[place])}
     return starts
 
 
@@ -184,12 +186,15 @@ def _test_of(token: re.Match[str]) -> Callable[[str], bool]:
     """Which character a token takes; raises ValueError for a bracket without its other half."""
     plain: str | None = token["plain"]
     if token["set"]:
-        members = re.sub(r"[^a-zA-Z0-9-]", lambda found: re.escape(found[0]), token["set"])
+        members = re.sub(r"[^a-zA-Z0-9-]", lambda sign: re.escape(sign[0]), token["set"])
         pattern = re.compile(f"[{'^' if token['negated'] else ''}{members}]", re.DOTALL)
         return lambda char: pattern.fullmatch(char) is not None
     if plain is not None and plain in "[]\\}":
         raise ValueError(plain)
-    return (lambda _: True) if plain == "?" else (plain or token["literal"]).__eq__
+    if plain == "?":
+        return lambda _: True
+    character = plain or token["literal"]
+    return lambda char: char == character
 
 
 def distinct(configs: Sequence[Config]) -> None:
@@ -197,29 +202,30 @@ def distinct(configs: Sequence[Config]) -> None:
 
     A configuration without a cluster or region may mean any.
     """
-    everything = [item for config in configs for item in config.bindings]
-    problems = [
-        f"{binding.where}: {binding} is also defined in {before.where}"
-        for binding, before in _twice(everything, str)
-    ]
-    for key, words, remedy in (
-        (_role_name, "roleName {0.role_name}", "to use that role: attachRoleARN"),
-        (
-            lambda item: item.aws_config_map and f"{item.namespace}/{item.aws_config_map}",
-            "awsConfigMap {0.aws_config_map}",
-            "each writes its own role into it",
-        ),
-    ):
-        problems += [
-            f"{binding.where}: {binding} has the {words.format(binding)} of {before}"
-            f" ({before.where}); {binding.in_its_words(remedy)}"
-            for binding, before in _twice(everything, key)
-            if str(binding) != str(before)
-        ]
+    everything = list(chain.from_iterable(config.bindings for config in configs))
+    problems: list[str] = []
+    for binding, before in _twice(everything, str):
+        problems.append(f"{binding.where}: {binding} is also defined in {before.where}")
+    for binding, before in _twice(everything, _role_name):
+        remedy = binding.in_its_words("to use that role: attachRoleARN")
+        problems += _shared(binding, before, f"roleName {binding.role_name}", remedy)
+    for binding, before in _twice(everything, _config_map_name):
+        field = f"awsConfigMap {binding.aws_config_map}"
+        problems += _shared(binding, before, field, "each writes its own role into it")
     if len(problems) == 1:
         raise InvalidInput(problems[0])
     if problems:
         raise InvalidInput(f"{len(problems)} entries contradict each other", details=problems)
+
+
+def _shared(binding: BindingEntry, before: BindingEntry, field: str, remedy: str) -> Iterator[str]:
+    """The problem of a field that another ServiceAccount has, too."""
+    if str(binding) != str(before):
+        yield f"{binding.where}: {binding} has the {field} of {before} ({before.where}); {remedy}"
+
+
+def _config_map_name(binding: BindingEntry) -> str:
+    return binding.aws_config_map and f"{binding.namespace}/{binding.aws_config_map}"
 
 
 def _role_name(binding: BindingEntry) -> str:
@@ -228,25 +234,31 @@ def _role_name(binding: BindingEntry) -> str:
     IAM compares them without regard to case:
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
     """
-    where = binding.role_account or "".join(binding.role_assume_role.split(":")[4:5])
-    return f"{where} {binding.role_name.lower()}" if binding.role_name else ""
+    if not binding.role_name:
+        return ""
+    account = binding.role_account or "".join(binding.role_assume_role.split(":")[4:5])
+    return f"{account} {binding.role_name.lower()}"
 
 
 def _twice(
     bindings: Iterable[BindingEntry], key: Callable[[BindingEntry], str]
 ) -> Iterator[tuple[BindingEntry, BindingEntry]]:
     """Each that has the key of one before it in what may be the same cluster, with that one."""
-    seen: dict[str, list[BindingEntry]] = {}
+    by_key: dict[str, list[BindingEntry]] = {}
     for binding in bindings:
         if not key(binding):
             continue
-        others = seen.setdefault(key(binding), [])
-        before = next((item for item in others if _may_be_one(item, binding)), None)
+        earlier = by_key.setdefault(key(binding), [])
+        before = next((known for known in earlier if _may_be_one(known, binding)), None)
         if before is not None:
             yield binding, before
-        others.append(binding)
+        earlier.append(binding)
 
 
-def _may_be_one(one: BindingEntry, other: BindingEntry) -> bool:
-    pairs = ((one.cluster, other.cluster), (one.region, other.region), (one.account, other.account))
+def _may_be_one(first: BindingEntry, second: BindingEntry) -> bool:
+    pairs = (
+        (first.cluster, second.cluster),
+        (first.region, second.region),
+        (first.account, second.account),
+    )
     return all(len({*names} - {""}) <= 1 for names in pairs)

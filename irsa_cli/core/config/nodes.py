@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import chain
 from typing import Any
 
 import yaml
@@ -94,13 +95,17 @@ def _parser_reason(error: yaml.MarkedYAMLError, text: str) -> str:
         if character == "\t":
             return "there is a tab, and YAML is indented by spaces only"
         problem = f"found character '{character}' that cannot start any token"
-    began = f"{error.context} of line {error.context_mark.line + 1}" if error.context_mark else error.context
-    return ", ".join(part for part in (problem, error.context and began) if part)
+    context = error.context
+    if context and error.context_mark is not None:
+        context = f"{context} of line {error.context_mark.line + 1}"
+    return ", ".join(filter(None, (problem, context)))
 
 
 def where(mark: Any, source: str) -> str:
     """A place as compilers write it, counted from one."""
-    return f"{source}:{mark.line + 1}:{mark.column + 1}" if mark is not None else source
+    if mark is None:
+        return source
+    return f"{source}:{mark.line + 1}:{mark.column + 1}"
 
 
 def _spaced(text: str) -> str:
@@ -122,9 +127,11 @@ def _check_size(node: Node, sizes: dict[int, int | None], source: str) -> int:
     if known:
         return known
     sizes[id(node)] = None
-    children: list[Node] = node.value if isinstance(node, SequenceNode) else []
-    if isinstance(node, MappingNode):
-        children = [child for pair in node.value for child in pair]
+    children: list[Node] = []
+    if isinstance(node, SequenceNode):
+        children = node.value
+    elif isinstance(node, MappingNode):
+        children = list(chain.from_iterable(node.value))
     size = 1 + sum(_check_size(child, sizes, source) for child in children)
     if size > MAX_NODES:
         raise InvalidInput(f"{source} is too large", reason=f"more than {MAX_NODES} values")
@@ -153,7 +160,9 @@ def json_number(node: ScalarNode) -> int | float | None:
     """The number that both YAML and JSON see in a plain scalar: no octal digits, no `1_000`, no `1:30`."""
     if node.style or not _JSON_NUMBER.fullmatch(node.value):
         return None
-    return float(node.value) if set(".eE") & set(node.value) else int(node.value)
+    if set(".eE") & set(node.value):
+        return float(node.value)
+    return int(node.value)
 
 
 def is_plain(node: ScalarNode) -> bool:

@@ -43,15 +43,15 @@ def note_problems(reader: Reader, node: Node, document: Document) -> None:
 def _node_at(reader: Reader, node: Node, way: Way, *, at_key: bool) -> Node:
     """The part of the document that a way leads to, or what is nearest to it."""
     for number, step in enumerate(way, 1):
-        if isinstance(step, int) and isinstance(node, SequenceNode) and step < len(node.value):
+        if isinstance(step, int):
+            if not isinstance(node, SequenceNode) or step >= len(node.value):
+                return node
             node = node.value[step]
-        elif (
-            isinstance(step, str) and isinstance(node, MappingNode) and step in (pairs := reader.pairs(node))
-        ):
-            key, value = pairs[step]
-            node = key if at_key and number == len(way) else value
-        else:
-            break
+            continue
+        if not isinstance(node, MappingNode) or step not in reader.pairs(node):
+            return node
+        key, value = reader.pairs(node)[step]
+        node = key if at_key and number == len(way) else value
     return node
 
 
@@ -60,8 +60,8 @@ def _note_duplicates(reader: Reader, node: Node) -> None:
         for _, value in reader.pairs(node).values():
             _note_duplicates(reader, value)
     elif isinstance(node, SequenceNode):
-        for item in node.value:
-            _note_duplicates(reader, item)
+        for element in node.value:
+            _note_duplicates(reader, element)
 
 
 class _DuplicateKey(ValueError):

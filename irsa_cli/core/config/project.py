@@ -35,14 +35,19 @@ class AuditIgnore:
 
     def matches(self, risk: Risk) -> bool:
         """Whether a risk is meant, whatever day it is."""
-        file, subject = (risk.place.file, risk.place.subject) if risk.place else ("", "")
+        file = ""
+        subject = ""
+        if risk.place is not None:
+            file = risk.place.file
+            subject = risk.place.subject
         pairs = (
             (self.role, risk.role or subject),
             (self.cluster, risk.cluster),
             (self.account, risk.account),
             (self.file, file),
         )
-        return risk.rule.id == self.rule and all(not wanted or like(got, wanted) for wanted, got in pairs)
+        is_meant = all(not pattern or like(text, pattern) for pattern, text in pairs)
+        return risk.rule.id == self.rule and is_meant
 
 
 @dataclass(frozen=True)
@@ -75,4 +80,6 @@ class Project:
 
     def place(self, name: str) -> str:
         """File and line of a field; '' where the file has no such field."""
-        return f"{self.source}:{self.lines[name]}" if name in self.lines else ""
+        if name not in self.lines:
+            return ""
+        return f"{self.source}:{self.lines[name]}"

@@ -48,8 +48,11 @@ def read_audit(reader: Reader, node: Node) -> tuple[AuditIgnore, ...]:
         reader.problem(node, "expected a mapping with ignore")
         return ()
     fields = reader.fields(node, ("ignore",), "audit", {})
-    items = reader.items(fields["ignore"], "risks that are accepted") if "ignore" in fields else []
-    return tuple(found for item in items if (found := _read(reader, item)) is not None)
+    if "ignore" not in fields:
+        return ()
+    entries = reader.items(fields["ignore"], "risks that are accepted")
+    ignores = [_read(reader, entry) for entry in entries]
+    return tuple(ignore for ignore in ignores if ignore is not None)
 
 
 def _read(reader: Reader, node: Node) -> AuditIgnore | None:
@@ -58,7 +61,7 @@ def _read(reader: Reader, node: Node) -> AuditIgnore | None:
         return None
     fields = reader.fields(node, _IGNORE_FIELDS, "audit.ignore", {})
     checks = {"rule": _rule, "reason": _filled, "until": _day}
-    texts = {name: reader.text(found, checks.get(name, str)) or "" for name, found in fields.items()}
+    texts = {name: reader.text(value, checks.get(name, str)) or "" for name, value in fields.items()}
     missing = [name for name in checks if name not in texts]
     for name in missing:
         reader.problem(node, f"{name} is missing")
@@ -69,7 +72,7 @@ def _read(reader: Reader, node: Node) -> AuditIgnore | None:
     return AuditIgnore(**texts, account=account, until=until)
 
 
-_SEVERITIES = (*(item.value for item in Severity), "broken", "never")
+_SEVERITIES = (*(severity.value for severity in Severity), "broken", "never")
 
 
 def _severity(text: str) -> str:
@@ -99,13 +102,13 @@ def parse_project(text: str, source: str) -> Project:
     documents = compose(text, source)
     for node in documents[1:]:
         reader.problem(node, "expected one document")
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for node in documents[:1]:
         if not isinstance(node, MappingNode):
             reader.problem(node, f"expected a mapping with {', '.join(_FIELDS)}")
             continue
         fields = reader.fields(node, _FIELDS, ".irsa.yaml", {})
-        found = {"lines": {name: item.start_mark.line + 1 for name, item in fields.items()}}
-        found |= reader.said(fields, _FIELDS)
+        settings = reader.said(fields, _FIELDS)
+        settings["lines"] = {name: value.start_mark.line + 1 for name, value in fields.items()}
     reader.finish()
-    return Project(source, **found)
+    return Project(source, **settings)

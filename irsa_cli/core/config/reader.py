@@ -59,6 +59,11 @@ def attribute_of(field: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", field).lower()
 
 
+def is_given(fields: Fields, name: str) -> bool:
+    """Whether a field says more than its absence."""
+    return name in fields and not nodes.is_off(fields[name])
+
+
 class Reader:
     """Reads the nodes of one file. `source` names it in messages."""
 
@@ -75,7 +80,9 @@ class Reader:
     def problem(self, node: Node, text: str) -> None:
         """Note what is wrong at this place."""
         place = nodes.where(node.start_mark, self.source)
-        line = f"{place}: {text if len(text) <= _LONGEST else text[:_LONGEST] + '...'}"
+        if len(text) > _LONGEST:
+            text = f"{text[:_LONGEST]}..."
+        line = f"{place}: {text}"
         if line not in self._noted:  # an alias is read at every place that names it
             self.problems.append(line)
         self._noted.add(line)
@@ -120,15 +127,24 @@ class Reader:
         try:
             return rule(text)
         except InvalidInput as error:
-            unfilled = placeholder(text)
-            self.problem(node, f"'{unfilled}' {UNFILLED}: render the file first" if unfilled else str(error))
+            if not self._note_placeholder(node, text):
+                self.problem(node, str(error))
             return None
+
+    def _note_placeholder(self, node: Node, text: str) -> bool:
+        """Note a word that somebody has to replace, if the text has one."""
+        unfilled = placeholder(text)
+        if unfilled:
+            self.problem(node, f"'{unfilled}' {UNFILLED}: render the file first")
+        return bool(unfilled)
 
     def said(self, fields: Fields, table: Table) -> dict[str, Any]:
         """The values of fields by attribute, in the order of the table."""
-        return {
-            attribute: read(self, fields[name]) for name, (attribute, read) in table.items() if name in fields
-        }
+        values: dict[str, Any] = {}
+        for name, (attribute, read) in table.items():
+            if name in fields:
+                values[attribute] = read(self, fields[name])
+        return values
 
     def boolean(self, node: Node) -> bool | None:
         if self.like_eksctl and node.tag == nodes.NULL:
@@ -158,20 +174,20 @@ class Reader:
             return self.whole_number(node, rule)
         return self.checked(node, rule, int(seconds))
 
-    def items(self, node: Node, what: str) -> list[Node]:
+    def items(self, node: Node, kind: str) -> list[Node]:
         if isinstance(node, SequenceNode) and node.tag == nodes.SEQUENCE:
             return list(node.value)
-        self._unexpected(node, f"a list of {what}")
+        self._unexpected(node, f"a list of {kind}")
         return []
 
     def texts(self, node: Node, rule: Callable[[str], str] = str) -> tuple[str, ...]:
         """A list of strings, each of them once."""
-        found = [self.text(item, rule) for item in self.items(node, "strings")]
-        return tuple(dict.fromkeys(item for item in found if item is not None))
+        texts = [self.text(element, rule) for element in self.items(node, "strings")]
+        return tuple(dict.fromkeys(text for text in texts if text is not None))
 
     def text_map(self, node: Node, rule: Callable[[dict[str, str]], dict[str, str]]) -> dict[str, str]:
         """A mapping of strings, each pair and all together checked by the rule."""
-        found = {}
+        texts: dict[str, str] = {}
         for key, value in self.pairs(node).values():
             text = self.text(value)
             name = nodes.text_of(key)
@@ -180,13 +196,11 @@ class Reader:
             try:
                 rule({name: text})
             except InvalidInput as error:
-                if unfilled := placeholder(text):
-                    self.problem(value, f"'{unfilled}' {UNFILLED}: render the file first")
-                else:
+                if not self._note_placeholder(value, text):
                     self.problem(key, str(error))
             else:
-                found[name] = text
-        return self.checked(node, rule, found) or {}
+                texts[name] = text
+        return self.checked(node, rule, texts) or {}
 
     def pairs(self, node: Node) -> dict[str, tuple[ScalarNode, Node]]:
         """The pairs of a mapping by key, with what is merged into it (`<<`); its own come first."""
@@ -197,7 +211,8 @@ class Reader:
         merged: dict[str, tuple[ScalarNode, Node]] = {}
         for key, value in node.value:
             if key.tag == nodes.MERGE:
-                for base in value.value if isinstance(value, SequenceNode) else [value]:
+                bases = value.value if isinstance(value, SequenceNode) else [value]
+                for base in bases:
                     merged = {**self.pairs(base), **merged}
                 continue
             text = self.text(key)
@@ -208,14 +223,17 @@ class Reader:
                 own[text] = (key, value)
         return {**merged, **own}
 
-    def fields(self, node: Node, known: Collection[str], what: str, hints: Mapping[str, str]) -> Fields:
+    def fields(self, node: Node, known: Collection[str], title: str, hints: Mapping[str, str]) -> Fields:
         """The fields of an object that has no others; `hints` says what to do about some that it lacks."""
-        found = self.pairs(node)
-        for name, (key, _) in found.items():
+        pairs = self.pairs(node)
+        for name, (key, _) in pairs.items():
             if name not in known:
-                hint = hints.get(name) or (did_you_mean(name, known) if len(found) < 100 else "")
-                self.problem(key, f"unknown field '{name}' in {what}{hint and ': ' + hint}")
-        return {name: value for name, (_, value) in found.items() if name in known}
+                hint = hints.get(name, "")
+                if not hint and len(pairs) < 100:
+                    hint = did_you_mean(name, known)
+                text = f"unknown field '{name}' in {title}"
+                self.problem(key, f"{text}: {hint}" if hint else text)
+        return {name: value for name, (_, value) in pairs.items() if name in known}
 
     def given(self, fields: Fields) -> Fields:
         """The fields that say something: to eksctl, null and "" are no more than their absence."""
@@ -228,13 +246,15 @@ class Reader:
         if isinstance(node, MappingNode):
             return {text: self.plain(value) for text, (_, value) in self.pairs(node).items()}
         if isinstance(node, SequenceNode) and node.tag == nodes.SEQUENCE:
-            return [self.plain(item) for item in node.value]
+            return [self.plain(element) for element in node.value]
         if not self._is_scalar(node, "a value"):
             return None
         if node.tag == nodes.BOOLEAN and node.value.lower() in ("true", "false"):
             return node.value.lower() == "true"
         number = nodes.json_number(node)
-        return number if number is not None else self.text(node)
+        if number is None:
+            return self.text(node)
+        return number
 
     def _is_scalar(self, node: Node, expected: str) -> TypeGuard[ScalarNode]:
         if isinstance(node, ScalarNode) and node.tag != nodes.NULL:
@@ -246,10 +266,15 @@ class Reader:
         if node.tag == nodes.NULL:
             self.problem(node, f"this is empty: expected {expected}, or leave it out")
             return
-        if unfilled := nodes.rendered(node):
+        unfilled = nodes.rendered(node)
+        if unfilled:
             self.problem(node, f"'{unfilled}' {UNFILLED}: render the file first")
             return
-        found = {nodes.MAPPING: "a mapping", nodes.SEQUENCE: "a list"}.get(node.tag)
-        if found is None:
-            found = f"'{nodes.text_of(node)}'" if isinstance(node, ScalarNode) else f"the tag {node.tag}"
-        self.problem(node, f"expected {expected}, not {found}")
+        actual = f"the tag {node.tag}"
+        if node.tag == nodes.MAPPING:
+            actual = "a mapping"
+        elif node.tag == nodes.SEQUENCE:
+            actual = "a list"
+        elif isinstance(node, ScalarNode):
+            actual = f"'{nodes.text_of(node)}'"
+        self.problem(node, f"expected {expected}, not {actual}")

@@ -11,9 +11,8 @@ from yaml import MappingNode, Node
 from irsa_cli.core.config import entry_fields
 from irsa_cli.core.config.entry_fields import PolicyReader
 from irsa_cli.core.config.model import BindingEntry
-from irsa_cli.core.config.nodes import is_off
-from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, one_of, text_fields
-from irsa_cli.core.policies.operators import COMPARISONS
+from irsa_cli.core.config.reader import Fields, Reader, Table, flag_fields, is_given, one_of, text_fields
+from irsa_cli.core.policies.operators import like
 from irsa_cli.core.values import checked, names
 
 ReadFile = Callable[[str], str]
@@ -87,39 +86,52 @@ class Defaults:
 
 def binding(reader: Reader, node: Node, defaults: Defaults) -> tuple[BindingEntry | None, list[str]]:
     """The entry and notices about it; None where problems were noted that leave no name."""
-    known = (*EKSCTL, *OURS) if defaults.ours else EKSCTL
-    fields = reader.fields(
-        node, known, "serviceAccounts", {} if defaults.ours else dict.fromkeys(OURS, _OURS_HINT)
-    )
+    if defaults.ours:
+        fields = reader.fields(node, (*EKSCTL, *OURS), "serviceAccounts", {})
+    else:
+        fields = reader.fields(node, EKSCTL, "serviceAccounts", dict.fromkeys(OURS, _OURS_HINT))
     fields = reader.given(fields)
     if "metadata" not in fields:
         reader.problem(node, "this ServiceAccount has no metadata.name")
         return None, []
-    found = _metadata(reader, fields, defaults)
-    if found is None:
+    entry = _metadata(reader, fields, defaults)
+    if entry is None:
         return None, []
-    found = replace(found, **_pod_identity(reader, fields, defaults.read))
+    entry = replace(entry, **_pod_identity(reader, fields, defaults.read))
+    _check_role(reader, node, fields, entry, defaults)
+    entry = _role(reader, fields, replace(entry, where=reader.line(node)), defaults)
+    return _without_unset(entry)
+
+
+def _check_role(reader: Reader, node: Node, fields: Fields, entry: BindingEntry, defaults: Defaults) -> None:
+    """Note what contradicts an existing role, or that a ClusterConfig has neither a role nor a policy."""
     if "attachRoleARN" in fields:
         for name in OF_A_NEW_ROLE:
-            given = name in fields and not is_off(fields[name])
-            if given and not (name == "targetRole" and found.pod_identity):
+            is_of_association = name == "targetRole" and entry.pod_identity
+            if is_given(fields, name) and not is_of_association:
                 reader.problem(
-                    fields[name], f"attachRoleARN uses an existing role: {name} contradicts it ({found})"
+                    fields[name], f"attachRoleARN uses an existing role: {name} contradicts it ({entry})"
                 )
-
-    elif not defaults.ours and all(is_off(fields[name]) for name in OF_POLICIES if name in fields):
+    elif not defaults.ours and not any(is_given(fields, name) for name in OF_POLICIES):
         reader.problem(
             node,
-            f"{found} has no policy: a ClusterConfig needs {', '.join(OF_POLICIES)} or attachRoleARN"
+            f"{entry} has no policy: a ClusterConfig needs {', '.join(OF_POLICIES)} or attachRoleARN"
             " (not in irsa/v1 Bindings)",
         )
-    found = _role(reader, fields, replace(found, where=reader.line(node)), defaults)
-    creates = found.web_identity or found.create_service_account
-    if (found.role_only or not creates) and (found.labels or found.annotations):
-        which = "roleOnly" if found.role_only else "podIdentity"
-        notice = f"{found.where}: {which}: the labels and annotations of {found} are not set"
-        return replace(found, labels={}, annotations={}), [notice]
-    return found, []
+
+
+def _without_unset(entry: BindingEntry) -> tuple[BindingEntry, list[str]]:
+    """The entry without labels and annotations that irsa does not set, and a notice about them."""
+    if not entry.labels and not entry.annotations:
+        return entry, []
+    if entry.role_only:
+        field_name = "roleOnly"
+    elif not entry.web_identity and not entry.create_service_account:
+        field_name = "podIdentity"
+    else:
+        return entry, []
+    notice = f"{entry.where}: {field_name}: the labels and annotations of {entry} are not set"
+    return replace(entry, labels={}, annotations={}), [notice]
 
 
 def _metadata(reader: Reader, entry: Fields, defaults: Defaults) -> BindingEntry | None:
@@ -136,73 +148,76 @@ def _metadata(reader: Reader, entry: Fields, defaults: Defaults) -> BindingEntry
     if name is None or namespace is None:
         return None
     unsaid = () if defaults.ours else UNSAID
-    found = BindingEntry(namespace, name, cluster=defaults.cluster, region=defaults.region, unsaid=unsaid)
+    account = BindingEntry(namespace, name, cluster=defaults.cluster, region=defaults.region, unsaid=unsaid)
     if "labels" in fields:
-        found = replace(found, labels=reader.text_map(fields["labels"], names.labels))
-    return replace(found, **entry_fields.pod_settings(reader, entry, fields.get("annotations")))
+        account = replace(account, labels=reader.text_map(fields["labels"], names.labels))
+    return replace(account, **entry_fields.pod_settings(reader, entry, fields.get("annotations")))
 
 
 def _pod_identity(reader: Reader, fields: Fields, read: ReadFile) -> dict[str, Any]:
     """The attributes of a `BindingEntry` by `podIdentity` and `also` of irsa's own entries."""
     node = fields.get("podIdentity")
-    has_settings = isinstance(node, MappingNode)
-    given = node is not None and (has_settings or bool(reader.boolean(node)))
+    is_wanted = node is not None and (isinstance(node, MappingNode) or bool(reader.boolean(node)))
     also = "also" in fields and reader.text(fields["also"], _ALSO) is not None
-    if not (given or also):
+    if not is_wanted and not also:
         return {}
     which = "also" if also else "podIdentity"
     for name in CONTRADICTING[which]:
-        if name in fields and not is_off(fields[name]):
+        if is_given(fields, name):
             reader.problem(
                 fields[name], f"{name} contradicts {which}: it does not work with EKS Pod Identity"
             )
-    found: dict[str, Any] = {"pod_identity": True, "web_identity": also}
-    if node is not None and has_settings:
-        known = ("sessionPolicy", *_SETTINGS)
-        own = reader.fields(node, known, "podIdentity", {})
-        found |= reader.said(own, _SETTINGS)
-        if "sessionPolicy" in own:
-            policies = PolicyReader(reader, read, ours=True)
-            found["session_policy"] = policies.document_or_file(own["sessionPolicy"]) or {}
-            if found["session_policy"] and not found.get("disable_session_tags"):
-                reader.problem(own["sessionPolicy"], NEEDS_NO_TAGS)
-    return found
+    attributes: dict[str, Any] = {"pod_identity": True, "web_identity": also}
+    if isinstance(node, MappingNode):
+        attributes |= _settings(reader, node, read)
+    return attributes
 
 
-def _role(reader: Reader, fields: Fields, found: BindingEntry, defaults: Defaults) -> BindingEntry:
-    changes = reader.said(fields, _ROLE)
-    found = replace(found, **changes, **PolicyReader(reader, defaults.read, ours=defaults.ours).all(fields))
-    if not found.attach_role_arn and "permissionsBoundary" not in fields:
-        found = replace(found, permissions_boundary=defaults.boundary)
-    found = with_tags(reader, fields, found, defaults)
-    said = reader.said(fields, entry_fields.ACCOUNT_FIELDS)
-    chains = not found.attach_role_arn or found.pod_identity
-    found = replace(found, **entry_fields.with_defaults(said, defaults.accounts, chains=chains))
-    return _trust(reader, fields, found)
+def _settings(reader: Reader, node: MappingNode, read: ReadFile) -> dict[str, Any]:
+    fields = reader.fields(node, ("sessionPolicy", *_SETTINGS), "podIdentity", {})
+    attributes = reader.said(fields, _SETTINGS)
+    if "sessionPolicy" in fields:
+        policies = PolicyReader(reader, read, ours=True)
+        attributes["session_policy"] = policies.document_or_file(fields["sessionPolicy"]) or {}
+        if attributes["session_policy"] and not attributes.get("disable_session_tags"):
+            reader.problem(fields["sessionPolicy"], NEEDS_NO_TAGS)
+    return attributes
 
 
-def with_tags(reader: Reader, fields: Fields, found: BindingEntry, defaults: Defaults) -> BindingEntry:
+def _role(reader: Reader, fields: Fields, entry: BindingEntry, defaults: Defaults) -> BindingEntry:
+    attributes = reader.said(fields, _ROLE)
+    policies = PolicyReader(reader, defaults.read, ours=defaults.ours).all(fields)
+    entry = replace(entry, **attributes, **policies)
+    if not entry.attach_role_arn and "permissionsBoundary" not in fields:
+        entry = replace(entry, permissions_boundary=defaults.boundary)
+    entry = with_tags(reader, fields, entry, defaults)
+    accounts = reader.said(fields, entry_fields.ACCOUNT_FIELDS)
+    chains = not entry.attach_role_arn or entry.pod_identity
+    entry = replace(entry, **entry_fields.with_defaults(accounts, defaults.accounts, chains=chains))
+    return _trust(reader, fields, entry)
+
+
+def with_tags(reader: Reader, fields: Fields, entry: BindingEntry, defaults: Defaults) -> BindingEntry:
     """The entry with its tags and those of the document: on its role, and on an association."""
     own = reader.text_map(fields["tags"], names.tags) if "tags" in fields else {}
-    if found.attach_role_arn and not found.pod_identity:
-        return found
+    if entry.attach_role_arn and not entry.pod_identity:
+        return entry
     tags = {**defaults.tags, **own}
     if "tags" in fields:
         reader.checked(fields["tags"], names.tags, tags)
-    return replace(found, tags=tags)
+    return replace(entry, tags=tags)
 
 
-def _trust(reader: Reader, fields: Fields, found: BindingEntry) -> BindingEntry:
-    pattern = found.subject_pattern
-    like = COMPARISONS["StringLike"][0]
-    if pattern and not found.role_only and not like(found.name, pattern, None):
+def _trust(reader: Reader, fields: Fields, entry: BindingEntry) -> BindingEntry:
+    pattern = entry.subject_pattern
+    if pattern and not entry.role_only and not like(entry.name, pattern):
         reader.problem(
             fields["subjectPattern"],
-            f"'{pattern}' does not match {found.name}, so it could not assume its role",
+            f"'{pattern}' does not match {entry.name}, so it could not assume its role",
         )
     table: Table = {
-        "subjects": ("subjects", lambda reader, node: entry_fields.subjects(reader, node, found.namespace)),
+        "subjects": ("subjects", lambda reader, node: entry_fields.subjects(reader, node, entry.namespace)),
         "clusters": ("clusters", entry_fields.clusters),
         "trustConditions": ("conditions", entry_fields.conditions),
     }
-    return replace(found, **reader.said(fields, table))
+    return replace(entry, **reader.said(fields, table))

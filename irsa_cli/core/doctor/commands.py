@@ -12,8 +12,9 @@ https://kubernetes.io/docs/concepts/workloads/controllers/
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from irsa_cli.core.doctor import subjects
@@ -25,7 +26,7 @@ from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.workloads import ROLLED, ROLLOUT, owner_of
-from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import Document, as_list, dump
 from irsa_cli.core.policies.statements import allowing, tests_of_key
@@ -48,8 +49,8 @@ _MOST = 5
 
 def makers_of(pods: Iterable[Pod], read: Callable[[str], tuple[Maker, ...] | Unreadable]) -> Makers:
     kinds = sorted({owner_of(pod)[0] for pod in pods} & {*ROLLED, "Job"})
-    answers = (answer for answer in map(read, kinds) if not isinstance(answer, Unreadable))
-    return {f"{maker.kind}/{maker.name}": maker for makers in answers for maker in makers}
+    makers = chain.from_iterable(known(read(kind)) for kind in kinds)
+    return {f"{maker.kind}/{maker.name}": maker for maker in makers}
 
 
 def restart(facts: Facts, pods: Iterable[Pod]) -> str:
@@ -71,8 +72,8 @@ def _restart(reach: Reach, pod: Pod, makers: Makers) -> str:
         held = _held(makers, kind, name)
         if not held:
             return again
-        paused = kind == "Deployment"
-        return "\n".join(map(comment, (f"{held} Then:", again if paused else delete)))
+        after = again if kind == "Deployment" else delete
+        return "\n".join((comment(f"{held} Then:"), comment(after)))
     if kind == ROLLOUT:
         return reach.plugin(f"argo rollouts restart {shlex.quote(name)}", pod.namespace)
     if kind in _REPLACED and pod.controlled:
@@ -83,7 +84,9 @@ def _restart(reach: Reach, pod: Pod, makers: Makers) -> str:
 def _held(makers: Makers, kind: str, name: str) -> str:
     """Why a change of its template replaces no pods, and the next step; '' if it does."""
     maker = makers.get(f"{kind}/{name}")
-    return f"{kind} {name} {maker.held}" if maker and maker.held else ""
+    if maker is None or not maker.held:
+        return ""
+    return f"{kind} {name} {maker.held}"
 
 
 def _lost(pod: Pod) -> str:
@@ -104,9 +107,13 @@ def edit(facts: Facts, pod: Pod) -> str:
         text = f"a running pod cannot be changed: fix the manifest of pod {pod.name} and recreate the pod"
         show = facts.reach.kubectl(f"get pod {shlex.quote(pod.name)} -o yaml", pod.namespace)
         return "\n".join((comment(text), comment(show)))
-    more = [restart(facts, [pod])] if kind in _REPLACED else []
-    notes = map(comment, filter(None, (_held(facts.makers, kind, name), *more)))
-    return "\n".join((template(facts.reach, pod.namespace, kind, name, facts.makers), *notes))
+    lines = [template(facts.reach, pod.namespace, kind, name, facts.makers)]
+    held = _held(facts.makers, kind, name)
+    if held:
+        lines.append(comment(held))
+    if kind in _REPLACED:
+        lines.append(comment(restart(facts, [pod])))
+    return "\n".join(lines)
 
 
 def by_template(
@@ -143,11 +150,11 @@ def template(reach: Reach, namespace: str, kind: str, name: str, makers: Makers)
     maker = makers.get(f"{kind}/{name}")
     if maker is not None and maker.owner and maker.owner != f"{kind}/{name}" and kind == "Job":
         kind, _, name = maker.owner.partition("/")
-    what = f"{shlex.quote(kind.lower())} {shlex.quote(name)}"
+    workload = f"{shlex.quote(kind.lower())} {shlex.quote(name)}"
     if kind in (*ROLLED, *_REPLACED, ROLLOUT, "CronJob"):
-        return reach.kubectl(f"edit {what}", namespace)
+        return reach.kubectl(f"edit {workload}", namespace)
     text = f"the template of {kind} {name} cannot be changed: fix its source and recreate it"
-    return "\n".join((comment(text), comment(reach.kubectl(f"get {what} -o yaml", namespace))))
+    return "\n".join((comment(text), comment(reach.kubectl(f"get {workload} -o yaml", namespace))))
 
 
 def proposed(why: str, value: str, command: str) -> str:
@@ -170,21 +177,25 @@ def question(condition: str, *lines: str) -> str:
 
 def of_role(facts: Facts, subject: Subject, arn: str, *, audience: str = DEFAULT_AUDIENCE) -> str:
     """Why a role is not proposed for the ServiceAccount, '' if it is. `audience` is the new statement's."""
-    own = (subject.role, subject.association_role, *subject.own_roles.values())
-    candidates = (candidate for candidate in known(subject.candidates) if candidate.is_described)
-    roles = (role for role in (*own, *candidates) if isinstance(role, Role))
-    role = next((role for role in roles if role.arn == arn), None)
+    role = next((role for role in _described_roles(subject) if role.arn == arn), None)
     if role is None:
         return "its permissions are unknown"
     marked = lifecycle.was_bound(subjects.annotations_of(subject), role.arn)
     life = lifecycle.of(role.tags, named=False, marked=marked)
-    if is_made_for(facts, subject, role) and not life.is_over:
+    if role.is_for(facts.cluster, subject.full_name) and not life.is_over:
         return f"it is {life.stage.value}: {life.why}"
     if not _is_meant(facts, subject, role):
         return f"nothing in IAM says that it is for {subject.full_name}"
     if audience != DEFAULT_AUDIENCE and audience not in _texts(role.trust):
         return f"its trust policy does not name the audience {shown(audience)}"
     return of_power(role)
+
+
+def _described_roles(subject: Subject) -> Iterator[Role]:
+    for role in (subject.role, subject.association_role, *subject.own_roles.values()):
+        if isinstance(role, Role):
+            yield role
+    yield from (candidate for candidate in known(subject.candidates) if candidate.is_described)
 
 
 def of_power(role: Role) -> str:
@@ -196,34 +207,37 @@ def of_power(role: Role) -> str:
     much = power(role.policy_documents, role.policy_documents, role.boundary, role.boundary_policy)
     if much:
         return f"it has broad permissions: {much}"
-    return f"its permissions can't be read: {role.unread_documents}" if role.unread_documents else ""
-
-
-def is_made_for(facts: Facts, subject: Subject, role: Role) -> bool:
-    said = role.tags.get(CLUSTER_TAG), role.tags.get(SERVICE_ACCOUNT_TAG)
-    return said == (facts.cluster.arn, subject.full_name)
+    if role.unread_documents:
+        return f"its permissions can't be read: {role.unread_documents}"
+    return ""
 
 
 def _is_meant(facts: Facts, subject: Subject, role: Role) -> bool:
     """Whether tags, or a statement for this cluster, name the ServiceAccount."""
     cluster = facts.cluster
     tags = role.tags
-    if is_made_for(facts, subject, role):
+    if role.is_for(cluster, subject.full_name):
         return True
     if tags.get(EKSCTL_ACCOUNT_TAG) == subject.full_name:
         return cluster.name in {tags.get(key) for key in EKSCTL_TAGS}
     issuer = host_path(cluster.issuer).lower()
     subject_text = subject_claim(subject.namespace, subject.name)
-    own = subject_text.removesuffix(subject.name)
-    items = (statement for _, statement in allowing(role.trust) if issuer in dump(statement).lower())
-    texts = (text for statement in items for text in map(unspaced, _texts(statement.get("Condition"))))
-    return any(text == subject_text or (text.startswith(own) and like(subject_text, text)) for text in texts)
+    in_namespace = subject_text.removesuffix(subject.name)
+    for _, statement in allowing(role.trust):
+        if issuer not in dump(statement).lower():
+            continue
+        for text in map(unspaced, _texts(statement.get("Condition"))):
+            if text.startswith(in_namespace) and like(subject_text, text):
+                return True
+    return False
 
 
 def _texts(value: Any) -> list[str]:
     if isinstance(value, Mapping):
-        return [text for part in value.values() for text in _texts(part)]
-    return [text for part in value for text in _texts(part)] if isinstance(value, list) else [str(value)]
+        value = list(value.values())
+    if not isinstance(value, list):
+        return [str(value)]
+    return list(chain.from_iterable(map(_texts, value)))
 
 
 def webhook_shown(facts: Facts, configuration: str) -> str:
@@ -241,10 +255,9 @@ def unannotate(facts: Facts, key: str) -> str:
     return _annotation(facts, shlex.quote(f"{key}-"))
 
 
-def _annotation(facts: Facts, what: str) -> str:
-    return facts.reach.kubectl(
-        f"annotate serviceaccount {shlex.quote(facts.named.name)} {what}", facts.named.namespace
-    )
+def _annotation(facts: Facts, arguments: str) -> str:
+    name = shlex.quote(facts.named.name)
+    return facts.reach.kubectl(f"annotate serviceaccount {name} {arguments}", facts.named.namespace)
 
 
 def annotate_and_restart(facts: Facts, value: str, key: str = ROLE_ARN_ANNOTATION, *, more: str = "") -> str:
@@ -273,8 +286,10 @@ def admit(facts: Facts, subject: Subject, role: str) -> str:
 def attach(facts: Facts, subject: Subject, role: str, *, more: str = "") -> str:
     """The command that binds the ServiceAccount to a role that is there; it makes what is missing."""
     audience = subjects.audience_of(facts, subject)
-    extra = "" if audience == DEFAULT_AUDIENCE else f" --audience {shlex.quote(audience)}"
-    line = of_account(facts, "create-sa", subject, f"--attach-role-arn {shlex.quote(role)}{more}{extra}")
+    flags = f"--attach-role-arn {shlex.quote(role)}{more}"
+    if audience != DEFAULT_AUDIENCE:
+        flags += f" --audience {shlex.quote(audience)}"
+    line = of_account(facts, "create-sa", subject, flags)
     return proposed(of_role(facts, subject, role, audience=audience), role, line)
 
 
@@ -311,8 +326,8 @@ def in_account(facts: Facts, account: str, command: str) -> str:
 def eks(facts: Facts, command: str, more: str = "") -> str:
     """A command of EKS about the cluster; `more` are options that follow."""
     cluster = facts.cluster
-    what = f"eks {command} --cluster-name {shlex.quote(cluster.name)}"
-    return facts.reach.aws(f"{what} {more}".rstrip(), cluster.region)
+    line = f"eks {command} --cluster-name {shlex.quote(cluster.name)} {more}"
+    return facts.reach.aws(line.rstrip(), cluster.region)
 
 
 _MARKS = ("*", "?", "${")
@@ -333,14 +348,17 @@ def names_exactly(document: Mapping[str, Any], identity: WebIdentity, now: datet
     key = f"{host_path(identity.issuer).rstrip('/')}:sub"
 
     def is_exact(statement: Mapping[str, Any]) -> bool:
-        return any(
-            operator.lower().rpartition(":")[2].removesuffix("ifexists") in _COMPARING
-            and identity.subject in values
-            and not any(mark in value for value in values for mark in _MARKS)
-            for operator, values in tests_of_key([statement], key)
-        )
+        for operator, values in tests_of_key([statement], key):
+            compares = operator.lower().rpartition(":")[2].removesuffix("ifexists") in _COMPARING
+            if compares and identity.subject in values and not any(map(_is_pattern, values)):
+                return True
+        return False
 
     return bool(allowed) and all(is_exact(statements[index]) for index in allowed)
+
+
+def _is_pattern(value: str) -> bool:
+    return any(mark in value for mark in _MARKS)
 
 
 def evidence(facts: Facts) -> dict[str, str]:
@@ -355,9 +373,11 @@ def evidence(facts: Facts) -> dict[str, str]:
             text += f" (policies: {names or 'none'})"
         roles.append(text)
     none = "not known" if isinstance(candidates, Unreadable) else "none"
-    others = [role.arn for role in known(candidates) if role not in trusting]
-    found = {"roles_that_trust_it": subjects.listed(roles) or none}
-    return found | ({"roles_that_trust_it_by_a_pattern": subjects.listed(others)} if others else {})
+    shown_roles = {"roles_that_trust_it": subjects.listed(roles) or none}
+    by_pattern = [role.arn for role in known(candidates) if role not in trusting]
+    if by_pattern:
+        shown_roles["roles_that_trust_it_by_a_pattern"] = subjects.listed(by_pattern)
+    return shown_roles
 
 
 def choose(facts: Facts, otherwise: str) -> str:
@@ -365,14 +385,16 @@ def choose(facts: Facts, otherwise: str) -> str:
     trusting = naming(facts)
     if len(trusting) == 1:
         return annotate_and_restart(facts, trusting[0].arn)
-    return commented(annotate(facts, role.arn) for role in trusting[:5]) if trusting else otherwise
+    if not trusting:
+        return otherwise
+    return commented(annotate(facts, role.arn) for role in trusting[:5])
 
 
 def make_or_attach(facts: Facts) -> str:
     """The command that creates the ServiceAccount with the role that trusts it, else with a new one."""
     commands = [attach(facts, facts.named, role.arn) for role in naming(facts)]
-    return (
-        (commands[0] if len(commands) == 1 else commented(commands[:5]))
-        if commands
-        else make(facts, facts.named)
-    )
+    if not commands:
+        return make(facts, facts.named)
+    if len(commands) == 1:
+        return commands[0]
+    return commented(commands[:5])

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from irsa_cli.core.doctor.causes import CAUSES, Cause
@@ -40,12 +41,13 @@ def undecided(facts: Facts, findings: Iterable[Finding]) -> tuple[Finding, ...]:
     if subject is not None:
         # Without the annotation it is a Pod Identity association that gives the role, or a problem anyway.
         account = subject.account
-        annotated = not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations
-        deciding = _WEB_IDENTITY if annotated else _POD_IDENTITY
-        if not annotated and facts.within is not None and subject.association is None:
-            deciding = (
-                frozenset()
-            )  # Among many, one without a role is looked at for what may be wrong with that.
+        if not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations:
+            deciding = _WEB_IDENTITY
+        elif facts.within is not None and subject.association is None:
+            # Among many, one without a role is looked at for what may be wrong with that.
+            deciding = frozenset()
+        else:
+            deciding = _POD_IDENTITY
     unknown = having(findings, Verdict.UNKNOWN)
     return tuple(finding for finding in unknown if finding.cause.id in deciding or finding.judgement.decides)
 
@@ -98,7 +100,7 @@ class Diagnosis:
     @property
     def problems(self) -> tuple[Finding, ...]:
         """The problems, the cluster's before the ServiceAccounts'."""
-        of_accounts = tuple(finding for account in self.accounts for finding in account.problems)
+        of_accounts = chain.from_iterable(account.problems for account in self.accounts)
         return (*having(self.findings, Verdict.PROBLEM), *of_accounts)
 
     @property
@@ -159,7 +161,9 @@ class Diagnosis:
     def verdict(self) -> Verdict:
         if self.problems:
             return Verdict.PROBLEM
-        return Verdict.OK if self.error is None and self.is_complete else Verdict.UNKNOWN
+        if self.error is None and self.is_complete:
+            return Verdict.OK
+        return Verdict.UNKNOWN
 
     def envelope(self) -> Envelope:
         of_cluster = {"serviceAccount": None, "role": None, **_verdict_json(self.findings, self.undecided)}
@@ -210,14 +214,14 @@ def _follows(finding: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool
     if finding.verdict is not Verdict.UNKNOWN or not wrong:
         return False
     if finding.cause.id == NO_RUNNING_POD:
-        return any(cause.cause.group in _GIVES_IDENTITY for cause in wrong)
-    causes = {cause.cause.id for cause in wrong}
+        return any(problem.cause.group in _GIVES_IDENTITY for problem in wrong)
+    causes = {problem.cause.id for problem in wrong}
     unread: list[object] = []
     if "issuer-documents" in causes:
         unread.append(facts.published_keys)
-    if "annotation-account" in causes and (subject := facts.subject) is not None:
+    if "annotation-account" in causes and facts.subject is not None:
         # irsa reads nothing in an account that is in the annotation by mistake.
-        unread += (subject.role, subject.provider, subject.events)
+        unread += (facts.subject.role, facts.subject.provider, facts.subject.events)
     text = finding.judgement.text
     return any(isinstance(value, Unreadable) and text.endswith(value.why) for value in unread)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.doctor.reported import Maker, PodAnswer
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Pod
@@ -127,6 +128,11 @@ class Subject(Namespaced):
     lock: SeenLock | Unreadable | None = None
     inside: PodAnswer | Unreadable | None = None
     """The answer of a pod that irsa started; None if that was not asked for."""
+
+    def binding_in(self, cluster: Cluster) -> Binding:
+        """The ServiceAccount with its role and its association, as all commands judge them."""
+        parts = (self.account, self.role, (), self.provider, self.association)
+        return Binding(cluster, self.namespace, self.name, *parts)
 
     def existing(self) -> ServiceAccount:
         """The ServiceAccount. This and the following methods raise `CannotTell` without a result."""

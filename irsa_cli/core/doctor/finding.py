@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Sized
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import chain
 from typing import TypeVar
 
 from irsa_cli.core.doctor.facts import Facts
@@ -47,13 +48,20 @@ def kind_of(fix: str) -> Proposal:
     commands = list(filter(None, map(_words, fix.splitlines())))
     if not commands:
         return Proposal.CHOICE
-    words = [word for line in commands for word in line if word]
-    if any(_UNFILLED.fullmatch(word) or placeholder(word) == word for word in words):
+    if any(map(_is_unfilled, chain.from_iterable(commands))):
         return Proposal.FILL_IN
-    verbs = {_verb(*line) for line in commands} - {Proposal.LOOK.value}
+    verbs = {_verb(*words) for words in commands} - {Proposal.LOOK.value}
     if not verbs:
         return Proposal.LOOK
-    return Proposal.EDIT if verbs == {Proposal.EDIT.value} else Proposal.COMMAND
+    if verbs == {Proposal.EDIT.value}:
+        return Proposal.EDIT
+    return Proposal.COMMAND
+
+
+def _is_unfilled(word: str) -> bool:
+    if not word:
+        return False
+    return _UNFILLED.fullmatch(word) is not None or placeholder(word) == word
 
 
 def comment(text: str) -> str:
@@ -72,8 +80,11 @@ def _verb(tool: str, *words: str) -> str:
     """The kubectl command, `look` in place of whatever only reads."""
     if tool == "kubectl":
         while words and words[0].startswith("-"):
-            words = words[1 if "=" in words[0] else 2 :]
-    verb = words[1 if tool == "aws" and len(words) > 1 else 0] if words else ""
+            is_pair = "=" in words[0]
+            words = words[1:] if is_pair else words[2:]
+    if tool == "aws" and len(words) > 1:
+        words = words[1:]
+    verb = words[0] if words else ""
     reads = {
         "aws": verb.startswith(_AWS_READS),
         "curl": True,
@@ -102,7 +113,7 @@ class Group(str, Enum):
     STS = "sts"
 
 
-Found = TypeVar("Found", bound=Sized)
+Signs = TypeVar("Signs", bound=Sized)
 Evidence = tuple[tuple[str, str], ...]
 """The compared values, as pairs of a name and a value."""
 
@@ -125,7 +136,9 @@ class Judgement:
 
     @property
     def proposal(self) -> Proposal | None:
-        return kind_of(self.fix) if self.fix else None
+        if not self.fix:
+            return None
+        return kind_of(self.fix)
 
 
 def ok(text: str, **evidence: str) -> Judgement:
@@ -163,11 +176,11 @@ class Decided(Exception):
         self.judgement = judgement
 
 
-def some(found: Found, otherwise: str, /, **evidence: str) -> Found:
-    """The things found; if there is none, the check ends: this is not the cause."""
-    if not found:
+def some(signs: Signs, otherwise: str, /, **evidence: str) -> Signs:
+    """The signs of the cause; if there is none, the check ends: this is not the cause."""
+    if not signs:
         raise Decided(ok(otherwise, **evidence))
-    return found
+    return signs
 
 
 Check = Callable[[Facts], Judgement]

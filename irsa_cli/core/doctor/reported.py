@@ -61,40 +61,45 @@ def failures(events: Iterable[Json]) -> tuple[CreationFailure, ...]:
     """The newest failure of each object that the events are about."""
     by_object: dict[tuple[str, str, str], CreationFailure] = {}
     for event in events:
-        about = event.get("involvedObject") or {}
-        series = event.get("series") or {}
-        times = (event.get("lastTimestamp"), series.get("lastObservedTime"), event.get("eventTime"))
-        failure = CreationFailure(
-            namespace=str(event["metadata"].get("namespace") or about.get("namespace") or ""),
-            kind=str(about.get("kind") or ""),
-            name=str(about.get("name") or ""),
-            why=_HEADS.sub("", redacted(str(event.get("message") or "")), count=1),
-            uid=str(about.get("uid") or ""),
-            last=max((time for time in map(moment, times) if time is not None), default=None),
-        )
+        failure = _failure(event)
         key = (failure.namespace, failure.kind, failure.name)
         if key not in by_object or _is_after(failure.last, by_object[key].last):
             by_object[key] = failure
     return tuple(by_object.values())
 
 
-def _is_after(one: datetime | None, other: datetime | None) -> bool:
-    return one is not None and (other is None or one > other)
+def _failure(event: Json) -> CreationFailure:
+    about = event.get("involvedObject") or {}
+    series = event.get("series") or {}
+    times = (event.get("lastTimestamp"), series.get("lastObservedTime"), event.get("eventTime"))
+    return CreationFailure(
+        namespace=str(event["metadata"].get("namespace") or about.get("namespace") or ""),
+        kind=str(about.get("kind") or ""),
+        name=str(about.get("name") or ""),
+        why=_HEADS.sub("", redacted(str(event.get("message") or "")), count=1),
+        uid=str(about.get("uid") or ""),
+        last=max(filter(None, map(moment, times)), default=None),
+    )
+
+
+def _is_after(first: datetime | None, second: datetime | None) -> bool:
+    return first is not None and (second is None or first > second)
 
 
 def maker(kind: str, body: Json) -> Maker:
-    found = workload(kind, body)
-    wanted, there = (0, 0) if found.ended else _counts(kind, body)
+    read = workload(kind, body)
+    wanted, there = (0, 0) if read.ended else _counts(kind, body)
     status = body.get("status") or {}
+    since = moment(status.get("lastScheduleTime")) if kind == "CronJob" else None
     return Maker(
         kind,
-        found.name,
-        found.service_account,
+        read.name,
+        read.service_account,
         uid=str(body["metadata"].get("uid") or ""),
-        owner=found.owner,
+        owner=read.owner,
         wanted=wanted,
         there=there,
-        since=moment(status.get("lastScheduleTime")) if kind == "CronJob" else None,
+        since=since,
         held=_held(kind, body.get("spec") or {}),
     )
 
@@ -151,13 +156,13 @@ def _refused(failure: CreationFailure, makers: tuple[Maker, ...] | Unreadable) -
         return replace(refusal, hidden=makers.why)
     if failure.kind not in RESOURCES:
         return replace(refusal, hidden="not a built-in Kubernetes kind")
-    made = next((each for each in makers if each.name == failure.name), None)
-    if made is None or (failure.uid and made.uid and failure.uid != made.uid):
+    maker = next((maker for maker in makers if maker.name == failure.name), None)
+    if maker is None or (failure.uid and maker.uid and failure.uid != maker.uid):
         return None  # It is gone, and what has its name today is another one.
-    if made.there >= made.wanted or _is_after(made.since, failure.last):
+    if maker.there >= maker.wanted or _is_after(maker.since, failure.last):
         return None
-    pods = f"{made.there} of {made.wanted}" if made.kind != "CronJob" else ""
-    return replace(refusal, root=made.owner or name, service_account=made.service_account, pods=pods)
+    pods = "" if maker.kind == "CronJob" else f"{maker.there} of {maker.wanted}"
+    return replace(refusal, root=maker.owner or name, service_account=maker.service_account, pods=pods)
 
 
 CONTAINER = "irsa-preflight"
@@ -186,24 +191,29 @@ class PodAnswer:
 def answer_in(log: str) -> PodAnswer:
     try:
         document = json.loads(log)
-        (item,) = document["items"]
-        verdict = item["verdict"]
-        steps = item["next"]
-        found = item["evidence"]
-        identity = found.get("identity") or ""
+        (answer,) = document["items"]
+        verdict = answer["verdict"]
+        steps = answer["next"]
+        identity = answer["evidence"].get("identity") or ""
         if document["kind"] != "PreflightList" or verdict not in (EXPECTED, WRONG, "unknown"):
             raise ValueError
-        if not (_IDENTITY.fullmatch(identity) if identity else verdict != EXPECTED) or len(steps) > _MOST:
+        if len(steps) > _MOST or not _is_possible(identity, verdict):
             raise ValueError
         evidence = {
             "identity": identity or "none",
-            "source": ", ".join(dict.fromkeys(map(_text, found["source"].values()))),
-            "because": _text(item["cause"]),
+            "source": ", ".join(dict.fromkeys(map(_text, answer["evidence"]["source"].values()))),
+            "because": _text(answer["cause"]),
             "to do": "; ".join(map(_text, steps)),
         }
-        return PodAnswer(verdict, _text(item["sentence"]), identity, evidence)
+        return PodAnswer(verdict, _text(answer["sentence"]), identity, evidence)
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
         raise IrsaError("its log is no answer of irsa preflight") from None
+
+
+def _is_possible(identity: str, verdict: str) -> bool:
+    if not identity:
+        return verdict != EXPECTED
+    return _IDENTITY.fullmatch(identity) is not None
 
 
 def _text(value: Any) -> str:
@@ -215,16 +225,23 @@ def _text(value: Any) -> str:
 def state_of(pod: Mapping[str, Any]) -> tuple[bool | None, str]:
     """Whether the container has ended (None: it never will), and the reason for its state."""
     status = pod.get("status") or {}
-    states = {
-        container["name"]: container.get("state") or {} for container in status.get("containerStatuses") or []
-    }
+    statuses = status.get("containerStatuses") or []
+    states = {container["name"]: container.get("state") or {} for container in statuses}
     state = states.get(CONTAINER, {})
-    scheduling = [
-        condition for condition in status.get("conditions") or [] if condition.get("status") == "False"
-    ]
-    said = state.get("terminated") or state.get("waiting") or (scheduling or [status])[0]
-    why = ": ".join(filter(None, (said.get("reason"), said.get("message")))) or status.get("phase", "new")
-    ended: bool | None = "terminated" in state
-    if not ended and (said.get("reason") in _FINAL or status.get("phase") in ("Failed", "Succeeded")):
-        ended = None
-    return ended, visible(redacted(why)[:_LONGEST])
+    source = state.get("terminated") or state.get("waiting") or _unscheduled(status) or status
+    reason = source.get("reason")
+    why = ": ".join(filter(None, (reason, source.get("message")))) or status.get("phase", "new")
+    text = visible(redacted(why)[:_LONGEST])
+    if "terminated" in state:
+        return True, text
+    if reason in _FINAL or status.get("phase") in ("Failed", "Succeeded"):
+        return None, text
+    return False, text
+
+
+def _unscheduled(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    for condition in status.get("conditions") or []:
+        if condition.get("status") == "False":
+            unmet: Mapping[str, Any] = condition
+            return unmet
+    return None

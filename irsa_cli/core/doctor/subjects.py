@@ -8,21 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from itertools import pairwise
 
 from irsa_cli.core.doctor.facts import Facts, Subject, known, there
 from irsa_cli.core.objects.aws import Association
-from irsa_cli.core.objects.kinds import Container, Injection, Pod, variable
+from irsa_cli.core.objects.kinds import Container, Pod, variable
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.trail import DELAY, TrailEvent
 from irsa_cli.core.objects.webhooks import Requirement, Webhook, selects
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CONFIG_MAP_ANNOTATION, ProviderState
-from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
+from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.chain import KEY, PROFILE
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.errors import CannotTell, have
-from irsa_cli.core.values.names import subject as subject_claim
 
 ROLE_ENV = variable("AWS_ROLE_ARN")
 TOKEN_ENV = variable("AWS_WEB_IDENTITY_TOKEN_FILE")
@@ -31,8 +29,9 @@ TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
 
 
 def annotations_of(subject: Subject | None) -> Mapping[str, str]:
-    account = subject.account if subject else None
-    return account.annotations if isinstance(account, ServiceAccount) else {}
+    if subject is None or not isinstance(subject.account, ServiceAccount):
+        return {}
+    return subject.account.annotations
 
 
 def audience_of(facts: Facts, subject: Subject | None) -> str:
@@ -45,11 +44,13 @@ def audience_of(facts: Facts, subject: Subject | None) -> str:
 
 def argument(arguments: Iterable[str], flag: str) -> str:
     """The value of a flag, `--flag value` or `--flag=value`; '' without it."""
-    parted = (
-        argument.split("=", 1) if argument.startswith(f"{flag}=") else [argument] for argument in arguments
-    )
-    words = [word for part in parted for word in part]
-    return next((value for name, value in pairwise(words) if name == flag), "")
+    words = list(arguments)
+    for number, word in enumerate(words):
+        if word.startswith(f"{flag}="):
+            return word.partition("=")[2]
+        if word == flag and number + 1 < len(words):
+            return words[number + 1]
+    return ""
 
 
 def provider_of(facts: Facts, subject: Subject | None) -> str:
@@ -67,17 +68,15 @@ def role_account(facts: Facts) -> str:
 
 def provider_there(facts: Facts) -> ProviderState | None:
     """The issuer's provider in the role's account, None when there is none."""
-    own = role_account(facts) == facts.cluster.home
-    return have(facts.provider if own else facts.named.provider)
+    if role_account(facts) == facts.cluster.home:
+        return have(facts.provider)
+    return have(facts.named.provider)
 
 
 def identity_of(facts: Facts, subject: Subject) -> WebIdentity:
     """The pods' token, as the role's trust policy sees it."""
-    claim = subject_claim(subject.namespace, subject.name)
-    audience = audience_of(facts, subject)
-    regional = Injection.read(annotations_of(subject)).regional_sts
-    region = {REQUESTED_REGION: region_called(facts.cluster.region, regional=regional)}
-    return WebIdentity(provider_of(facts, subject), facts.cluster.issuer, claim, audience, request=region)
+    identity = subject.binding_in(facts.cluster).identity_in(role_account(facts))
+    return replace(identity, audience=audience_of(facts, subject))
 
 
 def home_provider(facts: Facts) -> str:
@@ -107,7 +106,10 @@ def is_bare(pod: Pod) -> bool:
 
 def users_with(subject: Subject, test: Callable[[Container], bool]) -> list[tuple[Pod, Container]]:
     """The containers of its pods of which the test holds."""
-    return [(pod, container) for pod in subject.users() for container in pod.containers if test(container)]
+    users: list[tuple[Pod, Container]] = []
+    for pod in subject.users():
+        users += [(pod, container) for container in pod.containers if test(container)]
+    return users
 
 
 def injected_users(subject: Subject) -> list[tuple[Pod, Container]]:
@@ -126,11 +128,12 @@ def starts(pods: Iterable[Pod]) -> str:
     return listed(pod.created.isoformat() for pod in pods if pod.created)
 
 
-def listed(items: Iterable[str], limit: int = 5) -> str:
-    """The items, separated by commas; how many more there are than `limit`."""
-    texts = list(dict.fromkeys(items))
-    more = f" and {len(texts) - limit} more" if len(texts) > limit else ""
-    return ", ".join(texts[:limit]) + more
+def listed(texts: Iterable[str], limit: int = 5) -> str:
+    """The texts, separated by commas; how many more there are than `limit`."""
+    every = list(dict.fromkeys(texts))
+    if len(every) <= limit:
+        return ", ".join(every)
+    return f"{', '.join(every[:limit])} and {len(every) - limit} more"
 
 
 EARLY = "CloudTrail shows no call to STS yet, and can be 15 minutes late"
@@ -146,8 +149,10 @@ def newest(facts: Facts) -> TrailEvent:
     """The newest of them; raises `CannotTell` without any."""
     events = calls(facts)
     if not events:
-        more = " except irsa's own" if have(facts.named.events) else ""
-        raise CannotTell(why_no_call(facts, f"CloudTrail has no STS call by this ServiceAccount{more}"))
+        text = "CloudTrail has no STS call by this ServiceAccount"
+        if have(facts.named.events):
+            text += " except irsa's own"
+        raise CannotTell(why_no_call(facts, text))
     return max(events, key=lambda event: event.time)
 
 
@@ -165,11 +170,13 @@ def is_admitted(facts: Facts, pods: Iterable[Pod]) -> bool:
     """Whether STS accepted the newest call for each role of these pods."""
     mine = tuple(pods)
     newest: dict[str, TrailEvent] = {}
-    roles = {container.env.get(ROLE_ENV) for pod in mine for container in pod.containers} - {None}
+    roles: set[str | None] = set()
+    for pod in mine:
+        roles |= {container.env.get(ROLE_ENV) for container in pod.containers}
     with suppress(CannotTell):
         newest = newest_by_role(facts, mine)
-    asked = [event for role, event in newest.items() if role in roles]
-    return bool(asked) and not any(event.error for event in asked)
+    events = [event for role, event in newest.items() if role in roles]
+    return bool(events) and not any(event.error for event in events)
 
 
 def run_long_enough(facts: Facts, pods: Iterable[Pod]) -> list[Pod]:
@@ -179,13 +186,16 @@ def run_long_enough(facts: Facts, pods: Iterable[Pod]) -> list[Pod]:
 def why_no_call(facts: Facts, otherwise: str) -> str:
     """Why CloudTrail has nothing: if all pods with an identity are young, it is too early for all checks."""
     pods = [pod for pod in facts.named.known_users() if any(map(injected, pod.containers))]
-    early = pods and facts.named.events == () and not run_long_enough(facts, pods)
-    return EARLY if early else otherwise
+    if pods and facts.named.events == () and not run_long_enough(facts, pods):
+        return EARLY
+    return otherwise
 
 
 def in_words(event: TrailEvent) -> str:
-    said = "" if event.message in ("", NO_WORDS) else f": {event.message}"
-    return f"{event.error}{said} at {event.time.isoformat()}"
+    error = event.error
+    if event.message not in ("", NO_WORDS):
+        error += f": {event.message}"
+    return f"{error} at {event.time.isoformat()}"
 
 
 PREFIX = "eks.amazonaws.com"
@@ -235,8 +245,9 @@ def why_bare(facts: Facts, pod: Pod) -> str:
     if opted_out(pod):
         return "pod-opted-out"
     probe = subject.probe if isinstance(subject.probe, Pod) else None
-    if isinstance(facts.webhooks, tuple) and (cause := _by_webhooks(facts, pod, probe)):
-        return cause
+    by_webhooks = _by_webhooks(facts, pod, probe) if isinstance(facts.webhooks, tuple) else ""
+    if by_webhooks:
+        return by_webhooks
     if foreign_prefix(facts):
         return "webhook-prefix"
     if probe is not None and not is_injected(probe) and is_shown(facts, probe):
@@ -247,10 +258,12 @@ def why_bare(facts: Facts, pod: Pod) -> str:
 def _by_webhooks(facts: Facts, pod: Pod, probe: Pod | None) -> str:
     """The cause in the selectors of the webhooks, or in their absence; '' if they are right."""
     if not known(facts.webhooks):
-        return "" if probe is not None and is_injected(probe) else "webhook-missing"
+        is_there = probe is not None and is_injected(probe)
+        return "" if is_there else "webhook-missing"
     if not is_shown(facts, pod):
         return "webhook-objects"
-    return "webhook-namespace" if excluding(facts, facts.named)[0] else ""
+    configuration, _ = excluding(facts, facts.named)
+    return "webhook-namespace" if configuration else ""
 
 
 def _by_time(facts: Facts, pod: Pod) -> str:
@@ -258,11 +271,11 @@ def _by_time(facts: Facts, pod: Pod) -> str:
         return "pod-older-than-annotation"
     annotated = facts.named.existing().annotated
     # Times have whole seconds: of two equal ones nobody knows which came first.
-    newer = annotated is not None and pod.created > annotated
-    made = [webhook.created for webhook in known(facts.webhooks) if webhook.created is not None]
-    if (newer or annotated is None) and made and pod.created < min(made):
+    is_newer = annotated is not None and pod.created > annotated
+    webhooks = [webhook.created for webhook in known(facts.webhooks) if webhook.created is not None]
+    if (is_newer or annotated is None) and webhooks and pod.created < min(webhooks):
         return "pod-older-than-webhook"
-    return "pod-missed" if newer else "pod-older-than-annotation"
+    return "pod-missed" if is_newer else "pod-older-than-annotation"
 
 
 def opted_out(pod: Pod) -> bool:

@@ -273,5 +273,6 @@ def _can_be_adopted(binding: Binding, sharers: Sequence[str]) -> bool:
     role = binding.used
     if role is None or role.arn != binding.annotation or sharers:
         return False
-    free = all(role.tags.get(key) in (None, value) for key, value in binding.marks.items())
-    return free and not ownership.guess(role) and trust_policy.admits(role.trust, binding.identity)
+    if ownership.belonging(role, binding) is not ownership.Belongs.NOBODY or ownership.guess(role):
+        return False
+    return trust_policy.admits(role.trust, binding.identity)

@@ -271,7 +271,7 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
     if annotated_arn.rsplit("/", 1)[-1] == desired.role_name:
         return  # It is the desired one, in another place.
     present, desired_role = role.state, desired.role
-    if not desired.marks.items() <= present.tags.items():
+    if not role.is_for(desired.cluster, desired.full_name):
         return
     # An adopted role keeps its path and its trust policy. Defaults were not requested.
     desired_of_it = replace(

@@ -137,14 +137,18 @@ def resolve(uses: Iterable[WellKnown], scope: Scope) -> Resolved:
         for managed in policy.managed:
             policies[iam_arn(scope.partition, "aws", f"policy/{managed}")] = None
         values = _filled(policy, {"partition": (scope.partition,), **scope.values, **use.parameters})
-        statements = []
-        for statement in policy.statements:
-            if statement.get(_WHEN) in (None, *use.parameters):
-                elements = {key: value for key, value in statement.items() if key != _WHEN}
-                statements.append({key: _put(value, values) for key, value in elements.items()})
+        statements = list(_statements(policy, use, values))
         if statements:
             inline[use.name] = {"Version": "2012-10-17", "Statement": statements}
     return Resolved(tuple(policies), inline)
+
+
+def _statements(policy: WellKnownPolicy, use: WellKnown, values: Values) -> Iterator[Document]:
+    """The policy's statements for these parameters, with their values."""
+    for statement in policy.statements:
+        if statement.get(_WHEN) in (None, *use.parameters):
+            elements = {key: value for key, value in statement.items() if key != _WHEN}
+            yield {key: _put(value, values) for key, value in elements.items()}
 
 
 def joined(own: Resolved, uses: Iterable[WellKnown], scope: Scope) -> Resolved:

@@ -98,7 +98,7 @@ class AppliedList:
     shard: Mapping[str, Any] | None = None
     """The shard as JSON, if the run is one of several."""
     request: SavedRequest | None = None
-    """What a saved plan carries out, if this is one."""
+    """The request that a saved plan carries out, if this is one."""
     missing: tuple[str, ...] = ()
     """Shards whose results are unknown."""
     is_timed = True

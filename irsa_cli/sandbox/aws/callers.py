@@ -14,6 +14,7 @@ import secrets
 import string
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -174,7 +175,7 @@ class Callers:
         if not caller.session:
             user = iam.users[caller.name]
             holders = [user, *iam.get_groups_for_user(user.name)]
-            return Powers([document for holder in holders for document in _documents(holder)])
+            return Powers(list(chain.from_iterable(map(_documents, holders))))
         return powers_of(iam, iam.roles[caller.session.role_id], caller.session.policy)
 
     def is_admin(self, caller: Caller) -> bool:

@@ -184,11 +184,16 @@ class Cloud:
                 # moto raises what it doesn't implement and what it trips over.
                 message = f"The sandbox can't execute {request.operation}: {error!r}"
                 raise AwsError("NotImplemented", message, 501) from error
-        found = _ERROR_CODE.search(body) if code >= 400 else None
-        kept = {name: value for name, value in headers.items() if not name.lower().startswith(_OF_SERVER)}
+        error_code = ""
+        if code >= 400:
+            written = _ERROR_CODE.search(body)
+            error_code = written[1].decode() if written else str(code)
+        answer_headers = {
+            name: value for name, value in headers.items() if not name.lower().startswith(_OF_SERVER)
+        }
         if request.method == "HEAD":
-            kept["Content-Length"] = headers.get("Content-Length", "0")
-        return Answer(code, body, kept, found[1].decode() if found else str(code) if code >= 400 else "")
+            answer_headers["Content-Length"] = headers.get("Content-Length", "0")
+        return Answer(code, body, answer_headers, error_code)
 
     def warm(self, account: str, partition: str) -> None:
         """Make moto load what its first call would have to wait for, a tenth of a second."""
@@ -243,40 +248,43 @@ def iam_world(iam: Any) -> dict[str, Any]:
     """The roles, own policies and OIDC providers of moto's backend. Taken with `Cloud.lock` held."""
     own = [policy for policy in iam.managed_policies.values() if ":iam::aws:" not in policy.arn]
     return {
-        "roles": {
-            role.name: {
-                "arn": role.arn,
-                "path": role.path,
-                "trust": json.loads(role.assume_role_policy_document),
-                "description": role.description or "",
-                "max_session_duration": int(role.max_session_duration or 3600),
-                "boundary": role.permissions_boundary_arn,
-                "tags": pairs(role.tags),
-                "attached": sorted(role.managed_policies),
-                "inline": {name: json.loads(text) for name, text in sorted(role.policies.items())},
-            }
-            for role in iam.roles.values()
-        },
-        "policies": {
-            policy.arn: {
-                "name": policy.name,
-                "path": policy.path,
-                "default_version": policy.default_version_id,
-                "versions": {v.version_id: json.loads(v.document) for v in policy.versions},
-                "attachments": policy.attachment_count,
-                "tags": pairs(policy.get_tags()),
-            }
-            for policy in own
-        },
-        "oidc_providers": {
-            arn: {
-                "url": provider.url,
-                "audiences": sorted(provider.client_id_list),
-                "thumbprints": list(provider.thumbprint_list or []),
-                "tags": pairs(provider.get_tags()),
-            }
-            for arn, provider in iam.open_id_providers.items()
-        },
+        "roles": {role.name: _role(role) for role in iam.roles.values()},
+        "policies": {policy.arn: _policy(policy) for policy in own},
+        "oidc_providers": {arn: _provider(provider) for arn, provider in iam.open_id_providers.items()},
+    }
+
+
+def _role(role: Any) -> dict[str, Any]:
+    return {
+        "arn": role.arn,
+        "path": role.path,
+        "trust": json.loads(role.assume_role_policy_document),
+        "description": role.description or "",
+        "max_session_duration": int(role.max_session_duration or 3600),
+        "boundary": role.permissions_boundary_arn,
+        "tags": pairs(role.tags),
+        "attached": sorted(role.managed_policies),
+        "inline": {name: json.loads(text) for name, text in sorted(role.policies.items())},
+    }
+
+
+def _policy(policy: Any) -> dict[str, Any]:
+    return {
+        "name": policy.name,
+        "path": policy.path,
+        "default_version": policy.default_version_id,
+        "versions": {version.version_id: json.loads(version.document) for version in policy.versions},
+        "attachments": policy.attachment_count,
+        "tags": pairs(policy.get_tags()),
+    }
+
+
+def _provider(provider: Any) -> dict[str, Any]:
+    return {
+        "url": provider.url,
+        "audiences": sorted(provider.client_id_list),
+        "thumbprints": list(provider.thumbprint_list or []),
+        "tags": pairs(provider.get_tags()),
     }
 
 

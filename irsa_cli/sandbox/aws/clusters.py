@@ -110,26 +110,38 @@ class Clusters:
         cluster = mine[name]
         if parts:
             return parts[0].answer(request, cluster.spec, cluster.arn)
-        if request.operation == "ListAddons":
-            return Answer.of_json({"addons": sorted(self._addons.get(cluster.arn, []))})
-        if request.operation == "CreateAddon":
-            addon = str(request.json.get("addonName", ""))
-            self.put_addon(cluster.arn, addon)
-            return Answer.of_json({"addon": {"addonName": addon, "clusterName": name, "status": "ACTIVE"}})
+        return Answer.of_json(_SERVED[request.operation](self, request, cluster))
+
+    def _describe_cluster(self, _: AwsRequest, cluster: Cluster) -> dict[str, Any]:
+        return {"cluster": {**_description(cluster), **self._said.get(cluster.arn, {})}}
+
+    def _list_addons(self, _: AwsRequest, cluster: Cluster) -> dict[str, Any]:
+        return {"addons": sorted(self._addons.get(cluster.arn, []))}
+
+    def _create_addon(self, request: AwsRequest, cluster: Cluster) -> dict[str, Any]:
+        addon = str(request.json.get("addonName", ""))
+        self.put_addon(cluster.arn, addon)
+        return {"addon": {"addonName": addon, "clusterName": cluster.spec.name, "status": "ACTIVE"}}
+
+    def _list_fargate_profiles(self, _: AwsRequest, cluster: Cluster) -> dict[str, Any]:
+        return {"fargateProfileNames": sorted(self.fargate.get(cluster.arn, {}))}
+
+    def _describe_fargate_profile(self, request: AwsRequest, cluster: Cluster) -> dict[str, Any]:
+        name = request.path.rstrip("/").rsplit("/", 1)[-1]
         profiles = self.fargate.get(cluster.arn, {})
-        if request.operation == "ListFargateProfiles":
-            return Answer.of_json({"fargateProfileNames": sorted(profiles)})
-        if request.operation == "DescribeFargateProfile":
-            profile = request.path.rstrip("/").rsplit("/", 1)[-1]
-            if profile not in profiles:
-                message = f"No Fargate Profile found with name: {profile}."
-                raise AwsError("ResourceNotFoundException", message, 404)
-            found = {"fargateProfileName": profile, "selectors": profiles[profile]}
-            return Answer.of_json({"fargateProfile": found})
-        return Answer.of_json({"cluster": {**_description(cluster), **self._said.get(cluster.arn, {})}})
+        if name not in profiles:
+            message = f"No Fargate Profile found with name: {name}."
+            raise AwsError("ResourceNotFoundException", message, 404)
+        return {"fargateProfile": {"fargateProfileName": name, "selectors": profiles[name]}}
 
 
-_SERVED = ("CreateAddon", "DescribeCluster", "DescribeFargateProfile", "ListAddons", "ListFargateProfiles")
+_SERVED: Mapping[str, Callable[[Clusters, AwsRequest, Cluster], dict[str, Any]]] = {
+    "CreateAddon": Clusters._create_addon,
+    "DescribeCluster": Clusters._describe_cluster,
+    "DescribeFargateProfile": Clusters._describe_fargate_profile,
+    "ListAddons": Clusters._list_addons,
+    "ListFargateProfiles": Clusters._list_fargate_profiles,
+}
 
 
 def _description(cluster: Cluster) -> dict[str, Any]:
@@ -194,11 +206,11 @@ class Ec2:
         if operation not in _FILTERS:
             raise AwsError("NotImplemented", f"The sandbox does not serve {operation} of EC2.", 501)
         described = [*self._described.get((operation, caller.account, request.region), {}).values()]
-        for asked in request.parameters.get("Filters", []):
-            key = _FILTERS[operation].get(asked["Name"])
+        for condition in request.parameters.get("Filters", []):
+            key = _FILTERS[operation].get(condition["Name"])
             if key is None:
-                raise AwsError("InvalidParameterValue", f"The filter '{asked['Name']}' is invalid")
-            described = [item for item in described if item[key] in asked["Values"]]
+                raise AwsError("InvalidParameterValue", f"The filter '{condition['Name']}' is invalid")
+            described = [entry for entry in described if entry[key] in condition["Values"]]
         if operation == "DescribeVpcEndpoints":
             return result_of(request, {"VpcEndpoints": described})
-        return result_of(request, {"Reservations": [{"Instances": [item]} for item in described]})
+        return result_of(request, {"Reservations": [{"Instances": [entry]} for entry in described]})

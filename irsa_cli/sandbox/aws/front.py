@@ -214,11 +214,11 @@ def _act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:
 
 
 def _tag_keys(tags: dict[str, str]) -> dict[str, list[str]]:
-    return {
-        f"{service}:resourcetag/{key.lower()}": [value]
-        for service in ("aws", "iam")
-        for key, value in tags.items()
-    }
+    keys: dict[str, list[str]] = {}
+    for key, value in tags.items():
+        keys[f"aws:resourcetag/{key.lower()}"] = [value]
+        keys[f"iam:resourcetag/{key.lower()}"] = [value]
+    return keys
 
 
 def _iam_act(request: AwsRequest, account: Account) -> Act:

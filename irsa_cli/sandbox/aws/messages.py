@@ -151,8 +151,8 @@ class AwsRequest(Incoming):
     @property
     def json(self) -> dict[str, Any]:
         """The body of a call in JSON; empty without one."""
-        found: dict[str, Any] = json.loads(self.body or b"{}")
-        return found
+        document: dict[str, Any] = json.loads(self.body or b"{}")
+        return document
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
@@ -163,8 +163,8 @@ class AwsRequest(Incoming):
         if self.operation not in model.operation_names:
             return {}
         parser = EC2QueryParser if self.service == "ec2" else QueryParser
-        said: Any = {"values": self.params}
-        return dict(parser(model.operation_model(self.operation)).parse(said))
+        query: Any = {"values": self.params}
+        return dict(parser(model.operation_model(self.operation)).parse(query))
 
     def tags(self) -> list[tuple[str, str]]:
         return [(tag.get("Key", ""), tag.get("Value", "")) for tag in self.parameters.get("Tags", [])]
@@ -189,9 +189,12 @@ def read_request(incoming: Incoming) -> AwsRequest:
     else:
         service = "eks" if path.startswith("/clusters") else "s3"
     if service in ("eks", "eks-auth"):
-        place = "/" + "/".join(part for part in path.split("/") if part)
-        names = (n for verb, form, n in _eks_routes(service) if verb == method and re.fullmatch(form, place))
-        operation = next(names, f"{method} {path}")
+        place = "/" + "/".join(segment for segment in path.split("/") if segment)
+        operation = f"{method} {path}"
+        for verb, form, name in _eks_routes(service):
+            if verb == method and re.fullmatch(form, place):
+                operation = name
+                break
     elif service == "s3":
         operation = _s3_operation(method, path, query)
     elif service in _JSON:
@@ -210,12 +213,14 @@ def _read_signature(headers: Mapping[str, str], query: Mapping[str, str]) -> Sig
         date, signed, value, token = (query.get(f"X-Amz-{name}", "") for name in names)
     else:
         header = headers.get("authorization", "")
-        found = _CREDENTIAL.search(header), _SIGNED_HEADERS.search(header), _SIGNATURE.search(header)
-        if not (found[0] and found[1] and found[2]):
+        credential = _CREDENTIAL.search(header)
+        signed_headers = _SIGNED_HEADERS.search(header)
+        signature = _SIGNATURE.search(header)
+        if not credential or not signed_headers or not signature:
             return None
-        key, region, service = found[0].group(1, 3, 4)
-        signed = found[1][1]
-        value = found[2][1]
+        key, region, service = credential.group(1, 3, 4)
+        signed = signed_headers[1]
+        value = signature[1]
         date = headers.get("x-amz-date", "")
         token = headers.get("x-amz-security-token", "")
     return Signature(key, region, service, date, tuple(signed.split(";")), value, token, presigned=presigned)
@@ -244,11 +249,11 @@ def _s3_operation(method: str, path: str, query: Mapping[str, str]) -> str:
     bucket, _, key = path.strip("/").partition("/")
     if not bucket:
         return "ListBuckets" if method == "GET" else f"{method} /"
-    what = "Object" if key else "Bucket"
-    part = next((name for name in _S3_PARTS if name in query), None)
-    if part:
-        return f"{method.title()}{what}{part.title()}"
+    target = "Object" if key else "Bucket"
+    subresource = next((name for name in _S3_PARTS if name in query), None)
+    if subresource:
+        return f"{method.title()}{target}{subresource.title()}"
     if method == "GET" and not key:
         return "ListObjectsV2"
     names = {"GET": "Get", "HEAD": "Head", "PUT": "Put" if key else "Create", "DELETE": "Delete"}
-    return f"{names.get(method, method.title())}{what}"
+    return f"{names.get(method, method.title())}{target}"

@@ -152,30 +152,30 @@ class Trail:
         if request.operation != "LookupEvents":
             message = f"The sandbox does not serve {request.operation} of CloudTrail."
             raise AwsError("NotImplemented", message, 501)
-        asked = request.json
+        parameters = request.json
         place = (caller.account, caller.partition, request.region)
         with self._lock:
-            found = [event for event in reversed(self._events) if event.place == place]
-        attributes = [
-            (it.get("AttributeKey"), it.get("AttributeValue")) for it in asked.get("LookupAttributes", [])
-        ]
-        if len(attributes) > 1 or any(key not in _KEYS or not value for key, value in attributes):
-            message = "You can specify one lookup attribute, with one of the documented keys and a value."
-            raise AwsError("InvalidLookupAttributesException", message)
+            events = [event for event in reversed(self._events) if event.place == place]
+        attributes = parameters.get("LookupAttributes", [])
         for attribute in attributes:
-            found = [event for event in found if event.matches(*attribute)]
-        start = asked.get("StartTime", 0)
-        end = asked.get("EndTime", float("inf"))
+            key = attribute.get("AttributeKey")
+            value = attribute.get("AttributeValue")
+            if len(attributes) > 1 or key not in _KEYS or not value:
+                message = "You can specify one lookup attribute, with one of the documented keys and a value."
+                raise AwsError("InvalidLookupAttributesException", message)
+            events = [event for event in events if event.matches(key, value)]
+        start = parameters.get("StartTime", 0)
+        end = parameters.get("EndTime", float("inf"))
         if start > end:
             raise AwsError("InvalidTimeRangeException", "The start time is after the end time.")
-        return Answer.of_json(_page(asked, [event for event in found if start <= event.time <= end]))
+        return Answer.of_json(_page(parameters, [event for event in events if start <= event.time <= end]))
 
 
-def _page(asked: dict[str, Any], found: list[_Event]) -> dict[str, Any]:
-    size = asked.get("MaxResults", _MOST)
+def _page(parameters: dict[str, Any], found: list[_Event]) -> dict[str, Any]:
+    size = parameters.get("MaxResults", _MOST)
     if not 1 <= size <= _MOST:
         raise AwsError("InvalidMaxResultsException", f"Max results must be between 1 and {_MOST}.")
-    last = asked.get("NextToken")
+    last = parameters.get("NextToken")
     ids = [event.listed["EventId"] for event in found]
     if last is not None and last not in ids:
         raise AwsError("InvalidNextTokenException", "Invalid token.")

@@ -95,13 +95,13 @@ _MIN_SECONDS = 600
 
 
 def request_token(
-    issuer: TokenIssuer, account: JsonObject, wanted: JsonObject, find: Callable[[str, str], JsonObject]
+    issuer: TokenIssuer, account: JsonObject, request: JsonObject, find: Callable[[str, str], JsonObject]
 ) -> JsonObject:
     """Answer a TokenRequest; `find` gets the bound object by kind and name; raises 400, 404, 409, 422."""
-    spec = wanted.get("spec", {})
+    spec = request.get("spec", {})
     audiences = spec.get("audiences") or [API_AUDIENCE]
     seconds = spec.get("expirationSeconds", 3600)
-    _check_request(account, wanted, seconds)
+    _check_request(account, request, seconds)
     reference = spec.get("boundObjectRef")
     bound = _bound_claims(account, reference, find) if reference else {}
     seconds = min(seconds, MAX_SECONDS)
@@ -119,8 +119,8 @@ def request_token(
     }
 
 
-def _check_request(account: JsonObject, wanted: JsonObject, seconds: int) -> None:
-    sent = wanted["metadata"]
+def _check_request(account: JsonObject, request: JsonObject, seconds: int) -> None:
+    sent = request["metadata"]
     real = account["metadata"]
     for key in ("name", "namespace"):
         if sent.get(key, real[key]) != real[key]:
@@ -194,22 +194,22 @@ class Route:
 def parse_route(method: str, path: str) -> Route:
     """Derive the route from `method` and a decoded `path`."""
     verb = _VERBS.get(method, method.lower())
-    parts = [part for part in path.split("/") if part]
-    if parts[:1] == ["api"] and len(parts) > 2:
+    segments = [segment for segment in path.split("/") if segment]
+    if segments[:1] == ["api"] and len(segments) > 2:
         group = ""
-        parts = parts[2:]
-    elif parts[:1] == ["apis"] and len(parts) > 3:
-        group = parts[1]
-        parts = parts[3:]
+        segments = segments[2:]
+    elif segments[:1] == ["apis"] and len(segments) > 3:
+        group = segments[1]
+        segments = segments[3:]
     else:
         return Route(verb=verb, path=path)
     namespace = ""
-    if parts[0] == "namespaces" and len(parts) > 1:
+    if segments[0] == "namespaces" and len(segments) > 1:
         # A namespace is within itself: a Role in it may allow reading it.
-        namespace = parts[1]
-        if len(parts) > 2 and parts[2] not in ("status", "finalize"):
-            parts = parts[2:]
-    resource, name, subresource = [*parts, "", ""][:3]
+        namespace = segments[1]
+        if len(segments) > 2 and segments[2] not in ("status", "finalize"):
+            segments = segments[2:]
+    resource, name, subresource = [*segments, "", ""][:3]
     if not name:
         verb = _OF_COLLECTION.get(verb, verb)
     return Route(verb, path, group, resource, subresource, namespace, name)
@@ -265,9 +265,9 @@ def refusal(who: Identity, route: Route) -> str:
     )
 
 
-def review_access(authorizer: Authorizer, who: Identity, asked: JsonObject) -> JsonObject:
+def review_access(authorizer: Authorizer, who: Identity, review: JsonObject) -> JsonObject:
     """Answer a SelfSubjectAccessReview of `who`; 422 unless it asks about exactly one thing."""
-    spec = asked.get("spec", {})
+    spec = review.get("spec", {})
     resource = spec.get("resourceAttributes")
     path = spec.get("nonResourceAttributes")
     if (resource is None) == (path is None):

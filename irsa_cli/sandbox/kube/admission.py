@@ -21,6 +21,7 @@ import copy
 import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 from irsa_cli.sandbox.kube import status
@@ -78,11 +79,7 @@ class Admission:
         if account.get("imagePullSecrets"):
             spec.setdefault("imagePullSecrets", account["imagePullSecrets"])
         mounted = account.get("automountServiceAccountToken", True)
-        bare = [
-            container
-            for container in containers_of(pod)
-            if all(mount.get("mountPath") != _API_FOLDER for mount in container.get("volumeMounts", []))
-        ]
+        bare = [container for container in containers_of(pod) if not _mounts_api(container)]
         if bare and spec.get("automountServiceAccountToken", mounted):
             volume = f"kube-api-access-{random_end()}"
             mount = {"name": volume, "readOnly": True, "mountPath": _API_FOLDER}
@@ -103,9 +100,9 @@ class Admission:
 
     def _call_webhooks(self, namespace: str, pod: JsonObject) -> JsonObject:
         labels = self._store.get(NAMESPACES, "", namespace)["metadata"].get("labels", {})
-        every = (it for found in self._store.list(WEBHOOKS)[1] for it in found.get("webhooks", []))
         own = self._configuration["webhooks"][0]["clientConfig"]
-        for webhook in every:
+        _, configurations = self._store.list(WEBHOOKS)
+        for webhook in chain.from_iterable(found.get("webhooks", []) for found in configurations):
             if not is_shown(webhook, pod, labels):
                 continue
             client = webhook.get("clientConfig", {})
@@ -119,6 +116,10 @@ class Admission:
                 details = {"causes": [{"message": cause}]}
                 raise status.ApiError(500, "InternalError", message, details)
         return pod
+
+
+def _mounts_api(container: JsonObject) -> bool:
+    return any(mount.get("mountPath") == _API_FOLDER for mount in container.get("volumeMounts", []))
 
 
 def is_shown(webhook: Mapping[str, Any], pod: JsonObject, namespace_labels: Mapping[str, str]) -> bool:
@@ -142,13 +143,13 @@ def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """Whether a label selector matches; an empty one matches everything."""
 
     def holds(expression: Mapping[str, Any]) -> bool:
-        there = expression["key"] in labels
-        listed = there and labels[expression["key"]] in expression.get("values", [])
-        verdicts = {"Exists": there, "DoesNotExist": not there, "In": listed, "NotIn": not listed}
+        is_set = expression["key"] in labels
+        listed = is_set and labels[expression["key"]] in expression.get("values", [])
+        verdicts = {"Exists": is_set, "DoesNotExist": not is_set, "In": listed, "NotIn": not listed}
         return verdicts.get(expression["operator"], False)
 
-    wanted: Mapping[str, str] = selector.get("matchLabels", {})
-    return wanted.items() <= labels.items() and all(map(holds, selector.get("matchExpressions", [])))
+    labels_wanted: Mapping[str, str] = selector.get("matchLabels", {})
+    return labels_wanted.items() <= labels.items() and all(map(holds, selector.get("matchExpressions", [])))
 
 
 WEBHOOK_URL = "https://127.0.0.1:23443/mutate"
@@ -192,13 +193,13 @@ class PodWebhook:
     def mutate(self, pod: JsonObject, namespace: str) -> JsonObject:
         """The pod with what the webhook adds; the same as before when that is nothing."""
         name = pod["spec"].get("serviceAccountName", "")
-        found = self.annotations(namespace, name) or {}
-        role = found.get(f"{_PREFIX}role-arn")
+        account_annotations = self.annotations(namespace, name) or {}
+        role = account_annotations.get(f"{_PREFIX}role-arn")
         way = _POD_IDENTITY
         if not self.associated(namespace, name):
             if not role:
                 return pod
-            audience = found.get(f"{_PREFIX}audience", "sts.amazonaws.com")
+            audience = account_annotations.get(f"{_PREFIX}audience", "sts.amazonaws.com")
             variables = {"AWS_ROLE_ARN": role, "AWS_WEB_IDENTITY_TOKEN_FILE": "{path}"}
             folder = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
             way = _Way("aws-iam-token", folder, "token", audience, variables)
@@ -206,7 +207,7 @@ class PodWebhook:
         own: Mapping[str, str] = pod["metadata"].get("annotations", {})
         skipped = next(csv.reader([own.get(f"{_PREFIX}skip-containers", "")]), [])
         # On EKS regional endpoints are the default, and the annotation is read as Go reads a bool.
-        regional = found.get(f"{_PREFIX}sts-regional-endpoints", "true") not in _FALSE
+        regional = account_annotations.get(f"{_PREFIX}sts-regional-endpoints", "true") not in _FALSE
         path = f"{way.folder}/{way.file}"
         selector = pod["spec"].get("nodeSelector", {})
         if "windows" in (selector.get("kubernetes.io/os"), selector.get("beta.kubernetes.io/os")):
@@ -216,23 +217,25 @@ class PodWebhook:
                 self._equip(container, way, path, regional=regional)
         volumes = pod["spec"].get("volumes", [])
         if all(volume.get("name") != way.volume for volume in volumes):
-            seconds = _seconds(own, _seconds(found, _USUAL))
+            seconds = _seconds(own, _seconds(account_annotations, _USUAL))
             token = {"audience": way.audience, "expirationSeconds": seconds, "path": way.file}
             volume = {"name": way.volume, "projected": {"sources": [{"serviceAccountToken": token}]}}
             pod["spec"]["volumes"] = [volume, *volumes]
         return pod
 
     def _equip(self, container: JsonObject, way: _Way, path: str, *, regional: bool) -> None:
-        there = {variable.get("name") for variable in container.get("env", [])}
+        names = {variable.get("name") for variable in container.get("env", [])}
         identity = {name: value.replace("{path}", path) for name, value in way.variables.items()}
         region = {"AWS_DEFAULT_REGION": self.region, "AWS_REGION": self.region}
         endpoint = {"AWS_STS_REGIONAL_ENDPOINTS": "regional"}
-        if there & identity.keys() and there & region.keys() and there & endpoint.keys():
+        if names & identity.keys() and names & region.keys() and names & endpoint.keys():
             return
-        added = [*(endpoint.items() if regional and not there & endpoint.keys() else ())]
-        for group in (region, identity):
-            added += [] if there & group.keys() else group.items()
-        container["env"] = container.get("env", []) + [{"name": k, "value": v} for k, v in added]
+        added: dict[str, str] = {}
+        for group in (endpoint if regional else {}, region, identity):
+            if not names & group.keys():
+                added |= group
+        variables = [{"name": name, "value": value} for name, value in added.items()]
+        container["env"] = container.get("env", []) + variables
         mounts = container.get("volumeMounts", [])
         if all(mount.get("name") != way.volume for mount in mounts):
             mount = {"name": way.volume, "readOnly": True, "mountPath": way.folder}

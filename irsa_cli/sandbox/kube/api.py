@@ -196,9 +196,9 @@ class KubeApi:
     def _log(self, request: Request, route: access.Route) -> Response:
         """The message with which a container ended: nothing runs here that could write a log."""
         pod = self._store.get(kinds.PODS, route.namespace, route.name)
-        for item in pod["status"].get("containerStatuses", []):
-            ended = item["state"].get("terminated")
-            if ended is not None and item["name"] == request.args["container"]:
+        for container in pod["status"].get("containerStatuses", []):
+            ended = container["state"].get("terminated")
+            if ended is not None and container["name"] == request.args["container"]:
                 text = ended.get("message", "").encode()[: int(request.args["limitBytes"])]
                 return Response(text, mimetype="text/plain")
         raise status.bad_request(f"a container in pod {route.name} is waiting to start")
@@ -220,8 +220,8 @@ class KubeApi:
             why = f"the name of the object ({route.name} based on URL) was undeterminable"
             raise status.bad_request(f"{why}: name must be provided")
         check_place(obj, route.namespace, route.name)
-        new, made = self._store.replace(kind, _place(kind, route), obj, check, by)
-        return json_response(new, 201 if made else 200)
+        new, is_new = self._store.replace(kind, _place(kind, route), obj, check, by)
+        return json_response(new, 201 if is_new else 200)
 
     def _patch(self, request: Request, route: access.Route, kind: Kind) -> Response:
         """Apply a merge patch; 415 for other kinds of patches, 422 if the result is no such object."""
@@ -248,8 +248,8 @@ class KubeApi:
         return json_response(new)
 
     def _delete(self, request: Request, route: access.Route, kind: Kind) -> Response:
-        wanted, dry_run = read_delete_options(request)
-        gone = self._store.delete(kind, _place(kind, route), route.name, wanted, dry_run=dry_run)
+        preconditions, dry_run = read_delete_options(request)
+        gone = self._store.delete(kind, _place(kind, route), route.name, preconditions, dry_run=dry_run)
         if kind.answers_deleted:
             return json_response(gone)
         metadata = gone["metadata"]
@@ -259,8 +259,8 @@ class KubeApi:
             "kind": kind.resource,
             "uid": metadata["uid"],
         }
-        said = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
-        return json_response({**said, "details": {key: value for key, value in details.items() if value}})
+        answer = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+        return json_response({**answer, "details": {key: value for key, value in details.items() if value}})
 
 
 def _full_name(obj: JsonObject) -> str:
@@ -268,7 +268,7 @@ def _full_name(obj: JsonObject) -> str:
 
 
 def _marks(obj: JsonObject) -> dict[str, dict[str, str]]:
-    return {part: obj["metadata"].get(part, {}) for part in ("labels", "annotations")}
+    return {field: obj["metadata"].get(field, {}) for field in ("labels", "annotations")}
 
 
 def _place(kind: Kind, route: access.Route) -> str:
@@ -353,18 +353,18 @@ def read_delete_options(request: Request) -> tuple[Preconditions, bool]:
         options: dict[str, Any] = schema.read(kinds.REQUESTS["DeleteOptions"].schema, sent)
     except schema.WrongTypeError as error:
         raise status.bad_request(str(error)) from None
-    wanted = options.get("preconditions", {})
+    preconditions = options.get("preconditions", {})
     dry_run = _is_dry_run(options.get("dryRun", []), "DeleteOptions")
     grace = options.get("gracePeriodSeconds")
-    return Preconditions(wanted.get("uid"), wanted.get("resourceVersion"), grace), dry_run
+    return Preconditions(preconditions.get("uid"), preconditions.get("resourceVersion"), grace), dry_run
 
 
 def check_place(obj: JsonObject, namespace: str, name: str = "") -> None:
     """400 when the body names another object or namespace than the path."""
-    found = obj["metadata"].get("name", name)
-    if name and found != name:
+    own_name = obj["metadata"].get("name", name)
+    if name and own_name != name:
         raise status.bad_request(
-            f"the name of the object ({found}) does not match the name on the URL ({name})"
+            f"the name of the object ({own_name}) does not match the name on the URL ({name})"
         )
     if namespace and obj["metadata"].get("namespace", namespace) != namespace:
         message = "the namespace of the provided object does not match the namespace sent on the request"

@@ -61,13 +61,13 @@ def _pod_problems(pod: JsonObject) -> list[status.FieldError]:
     return errors
 
 
-def _name_errors(found: Sequence[str], field: str) -> list[status.FieldError]:
+def _name_errors(names: Sequence[str], field: str) -> list[status.FieldError]:
     errors = []
-    for index, name in enumerate(found):
+    for index, name in enumerate(names):
         where = f"{field}[{index}].name"
         if not name:
             errors.append(status.required_value(where))
-        elif name in found[:index]:
+        elif name in names[:index]:
             text = f"Duplicate value: {json.dumps(name)}"
             errors.append(status.FieldError(where, "FieldValueDuplicate", text))
         else:
@@ -219,8 +219,11 @@ _PROBLEMS: Mapping[str, Callable[[JsonObject], list[status.FieldError]]] = {
 _OBJECT = {"kind, apiVersion": "string", "metadata": "Metadata"}
 
 
-def _read_kinds(part: str) -> dict[str, Kind]:
-    return {name: Kind(name, {**_OBJECT, **said.pop("fields")}, **said) for name, said in FILE[part].items()}
+def _read_kinds(table_name: str) -> dict[str, Kind]:
+    return {
+        name: Kind(name, {**_OBJECT, **entry.pop("fields")}, **entry)
+        for name, entry in FILE[table_name].items()
+    }
 
 
 REQUESTS = _read_kinds("requests")

@@ -37,17 +37,11 @@ def answer_list(request: Request, kind: Kind, version: str, objects: list[JsonOb
         limit = int(text)
     except ValueError:
         raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
-    metadata: dict[str, Any] = {"resourceVersion": version}
+    metadata: dict[str, Any] = {}
     if request.args.get("continue"):
-        token = request.args["continue"]
-        try:
-            read = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-            version = str(int(read["rv"]))
-            start = str(read["start"])
-        except (ValueError, KeyError, TypeError):
-            raise status.bad_request("invalid continue token: continue key is not valid") from None
-        metadata["resourceVersion"] = version
+        version, start = _read_continue(request.args["continue"])
         objects = [obj for obj in objects if _key(obj) >= start]
+    metadata["resourceVersion"] = version
     if 0 < limit < len(objects):
         following = {"v": _META, "rv": int(version), "start": _key(objects[limit - 1]) + "\0"}
         text = json.dumps(following, separators=(",", ":"))
@@ -59,11 +53,29 @@ def answer_list(request: Request, kind: Kind, version: str, objects: list[JsonOb
     if wants(request, "PartialObjectMetadataList", _META):
         of = "PartialObjectMetadata"
         typed = {"apiVersion": _META}
-        items = [{"kind": of, **typed, "metadata": obj["metadata"]} for obj in objects]
-        return {"kind": f"{of}List", **typed, "metadata": metadata, "items": items}
+        entries = [{"kind": of, **typed, "metadata": obj["metadata"]} for obj in objects]
+        return {"kind": f"{of}List", **typed, "metadata": metadata, "items": entries}
     # Items of a list don't repeat what the list says.
-    items = [{k: v for k, v in obj.items() if k not in ("kind", "apiVersion")} for obj in objects]
-    return {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": metadata, "items": items}
+    entries = [_without_type(obj) for obj in objects]
+    return {
+        "kind": f"{kind.kind}List",
+        "apiVersion": kind.api_version,
+        "metadata": metadata,
+        "items": entries,
+    }
+
+
+def _read_continue(token: str) -> tuple[str, str]:
+    """The version of a list's first page, and the key with which the next one begins."""
+    try:
+        read = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        return str(int(read["rv"])), str(read["start"])
+    except (ValueError, KeyError, TypeError):
+        raise status.bad_request("invalid continue token: continue key is not valid") from None
+
+
+def _without_type(obj: JsonObject) -> JsonObject:
+    return {key: value for key, value in obj.items() if key not in ("kind", "apiVersion")}
 
 
 def _selected(kind: Kind, selector: str, objects: list[JsonObject]) -> list[JsonObject]:
@@ -72,32 +84,32 @@ def _selected(kind: Kind, selector: str, objects: list[JsonObject]) -> list[Json
     https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/
     """
     for term in filter(None, selector.split(",")):
-        found = _FIELD.fullmatch(term)
-        if not found:
+        field_term = _FIELD.fullmatch(term)
+        if not field_term:
             raise status.bad_request(f"invalid selector: '{term}'; can't understand '{term}'")
-        label, operator, wanted = found.groups()
+        label, operator, value = field_term.groups()
         if label not in ("metadata.name", "metadata.namespace", *kind.selectable):
             why = (
                 f'Unable to find "{kind.api_version}, Resource={kind.resource}" that match label selector '
                 f'"", field selector "{selector}": field label not supported: {label}'
             )
             raise status.bad_request(why)
-        objects = [obj for obj in objects if (_field(obj, label) == wanted) is (operator != "!=")]
+        objects = [obj for obj in objects if (_field(obj, label) == value) is (operator != "!=")]
     return objects
 
 
 def _field(obj: JsonObject, label: str) -> str:
-    found: Any = obj
-    for part in ("source.component" if label == "source" else label).split("."):
-        found = found.get(part, {}) if isinstance(found, dict) else {}
-    return found if isinstance(found, str) else ""
+    value: Any = obj
+    for key in ("source.component" if label == "source" else label).split("."):
+        value = value.get(key, {}) if isinstance(value, dict) else {}
+    return value if isinstance(value, str) else ""
 
 
 def wants(request: Request, kind: str, version: str) -> bool:
     """Whether the first media type that the client takes is JSON transformed into this kind and version."""
     group, _, number = version.rpartition("/")
-    for asked in request.headers.get("Accept", "").split(","):
-        media, *parameters = [part.strip() for part in asked.split(";")]
+    for media_range in request.headers.get("Accept", "").split(","):
+        media, *parameters = [word.strip() for word in media_range.split(";")]
         if media not in ("application/json", "application/*", "*/*"):
             continue
         return {f"as={kind}", f"g={group}", f"v={number}"} <= set(parameters)
@@ -117,8 +129,8 @@ _COMMA = re.compile(r",(?![^(]*\))")
 """Between requirements; not one between values in brackets."""
 
 
-def _has(labels: Mapping[str, str], key: str, wanted: set[str]) -> bool:
-    return labels.get(key) in wanted
+def _has(labels: Mapping[str, str], key: str, values: set[str]) -> bool:
+    return labels.get(key) in values
 
 
 _OPERATORS: Mapping[str, Callable[[Mapping[str, str], str, set[str]], bool]] = {
@@ -132,17 +144,17 @@ _OPERATORS: Mapping[str, Callable[[Mapping[str, str], str, set[str]], bool]] = {
 def _labelled(selector: str, objects: list[JsonObject]) -> list[JsonObject]:
     """The objects whose labels are as a labelSelector asks; 400 for what it can't ask."""
     for term in _COMMA.split(selector) if selector.strip() else ():
-        found = _EQUAL.fullmatch(term) or _AMONG.fullmatch(term) or _THERE.fullmatch(term)
-        if found is None:
+        label_term = _EQUAL.fullmatch(term) or _AMONG.fullmatch(term) or _THERE.fullmatch(term)
+        if label_term is None:
             raise status.bad_request(f"unable to parse requirement: '{term}' of '{selector}'")
-        key = found["key"]
-        operator = found["operator"]
+        key = label_term["key"]
+        operator = label_term["operator"]
         for problem in key_problems(key):
             raise status.bad_request(f'unable to parse requirement: <nil>: Invalid value: "{key}": {problem}')
-        listed = found.groupdict().get("values", "").split(",")
+        listed = label_term.groupdict().get("values", "").split(",")
         fits = _OPERATORS[operator]
-        wanted = {value.strip() for value in listed}
-        objects = [obj for obj in objects if fits(obj["metadata"].get("labels", {}), key, wanted)]
+        values = {value.strip() for value in listed}
+        objects = [obj for obj in objects if fits(obj["metadata"].get("labels", {}), key, values)]
     return objects
 
 

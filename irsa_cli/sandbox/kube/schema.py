@@ -99,10 +99,14 @@ def read(schema: Any, value: object, path: str = "") -> Any:
         scalar = _SCALARS.get(schema)
         return scalar(value, path) if scalar else read(FILE["types"][schema], value, path)
     if isinstance(schema, list):
-        return [read(schema[0], item, path) for item in _checked(list, value, path) if item is not None]
+        return [
+            read(schema[0], element, path) for element in _checked(list, value, path) if element is not None
+        ]
     given: JsonObject = _checked(dict, value, path)
     if "*" in schema:
-        return {key: "" if item is None else read(schema["*"], item, path) for key, item in given.items()}
+        return {
+            key: "" if element is None else read(schema["*"], element, path) for key, element in given.items()
+        }
     fields = {}
     for names, field in schema.items():
         for key in names.split(", "):
@@ -242,27 +246,27 @@ def noted(old: JsonObject | None, new: JsonObject, manager: str, now: str) -> li
 
 def _values(obj: Mapping[str, Any]) -> dict[_Path, Any]:
     """The fields that clients own, with their values: each label, each annotation, and that there are any."""
-    found: dict[_Path, Any] = {}
+    values: dict[_Path, Any] = {}
     for name in _MAPS:
         entries = obj.get("metadata", {}).get(name) or {}
         if entries:
-            found["f:metadata", f"f:{name}", "."] = True
-        found |= {("f:metadata", f"f:{name}", f"f:{key}"): value for key, value in entries.items()}
-    return found | {("f:spec", f"f:{key}"): value for key, value in (obj.get("spec") or {}).items()}
+            values["f:metadata", f"f:{name}", "."] = True
+        values |= {("f:metadata", f"f:{name}", f"f:{key}"): value for key, value in entries.items()}
+    return values | {("f:spec", f"f:{key}"): value for key, value in (obj.get("spec") or {}).items()}
 
 
 def _tree(paths: set[_Path]) -> JsonObject:
     root: JsonObject = {}
     for path in sorted(paths):
         at = root
-        for part in path:
-            at = at.setdefault(part, {})
+        for key in path:
+            at = at.setdefault(key, {})
     return root
 
 
 def _paths(tree: Mapping[str, Any], above: _Path = ()) -> Iterator[_Path]:
-    for part, below in tree.items():
+    for key, below in tree.items():
         if below:
-            yield from _paths(below, (*above, part))
+            yield from _paths(below, (*above, key))
         else:
-            yield (*above, part)
+            yield (*above, key)

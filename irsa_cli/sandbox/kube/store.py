@@ -102,16 +102,16 @@ class Store:
     def list(self, kind: Kind, namespace: str = "") -> tuple[str, list[JsonObject]]:
         """The current resourceVersion, and the objects of one or (empty) all namespaces, by their keys."""
         with self._lock:
-            found = sorted(self._objects[kind].items(), key=lambda item: "/".join(item[0]))
-            items = [copy.deepcopy(obj) for (where, _), obj in found if namespace in ("", where)]
-            return str(self._version), items
+            entries = sorted(self._objects[kind].items(), key=lambda entry: "/".join(entry[0]))
+            copies = [copy.deepcopy(obj) for (where, _), obj in entries if namespace in ("", where)]
+            return str(self._version), copies
 
     def get(self, kind: Kind, namespace: str, name: str) -> JsonObject:
         with self._lock:
-            found = self._objects[kind].get((namespace, name))
-            if found is None:
+            obj = self._objects[kind].get((namespace, name))
+            if obj is None:
                 raise status.not_found(kind.resource, name, group=kind.group)
-            return copy.deepcopy(found)
+            return copy.deepcopy(obj)
 
     def create(self, kind: Kind, namespace: str, obj: JsonObject, by: Writing = _BY_SANDBOX) -> JsonObject:
         """Store `obj` under a new uid; 404 for a missing namespace, 403 for one that ends, 409, 422."""
@@ -181,19 +181,19 @@ class Store:
         name: str,
         change: Callable[[JsonObject], JsonObject],
         by: Writing,
-        part: str = "",
+        only: str = "",
     ) -> JsonObject:
         """Replace an object by `change` of it; 404, 409 for a stale resourceVersion, 422.
 
-        With `part`, such as `status`, that field and nothing else. A change that changes nothing keeps the
+        With `only`, such as `status`, that field and nothing else. A change that changes nothing keeps the
         resourceVersion.
         """
         with self._lock:
             old = self.get(kind, namespace, name)
             new = change(copy.deepcopy(old))
             self._check_version(kind, old, new)
-            if part:
-                new = {**old, part: new.get(part, {})}
+            if only:
+                new = {**old, only: new.get(only, {})}
             else:
                 # Only the server writes these fields: `old` has them.
                 metadata: JsonObject = {"uid": old["metadata"]["uid"], **new["metadata"]}
@@ -221,17 +221,17 @@ class Store:
             return copy.deepcopy(new)
 
     def delete(
-        self, kind: Kind, namespace: str, name: str, wanted: Preconditions, *, dry_run: bool = False
+        self, kind: Kind, namespace: str, name: str, preconditions: Preconditions, *, dry_run: bool = False
     ) -> JsonObject:
         """Delete an object and return its last state; 403 for the system's namespaces, 404, 409."""
         with self._lock:
             if kind is NAMESPACES and name in IMMORTAL:
                 raise status.forbidden(kind.resource, name, "this namespace may not be deleted")
             obj = self.get(kind, namespace, name)
-            _check_preconditions(kind, obj, wanted)
+            _check_preconditions(kind, obj, preconditions)
             if kind is NAMESPACES:
                 return self._end_namespace(obj, dry_run=dry_run)
-            if kind is PODS and self._lingers(obj, wanted, dry_run=dry_run):
+            if kind is PODS and self._lingers(obj, preconditions, dry_run=dry_run):
                 return obj
             if not dry_run:
                 del self._objects[kind][namespace, name]
@@ -240,12 +240,12 @@ class Store:
                 obj["metadata"]["resourceVersion"] = str(self._version)
             return obj
 
-    def _lingers(self, pod: JsonObject, wanted: Preconditions, *, dry_run: bool) -> bool:
+    def _lingers(self, pod: JsonObject, preconditions: Preconditions, *, dry_run: bool) -> bool:
         """Mark a pod as ending; whether it stays, since its node's kubelet is to end it."""
         seconds = (
             pod["spec"].get("terminationGracePeriodSeconds", _SECONDS)
-            if wanted.grace is None
-            else wanted.grace
+            if preconditions.grace is None
+            else preconditions.grace
         )
         # None where no node runs it.
         seconds = seconds if pod["spec"].get("nodeName") else 0
@@ -315,22 +315,24 @@ class Store:
         return obj
 
 
-def _check_preconditions(kind: Kind, obj: JsonObject, wanted: Preconditions) -> None:
+def _check_preconditions(kind: Kind, obj: JsonObject, preconditions: Preconditions) -> None:
     """409 unless `obj` is what the caller believes it to be."""
     metadata: dict[str, Any] = obj["metadata"]
-    for label, expected, found in (
-        ("UID", wanted.uid, metadata["uid"]),
-        ("ResourceVersion", wanted.resource_version, metadata["resourceVersion"]),
+    for label, expected, actual in (
+        ("UID", preconditions.uid, metadata["uid"]),
+        ("ResourceVersion", preconditions.resource_version, metadata["resourceVersion"]),
     ):
-        if expected is None or expected == found:
+        if expected is None or expected == actual:
             continue
         # A real server checks namespaces in a place of their own, with words of their own.
         if kind is NAMESPACES:
-            why = f"Precondition failed: {label} in precondition: {expected}, {label} in object meta: {found}"
+            why = (
+                f"Precondition failed: {label} in precondition: {expected}, {label} in object meta: {actual}"
+            )
             raise status.conflict(kind.resource, metadata["name"], why)
-        what = "deleted and then recreated" if label == "UID" else "modified"
+        how = "deleted and then recreated" if label == "UID" else "modified"
         why = (
-            f"the {label} in the precondition ({expected}) does not match the {label} in record ({found}). "
-            f"The object might have been {what}"
+            f"the {label} in the precondition ({expected}) does not match the {label} in record ({actual}). "
+            f"The object might have been {how}"
         )
         raise status.conflict(kind.kind, metadata["name"], why, group=kind.group)

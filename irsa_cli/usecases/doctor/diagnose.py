@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from itertools import chain
 from typing import Any
 
 from irsa_cli.core.doctor.causes.cluster import node_names
@@ -159,8 +160,8 @@ class _Doctor:
     def _with_elsewhere(self, facts: Facts) -> Facts:
         """The facts with the pods of namesakes in other namespaces, where nobody uses this ServiceAccount."""
         reads = [self.reads.pods(namespace) for namespace in namesakes(facts)[:NAMESAKES]]
-        read = [pods for pods in (future.result() for future in reads) if isinstance(pods, tuple)]
-        elsewhere = tuple(pod for pods in read for pod in pods if pod.service_account == facts.named.name)
+        pods = chain.from_iterable(known(future.result()) for future in reads)
+        elsewhere = tuple(pod for pod in pods if pod.service_account == facts.named.name)
         return replace(facts, subject=replace(facts.named, elsewhere=elsewhere))
 
     def all(self, namespace: str, selector: str = "") -> Diagnosis:
@@ -182,14 +183,11 @@ class _Doctor:
         associated = associations.result()
         names = frozenset(associated) if isinstance(associated, dict) else frozenset()
         seen = Seen(facts.accounts, pods.result(), roles.result(), home_provider(facts), names)
-        examined_accounts = [
-            account
-            for account in seen.with_role(facts)
-            if namespace in ("", account.namespace)
-            and (chosen is None or (account.namespace, account.name) in chosen)
-        ]
+        within = [account for account in seen.with_role(facts) if namespace in ("", account.namespace)]
+        if chosen is not None:
+            within = [account for account in within if (account.namespace, account.name) in chosen]
         waiting = absent(self.reads, seen, namespace)
-        subjects = self._subjects(examined_accounts, pods.result(), associated)
+        subjects = self._subjects(within, pods.result(), associated)
         if chosen is None:  # A missing ServiceAccount has no labels.
             gone = {*seen.orphaned(), *known(waiting)}
             subjects += self._gone(sorted(gone), pods.result(), associated)
@@ -202,13 +200,13 @@ class _Doctor:
                 "the list of IAM roles": seen.roles,
                 "the list of pods": seen.pods,
                 "the list of pods that wait for a missing ServiceAccount": waiting,
-                "the history of STS calls": NOT_ASKED if len(examined_accounts) > ASKED else (),
+                "the history of STS calls": NOT_ASKED if len(within) > ASKED else (),
             }
         )
         unknown = (f"{what} is not known: {why}" for what, why in unread.items())
         verify = self.reach.for_irsa(f"verify --all -n {namespace}" if namespace else "verify -A")
-        others = self._other_accounts(zip(subjects, accounts, strict=True), verify)
-        return replace(whole, accounts=accounts, unread=tuple(unread), notes=(*unknown, *others))
+        foreign = self._other_accounts(zip(subjects, accounts, strict=True), verify)
+        return replace(whole, accounts=accounts, unread=tuple(unread), notes=(*unknown, *foreign))
 
     def _examine(self, facts: Facts, subject: Subject, reported: set[str]) -> Examined:
         """One of many: what is wrong with the cluster as a whole (`reported`) is not said again."""
@@ -217,12 +215,9 @@ class _Doctor:
         deciding = {finding.cause.id for finding in undecided(facts, findings)}
         deciding |= {finding.cause.id for finding in having(findings, Verdict.PROBLEM)} - reported
         # Results that are right or wait for others are only for a named ServiceAccount.
-        untold = having(findings, Verdict.UNKNOWN)
-        deciding |= {
-            finding.cause.id
-            for finding in untold
-            if not (finding.judgement.follows or finding.cause.of_cluster)
-        }
+        for finding in having(findings, Verdict.UNKNOWN):
+            if not finding.judgement.follows and not finding.cause.of_cluster:
+                deciding.add(finding.cause.id)
         own = (finding for finding in findings if finding.cause.id in deciding)
         return examined(facts, tuple(own))
 

@@ -42,12 +42,12 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
     provider = account_named(subject)
     maps = _config_maps(subject)
     trusted = trusted_providers(subject.role.trust) if isinstance(subject.role, Role) else ()
-    others = [arn for arn in trusted if arn != home_provider(facts) and f"::{home}:" in arn]
+    foreign = [arn for arn in trusted if arn != home_provider(facts) and f"::{home}:" in arn]
     candidates = _candidates(reads, facts)
     subject = replace(
         subject,
         provider=reads.provider(provider).result() if provider else None,
-        providers=_results({arn: reads.other_provider(arn) for arn in others}),
+        providers=_results({arn: reads.other_provider(arn) for arn in foreign}),
         candidates=candidates,
         similar_roles=_similar_roles(reads, facts),
         config_keys=_results({name: reads.config_keys(subject.namespace, name) for name in maps}),
@@ -120,13 +120,13 @@ def _other_associations(reads: DoctorReads, subject: Subject) -> tuple[OtherAsso
         return associations
     mine = (subject.namespace, subject.name)
     near = sorted(names for names in associations if is_similar(names, mine))[:_SHOWN]
-    others = []
+    similar: list[OtherAssociation] = []
     for names, whole in _results({names: reads.association(*names) for names in near}).items():
-        other = OtherAssociation(*names, whole)
+        association = OtherAssociation(*names, whole)
         if isinstance(whole, Association) and whole.role_arn:
-            other = replace(other, role=reads.role(whole.role_arn).result())
-        others.append(other)
-    return tuple(others)
+            association = replace(association, role=reads.role(whole.role_arn).result())
+        similar.append(association)
+    return tuple(similar)
 
 
 def _lacks_role(subject: Subject) -> bool:
@@ -144,20 +144,22 @@ def _results(futures: Mapping[K, Future[T]]) -> dict[K, T]:
 
 
 def _candidates(reads: DoctorReads, facts: Facts) -> tuple[Role, ...] | Unreadable:
+    """The roles that trust the ServiceAccount; none if its own one does, or may."""
     subject = facts.named
-    role = facts.named.role
     if isinstance(subject.account, Unreadable):
         return ()
     identity = home_identity(facts, subject)
-    if account_named(subject) == facts.cluster.home:
-        if isinstance(role, Unreadable):
-            return ()
-        if role is not None and explain(role.trust, identity, now=facts.now).admitted:
-            return ()
+
+    def trusts(role: Role) -> bool:
+        return explain(role.trust, identity, now=facts.now).admitted
+
+    role = subject.role if account_named(subject) == facts.cluster.home else None
+    if isinstance(role, Unreadable) or (role is not None and trusts(role)):
+        return ()
     roles = reads.roles().result()
     if isinstance(roles, Unreadable):
         return roles
-    trusting = tuple(role for role in roles if explain(role.trust, identity, now=facts.now).admitted)
+    trusting = tuple(filter(trusts, roles))
     exact = [role.arn for role in trusting if names_exactly(role.trust, identity, facts.now)][:_SHOWN]
     answers = _results({arn: reads.role(arn) for arn in exact})
     whole = {arn: role for arn, role in answers.items() if isinstance(role, Role)}
@@ -168,12 +170,7 @@ def _similar_roles(reads: DoctorReads, facts: Facts) -> tuple[str, ...]:
     subject = facts.named
     if subject.role is not None or account_named(subject) != facts.cluster.home:
         return ()
-    roles = reads.roles().result()
-    arns = (
-        {}
-        if isinstance(roles, Unreadable)
-        else {Arn.parse(summary.arn).name: summary.arn for summary in roles}
-    )
+    arns = {Arn.parse(summary.arn).name: summary.arn for summary in known(reads.roles().result())}
     return tuple(arns[name] for name in near(subject.role_arn().name, arns))
 
 
@@ -212,19 +209,20 @@ def judged(reads: DoctorReads, facts: Facts) -> tuple[Facts, tuple[Finding, ...]
     return facts, judge(facts) if makers else findings
 
 
-def absent(reads: DoctorReads, seen: Seen, namespace: str) -> tuple[Names, ...] | Unreadable:
+def absent(reads: DoctorReads, listed: Seen, namespace: str) -> tuple[Names, ...] | Unreadable:
     """The missing ServiceAccounts with a role for which pods wait, of a namespace or ('') of all."""
-    gone = {names for names in seen.gone() if namespace in ("", names[0])}
+    gone = {names for names in listed.gone() if namespace in ("", names[0])}
     failed = reads.failures(namespace or None).result() if gone else ()
     if isinstance(failed, Unreadable):
         return failed
     missing = {(failure.namespace, missing_account(failure.why)) for failure in failed}
-    absent_accounts = []
+    waited_for: list[Names] = []
     for place, name in sorted(gone & missing):
         # Whether something lacks its pods to this day for want of it.
         refused = known(_refused(reads, place, namespace or None))
-        absent_accounts += [(place, name)] if any(missing_account(pod.why) == name for pod in refused) else []
-    return tuple(absent_accounts)
+        if any(missing_account(pod.why) == name for pod in refused):
+            waited_for.append((place, name))
+    return tuple(waited_for)
 
 
 def _refused(reads: DoctorReads, place: str, namespace: str | None) -> tuple[RefusedPod, ...] | Unreadable:

@@ -56,20 +56,20 @@ class InPod:
         return job
 
 
-def look_inside(kube: Kube, subject: Subject, asked: InPod) -> PodAnswer | Unreadable:
+def look_inside(kube: Kube, subject: Subject, request: InPod) -> PodAnswer | Unreadable:
     """The answer of a new pod of the ServiceAccount, or why there is none."""
     if subject.account is None:
         return Unreadable(f"there is no ServiceAccount {subject.full_name}")
-    job = asked.job(subject)
-    what = f"Job {subject.namespace}/{job['metadata']['name']} (ServiceAccount {subject.name})"
-    asked.tell(f"irsa creates the {what}, reads its log, and deletes it with its pod.")
-    return read(lambda: _answer(kube, job["metadata"], job, asked))
+    job = request.job(subject)
+    job_name = f"Job {subject.namespace}/{job['metadata']['name']} (ServiceAccount {subject.name})"
+    request.tell(f"irsa creates the {job_name}, reads its log, and deletes it with its pod.")
+    return read(lambda: _answer(kube, job["metadata"], job, request))
 
 
-def _answer(kube: Kube, mine: Json, job: Json, asked: InPod) -> PodAnswer:
+def _answer(kube: Kube, mine: Json, job: Json, request: InPod) -> PodAnswer:
     namespace = mine["namespace"]
-    until = time.monotonic() + asked.seconds
-    with _created(kube, job, asked.tell) as uid:
+    until = time.monotonic() + request.seconds
+    with _created(kube, job, request.tell) as uid:
         while True:
             pod = _own_pod(kube, mine, uid)
             ended, why = state_of(pod) if pod else _without_pod(kube, namespace, uid)
@@ -78,7 +78,7 @@ def _answer(kube: Kube, mine: Json, job: Json, asked: InPod) -> PodAnswer:
             if ended is None:
                 raise IrsaError("its pod does not start", reason=why)
             if time.monotonic() >= until:
-                raise IrsaError(f"no answer in {asked.seconds} s", reason=why)
+                raise IrsaError(f"no answer in {request.seconds} s", reason=why)
             current().pause(PAUSE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from functools import partial, wraps
+from itertools import chain
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from irsa_cli.aws import bindings, details, trail
@@ -163,20 +164,17 @@ class DoctorReads(Background):
     @_in_background
     def webhooks(self) -> tuple[Webhook, ...]:
         configurations = self._kube.all("mutatingwebhookconfigurations")
-        return tuple(webhook for body in configurations for webhook in webhooks.webhooks(body))
+        return tuple(chain.from_iterable(map(webhooks.webhooks, configurations)))
 
     @_in_background
     def webhook_arguments(self) -> tuple[str, ...]:
         """The command line of a webhook that runs as pods of the cluster; on EKS there are none."""
         spaces = {webhook.service.partition("/")[0] for webhook in needed(self.webhooks()) if webhook.service}
-        pods = [kinds.pod(body) for namespace in spaces for body in self._kube.pods(namespace)]
-        containers = [
-            container
-            for pod in pods
-            for container in pod.containers
-            if "pod-identity-webhook" in container.image
-        ]
-        return containers[0].arguments if containers else ()
+        pods = map(kinds.pod, chain.from_iterable([*map(self._kube.pods, spaces)]))
+        for container in chain.from_iterable(pod.containers for pod in pods):
+            if "pod-identity-webhook" in container.image:
+                return container.arguments
+        return ()
 
     @_in_background
     def aws_config(self, namespace: str, name: str) -> str | None:

@@ -58,8 +58,9 @@ def holding_signals() -> Iterator[Held]:
     Enter it in the main thread, before other threads start and before anything is created. Ignored signals
     (nohup, `&` in a script) stay ignored, also for the command.
     """
-    wanted = {getattr(signal, name) for name in _PASSED_ON}
-    heard = frozenset(int(n) for n in wanted if signal.getsignal(n) is not signal.SIG_IGN) | {signal.SIGCHLD}
+    passed_on = [getattr(signal, name) for name in _PASSED_ON]
+    heard = frozenset(int(n) for n in passed_on if signal.getsignal(n) is not signal.SIG_IGN)
+    heard |= {signal.SIGCHLD}
     # A parent may have left SIGCHLD ignored; then nobody would hear of the command's end.
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -91,11 +92,11 @@ def run(
     while True:
         number, from_terminal = _next_signal(held.signals)
         if number == signal.SIGCHLD:
-            found, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
-            if found and not os.WIFSTOPPED(status):
+            changed, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
+            if changed and not os.WIFSTOPPED(status):
                 code = os.waitstatus_to_exitcode(status)
                 return 128 - code if code < 0 else code
-            if found:
+            if changed:
                 _stop_with(child)
         elif not (from_terminal and _has_heard(child, number)):
             try:

@@ -87,9 +87,9 @@ def sweep() -> None:
     """Remove this user's folders whose processes were killed (SIGKILL) and could not remove them."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError, Timeout):
-            found = path.lstat()  # Of a link, not of its folder.
-            ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
-            if ours and time.time() - (path / _LOCK).lstat().st_mtime > _YOUNG:
+            status = path.lstat()  # Of a link, not of its folder.
+            is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+            if is_ours and time.time() - (path / _LOCK).lstat().st_mtime > _YOUNG:
                 with FileLock(path / _LOCK, timeout=0, mode=0o600):
                     shutil.rmtree(path, ignore_errors=True)
 
@@ -137,8 +137,10 @@ class Renewal:
             return self._failed(type(error).__name__)
         if self._failures:
             self._warn("the token was renewed")
-        self._token, self._jitter = fresh, self._draw()
-        self._failures, self._warned_of_the_end = 0, False
+        self._token = fresh
+        self._jitter = self._draw()
+        self._failures = 0
+        self._warned_of_the_end = False
         return min(LOOK_SECONDS, max(fresh.lifetime.renew_at(self._jitter) - now, RETRY_SECONDS[0]))
 
     def _failed(self, why: str) -> float:
@@ -187,8 +189,10 @@ def agent(exchange: Callable[[str], RoleCredentials]) -> Iterator[str]:
             try:
                 credentials = exchange(token)
             except IrsaError as error:
-                status = error.status if isinstance(error, ServiceError) else 0
-                return self._send(status or 500, "text/plain", str(error))
+                status = 500
+                if isinstance(error, ServiceError) and error.status:
+                    status = error.status
+                return self._send(status, "text/plain", str(error))
             return self._send(200, "application/json", json.dumps(agent_answer(credentials)))
 
         def _send(self, status: int, kind: str, text: str) -> None:
@@ -252,14 +256,21 @@ class Ready:
         with holding_signals() as held, ExitStack() as stack:
             try:
                 folder = stack.enter_context(PrivateFolder())
-                shell = at_terminal and labelled(command, caller, str(folder.path), label)
-                start = shell or Start(tuple(command))
+                start: Start | None = None
+                if at_terminal:
+                    start = labelled(command, caller, str(folder.path), label)
+                if start is None:
+                    start = Start(tuple(command))
                 for name, text in {**dict.fromkeys(_EMPTY, ""), **start.files}.items():
                     folder.write(name, text)
                 token_file = folder.write(TOKEN_FILE, self.token.text)
             except OSError as error:
-                text, do = "irsa cannot write the token file", ("set TMPDIR to a writable folder",)
-                raise IrsaError(text, reason=str(error), next_steps=do, code="NoFolder") from error
+                raise IrsaError(
+                    "irsa cannot write the token file",
+                    reason=str(error),
+                    next_steps=("set TMPDIR to a writable folder",),
+                    code="NoFolder",
+                ) from error
             url = ""
             if identity.association is not None:
                 url = stack.enter_context(agent(identity.exchange))

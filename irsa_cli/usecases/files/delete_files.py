@@ -22,11 +22,10 @@ from irsa_cli.usecases.command.execute import begin
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, in_turn, result_of, run_all
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
 from irsa_cli.usecases.files import targets
-from irsa_cli.usecases.files.batches import Batches
 from irsa_cli.usecases.files.fleet import CLUSTERS, Fleet, unreached
-from irsa_cli.usecases.locks.ahead import when_needed
-from irsa_cli.usecases.locks.locks import Locks, binding_lock
+from irsa_cli.usecases.locks.locks import Locks
 from irsa_cli.usecases.write import delete_sa
+from irsa_cli.usecases.write.batches import Batches
 
 
 @dataclass(frozen=True)
@@ -145,11 +144,9 @@ class Deletions:
         for stage in stages:
             start = len(done.items)
             begun = set()
-            with Batches(self.connection, self.settings, self.locks, stage) as batches:
-                works = [
-                    partial(self._one, request, batches, number, unfinished)
-                    for number, request in enumerate(stage)
-                ]
+            requests = [replace(request, force=self.force) for request in stage]
+            with Batches(self.connection, self.settings, self.locks, requests) as batches:
+                works = [partial(self._one, batches, number, unfinished) for number in range(len(requests))]
                 for number, item in run_all(works, pace, parallel, self._is_stopped):
                     begun.add(number)
                     done.items.append(item)
@@ -161,28 +158,14 @@ class Deletions:
     def _is_stopped(self) -> bool:
         return self.settings.group is not None and self.settings.group.number != 0
 
-    def _one(
-        self,
-        request: delete_sa.Request,
-        batches: Batches,
-        number: int,
-        unfinished: Sequence[tuple[Path, About | None]],
-    ) -> Item:
+    def _one(self, batches: Batches, number: int, unfinished: Sequence[tuple[Path, About | None]]) -> Item:
         settings = replace(self.settings, started=time.monotonic())
-        request = replace(request, force=self.force)
+        request = batches.requests[number]
 
         def delete() -> Result:
             about = delete_sa.about(self.connection, request)
             earlier = [path for path, other in unfinished if other == about and is_interrupted(path)]
-            batch = batches.of(number)
-            lock = binding_lock(request.namespace, request.name)
-            return when_needed(
-                self.locks,
-                settings,
-                lock,
-                lambda held: delete_sa.delete_binding(self.connection, request, held, earlier, batch.lists),
-                batch.ahead,
-            )
+            return batches.delete(number, settings, earlier)
 
         result = result_of(delete)
         cluster = self.connection.cluster

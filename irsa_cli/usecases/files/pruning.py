@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from irsa_cli.core.binding.binding import is_made
 from irsa_cli.core.config.model import Selection
 from irsa_cli.core.inventory.bindings import ListedBinding, named_role
-from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.role import Role
@@ -128,9 +127,8 @@ class Pruning:
 
     def _has_own_association(self, binding: ListedBinding) -> bool:
         """Whether irsa created its association here: one that it only took over has no transaction."""
-        tags = binding.association.tags if isinstance(binding.association, Association) else {}
-        marks = (tags.get(states.CLUSTER_TAG), lifecycle.account_of(tags))
-        return states.TRANSACTION_TAG in tags and marks == (self.connection.cluster.arn, binding.full_name)
+        association = binding.binding.own_association
+        return association is not None and states.TRANSACTION_TAG in association.tags
 
     def _may_be_own(self, binding: ListedBinding) -> bool:
         if binding.account is None:
@@ -162,13 +160,8 @@ class Pruning:
     def _own_roles(self, bindings: Iterable[ListedBinding]) -> Iterator[tuple[ListedBinding, Role]]:
         """ServiceAccounts and the roles that irsa created for them."""
         for binding in bindings:
-            role = binding.role
-            if (
-                isinstance(role, Role)
-                and role.owner == self.connection.cluster.arn
-                and states.TRANSACTION_TAG in role.tags
-                and lifecycle.account_of(role.tags) == binding.full_name
-            ):
+            role = binding.binding.seen_role
+            if role is not None and binding.binding.is_own_role and states.TRANSACTION_TAG in role.tags:
                 yield binding, role
 
 

@@ -161,16 +161,16 @@ class Hold:
 
     def take(self, locks: Iterable[Lock]) -> None:
         """Take all of them, in order; waits for other runs, and raises `Refused` when that takes too long."""
-        wanted = sorted(lock for lock in set(locks) if not self.holds(lock))
+        needed = sorted(lock for lock in set(locks) if not self.holds(lock))
         until = boot_seconds() + self.timeout
-        watched = {lock: Watched() for lock in wanted}
-        while missing := [lock for lock in wanted if lock not in self.held]:
+        watched = {lock: Watched() for lock in needed}
+        while missing := [lock for lock in needed if lock not in self.held]:
             states = self._attempt(missing, watched)
             if not states:
                 return
             first = min(states)
             # A waiting run holds nothing that sorts behind what it waits for: so none waits in a circle.
-            self._give_back([lock for lock in wanted if lock in self.held and lock > first])
+            self._give_back([lock for lock in needed if lock in self.held and lock > first])
             started = boot_seconds()
             try:
                 self._wait(first, states[first], watched[first], until)
@@ -180,14 +180,14 @@ class Hold:
     def _attempt(self, locks: list[Lock], watched: dict[Lock, Watched]) -> dict[Lock, LeaseState | None]:
         """Try all at once; returns those that others hold (None: another thread of this process)."""
         if len(locks) == 1:
-            found = [self._attempt_one(locks[0], watched[locks[0]])]
+            states = [self._attempt_one(locks[0], watched[locks[0]])]
         else:
             with ThreadPoolExecutor(PARALLEL) as pool:
                 futures = [pool.submit(self._attempt_one, lock, watched[lock]) for lock in locks]
-            found = [future.result() for future in futures]
+            states = [future.result() for future in futures]
         return {
             lock: None if isinstance(state, bool) else state
-            for lock, state in zip(locks, found, strict=True)
+            for lock, state in zip(locks, states, strict=True)
             if state is not True
         }
 
@@ -197,16 +197,16 @@ class Hold:
         if not self.registry.claim(lock, self):
             return False
         try:
-            found = self.taker.take(lock, watched)
+            answer = self.taker.take(lock, watched)
         except BaseException:
             self.registry.uncertain = True  # It may still be created.
             self.registry.forget(lock, self)
             raise
-        if isinstance(found, LeaseState):
+        if isinstance(answer, LeaseState):
             self.registry.forget(lock, self)
-            return found
-        self.held[lock] = found
-        self.registry.note(found)
+            return answer
+        self.held[lock] = answer
+        self.registry.note(answer)
         return True
 
     def _wait(self, lock: Lock, state: LeaseState | None, watched: Watched, until: float) -> None:
@@ -270,12 +270,12 @@ class Hold:
         self._give_back(list(self.held))
 
     def _give_back(self, locks: Iterable[Lock]) -> None:
-        todo = [self.held.pop(lock) for lock in locks]
+        held = [self.held.pop(lock) for lock in locks]
         try:
-            all_at_once(self._give_back_one, todo, PARALLEL)
+            all_at_once(self._give_back_one, held, PARALLEL)
         except KeyboardInterrupt:
             # A signal, when nothing else is under way any more: what was begun here is finished.
-            all_at_once(self._give_back_one, todo, PARALLEL)
+            all_at_once(self._give_back_one, held, PARALLEL)
             raise
 
     def _give_back_one(self, held: HeldLock) -> None:

@@ -119,19 +119,19 @@ class Taker:
         for _ in range(ROUNDS):
             if not watched.version and (made := self._create(lock, watched)):
                 return made
-            asked = boot_seconds()
-            found = self.leases.lease(self.namespace, lock.name)
-            if found is None:
+            looked = boot_seconds()
+            present = self.leases.lease(self.namespace, lock.name)
+            if present is None:
                 watched.version = ""
                 continue
-            state = lease.LeaseState.read(found.body)
-            idle = watched.unchanged(state.version, asked)
+            state = lease.LeaseState.read(present.body)
+            idle = watched.unchanged(state.version, looked)
             if state.holder == self.identity:
                 # The answer to an earlier attempt was lost.
-                return HeldLock(lock, found.body, watched.begun or asked)
-            if not self._is_free(state, found.date, idle):
+                return HeldLock(lock, present.body, watched.begun or looked)
+            if not self._is_free(state, present.date, idle):
                 return state
-            if taken := self._take_over(lock, found.body):
+            if taken := self._take_over(lock, present.body):
                 return taken
         if state is None:
             raise ServiceError(
@@ -165,10 +165,10 @@ class Taker:
         """The names of Leases of other runs of this cluster, also ended ones; raises as `take`."""
         labels = f"{lease.MANAGED_BY}={lease.MANAGER},{lease.CLUSTER_LABEL}={self.writer.cluster}"
         try:
-            found = self.leases.leases(self.namespace, labels).items
+            bodies = self.leases.leases(self.namespace, labels).items
         except ServiceError as error:
             raise denied(error, self.namespace) from error
-        states = map(lease.LeaseState.read, found)
+        states = map(lease.LeaseState.read, bodies)
         return frozenset(state.name for state in states if state.holder not in ("", self.identity))
 
     def renew(self, held: HeldLock) -> None:
@@ -191,15 +191,15 @@ class Taker:
                 held.body = answer.body
                 held.written = started
                 return
-            found = self.leases.lease(self.namespace, held.lock.name)
-            state = None if found is None else lease.LeaseState.read(found.body)
-            if found is None or state is None:
+            present = self.leases.lease(self.namespace, held.lock.name)
+            state = None if present is None else lease.LeaseState.read(present.body)
+            if present is None or state is None:
                 held.note_lost(DELETED)
                 return
             if state.uid != held.body["metadata"]["uid"] or state.holder != self.identity:
                 held.note_lost(state.holding)
                 return
-            held.body = found.body  # An attempt before, whose answer was lost, has written it.
+            held.body = present.body  # An attempt before, whose answer was lost, has written it.
 
     def release(self, held: HeldLock) -> None:
         """Release it, if it is still this run's, else note why it is `lost`: the last look at it.
@@ -223,17 +223,17 @@ class Taker:
         for _ in range(ROUNDS):
             place = body["metadata"]
             with _unless(CONFLICT):
-                done = self.leases.delete_lease(
+                is_deleted = self.leases.delete_lease(
                     self.namespace, held.lock.name, uid=place["uid"], version=place["resourceVersion"]
                 )
-                held.lost = "" if done else DELETED
+                held.lost = "" if is_deleted else DELETED
                 return
-            found = self.leases.lease(self.namespace, held.lock.name)
-            state = None if found is None else lease.LeaseState.read(found.body)
-            if found is None or state is None or state.holder != self.identity:
+            present = self.leases.lease(self.namespace, held.lock.name)
+            state = None if present is None else lease.LeaseState.read(present.body)
+            if present is None or state is None or state.holder != self.identity:
                 held.lost = DELETED if state is None else state.holding
                 return
-            body = found.body  # It was renewed in between.
+            body = present.body  # It was renewed in between.
 
 
 @contextmanager
@@ -246,18 +246,18 @@ def _unless(*codes: str) -> Iterator[None]:
             raise
 
 
-def all_at_once(work: Callable[[HeldLock], None], locks: Sequence[HeldLock], most: int) -> None:
+def all_at_once(act: Callable[[HeldLock], None], locks: Sequence[HeldLock], most: int) -> None:
     """Do it for all of them, so many at the same time."""
     if len(locks) == 1:
-        work(locks[0])
+        act(locks[0])
     elif locks:
         with ThreadPoolExecutor(most) as pool:
-            list(pool.map(work, locks))
+            list(pool.map(act, locks))
 
 
-def _quickly(seconds: float, work: Callable[[], None]) -> None:
+def _quickly(seconds: float, act: Callable[[], None]) -> None:
     with within(_Quick(seconds)):
-        work()
+        act()
 
 
 def _now() -> datetime:

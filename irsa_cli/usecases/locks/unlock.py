@@ -45,8 +45,8 @@ class Request:
 def find_locks(request: Request, log: WireLog) -> Unlocked:
     """The locks of the cluster's runs, by their holders. Raises `Refused` for a caller who may not list."""
     place = _Place.of(request, log)
-    found = sorted(place.look(), key=lambda item: (item.state.holder, item.state.name))
-    return Unlocked(place.connection.cluster, request.namespace, items=[(item, None) for item in found])
+    locks = sorted(place.look(), key=lambda lock: (lock.state.holder, lock.state.name))
+    return Unlocked(place.connection.cluster, request.namespace, items=[(lock, None) for lock in locks])
 
 
 def unlock(holder: str, request: Request, log: WireLog) -> Unlocked:
@@ -56,23 +56,23 @@ def unlock(holder: str, request: Request, log: WireLog) -> Unlocked:
     nothing is removed then.
     """
     place = _Place.of(request, log)
-    seen = place.look()
-    mine = of_holder(seen, holder)
-    if not mine:
-        raise _unheld(holder, seen, request)
-    if not request.dry_run and not request.approve(mine):
+    locks = place.look()
+    held = of_holder(locks, holder)
+    if not held:
+        raise _unheld(holder, locks, request)
+    if not request.dry_run and not request.approve(held):
         raise Refused("nothing was removed", reason="it was not confirmed")
-    done = Unlocked(place.connection.cluster, request.namespace, holder, request.dry_run)
+    unlocked = Unlocked(place.connection.cluster, request.namespace, holder, request.dry_run)
     # A dry run does not ask whether its process ran here and is gone: that removes the run's file.
-    is_dead_here = not request.dry_run and is_dead(request.state_dir, mine[0].state)
-    left = mine if is_dead_here else place.watch(holder, mine)
-    names = {item.state.name for item in left}
-    done.items = [(item, Removal.GONE) for item in mine if item.state.name not in names]
+    is_dead_here = not request.dry_run and is_dead(request.state_dir, held[0].state)
+    dead = held if is_dead_here else place.watch(holder, held)
+    names = {lock.state.name for lock in dead}
+    unlocked.items = [(lock, Removal.GONE) for lock in held if lock.state.name not in names]
     if request.dry_run:
-        done.items += [(item, Removal.PLANNED) for item in left]
+        unlocked.items += [(lock, Removal.PLANNED) for lock in dead]
     else:
-        place.remove(left, done)
-    return done
+        place.remove(dead, unlocked)
+    return unlocked
 
 
 @dataclass(frozen=True)
@@ -93,73 +93,74 @@ class _Place:
         cluster = self.connection.cluster
         labels = selector(cluster.arn, cluster.name)
         try:
-            found = self.connection.kube.leases(self.request.namespace, labels)
+            leases = self.connection.kube.leases(self.request.namespace, labels)
         except ServiceError as error:
             raise not_permitted(error, self.request.namespace) from error
-        return [SeenLock(LeaseState.read(body), found.date) for body in found.items]
+        return [SeenLock(LeaseState.read(body), leases.date) for body in leases.items]
 
     def watch(self, holder: str, first: Sequence[SeenLock]) -> list[SeenLock]:
         """The holder's locks that it has not renewed for too long; raises `Refused` if one is renewed."""
-        mine = list(first)
-        seconds = max((item.timing.stop for item in mine if not item.ended), default=0.0)
+        locks = list(first)
+        seconds = max((lock.timing.stop for lock in locks if not lock.ended), default=0.0)
         begun = boot_seconds()
         if seconds:
-            self.request.note(f"Watching for {seconds:.0f} s whether {mine[0].holder} renews its locks")
-        while (left := begun + seconds - boot_seconds()) > 0:
-            current().pause(min(left, seconds / LOOKS))
-            known = {item.state.name: item for item in mine}
-            mine = of_holder(self.look(), holder)
-            for item in mine:
-                before = known.get(item.state.name)
-                if before is None or before.state.version != item.state.version:
-                    raise _renewed(item)
-        return mine
+            self.request.note(f"Watching for {seconds:.0f} s whether {locks[0].holder} renews its locks")
+        while (remaining := begun + seconds - boot_seconds()) > 0:
+            current().pause(min(remaining, seconds / LOOKS))
+            versions = {lock.state.name: lock.state.version for lock in locks}
+            locks = of_holder(self.look(), holder)
+            for lock in locks:
+                # Without a version: it was taken meanwhile.
+                if versions.get(lock.state.name) != lock.state.version:
+                    raise _renewed(lock)
+        return locks
 
-    def remove(self, left: Sequence[SeenLock], done: Unlocked) -> None:
+    def remove(self, locks: Sequence[SeenLock], unlocked: Unlocked) -> None:
         """Delete them one by one; an error that ends that is in the outcome, next to the removed locks."""
-        first = number = len(done.items)
-        done.items += [(item, Removal.KEPT) for item in left]
+        first = number = len(unlocked.items)
+        unlocked.items += [(lock, Removal.KEPT) for lock in locks]
         try:
-            for number, item in enumerate(left, first):
-                done.items[number] = (item, Removal.UNKNOWN)
-                name = item.state.name
-                uid = item.state.uid
-                version = item.state.version
-                self.connection.kube.delete_lease(self.request.namespace, name, uid=uid, version=version)
-                done.items[number] = (item, Removal.REMOVED)
+            for number, lock in enumerate(locks, first):
+                unlocked.items[number] = (lock, Removal.UNKNOWN)
+                lease = lock.state
+                self.connection.kube.delete_lease(
+                    self.request.namespace, lease.name, uid=lease.uid, version=lease.version
+                )
+                unlocked.items[number] = (lock, Removal.REMOVED)
         except ServiceError as error:
-            item = done.items[number][0]
-            known = error.outcome is not Outcome.UNKNOWN
-            if known:
-                done.items[number] = (item, Removal.KEPT)
-            is_renewed = known and error.code == CONFLICT
-            done.error = _renewed(item) if is_renewed else not_permitted(error, self.request.namespace)
+            lock = unlocked.items[number][0]
+            unlocked.error = not_permitted(error, self.request.namespace)
+            if error.outcome is not Outcome.UNKNOWN:
+                unlocked.items[number] = (lock, Removal.KEPT)
+                if error.code == CONFLICT:
+                    unlocked.error = _renewed(lock)
         except KeyboardInterrupt as stop:
-            done.signal = stop.args[0] if stop.args else int(signal.SIGINT)
-            done.error = IrsaError("interrupted while removing locks", code="Interrupted")
+            unlocked.signal = stop.args[0] if stop.args else int(signal.SIGINT)
+            unlocked.error = IrsaError("interrupted while removing locks", code="Interrupted")
 
 
-def _renewed(item: SeenLock) -> Refused:
+def _renewed(lock: SeenLock) -> Refused:
     return Refused(
-        f"{item.holder} renews its locks: it is still running",
-        reason=f"the lock of {item.locked} was renewed while irsa watched it",
-        details=(f"{item.doing}, since {item.since}",),
+        f"{lock.holder} renews its locks: it is still running",
+        reason=f"the lock of {lock.locked} was renewed while irsa watched it",
+        details=(f"{lock.doing}, since {lock.since}",),
         next_steps=("wait until it has finished, or stop it: it then releases its locks",),
     )
 
 
-def _unheld(holder: str, seen: Sequence[SeenLock], request: Request) -> Refused:
+def _unheld(holder: str, locks: Sequence[SeenLock], request: Request) -> Refused:
     """Nobody of that name has a lock; those who have some are named."""
-    holders: dict[str, list[str]] = {}
-    for item in seen:
-        holders.setdefault(item.holder, []).append(item.locked)
-    held = [f"{who}: {', '.join(what)}" for who, what in sorted(holders.items())]
-    more = [f"and {len(held) - SHOWN} more"] if len(held) > SHOWN else []
+    by_holder: dict[str, list[str]] = {}
+    for lock in locks:
+        by_holder.setdefault(lock.holder, []).append(lock.locked)
+    lines = [f"{other}: {', '.join(locked)}" for other, locked in sorted(by_holder.items())]
+    if len(lines) > SHOWN:
+        lines = [*lines[:SHOWN], f"and {len(lines) - SHOWN} more"]
     where = f"{request.target.cluster}, namespace {request.namespace}"
     return Refused(
         f"{holder} holds no lock in {where}",
-        reason="these locks are held or have expired" if held else "no run holds a lock",
-        details=[*held[:SHOWN], *more],
+        reason="these locks are held or have expired" if lines else "no run holds a lock",
+        details=lines,
         next_steps=(
             f"irsa recover --unlock -c {shlex.quote(request.target.cluster)}  # lists them",
             "for locks in another namespace: --lock-namespace NAMESPACE",

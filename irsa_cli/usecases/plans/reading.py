@@ -52,14 +52,16 @@ Run = Callable[[saved_plan.Request, Settings, WireLog, Tell], "Result | AppliedL
 def shown(plan: saved_plan.SavedPlan) -> AppliedList:
     """The plan as its dry run has shown it, and what was requested."""
     request = SavedRequest(plan.command, settings_of(plan.request), plan.allow_access_change)
-    return AppliedList([_shown(item) for item in plan.items], request=request)
+    return AppliedList([_shown(planned) for planned in plan.items], request=request)
 
 
-def _shown(item: saved_plan.PlannedItem) -> Item:
-    changes = [ChangeResult(change, "planned") for change in item.work.plan]
+def _shown(planned: saved_plan.PlannedItem) -> Item:
+    changes = [ChangeResult(change, "planned") for change in planned.work.plan]
     ended = Ended.PLANNED if changes else Ended.UNCHANGED
-    result = Result(ended, cluster=item.cluster, changes=changes, planned=item.work, access=item.work.access)
-    return Item(item.cluster.name, item.name, result, item.where, item.place)
+    result = Result(
+        ended, cluster=planned.cluster, changes=changes, planned=planned.work, access=planned.work.access
+    )
+    return Item(planned.cluster.name, planned.name, result, planned.where, planned.place)
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,8 @@ def parse(text: str, source: str) -> saved_plan.SavedPlan:
     try:
         return _read(document)
     except saved_plan.UNREADABLE as error:
-        made = document.get("metadata")
-        version = made.get("version", "?") if isinstance(made, dict) else "?"
+        metadata = document.get("metadata")
+        version = metadata.get("version", "?") if isinstance(metadata, dict) else "?"
         raise InvalidInput(
             f"{source} can't be read by this version of irsa",
             reason=f"irsa {version} created it, this is {__version__}: {error}",
@@ -176,7 +178,7 @@ class Expectation:
         """Raise `StalePlan` where a plan is another one than was saved."""
         works: Sequence[PlannedWork] = self.works
         if not self.thorough:
-            works = [replace(work, seen=now.seen, access=now.access) for work in works]
+            works = [replace(planned, seen=now.seen, access=now.access) for planned in works]
         moved = as_planned(works, now)
         if moved:
             name = now.service_account or "the cluster"
@@ -207,8 +209,8 @@ class Expectation:
     def _owners(self, now: PlannedWork) -> set[str]:
         """The transactions that own roles which the saved plan creates or changes."""
         roles: set[tuple[str, ...]] = set()
-        for work in self.works:
-            roles.update(change.target for change in work.plan if change.kind is Kind.ROLE)
+        for planned in self.works:
+            roles.update(change.target for change in planned.plan if change.kind is Kind.ROLE)
         owned = (change.before for change in now.plan if change.target in roles)
         return {state.transaction for state in owned if isinstance(state, OwnerState)} - {"", NOBODY}
 
@@ -222,16 +224,16 @@ def apply_plan(
     request = _permitted(saved_plan.asked_by(plan.request, who))
     if isinstance(request, delete_sa.Request):
         request = replace(request, ignore_not_found=True)  # A deletion that is retried ends well.
-    places = {item.cluster.arn: item.cluster.options for item in plan.items}
+    places = {planned.cluster.arn: planned.cluster.options for planned in plan.items}
     again = _again(plan, file)
     expected = Expectation(plan.works, plan.made, places, settings.state_dir, again)
     note = settings.note if settings.dry_run else lambda text: None  # It is said once.
     looking = replace(settings, expected=expected.check, dry_run=True, note=note)
     try:
-        looked = command.run(request, looking, log, lambda item: None)
+        looked = command.run(request, looking, log, lambda planned: None)
     except IrsaError as error:
         raise (_stale(error, plan, again) or error) from error
-    results = [looked] if isinstance(looked, Result) else [item.result for item in looked.items]
+    results = [looked] if isinstance(looked, Result) else [planned.result for planned in looked.items]
     for result in results:
         stale = _stale(result.error, plan, again)
         if stale is not None:
@@ -301,10 +303,10 @@ def as_planned(planned: Iterable[PlannedWork], now: PlannedWork) -> list[str]:
     if not len(now.plan):
         return []
     works = list(planned)
-    differences = [_differences(work, now) for work in works if work.key == now.key]
+    differences = [_differences(planned_work, now) for planned_work in works if planned_work.key == now.key]
     if differences:
         return min(differences, key=len)
-    clusters = {work.cluster for work in works}
+    clusters = {planned_work.cluster for planned_work in works}
     if clusters and now.cluster not in clusters:
         return [f"the cluster is {now.cluster}, but the plan is for {', '.join(sorted(clusters))}"]
     return [f"not planned: {_text_of(change)}" for change in now.plan]
@@ -336,7 +338,8 @@ def _moved(before: Seen, after: Seen) -> Iterator[str]:
 
 
 def _changed(before: Plan, after: Plan) -> Iterator[str]:
-    old, new = ({_key(change): change for change in plan} for plan in (before, after))
+    old = {_key(change): change for change in before}
+    new = {_key(change): change for change in after}
     for key, change in old.items():
         if key not in new:
             yield f"planned, but no longer needed: {_text_of(change)}"
@@ -345,7 +348,7 @@ def _changed(before: Plan, after: Plan) -> Iterator[str]:
     for key, change in new.items():
         if key not in old:
             yield f"not planned: {_text_of(change)}"
-    order = [[_key(change) for change in stage] for stage in (*before.stages, *after.stages)]
+    order = [[*map(_key, stage)] for stage in (*before.stages, *after.stages)]
     half = len(before.stages)
     if old.keys() == new.keys() and [*map(sorted, order[:half])] != [*map(sorted, order[half:])]:
         yield "planned in another order"

@@ -97,7 +97,7 @@ class SavedPlan:
     @property
     def works(self) -> list[PlannedWork]:
         """The planned work, transaction by transaction."""
-        return [item.work for item in self.items]
+        return [planned.work for planned in self.items]
 
     def to_json(self) -> dict[str, Any]:
         """The document of the file, with its digest."""
@@ -112,7 +112,7 @@ class SavedPlan:
             },
             "request": converter().unstructure(self.request),
             "allowAccessChange": self.allow_access_change,
-            "items": [item.to_json() for item in self.items],
+            "items": [planned.to_json() for planned in self.items],
         }
         return {**document, "digest": digest_of(document)}
 
@@ -183,8 +183,8 @@ _OF_CLUSTERS: Mapping[str, Rule] = {
 
 def read_items(data: Iterable[Mapping[str, Any]], made: str) -> tuple[PlannedItem, ...]:
     """The items of a document that was saved at this time; raises what `UNREADABLE` lists."""
-    seen = datetime.fromisoformat(made.replace("Z", "+00:00"))
-    return tuple(_read_item(item, seen) for item in data)
+    moment = datetime.fromisoformat(made.replace("Z", "+00:00"))
+    return tuple(_read_item(entry, moment) for entry in data)
 
 
 def _read_item(data: Mapping[str, Any], made: datetime) -> PlannedItem:
@@ -272,8 +272,8 @@ def plan_of(
     if why:
         raise IrsaError("no plan was saved", reason=f"the dry run is not complete: {why}")
     now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-    items = tuple(map(_planned, lines))
-    plan = SavedPlan(command, _placed(request, lines), items, now, allow_access_change=allow_access_change)
+    planned = tuple(map(_planned, lines))
+    plan = SavedPlan(command, _placed(request, lines), planned, now, allow_access_change=allow_access_change)
     return replace(plan, digest=digest_of(plan.to_json()))
 
 

@@ -43,8 +43,8 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
     with ThreadPoolExecutor(14) as pool:
         # A provider elsewhere is in an account that this caller doesn't read.
         is_home = desired.role_account == connection.cluster.home
-        provider_of = (connection.iam, desired.identity.provider_arn) if is_home else ()
-        provider = pool.submit(reading.provider, *provider_of) if provider_of else None
+        provider_arn = desired.identity.provider_arn
+        provider = pool.submit(reading.provider, connection.iam, provider_arn) if is_home else None
         role = pool.submit(read_role, connection, desired)
         boundary = desired.role.permissions_boundary if desired.role else ""
         policies = pool.submit(check_policies, connection, desired.policies, boundary)
@@ -55,9 +55,12 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         target = pool.submit(target_of, connection, desired)
         association = pool.submit(association_of, connection, desired)
         config_maps = pool.submit(config_maps_of, connection, desired)
-    versions = policies.result()
+    # Of several errors the user sees the first one that is asked for here.
     binding = about(desired, role.result())
+    versions = policies.result()
     seen_account = account.result() if needs_account else _evidence(connection, desired, binding.seen_role)
+    # A ServiceAccount that is there needs no permission to create one.
+    has_namespace = not needs_account or seen_account is not None or rehearsal.result()
     binding = replace(
         binding,
         account=seen_account,
@@ -65,8 +68,6 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         association=association.result()[0],
         config_maps=config_maps.result(),
     )
-    # A ServiceAccount that is there needs no permission to create one.
-    has_namespace = not needs_account or seen_account is not None or rehearsal.result()
     is_missing = desired.role is None and binding.role is None
     return CurrentState(
         with_targets(connection, desired, _with_other_role(connection, desired, binding), target.result()),

@@ -29,15 +29,15 @@ from irsa_cli.usecases.command.execute import SAME_AGAIN
 NOT_WRITTEN_HERE = "the journal of {} was not written by your irsa on this machine"
 
 
-def check_way(story: Story, recorded: Target, given: Target, *more: str) -> None:
-    """Raise `Refused` if the command line lacks a way in the journal (`recorded`); `given`: its options."""
-    if given.role_account != recorded.role_account:
+def check_way(story: Story, recorded: Target, target: Target, *more: str) -> None:
+    """Raise `Refused` if the command line lacks a way in the journal (`recorded`); `target`: its options."""
+    if target.role_account != recorded.role_account:
         raise Refused(
             f"transaction {story.transaction} has its roles in {_account(recorded)}",
-            reason=f"--role-account sets {_account(given)}",
+            reason=f"--role-account sets {_account(target)}",
             next_steps=(recover_command(story.transaction, story.to_paste, *more),),
         )
-    missing = [flag for key, flag in GIVEN.items() if getattr(recorded, key) and not getattr(given, key)]
+    missing = [flag for key, flag in GIVEN.items() if getattr(recorded, key) and not getattr(target, key)]
     if recorded.profile == os.environ.get("AWS_PROFILE"):
         missing = [flag for flag in missing if flag != "--profile"]
     if missing:
@@ -125,9 +125,9 @@ def _check_mark(story: Story, name: str, role: Role | None, changes: Sequence[Ch
     )
 
 
-def _check_unused(story: Story, todo: Iterable[Change], connection: Connection) -> None:
+def _check_unused(story: Story, changes: Iterable[Change], connection: Connection) -> None:
     """Raise `Refused` for a role that is complete: its mark is its maker's for ever, for anybody to read."""
-    roles = {change.target[0] for change in todo if change.kind is Kind.ROLE}
+    roles = {change.target[0] for change in changes if change.kind is Kind.ROLE}
     for name in sorted(roles):
         role = reading.read_role(connection.iam, name)
         if role is not None and _is_complete(role, connection):

@@ -212,15 +212,15 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
 def take_back_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
     """Roll back what all runs have left, but for those that may still live."""
     recovery = _Recovery.read(request, settings, log)
-    found = recovery.found
+    listed = recovery.found
     recoveries = Recoveries()
     gone: set[Key] = set()
-    plans = [recovery.plan(leftovers) for leftovers in found.leftovers if not found.why_not(leftovers)]
+    plans = [recovery.plan(leftovers) for leftovers in listed.leftovers if not listed.why_not(leftovers)]
     if plans and not settings.dry_run:
         results.approve(request.approve, plans)
     stop = RunGroup(f"--all --cluster {request.target.cluster}")
     with stoppable(stop, warning(settings, forward=False)):
-        for transaction in [leftovers.transaction for leftovers in found.leftovers]:
+        for transaction in [leftovers.transaction for leftovers in listed.leftovers]:
             if stop.number:
                 recoveries.signal = stop.number
                 break
@@ -229,9 +229,9 @@ def take_back_all(request: Request, settings: Settings, log: WireLog) -> Recover
             if leftovers is None:
                 recoveries.skipped.append(Skipped(transaction, ""))
                 continue
-            why_not = found.why_not(leftovers)
+            why_not = listed.why_not(leftovers)
             if why_not:
-                recoveries.skipped.append(Skipped(transaction, why_not, found.is_young(leftovers)))
+                recoveries.skipped.append(Skipped(transaction, why_not, listed.is_young(leftovers)))
                 continue
             settings.note(f"{transaction}  {', '.join(leftovers.accounts)}".rstrip())
             result = attempt(transaction, partial(recovery.take, leftovers, stop))
@@ -315,8 +315,8 @@ class _Recovery:
                 path = self._journal(leftovers)
                 story = read(path)
                 with naming_caller(connection.caller):
-                    kept = results.roll_back(path, story, connection, settings)
-            result = results.back_result(story, kept, leftovers.transaction, self.connection.cluster)
+                    stuck = results.roll_back(path, story, connection, settings)
+            result = results.back_result(story, stuck, leftovers.transaction, self.connection.cluster)
             result.changes = [entry for entry in result.changes if entry.state != "pending"]
             result.notes += leftovers.notes
             for entry in leftovers.spared:  # They are leftovers as well.
@@ -344,9 +344,8 @@ class _Recovery:
         own = self._own_journal(leftovers)
         if own is not None:
             return own[0]
-        plan = Plan.of(
-            *([piece.change for piece in stage] for stage in leftovers.stages), list(leftovers.missing)
-        )
+        stages = [[piece.change for piece in stage] for stage in leftovers.stages]
+        plan = Plan.of(*stages, list(leftovers.missing))
         identities = {index: piece.identity for index, piece in enumerate(leftovers.pieces)}
         accounts = ", ".join(leftovers.accounts)
         context = RunContext.of(Command.RECOVER, self.connection, accounts, takes_back=leftovers.transaction)

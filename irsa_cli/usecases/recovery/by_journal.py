@@ -154,8 +154,8 @@ class _Work:
         self, path: Path, connection: Connection, pause: Pause | None = None
     ) -> AbstractContextManager[Settings]:
         """While the locks are held of all that the journal is about."""
-        wanted = recovery_locks((record.change for record in read(path).records), connection.cluster)
-        return locked(connection, self.settings, Command.RECOVER, WantedLocks(wanted), pause)
+        locks = recovery_locks((record.change for record in read(path).records), connection.cluster)
+        return locked(connection, self.settings, Command.RECOVER, WantedLocks(locks), pause)
 
     def without_writing(self, path: Path) -> Result | None:
         """The result if there is nothing to do, or the run is a dry run."""
@@ -203,8 +203,8 @@ class _Work:
         with naming_caller(connection.caller):
             if not recovery.ended_elsewhere(story, handlers_of(connection)):
                 authority.check_lock(story, begun, connection, named=named, forward=forward)
-            todo = results.forward_changes(story) if forward else begun
-            given_back = authority.check_marks(story, path, todo, connection, forward=forward, named=named)
+            changes = results.forward_changes(story) if forward else begun
+            given_back = authority.check_marks(story, path, changes, connection, forward=forward, named=named)
         authority.check_word(story, begun, named=named, forward=forward)
         return given_back
 

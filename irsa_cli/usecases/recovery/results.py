@@ -107,12 +107,12 @@ def cluster_of(story: Story) -> Cluster:
     """The cluster by its ARN in the journal, or by the options of one that is not on EKS."""
     target = story.target
     arn = str(story.context.get("cluster", ""))
-    parts = arn.split(":")
+    fields = arn.split(":")
     partition = ""
     region = target.get("region") or ""
     account = target.get("account") or ""
-    if arn.startswith("arn:") and len(parts) > 5:
-        _, partition, _, region, account, *_ = parts
+    if arn.startswith("arn:") and len(fields) > 5:
+        _, partition, _, region, account, *_ = fields
     roles = target.get("role_account") or ""
     now = datetime.now(timezone.utc)
     name = target.get("cluster") or ""

@@ -54,37 +54,37 @@ def step(name: Name, sent: str, *checks: Check, advice: tuple[str, ...] = ()) ->
     return VerificationStep(name, sent, checks, advice)
 
 
-def attempt(work: Callable[[], T]) -> T | IrsaError:
-    """The result of `work`, or the error that it raises, as a value."""
+def attempt(act: Callable[[], T]) -> T | IrsaError:
+    """The result of `act`, or the error that it raises, as a value."""
     try:
-        return work()
+        return act()
     except IrsaError as error:
         return error
 
 
-def open_check(what: str, error: IrsaError, *, needed: bool = True) -> Check:
+def open_check(name: str, error: IrsaError, *, needed: bool = True) -> Check:
     """A check that was not possible, with the reason in the service's words."""
     why = error.reason or error.message
     if isinstance(error, ServiceError) and error.status in (401, 403) and error.details:
         why = f"{error.details[0]} ({why})"
-    return Check(what, NOT_CHECKED, f"not checked: {why}", needed)
+    return Check(name, NOT_CHECKED, f"not checked: {why}", needed)
 
 
 def provider(
-    found: Future[ProviderState | None], cluster: Cluster, account: str, audience: str, reach: Reach
+    reading: Future[ProviderState | None], cluster: Cluster, account: str, audience: str, reach: Reach
 ) -> VerificationStep:
     """Whether IAM in the role's account knows the issuer, for this audience."""
     arn = provider_arn(cluster.partition, account, cluster.issuer)
     sent = f"GetOpenIDConnectProvider {arn}"
-    state = attempt(found.result)
+    state = attempt(reading.result)
     at_home = account == cluster.home
     if isinstance(state, IrsaError):
         return step(Name.PROVIDER, sent, open_check("provider", state))
-    there = f"  # in account {account}, where the role is"
+    at_role = f"  # in account {account}, where the role is"
     if state is None:
         text = f"account {account} has no OIDC provider for {cluster.issuer}"
         command = f"aws iam create-open-id-connect-provider --url {shlex.quote(cluster.issuer)}"
-        command += f" --client-id-list {shlex.quote(audience)}{there}"
+        command += f" --client-id-list {shlex.quote(audience)}{at_role}"
         advice = reach.for_irsa("associate-oidc") if at_home else command
         return step(Name.PROVIDER, sent, Check("provider", FAILED, text), advice=(advice,))
     exists = Check("provider", OK, f"account {account} has a provider for {state.url}")
@@ -93,26 +93,26 @@ def provider(
         return step(Name.PROVIDER, sent, exists, Check("audiences", OK, f"it accepts {accepted}"))
     wrong = Check("audiences", FAILED, f"it accepts {accepted}, but not {audience}")
     command = "aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn"
-    command += f" {shlex.quote(arn)} --client-id {shlex.quote(audience)}{there}"
+    command += f" {shlex.quote(arn)} --client-id {shlex.quote(audience)}{at_role}"
     advice = reach.for_irsa("associate-oidc", f"--audience {shlex.quote(audience)}") if at_home else command
     if audience != DEFAULT_AUDIENCE:  # Many may write an annotation.
         advice = f"# only if tokens for {visible(audience)} are meant for AWS: {advice}"
     return step(Name.PROVIDER, sent, exists, wrong, advice=(advice,))
 
 
-def role_read(found: Future[Role | None], arn: str, sent: str) -> Role | VerificationStep:
+def role_read(reading: Future[Role | None], arn: str, sent: str) -> Role | VerificationStep:
     """The role, or the step that says why its trust policy can't be judged."""
-    state = attempt(found.result)
+    state = attempt(reading.result)
     if isinstance(state, IrsaError):
         return step(Name.TRUST, sent, open_check("trust policy", state))
     return state or step(Name.TRUST, sent, Check("role", FAILED, f"role {arn} does not exist"))
 
 
-def trust(found: Future[Role | None], arn: str, identity: WebIdentity) -> VerificationStep:
+def trust(reading: Future[Role | None], arn: str, identity: WebIdentity) -> VerificationStep:
     """The statement that allows the token, else the first failure of each."""
     parsed = role_arn(arn)
     sent = f"GetRole {parsed.name}, its trust policy evaluated for {identity.subject}"
-    state = role_read(found, arn, sent)
+    state = role_read(reading, arn, sent)
     if isinstance(state, VerificationStep):
         return state
     real = iam_arn(parsed.partition, parsed.account, f"role{state.path}{parsed.name}")
@@ -144,12 +144,12 @@ class Link:
         with ThreadPoolExecutor(2) as pool:
             role = pool.submit(_role, connection, chain.role_arn)
             target = pool.submit(_target, connection, chain.target_arn)
-        found = role.result()
-        own = found.policy_documents if isinstance(found, Role) else {}
+        state = role.result()
+        own = state.policy_documents if isinstance(state, Role) else {}
         own = {} if isinstance(own, Unreadable) else own
-        named, tags = target_of(own.get(POLICY_NAME, {}))
-        chain = replace(chain, tag_session=tags) if named == chain.target_arn else chain
-        return cls(chain, found, target.result())
+        target_arn, tags = target_of(own.get(POLICY_NAME, {}))
+        chain = replace(chain, tag_session=tags) if target_arn == chain.target_arn else chain
+        return cls(chain, state, target.result())
 
     def checks(self) -> tuple[Check, ...]:
         """How the policies of both sides decide; if one is unreadable, only STS decides."""
@@ -164,8 +164,10 @@ class Link:
             why = role.why if isinstance(role, Unreadable) else policies.why  # type: ignore[union-attr]
             return (Check("permission", NOT_CHECKED, f"not checked: {why}", needed=False),)
         boundary = None if isinstance(role.boundary_policy, Unreadable) else role.boundary_policy
-        said = self.chain.allowed(policies, boundary=boundary, has_boundary=bool(role.boundary))
-        return tuple(Check("permission", STATUS[item.answer], item.why, needed=False) for item in said)
+        verdicts = self.chain.allowed(policies, boundary=boundary, has_boundary=bool(role.boundary))
+        return tuple(
+            Check("permission", STATUS[verdict.answer], verdict.why, needed=False) for verdict in verdicts
+        )
 
     def _trust(self) -> tuple[Check, ...]:
         target = self.target
@@ -174,9 +176,9 @@ class Link:
             return (Check("trust policy", NOT_CHECKED, f"not checked: {target.why}", needed=False),)
         if target is None:
             return (Check("role", FAILED, f"role {arn} does not exist"),)
-        said = self.chain.judge(target.trust)
-        status = STATUS[answer_of(said)]
-        why = "; ".join(f"{item.action}: {item.why}" for item in said if item.why)
+        verdicts = self.chain.judge(target.trust)
+        status = STATUS[answer_of(verdicts)]
+        why = "; ".join(f"{verdict.action}: {verdict.why}" for verdict in verdicts if verdict.why)
         text = f"the trust policy of {arn} allows the role" if status is OK else why
         return (Check("trust policy", status, text, needed=False),)
 
@@ -208,13 +210,13 @@ def _role(connection: Connection, arn: str) -> Role | Unreadable | None:
     session = connection.session_of(account)
     if session is None:
         return Unreadable(f"irsa has no credentials for account {account}")
-    found = attempt(lambda: bindings.whole_role(session.client("iam"), name))
-    return Unreadable(found.reason or found.message) if isinstance(found, IrsaError) else found
+    answer = attempt(lambda: bindings.whole_role(session.client("iam"), name))
+    return Unreadable(answer.reason or answer.message) if isinstance(answer, IrsaError) else answer
 
 
 def _target(connection: Connection, arn: str) -> TargetRole:
-    role = attempt(lambda: read_target(connection, arn))
-    return Unreadable(role.reason or role.message) if isinstance(role, IrsaError) else role
+    answer = attempt(lambda: read_target(connection, arn))
+    return Unreadable(answer.reason or answer.message) if isinstance(answer, IrsaError) else answer
 
 
 def verify(
@@ -284,11 +286,11 @@ def _exchanged(
 
 def _may_be_former(desired: DesiredState, plan: Iterable[Change]) -> bool:
     """Whether STS may accept the token by the trust policy as it was before the plan."""
-    trusts = (item for item in plan if item.kind.traits.changes_trust)
-    found = [item.before for item in trusts if desired.role_name in item.target]
-    said = [state.document for state in found if isinstance(state, DocumentState)]
-    documents = [{"Statement": [item]} if "Effect" in item else item for item in said]
-    return any(explain(item, desired.identity).answer is not Answer.NO for item in documents)
+    trusts = (change for change in plan if change.kind.traits.changes_trust)
+    states = [change.before for change in trusts if desired.role_name in change.target]
+    written = [state.document for state in states if isinstance(state, DocumentState)]
+    documents = [{"Statement": [change]} if "Effect" in change else change for change in written]
+    return any(explain(change, desired.identity).answer is not Answer.NO for change in documents)
 
 
 def _prove_target(
@@ -299,13 +301,13 @@ def _prove_target(
         return {"targetSession": assume_target(connection, accepted.credentials, chain, again).role_session}
     except ServiceError as error:
         checks = Link.read(connection, chain).checks()
-        found = (f"{check.what}: {check.text}" for check in checks if check.status is not StepStatus.OK)
-        raise _unverified(f"{chain.role_arn} cannot assume {chain.target_arn}", error, found) from error
+        failures = (f"{check.what}: {check.text}" for check in checks if check.status is not StepStatus.OK)
+        raise _unverified(f"{chain.role_arn} cannot assume {chain.target_arn}", error, failures) from error
 
 
-def _unverified(text: str, error: ServiceError, found: Iterable[str]) -> Unverified:
+def _unverified(text: str, error: ServiceError, failures: Iterable[str]) -> Unverified:
     reason = f"{error.message}: {error.reason}"
-    return Unverified(text, reason=reason, details=(*error.details, *found), code=error.code)
+    return Unverified(text, reason=reason, details=(*error.details, *failures), code=error.code)
 
 
 def _explained(connection: Connection, desired: DesiredState, error: ServiceError) -> Iterator[str]:

@@ -138,8 +138,8 @@ def identity_of(
     )
 
 
-def wide(found: Future[Role | None], arn: str, identity: WebIdentity) -> tuple[Risk, ...]:
-    state = attempt(found.result)
+def wide(reading: Future[Role | None], arn: str, identity: WebIdentity) -> tuple[Risk, ...]:
+    state = attempt(reading.result)
     if state is None or isinstance(state, IrsaError):
         return ()
     return wide_trusts(state.trust, (identity.provider_arn,), identity.audience, role=arn)
@@ -193,13 +193,13 @@ def chained(result: str | IrsaError, arn: str) -> VerificationStep:
 
 
 def completeness(
-    found: Future[Role | None], arn: str, reach: Reach, subject: str, *, annotated: bool
+    reading: Future[Role | None], arn: str, reach: Reach, subject: str, *, annotated: bool
 ) -> tuple[VerificationStep, ...]:
     """A step if the run that creates or deletes the role has not finished, whatever STS answers.
 
     `annotated`: by irsa, which ends the run that creates a role for this subject.
     """
-    role = attempt(found.result)
+    role = attempt(reading.result)
     if role is None or isinstance(role, IrsaError):
         return ()
     mine = subject.endswith(f":{role.tags.get(SERVICE_ACCOUNT_TAG, '/').replace('/', ':')}")
@@ -211,21 +211,25 @@ def completeness(
     return (step(Name.COMPLETENESS, f"the tags of {arn}", check, advice=advice),)
 
 
-def pods(others: Association | Unreadable | None, arn: str, cluster: Cluster) -> tuple[VerificationStep, ...]:
+def pods(
+    association: Association | Unreadable | None, arn: str, cluster: Cluster
+) -> tuple[VerificationStep, ...]:
     """A step if an EKS Pod Identity association gives the pods another role, or an unknown one."""
-    if not isinstance(others, Association) or arn == others.last_role:
+    if not isinstance(association, Association) or arn == association.last_role:
         return ()
-    check = Check("credentials", FAILED, others.effect)
-    if not others.role_arn:
-        text = f"pods use EKS Pod Identity ({others.id}); EKS did not return its role"
+    check = Check("credentials", FAILED, association.effect)
+    if not association.role_arn:
+        text = f"pods use EKS Pod Identity ({association.id}); EKS did not return its role"
         check = Check("credentials", NOT_CHECKED, text)
     return (step(Name.PODS, f"ListPodIdentityAssociations of {cluster.name}", check),)
 
 
-def of_pod_identity(others: Association | Unreadable | None, arn: str) -> Iterator[str]:
+def of_pod_identity(association: Association | Unreadable | None, arn: str) -> Iterator[str]:
     """Notes on associations that are unreadable or give pods the same role."""
-    if isinstance(others, Unreadable) or (isinstance(others, Association) and arn == others.last_role):
-        yield from note_of(others, arn)
+    if isinstance(association, Unreadable) or (
+        isinstance(association, Association) and arn == association.last_role
+    ):
+        yield from note_of(association, arn)
 
 
 _DENIALS = {
@@ -252,16 +256,16 @@ def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) 
             yield Permission(kind, item.action, FAILED, f"{text} ({item.decision})", item.resource)
 
 
-def called(wanted: ReadCall, result: str | IrsaError) -> Permission:
+def called(call: ReadCall, result: str | IrsaError) -> Permission:
     if not isinstance(result, IrsaError):
-        return Permission("call", wanted.text, OK, f"succeeded: {result}")
+        return Permission("call", call.text, OK, f"succeeded: {result}")
     if is_refused(result) and isinstance(result, ServiceError) and 400 <= result.status < 500:
-        return Permission("call", wanted.text, FAILED, result.reason)
-    return Permission("call", wanted.text, NOT_CHECKED, open_check("", result).text)
+        return Permission("call", call.text, FAILED, result.reason)
+    return Permission("call", call.text, NOT_CHECKED, open_check("", result).text)
 
 
 def at_aws(
-    found: Future[Role | None],
+    reading: Future[Role | None],
     result: Exchange | IrsaError,
     association: Association,
     cluster: Cluster,
@@ -271,10 +275,12 @@ def at_aws(
 ) -> Iterator[VerificationStep]:
     """Trust policy and exchange; `bound`: the token is bound to a pod, as those of pods are."""
     sent = f"GetRole {association.role_arn}, its trust policy evaluated for EKS Pod Identity"
-    trusted = role_read(found, association.role_arn, sent)
+    trusted = role_read(reading, association.role_arn, sent)
     if not isinstance(trusted, VerificationStep):
         answers = said_to_service(trusted.trust, cluster, named, tagged=not association.without_tags)
-        texts = ((STATUS[it.answer], f"{it.action}: {it.why or 'allowed'}") for it in answers)
+        texts = (
+            (STATUS[verdict.answer], f"{verdict.action}: {verdict.why or 'allowed'}") for verdict in answers
+        )
         checks = (Check("trust policy", status, text) for status, text in texts)
         trusted = step(Name.TRUST, sent, *checks)
     yield trusted
@@ -288,9 +294,9 @@ def at_aws(
         yield exchange(result, sent, "", trusted)
 
 
-def missing_agent(found: bool | Unreadable) -> Iterator[VerificationStep]:
+def missing_agent(answer: bool | Unreadable) -> Iterator[VerificationStep]:
     """A step if the cluster has no agent: its pods then get no credentials."""
-    if found is False:
+    if answer is False:
         sent = "ListAddons, and the DaemonSets of kube-system"
         yield step(Name.PODS, sent, Check("agent", FAILED, NO_AGENT))
 
@@ -306,16 +312,16 @@ def unreadable_step(note: UnreadableNote) -> VerificationStep:
     return step(Name.CHAIN, "nothing, because the target role is unknown", check)
 
 
-def link(found: Link, result: RoleCredentials | IrsaError) -> VerificationStep:
+def link(ends: Link, result: RoleCredentials | IrsaError) -> VerificationStep:
     """The whole link: what STS said, and what the policies say."""
-    sent = f"AssumeRole {found.chain.target_arn} with the role's credentials"
-    sent += f", external id {found.chain.external_id}" if found.chain.external_id else ""
+    sent = f"AssumeRole {ends.chain.target_arn} with the role's credentials"
+    sent += f", external id {ends.chain.external_id}" if ends.chain.external_id else ""
     if not isinstance(result, IrsaError):
         # STS's answer is proof, whatever a policy seems to say.
-        own = (check for check in found.checks() if check.status is not FAILED)
+        own = (check for check in ends.checks() if check.status is not FAILED)
         return step(Name.CHAIN, sent, *own, Check("credentials", OK, result.role_session))
     why = f"not checked: {result.reason or result.message}"
     tried = Check("credentials", NOT_CHECKED, why)
     if is_refused(result):
         tried = Check("credentials", FAILED, result.reason)
-    return step(Name.CHAIN, sent, *found.checks(), tried)
+    return step(Name.CHAIN, sent, *ends.checks(), tried)

@@ -120,11 +120,13 @@ def _one(verifier: Verifier, request: Request) -> verification.Verification:
     with ThreadPoolExecutor(1) as pool:
         pod = pool.submit(_pod, verifier.connection, request)
         try:
-            injection, given = account.identity()
+            injection, association = account.identity()
         except Refused as error:
             raise naming_roles(error, verifier.connection, request.namespace, request.name) from error
-    wanted = replace(verifier.wanted, pod=pod.result())
-    return replace(verifier, wanted=wanted).verify(request.namespace, request.name, injection, given)
+    request_of_pod = replace(verifier.wanted, pod=pod.result())
+    return replace(verifier, wanted=request_of_pod).verify(
+        request.namespace, request.name, injection, association
+    )
 
 
 def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
@@ -157,23 +159,23 @@ def _many(verifier: Verifier, request: Request) -> tuple[int, tuple[verification
             check_namespace(verifier.connection, request.namespace)
         accounts = tuple(map(service_accounts.service_account, listing.result()))
     listed = verifier.reads.associations().result()
-    given = {} if isinstance(listed, Unreadable) else listed
+    associations = {} if isinstance(listed, Unreadable) else listed
     with_role = [
-        item
-        for item in accounts
-        if ROLE_ARN_ANNOTATION in item.annotations or (item.namespace, item.name) in given
+        account
+        for account in accounts
+        if ROLE_ARN_ANNOTATION in account.annotations or (account.namespace, account.name) in associations
     ]
     count = Count("ServiceAccounts", len(with_role))
 
-    def one(item: ServiceAccount) -> verification.Verification:
-        names = (item.namespace, item.name)
-        injection = Injection.read(item.annotations)
-        given = None
+    def one(account: ServiceAccount) -> verification.Verification:
+        names = (account.namespace, account.name)
+        injection = Injection.read(account.annotations)
+        associations = None
         try:
             if not injection.annotated:
-                injection, given = NamedServiceAccount(verifier.connection, *names).given(injection)
+                injection, associations = NamedServiceAccount(verifier.connection, *names).given(injection)
             role_arn(injection.role_arn)
-            found = verifier.verify(*names, injection, given)
+            found = verifier.verify(*names, injection, associations)
         except IrsaError as error:
             wrong = error
             if isinstance(error, InvalidInput):
@@ -198,9 +200,9 @@ class Verifier:
     many: bool = False
 
     def verify(
-        self, namespace: str, name: str, injection: Injection, given: Association | None = None
+        self, namespace: str, name: str, injection: Injection, association: Association | None = None
     ) -> verification.Verification:
-        """Go through the steps for a ServiceAccount; `given` is its association if it has no annotation."""
+        """Go through the steps for a ServiceAccount; `association` is its own if it has no annotation."""
         started = monotonic()
         reads = self.reads
         cluster = self.connection.cluster
@@ -214,13 +216,13 @@ class Verifier:
         answer = attempt(
             lambda: self.connection.kube.token_request(namespace, name, audience, pod=self.wanted.pod)
         )
-        exchanged = attempt(lambda: self._exchange(arn, answer, given))
+        exchanged = attempt(lambda: self._exchange(arn, answer, association))
         after, permissions = self._after(arn, exchanged, self._target(arn, injection))
         pod, _ = self.wanted.pod or ("", "")
         regional = injection.regional_sts
         identity = steps.identity_of(cluster, arn, subject, audience, answer, regional_sts=regional)
-        others = self._association(namespace, name) if given is None else None
-        if given is None:
+        shared = self._association(namespace, name) if association is None else None
+        if association is None:
             trusted = iam_steps.trust(role, arn, identity)
             endpoint = self.connection.aws.unsigned_sts().meta.endpoint_url
             sent = f"AssumeRoleWithWebIdentity {arn} at {endpoint}, session {SESSION_NAME}"
@@ -230,14 +232,16 @@ class Verifier:
                 steps.exchange(exchanged, sent, SESSION_NAME, trusted),
             )
         else:
-            at_aws = self._by_association(given, namespace, name, exchanged)
-        found = (
+            at_aws = self._by_association(association, namespace, name, exchanged)
+        steps_made = (
             steps.token(answer, account=f"{namespace}/{name}", audience=audience, pod=pod),
             steps.claims(answer, cluster, subject, audience, reads.public_keys(), reads.cluster_keys()),
             *at_aws,
             *after,
-            *steps.completeness(role, arn, reach, subject, annotated=injection.by_irsa or given is not None),
-            *steps.pods(others, arn, cluster),
+            *steps.completeness(
+                role, arn, reach, subject, annotated=injection.by_irsa or association is not None
+            ),
+            *steps.pods(shared, arn, cluster),
         )
         return verification.agreed(
             verification.Verification(
@@ -245,9 +249,9 @@ class Verifier:
                 name,
                 arn,
                 audience,
-                found,
+                steps_made,
                 tuple(permissions),
-                (*_notes(cluster, injection), *steps.of_pod_identity(others, arn)),
+                (*_notes(cluster, injection), *steps.of_pod_identity(shared, arn)),
                 warnings=steps.wide(role, arn, identity),
                 seconds=monotonic() - started,
                 look=" ".join(filter(None, ("irsa doctor", name, "-n", namespace, self.options))),
@@ -255,12 +259,12 @@ class Verifier:
         )
 
     def _by_association(
-        self, given: Association, namespace: str, name: str, exchanged: Any
+        self, association: Association, namespace: str, name: str, exchanged: Any
     ) -> Iterator[VerificationStep]:
-        first = self.reads.role(given.role_arn)
+        first = self.reads.role(association.role_arn)
         bound = bool(self.wanted.pod)
-        named = NamedServiceAccount(self.connection, namespace, name)
-        yield from steps.at_aws(first, exchanged, given, self.connection.cluster, named, bound=bound)
+        account = NamedServiceAccount(self.connection, namespace, name)
+        yield from steps.at_aws(first, exchanged, association, self.connection.cluster, account, bound=bound)
         yield from steps.missing_agent(read(lambda: runs_agent(self.connection)))
 
     def _target(self, arn: str, injection: Injection) -> Link | UnreadableNote | None:
@@ -289,16 +293,18 @@ class Verifier:
         return self.reads.association(namespace, name).result()
 
     def _simulations(self, arn: str) -> Future[list[Simulated]] | None:
-        wanted = self.wanted
-        if not wanted.actions:
+        request = self.wanted
+        if not request.actions:
             return None
-        last = wanted.chain[-1] if wanted.chain else arn
-        return self.reads.simulations(last, wanted.actions, wanted.resources, federated=not wanted.chain)
+        last = request.chain[-1] if request.chain else arn
+        return self.reads.simulations(last, request.actions, request.resources, federated=not request.chain)
 
-    def _exchange(self, arn: str, answer: TokenAnswer | IrsaError, given: Association | None) -> Exchange:
+    def _exchange(
+        self, arn: str, answer: TokenAnswer | IrsaError, association: Association | None
+    ) -> Exchange:
         if isinstance(answer, IrsaError):
             raise IrsaError("there is no token")
-        if given is not None:
+        if association is not None:
             return exchange_for_pod(self.connection.aws, self.connection.cluster.name, answer.token)
         return exchange_once(self.connection.aws, arn, answer.token)
 
@@ -312,11 +318,11 @@ class Verifier:
         with ThreadPoolExecutor(WORKERS) as pool:
             whose = pool.submit(attempt, lambda: identity(aws.client_of("sts", _held(first))))
             links, last = self._chain(first, target)
-            answers = pool.map(lambda item: attempt(lambda: make_call(aws, _held(last), item)), calls)
+            answers = pool.map(lambda call: attempt(lambda: make_call(aws, _held(last), call)), calls)
         permissions: list[verification.Permission] = []
         if (simulations := self._simulations(arn)) is not None:
             permissions += steps.simulated(attempt(simulations.result), self.wanted.actions)
-        permissions += [steps.called(item, answer) for item, answer in zip(calls, answers, strict=True)]
+        permissions += [steps.called(call, answer) for call, answer in zip(calls, answers, strict=True)]
         session = SESSION_NAME if isinstance(exchanged, IrsaError) else exchanged.role_session
         return [steps.whose(whose.result(), arn, session.rsplit("/", 1)[-1]), *links], permissions
 
@@ -324,18 +330,18 @@ class Verifier:
         self, current: RoleCredentials | IrsaError, target: Link | UnreadableNote | None
     ) -> tuple[list[VerificationStep], RoleCredentials | IrsaError]:
         """Become the roles of the chain, each with the credentials of the one before."""
-        found: list[VerificationStep] = []
+        links: list[VerificationStep] = []
         if isinstance(target, UnreadableNote):
             current = target
-            found.append(steps.unreadable_step(target))
+            links.append(steps.unreadable_step(target))
         elif target is not None:
             current = attempt(lambda held=current: assume_target(self.connection, _held(held), target.chain))  # type: ignore[misc]
-            found.append(steps.link(target, current))
+            links.append(steps.link(target, current))
         for arn in self.wanted.chain:
             current = attempt(partial(self._assumed, current, arn))
-            said = current if isinstance(current, IrsaError) else current.role_session
-            found.append(steps.chained(said, arn))
-        return found, current
+            session = current if isinstance(current, IrsaError) else current.role_session
+            links.append(steps.chained(session, arn))
+        return links, current
 
     def _assumed(self, held: RoleCredentials | IrsaError, arn: str) -> RoleCredentials:
         return assume(self.connection.aws.client_of("sts", _held(held)), arn)

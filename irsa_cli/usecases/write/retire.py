@@ -47,11 +47,11 @@ from irsa_cli.usecases.command.execute import RunContext, begin
 from irsa_cli.usecases.command.loop import Draft, Loop
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, Task, begin_time_limit, carry_out, ended
 from irsa_cli.usecases.command.settings import RunGroup, Settings, stoppable
-from irsa_cli.usecases.locks.ahead import when_needed
-from irsa_cli.usecases.locks.locks import Locks, binding_lock
+from irsa_cli.usecases.locks.locks import Locks
 from irsa_cli.usecases.read import retired
 from irsa_cli.usecases.read.reads import parted
 from irsa_cli.usecases.write import delete_sa
+from irsa_cli.usecases.write.batches import Batches
 
 
 @dataclass(frozen=True)
@@ -232,48 +232,54 @@ class _Running:
             self.tell(item)
         notices: list[str] = []
         gone = {name for name, item in found.items() if item is None}
-        works: dict[str, Task] = {}
-        with Locks.of(connection, self.settings, Command.RETIRE) as locks:
-            for role in (role for role in roles if planning.service_account_of(role)[0] in gone):
-                full_name = role.tags[SERVICE_ACCOUNT_TAG]
-                recent = planning.recent_use(role, datetime.now(timezone.utc), self.request.age)
-                if recent:
-                    notices.append(f"{full_name} stays: {recent} (--older-than)")
-                    continue
-                works[full_name] = self._binding(connection, full_name, role.name, locks)
-            self.done.notices = notices
-            most = self.request.most
-            if len(works) > most:
-                notices.append(
-                    f"{plural(len(works) - most, 'more binding')} left for another run (--max {most})"
-                )
-            self._run(list(works.values())[:most])
+        requests: dict[str, delete_sa.Request] = {}
+        for role in (role for role in roles if planning.service_account_of(role)[0] in gone):
+            full_name = role.tags[SERVICE_ACCOUNT_TAG]
+            recent = planning.recent_use(role, datetime.now(timezone.utc), self.request.age)
+            if recent:
+                notices.append(f"{full_name} stays: {recent} (--older-than)")
+                continue
+            namespace, _, name = full_name.partition("/")
+            requests[full_name] = delete_sa.Request(
+                self.request.target,
+                namespace,
+                name,
+                role_name=role.name,
+                extent=delete_sa.Extent.BINDING,
+                ignore_not_found=True,
+            )
+        self.done.notices = notices
+        most = self.request.most
+        if len(requests) > most:
+            notices.append(
+                f"{plural(len(requests) - most, 'more binding')} left for another run (--max {most})"
+            )
+        settings = replace(self.settings, group=self.stop)
+        # In the order in which they begin: so one batch is read after the other.
+        chosen = [requests[full_name] for full_name in sorted([*requests][:most])]
+        with (
+            Locks.of(connection, self.settings, Command.RETIRE) as locks,
+            Batches(connection, settings, locks, chosen) as batches,
+        ):
+            self._run([self._binding(batches, number) for number in range(len(chosen))])
 
-    def _binding(self, connection: Connection, full_name: str, role: str, locks: Locks) -> Task:
-        namespace, _, name = full_name.partition("/")
-        request = delete_sa.Request(
-            self.request.target,
-            namespace,
-            name,
-            role_name=role,
-            extent=delete_sa.Extent.BINDING,
-            ignore_not_found=True,
+    def _binding(self, batches: Batches, number: int) -> Task:
+        request = batches.requests[number]
+        named = shlex.join(
+            ("delete-sa", request.name, "-n", request.namespace, "--role-name", request.role_name)
         )
-        delete = partial(delete_sa.delete_binding, connection, request)
-        lock = binding_lock(namespace, name)
-        named = f"delete-sa {shlex.quote(name)} -n {shlex.quote(namespace)} --role-name {shlex.quote(role)}"
         command = reach_of(self.request.target).for_irsa(named)
 
         def run(settings: Settings) -> Result:
             try:
-                result = when_needed(locks, settings, lock, delete)
+                result = batches.delete(number, settings)
             except IrsaError as error:
                 raise _in_terms_of(command, error) from error
             if isinstance(result.error, IrsaError):
                 result.error = _in_terms_of(command, result.error)
             return result
 
-        return Task(connection.cluster, full_name, "", run)
+        return Task(batches.connection.cluster, request.full_name, "", run)
 
 
 def _in_terms_of(command: str, error: IrsaError) -> IrsaError:

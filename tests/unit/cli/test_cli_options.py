@@ -264,7 +264,7 @@ def test_a_rule_of_a_command_names_fields_that_the_command_has() -> None:
         for table in ("CONTRADICTIONS", "PERMISSIONS", "LIMITS"):
             for rule in getattr(module, table, ()):
                 if isinstance(rule, Excludes):
-                    assert {rule.flag, *rule.others, rule.unless or rule.flag} <= known, (name, rule)
+                    assert {rule.flag, *rule.excluded, rule.unless or rule.flag} <= known, (name, rule)
                 elif isinstance(rule, Needs):
                     assert {rule.needed, *rule.flags} <= known, (name, rule)
                 checked += 1

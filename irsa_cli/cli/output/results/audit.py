@@ -199,13 +199,13 @@ def who_can_lines(report: WhoCanReport) -> Iterator[str]:
 
 def of_risks(report: RiskReport, speaking: Speaking) -> Report:
     """The report of `audit` and `lint`: the risks by file or role."""
-    parts: list[Part] = []
+    lines: list[Part] = []
     messages = [*messages_of_reading(report.error, report.notes[len(report.problems) :])]
     unread = chain.from_iterable(map(failure_lines, report.unread))
     if speaking.output == "text":
-        parts += map(Message, unread)
+        lines += map(Message, unread)
         if report.error is None:
-            parts += _text(report, evidence=speaking.verbose)
+            lines += _text(report, evidence=speaking.verbose)
     else:
         messages = [*unread, *messages]
     shown = report.selection.shown
@@ -214,7 +214,7 @@ def of_risks(report: RiskReport, speaking: Speaking) -> Report:
         is_good = None
     return Report(
         report,
-        parts,
+        lines,
         messages,
         summary(report),
         is_good,

@@ -126,7 +126,7 @@ def _named(findings: list[Finding], *, everything: bool = False) -> str:
 
 
 def _summary(account: Examined, told: Container[str]) -> Iterator[str]:
-    """One of many ServiceAccounts: its problems, or why it is unknown; reasons in `said` are not repeated."""
+    """One of many ServiceAccounts: its problems, or why it is unknown; reasons in `told` are not repeated."""
     yield f"{_MARKS[account.verdict]} {account.full_name}"
     for finding in account.problems:
         yield f"    {account.full_name}: {finding.cause.id}: {finding.cause.title}"

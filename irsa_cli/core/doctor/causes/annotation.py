@@ -40,13 +40,13 @@ from irsa_cli.core.values.shown import shown, unspaced
 
 def _resembling_keys(account: ServiceAccount) -> list[str]:
     """Keys that were meant to be the role's annotation: misspelt, or with a role's ARN that nobody reads."""
-    return [
-        key
-        for key, value in account.annotations.items()
-        if key != ROLE_ARN_ANNOTATION
-        and not reader_of(key)
-        and (_is_near(key) or (":role/" in value and value.strip().startswith("arn:")))
-    ]
+    resembling: list[str] = []
+    for key, value in account.annotations.items():
+        if key == ROLE_ARN_ANNOTATION or reader_of(key):
+            continue
+        if _is_near(key) or (":role/" in value and value.strip().startswith("arn:")):
+            resembling.append(key)
+    return resembling
 
 
 def _is_near(key: str) -> bool:
@@ -68,12 +68,13 @@ def _unannotated(subject: Subject) -> ServiceAccount:
 @check_of("annotation-key", Group.SERVICE_ACCOUNT, weight=97)
 def _key(facts: Facts) -> Judgement:
     account = _unannotated(facts.named)
-    found = there(_resembling_keys(account), "no annotation has a similar key; see annotation-missing")
+    keys = there(_resembling_keys(account), "no annotation has a similar key; see annotation-missing")
+    first = keys[0]
     # A key that means something else stays.
-    more = f" {shlex.quote(f'{found[0]}-')}" if _is_near(found[0]) else ""
-    fix = commands.annotate_and_restart(facts, account.annotations[found[0]], more=more)
-    keys = listed(map(shown, found))
-    return problem("the pod webhook reads another key", fix=fix, key=keys, expected=ROLE_ARN_ANNOTATION)
+    removal = f" {shlex.quote(f'{first}-')}" if _is_near(first) else ""
+    fix = commands.annotate_and_restart(facts, account.annotations[first], more=removal)
+    text = "the pod webhook reads another key"
+    return problem(text, fix=fix, key=listed(map(shown, keys)), expected=ROLE_ARN_ANNOTATION)
 
 
 def _annotated_pods(subject: Subject) -> list[Pod]:
@@ -88,8 +89,13 @@ def _place(facts: Facts) -> Judgement:
     have(subject.pods)
     pods = there(_annotated_pods(subject), "no pod has the annotation; see annotation-missing")
     text = "the pod webhook reads only the ServiceAccount's annotation"
-    said = {"annotated": f"pod {pod_names(pods)}", "expected": f"ServiceAccount {subject.full_name}"}
-    return commands.by_annotation(facts, pods[0].annotations[ROLE_ARN_ANNOTATION], text, **said)
+    return commands.by_annotation(
+        facts,
+        pods[0].annotations[ROLE_ARN_ANNOTATION],
+        text,
+        annotated=f"pod {pod_names(pods)}",
+        expected=f"ServiceAccount {subject.full_name}",
+    )
 
 
 def _was_annotated(subject: Subject) -> tuple[str, str]:
@@ -98,8 +104,10 @@ def _was_annotated(subject: Subject) -> tuple[str, str]:
     if is_role(marked):
         return marked, f"irsa's mark {ROLE_MARK}"
     for pod in known(subject.pods):
+        if pod.service_account != subject.name:
+            continue
         by_hand = written_by_hand(pod)  # The annotation had no part in these.
-        for container in pod.containers if pod.service_account == subject.name else ():
+        for container in pod.containers:
             if injected(container) and container.env[ROLE_ENV] and container.name not in by_hand:
                 return str(container.env[ROLE_ENV]), f"pod {pod.name} still has it"
     return "", ""
@@ -118,7 +126,9 @@ def _removed(facts: Facts) -> Judgement:
     manager = manager_of_account(account.labels, account.annotations, account.managers)
     if isinstance(subject.association, Unreadable):
         return _may_be_associated(subject.association, earlier=earlier)
-    text = "the ServiceAccount has lost its role" + (f"; {manager} manages it" if manager else "")
+    text = "the ServiceAccount has lost its role"
+    if manager:
+        text += f"; {manager} manages it"
     return commands.by_annotation(facts, role, text, annotation="none", earlier=earlier)
 
 
@@ -136,27 +146,32 @@ def _annotation(facts: Facts) -> Judgement:
         # The webhook leaves such a variable as it is, whatever is annotated.
         raise CannotTell(f"the pods' template sets {ROLE_ENV}; see pod-token-volume and pod-env-partial")
     _leave_to_others(facts)
-    said = commands.evidence(facts)
+    evidence = commands.evidence(facts)
     if isinstance(subject.association, Unreadable):
-        return _may_be_associated(subject.association, **said)
+        return _may_be_associated(subject.association, **evidence)
     if facts.within is not None and known(subject.candidates) and not commands.naming(facts):
         text = "its pods have no role, and a role trusts it by a pattern"
-        return hint(text, to_check=commands.of_account(facts, "doctor", subject), **said)
-    readers = ((key, reader_of(key)) for key in sorted(account.annotations))
-    keys = listed(f"{key} (read by {reader})" if reader else key for key, reader in readers) or "none"
+        return hint(text, to_check=commands.of_account(facts, "doctor", subject), **evidence)
+    keys = listed(map(_with_reader, sorted(account.annotations))) or "none"
     fix = commands.choose(facts, commands.make(facts, subject))
-    return problem(f"it has no annotation {ROLE_ARN_ANNOTATION}", fix=fix, annotations=keys, **said)
+    return problem(f"it has no annotation {ROLE_ARN_ANNOTATION}", fix=fix, annotations=keys, **evidence)
+
+
+def _with_reader(key: str) -> str:
+    reader = reader_of(key)
+    return f"{key} (read by {reader})" if reader else key
 
 
 def _leave_to_others(facts: Facts) -> None:
     subject = facts.named
-    other = ""
-    if not known(subject.candidates):
-        other = "pod-service-account" if idle(facts) else ""
-        other = "pod-identity-other-name" if unused(facts) else other
-        other = "service-account-renamed" if subject.renamed else other
-    if other:
-        raise CannotTell(f"see {other}")
+    if known(subject.candidates):
+        return
+    if subject.renamed:
+        raise CannotTell("see service-account-renamed")
+    if unused(facts):
+        raise CannotTell("see pod-identity-other-name")
+    if idle(facts):
+        raise CannotTell("see pod-service-account")
 
 
 def _may_be_associated(hidden: Unreadable, **more: str) -> Judgement:
@@ -206,17 +221,18 @@ def _arn(facts: Facts) -> Judgement:
     clean = _clean(value)
     if is_role(clean):
         raise CannotTell("it is a role ARN with stray characters; see annotation-whitespace")
-    said = {"annotation": shown(value), **commands.evidence(facts)}
+    evidence = {"annotation": shown(value), **commands.evidence(facts)}
     text = "STS does not accept it as a role ARN" if value else f"{EMPTY}: the pod webhook ignores it"
     new = _new_role(facts, facts.named)
     if _POLICY.fullmatch(clean) and not commands.naming(facts):
         why = "only the annotation says that the ServiceAccount needs it"
         # The annotation has a policy instead of a role.
         line = new.replace("-arn ARN", f"-arn {shlex.quote(clean)}")
-        return problem(f"{text}: it is a policy ARN", fix=commands.proposed(why, clean, line), **said)
+        return problem(f"{text}: it is a policy ARN", fix=commands.proposed(why, clean, line), **evidence)
     meant = _guess(facts, clean)
-    fix = commands.annotate_and_restart(facts, meant) if meant else commands.choose(facts, new)
-    return problem(text, fix=fix, **said, **({"expected": meant} if meant else {}))
+    if not meant:
+        return problem(text, fix=commands.choose(facts, new), **evidence)
+    return problem(text, fix=commands.annotate_and_restart(facts, meant), **evidence, expected=meant)
 
 
 _POLICY = re.compile(r"arn:[\w-]+:iam::(?:aws|\d{12}):policy/.+", re.ASCII)
@@ -227,15 +243,19 @@ _ROLE = re.compile(r"(?:(?:.*:)?role/)?(?P<name>[\w+=,.@/-]+?)/*", re.ASCII)
 def _guess(facts: Facts, text: str) -> str:
     """The ARN that the text probably stands for, '' if unclear; a role that trusts it comes first."""
     session = _SESSION.fullmatch(text)
-    role = _ROLE.fullmatch(text)
-    name = session["name"] if session else role["name"] if role else ""
+    match = session or _ROLE.fullmatch(text)
+    name = match["name"] if match else ""
     arns = [role.arn for role in commands.naming(facts)]
-    near = [arn for arn in arns if name and arn.endswith(f"/{name}")]
-    if len(near) == 1 or len(arns) == 1:
-        return near[0] if len(near) == 1 else arns[0]
-    arn = f"arn:{facts.cluster.partition}:iam::{facts.cluster.home}:role/{name}"
+    of_name = [arn for arn in arns if name and arn.endswith(f"/{name}")]
+    if len(of_name) == 1:
+        return of_name[0]
+    if len(arns) == 1:
+        return arns[0]
     # A session's role has a path that its ARN does not tell.
-    return arn if not arns and not session and is_role(arn) else ""
+    if arns or session:
+        return ""
+    arn = f"arn:{facts.cluster.partition}:iam::{facts.cluster.home}:role/{name}"
+    return arn if is_role(arn) else ""
 
 
 @check_of("annotation-partition", Group.SERVICE_ACCOUNT, weight=94)
@@ -246,7 +266,8 @@ def _partition(facts: Facts) -> Judgement:
     if arn.partition == partition:
         return ok("the role is in the cluster's partition", partition=arn.partition)
     role = str(Arn(partition, "iam", "", arn.account, arn.resource))
-    if len(trusting := commands.naming(facts)) == 1:
+    trusting = commands.naming(facts)
+    if len(trusting) == 1:
         role = trusting[0].arn
     elif isinstance(subject.role, Role):
         role = subject.role.arn
@@ -284,13 +305,15 @@ def _role(facts: Facts) -> Judgement:
         new = commands.commented(
             (*commands.admit(facts, subject, similar[0]).splitlines(), "or, with a new role:", new)
         )
-    tagged = f" (its tag {SERVICE_ACCOUNT_TAG} would be {subject.full_name})"
+    evidence = {"annotation": str(arn), "role": "not found"}
+    if not commands.naming(facts):
+        evidence["role"] += f" (its tag {SERVICE_ACCOUNT_TAG} would be {subject.full_name})"
+    if similar:
+        evidence["similar_roles"] = listed(similar)
     return problem(
         "STS reports AccessDenied for a role that does not exist",
         fix=commands.choose(facts, new),
-        annotation=str(arn),
-        role=f"not found{'' if commands.naming(facts) else tagged}",
-        **({"similar_roles": listed(similar)} if similar else {}),
+        **evidence,
         **commands.evidence(facts),
     )
 

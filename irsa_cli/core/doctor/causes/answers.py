@@ -99,41 +99,40 @@ def _refused(facts: Facts) -> Judgement:
     # The roles that its pods are to ask for: the annotation's, and those that containers name themselves.
     annotated = subjects.annotations_of(facts.named).get(ROLE_ARN_ANNOTATION, "")
     set_by_containers = [token.role for token in own_tokens(facts.named)]
-    wanted = [annotated, *set_by_containers]
+    roles = [annotated, *set_by_containers]
     newest = subjects.newest_by_role(facts, pods.values())
-    failed = [event for event in newest.values() if event.error]
-    refused = [event for event in failed if not _is_others(facts, event)]
-    own = [event for event in refused if event.role_arn in ("", *wanted)]
-    if refused and not own:
-        return _for_another_role(refused, wanted)
+    refused = [event for event in newest.values() if event.error and not _is_others(facts, event)]
+    own = [event for event in refused if event.role_arn in ("", *roles)]
     if own:
-        return _undecided(facts, own[0], found_by=pods.values())
+        return _undecided(facts, own[0], pods.values())
+    if refused:
+        return _for_another_role(refused, roles)
     if last.error and last not in newest.values():
         text = "STS rejected the newest exchange before the current pods were created"
         return hint(text, answer=subjects.in_words(last))
     return ok("STS rejected no exchange for an unknown reason", last=last.time.isoformat())
 
 
-def _for_another_role(refused: list[TrailEvent], wanted: list[str]) -> Judgement:
+def _for_another_role(refused: list[TrailEvent], roles: list[str]) -> Judgement:
     text = "STS rejected the token for another role than the ServiceAccount's"
     return suspect(
         f"{text}: {subjects.in_words(refused[0])}",
         requested=subjects.listed(event.role_arn for event in refused),
-        role=subjects.listed(filter(None, wanted)) or "none",
+        role=subjects.listed(filter(None, roles)) or "none",
     )
 
 
-def _undecided(facts: Facts, event: TrailEvent, found_by: Iterable[Pod]) -> Judgement:
+def _undecided(facts: Facts, event: TrailEvent, pods: Iterable[Pod]) -> Judgement:
     """A refusal that nothing explains; what irsa tried after it tells whether it would happen again."""
     if event.role_arn not in [token.role for token in own_tokens(facts.named)]:  # pod-own-token judges those.
         _require_in_order(facts)
-    said = f"STS rejected the newest exchange: {subjects.in_words(event)}"
-    evidence = {"role": event.role_arn, "pods": subjects.pod_names(found_by)}
+    text = f"STS rejected the newest exchange: {subjects.in_words(event)}"
+    evidence = {"role": event.role_arn, "pods": subjects.pod_names(pods)}
     for later in have(facts.named.events):
         if later.own and later.time > event.time and not later.error and later.role_arn == event.role_arn:
-            return hint(f"{said}; a later exchange by irsa succeeded", **evidence)
+            return hint(f"{text}; a later exchange by irsa succeeded", **evidence)
     return suspect(
-        f"{said}; trust policy and provider allow the token",
+        f"{text}; trust policy and provider allow the token",
         **evidence,
         to_see=of_account(facts, "verify", facts.named),
     )
@@ -194,8 +193,8 @@ def _never(facts: Facts) -> Judgement:
     events = subjects.calls(facts)
     if events:
         return ok("pods have called STS", last=max(event.time for event in events).isoformat())
-    global_one = subject.existing().annotations.get(STS_REGIONAL_ANNOTATION) == "false"
-    if global_one or any(_asks_elsewhere(facts, container) for _, container in users):
+    uses_global = subject.existing().annotations.get(STS_REGIONAL_ANNOTATION) == "false"
+    if uses_global or any(_asks_elsewhere(facts, container) for _, container in users):
         return hint("CloudTrail of this region has no call; the pods may call STS in another region")
     long_enough = subjects.run_long_enough(facts, {pod.name: pod for pod, _ in users}.values())
     if not long_enough:
@@ -227,8 +226,10 @@ def expected_role(subject: Subject) -> str:
     association = subject.association
     if isinstance(association, Association):
         return association.last_role
+    if isinstance(association, Unreadable):
+        return ""
     with suppress(CannotTell):
-        return "" if isinstance(association, Unreadable) else str(subject.role_arn())
+        return str(subject.role_arn())
     return ""
 
 
@@ -242,14 +243,19 @@ def _inside(facts: Facts) -> Judgement:
         return suspect(f"not examined from inside a pod: {answer.why}")
     evidence = {**answer.evidence, "expected": expected or "not known"}
     text = f"in a new pod: {answer.sentence}"
-    other = False
-    if answer.identity and expected:
-        mine = Arn.parse(answer.identity)
-        theirs = Arn.parse(expected)
-        session = mine.resource.startswith(f"assumed-role/{theirs.name}/")
-        other = mine.account != theirs.account or not session
-    if answer.verdict == WRONG or (other and answer.verdict != EXPECTED):
+    is_other = bool(answer.identity and expected) and not _is_session(answer.identity, expected)
+    if answer.verdict == WRONG or (is_other and answer.verdict != EXPECTED):
         return problem(text, fix=of_account(facts, "verify", facts.named), **evidence)
-    if answer.verdict == EXPECTED and not other:
+    if is_other:
+        return suspect(f"{text} But it is not the expected role.", **evidence)
+    if answer.verdict == EXPECTED:
         return ok(text, **evidence)
-    return suspect(f"{text} But it is not the expected role." if other else text, **evidence)
+    return suspect(text, **evidence)
+
+
+def _is_session(identity: str, role: str) -> bool:
+    """Whether a caller's ARN is a session of a role."""
+    caller = Arn.parse(identity)
+    expected = Arn.parse(role)
+    is_of_role = caller.resource.startswith(f"assumed-role/{expected.name}/")
+    return is_of_role and caller.account == expected.account

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
+from itertools import chain
 
 from irsa_cli.core.doctor import subjects
 from irsa_cli.core.doctor.commands import in_account, proposed
@@ -12,7 +13,7 @@ from irsa_cli.core.doctor.facts import Facts, known, there
 from irsa_cli.core.doctor.finding import Group, Judgement, check_of, hint, ok, problem, some, unknown
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
-from irsa_cli.core.objects.webhooks import selects
+from irsa_cli.core.objects.webhooks import NetworkPolicy, selects
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import does, principals, statements
@@ -86,19 +87,20 @@ def _endpoint_policy(facts: Facts) -> Judgement:
 
 def _lets_through(document: Document) -> bool | None:
     """Whether an endpoint's policy allows the unsigned call; None if conditions decide."""
-    denying = []
-    allowing = []
+    denying: list[bool] = []
+    allowing: list[bool] = []
     for statement in statements(document):
         is_everybody = statement.get("Principal", "*") == "*" or "*" in principals(statement, "AWS")
         if not is_everybody or not does(statement, ACTION):
             continue
+        has_condition = bool(statement.get("Condition"))
         if statement.get("Effect") == "Deny":
-            denying.append(statement)
+            denying.append(has_condition)
         elif statement.get("Effect") == "Allow":
-            allowing.append(statement)
-    if not allowing or any(not statement.get("Condition") for statement in denying):
+            allowing.append(has_condition)
+    if not allowing or not all(denying):
         return False
-    if denying or all(statement.get("Condition") for statement in allowing):
+    if denying or all(allowing):
         return None
     return True
 
@@ -118,14 +120,15 @@ def _hop_limit(facts: Facts) -> Judgement:
     names = some(node_names(facts.named.users()), "no pod runs on an EC2 instance")
     nodes = have(facts.named.nodes)
     # Pods with a network of their own are one hop away.
-    found = [name for name in names if name in nodes and nodes[name].enabled and nodes[name].hop_limit > 1]
-    if found:
-        limits = sorted({str(nodes[name].hop_limit) for name in found})
+    known_nodes = {name: nodes[name] for name in names if name in nodes}
+    reached = {name: node for name, node in known_nodes.items() if node.enabled and node.hop_limit > 1}
+    if reached:
+        limits = sorted({str(node.hop_limit) for node in reached.values()})
         text = "an SDK without a web identity uses the node's role and reports no error"
-        return unknown(text, nodes=subjects.listed(found), hop_limit=subjects.listed(limits))
-    lost = [name for name in names if name not in nodes]
-    strange = some(lost, "the nodes' metadata service does not answer pods", nodes=subjects.listed(names))
-    return unknown("EC2 has no instances with the names of these nodes", nodes=subjects.listed(strange))
+        return unknown(text, nodes=subjects.listed(reached), hop_limit=subjects.listed(limits))
+    unknown_names = [name for name in names if name not in nodes]
+    some(unknown_names, "the nodes' metadata service does not answer pods", nodes=subjects.listed(names))
+    return unknown("EC2 has no instances with the names of these nodes", nodes=subjects.listed(unknown_names))
 
 
 def node_names(pods: Iterable[Pod]) -> list[str]:
@@ -136,7 +139,7 @@ def node_names(pods: Iterable[Pod]) -> list[str]:
 @check_of("pod-mesh", Group.PODS, weight=25)
 def _mesh(facts: Facts) -> Judgement:
     users = facts.named.users()
-    meshed = [pod for pod in users if any(container.name in _PROXIES for container in pod.containers)]
+    meshed = [pod for pod in users if not _PROXIES.isdisjoint(container.name for container in pod.containers)]
     pods = some(meshed, "no pod has a known sidecar")
     late = [pod for pod in pods if not _waits(pod)]
     text = "irsa cannot see which calls the sidecar allows"
@@ -157,11 +160,15 @@ def _waits(pod: Pod) -> bool:
 def _network_policy(facts: Facts) -> Judgement:
     pods = facts.named.users()
     policies = have(facts.named.network_policies)
-    mine = [policy for policy in policies if any(selects(policy.pods, pod.labels) for pod in pods)]
-    rules = [rule for policy in mine for rule in policy.ports]
-    if not mine or any(https and to_all for https, to_all in rules):
+
+    def is_about_pods(policy: NetworkPolicy) -> bool:
+        return any(selects(policy.pods, pod.labels) for pod in pods)
+
+    own = list(filter(is_about_pods, policies))
+    rules = list(chain.from_iterable(policy.ports for policy in own))
+    if not own or any(https and to_all for https, to_all in rules):
         return ok("no NetworkPolicy blocks calls to STS")
-    names = subjects.listed(policy.name for policy in mine)
+    names = subjects.listed(policy.name for policy in own)
     if subjects.is_admitted(facts, pods):
         return ok("STS accepted the pods' tokens, so no NetworkPolicy blocks them", policies=names)
     text = "a NetworkPolicy allows no HTTPS, and irsa cannot tell if the cluster enforces it"
@@ -196,25 +203,30 @@ def _lookalikes(facts: Facts) -> list[str]:
     return [arn for arn, url in urls.items() if url != issuer and number and number in url.lower()]
 
 
-def _named(facts: Facts) -> tuple[ServiceAccount, ...]:
+def _at_home(facts: Facts) -> list[ServiceAccount]:
     """The listed ServiceAccounts whose roles are, or may be, in the cluster's account."""
-    values = ((account, account.annotations.get(ROLE_ARN_ANNOTATION)) for account in known(facts.accounts))
-    annotated = [(account, _ROLE.fullmatch(value)) for account, value in values if value]
-    return tuple(account for account, role in annotated if role is None or role[1] == facts.cluster.home)
+    at_home: list[ServiceAccount] = []
+    for account in known(facts.accounts):
+        value = account.annotations.get(ROLE_ARN_ANNOTATION)
+        role = _ROLE.fullmatch(value or "")
+        if value and (role is None or role[1] == facts.cluster.home):
+            at_home.append(account)
+    return at_home
 
 
 def _is_needed(facts: Facts) -> bool:
     """Whether a ServiceAccount may need the provider in the cluster's account: Pod Identity does not."""
     subject = facts.subject
     if subject is None:
-        return not isinstance(facts.accounts, tuple) or bool(_named(facts))
+        return not isinstance(facts.accounts, tuple) or bool(_at_home(facts))
     if isinstance(subject.account, Unreadable) or subject.association is None:
         return True
     # A pod may bring a token of its own, besides.
     pods = (pod for pod in known(subject.pods) if pod.service_account == subject.name)
-    needed = ROLE_ARN_ANNOTATION in subjects.annotations_of(subject) or any(map(subjects.is_injected, pods))
+    if ROLE_ARN_ANNOTATION in subjects.annotations_of(subject) or any(map(subjects.is_injected, pods)):
+        return True
     # An association needs no provider.
-    return needed or have(subject.association) is None
+    return have(subject.association) is None
 
 
 @check_of("provider-missing", Group.CLUSTER, weight=96, of_cluster=True)
@@ -270,11 +282,11 @@ def _audience(facts: Facts) -> Judgement:
         return ok(_UNNEEDED)
     accepted = _provider(facts).audiences
     audience = subjects.audience_of(facts, facts.subject)
-    asked = {account.annotations.get(AUDIENCE_ANNOTATION, audience) for account in _named(facts)}
-    if facts.subject is None and asked and audience not in asked and asked <= set(accepted):
-        return ok(
-            "the provider accepts the audiences of all ServiceAccounts", audiences=subjects.listed(asked)
-        )
+    if facts.subject is None:
+        audiences = {account.annotations.get(AUDIENCE_ANNOTATION, audience) for account in _at_home(facts)}
+        if audiences and audience not in audiences and audiences <= set(accepted):
+            text = "the provider accepts the audiences of all ServiceAccounts"
+            return ok(text, audiences=subjects.listed(audiences))
     if audience in accepted:
         return ok("the provider accepts the audience", audience=audience)
     trust = getattr(facts.subject and facts.subject.role, "trust", "")
@@ -282,21 +294,21 @@ def _audience(facts: Facts) -> Judgement:
     if audience != DEFAULT_AUDIENCE and annotated and audience not in str(trust):
         raise CannotTell("the annotation asks for another audience; see annotation-audience")
     text = "the provider does not have the tokens' audience"
-    if any(unspaced(accepted_audience).lower() == audience.lower() for accepted_audience in accepted):
+    if audience.lower() in [unspaced(accepted_audience).lower() for accepted_audience in accepted]:
         text += " (the spelling differs)"
-    there_are = subjects.listed(map(shown, accepted)) or "none"
     fix = _add_audience(facts, audience, annotated=annotated)
-    return problem(text, fix=fix, tokens=shown(audience), provider=there_are)
+    return problem(
+        text, fix=fix, tokens=shown(audience), provider=subjects.listed(map(shown, accepted)) or "none"
+    )
 
 
 def _add_audience(facts: Facts, audience: str, *, annotated: bool) -> str:
     arn = subjects.provider_of(facts, facts.subject)
     if audience == DEFAULT_AUDIENCE and arn == subjects.home_provider(facts):
         return facts.reach.for_irsa("associate-oidc")
-    what = f"--open-id-connect-provider-arn {shlex.quote(arn)} --client-id {shlex.quote(audience)}"
-    line = in_account(
-        facts, subjects.role_account(facts), f"iam add-client-id-to-open-id-connect-provider {what}"
-    )
+    command = "iam add-client-id-to-open-id-connect-provider"
+    command += f" --open-id-connect-provider-arn {shlex.quote(arn)} --client-id {shlex.quote(audience)}"
+    line = in_account(facts, subjects.role_account(facts), command)
     # The annotation's writer chose the audience: AWS would also accept other tokens with it.
     why = "AWS would then accept tokens that were issued for other services" if annotated else ""
     return proposed(why, audience, line)
@@ -309,11 +321,11 @@ def _quota(facts: Facts) -> Judgement:
     count = len(have(facts.providers))
     # GetAccountSummary does not document this one; the default is 100.
     quota = subjects.quota_of(facts, "OpenIDConnectProvidersQuota", 100)
-    said = {"providers": str(count), "quota": str(quota)}
+    evidence = {"providers": str(count), "quota": str(quota)}
     if count < quota:
-        return ok("the quota allows another provider", **said)
+        return ok("the quota allows another provider", **evidence)
     text = "the provider is missing, and the quota does not allow another one"
-    return problem(text, fix=facts.reach.aws("iam list-open-id-connect-providers"), **said)
+    return problem(text, fix=facts.reach.aws("iam list-open-id-connect-providers"), **evidence)
 
 
 @check_of("provider-thumbprint", Group.CLUSTER, weight=20, of_cluster=True)

@@ -41,15 +41,17 @@ def _role(facts: Facts) -> Judgement:
         if container.env[ROLE_ENV] not in (annotated, None) and own_volume(pod, container) is None
     ]
     users = some(others, "the pods use the annotation's role", role=annotated)
-    fixed = [(pod, container) for pod, container in users if _is_set_by_template(facts, pod, container)]
-    text = "their template sets another role, and the webhook keeps it"
-    return problem(
-        text if fixed else "they were created with another role",
-        fix=edit(facts, fixed[0][0]) if fixed else restart(facts, [pod for pod, _ in users]),
-        containers=where(users),
-        their_role=listed(str(container.env[ROLE_ENV]) for _, container in users),
-        annotation=annotated,
-    )
+    evidence = {
+        "containers": where(users),
+        "their_role": listed(str(container.env[ROLE_ENV]) for _, container in users),
+        "annotation": annotated,
+    }
+    for pod, container in users:
+        if _is_set_by_template(facts, pod, container):
+            text = "their template sets another role, and the webhook keeps it"
+            return problem(text, fix=edit(facts, pod), **evidence)
+    fix = restart(facts, [pod for pod, _ in users])
+    return problem("they were created with another role", fix=fix, **evidence)
 
 
 def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
@@ -66,26 +68,22 @@ def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
 
 @check_of("pod-audience-differs", Group.PODS, weight=89)
 def _audience(facts: Facts) -> Judgement:
-    wanted = audience_of(facts, facts.named)
+    expected = audience_of(facts, facts.named)
     pods = {pod.name: pod for pod, _ in injected_users(facts.named)}
-    others = {
-        name: volume.audience
-        for name, pod in pods.items()
-        for volume in pod.volumes
-        if volume.name in _token_volumes(pod) and volume.audience not in (wanted, None)
-    }
-    volumes = some(others, "the pods' tokens have the right audience", audience=wanted)
-    fixed = [name for name in volumes if _brings_token(pods[name])]
-    by_hand = edit(facts, pods[fixed[0] if fixed else next(iter(volumes))])
-    again = restart(facts, [pods[name] for name in volumes])
-    text = "their template mounts a token with another audience, and the webhook keeps it"
-    return problem(
-        text if fixed else "they were created with another audience",
-        fix=by_hand if fixed else f"{again}\n# if their template mounts the token itself: {by_hand}",
-        pods=listed(volumes),
-        tokens=listed(str(audience) for audience in volumes.values()),
-        expected=wanted,
-    )
+    others: dict[str, str] = {}
+    for pod in pods.values():
+        for volume in pod.volumes:
+            if volume.name in _token_volumes(pod) and volume.audience not in (expected, None):
+                others[pod.name] = str(volume.audience)
+    audiences = some(others, "the pods' tokens have the right audience", audience=expected)
+    evidence = {"pods": listed(audiences), "tokens": listed(audiences.values()), "expected": expected}
+    wrong = [pods[name] for name in audiences]
+    for pod in wrong:
+        if _brings_token(pod):
+            text = "their template mounts a token with another audience, and the webhook keeps it"
+            return problem(text, fix=edit(facts, pod), **evidence)
+    fix = f"{restart(facts, wrong)}\n# if their template mounts the token itself: {edit(facts, wrong[0])}"
+    return problem("they were created with another audience", fix=fix, **evidence)
 
 
 def _brings_token(pod: Pod) -> bool:
@@ -104,12 +102,12 @@ def _token_volumes(pod: Pod) -> set[str]:
     # Where a container brings role and token itself, both are judged together: pod-own-token.
     own = [container for container in pod.containers if own_volume(pod, container) is not None]
     files = {container.env.get(TOKEN_ENV) or "" for container in pod.containers if container not in own}
-    return {
-        name
-        for container in pod.containers
-        for name, mount in container.mounts.items()
-        if any(file.startswith(f"{mount.rstrip('/')}/") for file in files)
-    } | {TOKEN_VOLUME}
+    volumes = {TOKEN_VOLUME}
+    for container in pod.containers:
+        for name, mount in container.mounts.items():
+            if any(file.startswith(f"{mount.rstrip('/')}/") for file in files):
+                volumes.add(name)
+    return volumes
 
 
 @check_of("pod-env-partial", Group.PODS, weight=89)
@@ -123,9 +121,11 @@ def _partial(facts: Facts) -> Judgement:
         if not (leaves_the_token_to_it(container) and takes_profile(facts, pod, container))
     ]
     users = some(wrong, "containers have both variables or neither")
-    names = (ROLE_ENV, TOKEN_ENV) if ROLE_ENV in users[0][1].env else (TOKEN_ENV, ROLE_ENV)
+    _, container = users[0]
     text = "a container has only one of the two variables"
-    return by_template(facts, users, text, present=names[0], missing=names[1])
+    if ROLE_ENV in container.env:
+        return by_template(facts, users, text, present=ROLE_ENV, missing=TOKEN_ENV)
+    return by_template(facts, users, text, present=TOKEN_ENV, missing=ROLE_ENV)
 
 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -138,18 +138,22 @@ def _static(facts: Facts) -> Judgement:
     users = users_with(subject, lambda container: _has_keys(subject, container))
     own = [(pod, container) for pod, container in users if not _is_sidecar(subject, pod, container)]
     if own:
-        names = listed(key for key in _KEYS if key in own[0][1].env) or listed(own[0][1].sources)
+        _, container = own[0]
+        names = listed(key for key in _KEYS if key in container.env) or listed(container.sources)
         return by_template(facts, own, "SDKs use access keys from the environment first", variables=names)
     if users:
         return unknown("other containers than the application's have their own keys", containers=where(users))
-    names_used = sorted({name for pod in pods for container in pod.containers for name in container.sources})
-    unread = [name for name in names_used if _keys_of(subject, name) is None]
+    names_used: set[str] = set()
+    for pod in pods:
+        names_used.update(*(container.sources for container in pod.containers))
+    unread = [name for name in sorted(names_used) if _keys_of(subject, name) is None]
     sources = some(unread, "no container has static keys in its environment")
-    say = suspect if any(map(_OF_AWS.search, sources)) else hint
-    return (unknown if is_admitted(facts, pods) else say)(
-        "variables come from Secrets or ConfigMaps whose keys irsa does not read",
-        source=listed(sources),
-    )
+    text = "variables come from Secrets or ConfigMaps whose keys irsa does not read"
+    if is_admitted(facts, pods):
+        return unknown(text, source=listed(sources))
+    if any(map(_OF_AWS.search, sources)):
+        return suspect(text, source=listed(sources))
+    return hint(text, source=listed(sources))
 
 
 _OF_AWS = re.compile(r"/.*(?:aws|iam|s3|credential|access-?key)", re.IGNORECASE)
@@ -159,7 +163,9 @@ _OF_AWS = re.compile(r"/.*(?:aws|iam|s3|credential|access-?key)", re.IGNORECASE)
 def _keys_of(subject: Subject, source: str) -> Iterable[str] | None:
     name, _, prefix = source.removesuffix(")").partition(" (prefix ")
     keys = subject.config_keys.get(name)
-    return [f"{prefix}{key}" for key in keys] if isinstance(keys, frozenset) else None
+    if not isinstance(keys, frozenset):
+        return None
+    return [f"{prefix}{key}" for key in keys]
 
 
 def _is_sidecar(subject: Subject, pod: Pod, container: Container) -> bool:
@@ -182,26 +188,27 @@ _ASSUME = re.compile(r"assume", re.IGNORECASE)
 def _twice(facts: Facts) -> Judgement:
     subject = facts.named
     arn = str(subject.role_arn())
-    repeated = [
-        (pod, container)
-        for pod, container in injected_users(subject)
-        if _variables(container, arn) or any(arn in argument for argument in container.arguments)
-    ]
+    repeated = [(pod, container) for pod, container in injected_users(subject) if _repeats(container, arn)]
     users = some(repeated, "no setting repeats the role's ARN")
     names = names_role(Arn.parse(arn), arn)
     for _, statement in allowing(subject.annotated_role().trust):
         if covers(actions_of(statement), ASSUME) and names(statement).truth:
             return ok("the role trusts itself", containers=where(users))
-    asked = [(pod, container) for pod, container in users if _is_to_assume(container, arn)]
-    if asked:
+    told = [(pod, container) for pod, container in users if _is_to_assume(container, arn)]
+    if told:
         text = "settings tell the application to assume its own role, and the role does not trust itself"
-        return suspect(text, containers=where(asked), role=arn)
+        return suspect(text, containers=where(told), role=arn)
     return hint(
         "settings repeat the role's ARN; irsa cannot see if the application assumes the role, which does not"
         " trust itself",
         containers=where(users),
         role=arn,
     )
+
+
+def _repeats(container: Container, arn: str) -> bool:
+    in_arguments = any(arn in argument for argument in container.arguments)
+    return in_arguments or bool(_variables(container, arn))
 
 
 def _variables(container: Container, arn: str) -> list[str]:
@@ -256,8 +263,8 @@ def _endpoint(facts: Facts) -> Judgement:
     both = [pair for pair in regional if (pair[1].env.get(_STS_URL) or "").rstrip("/") == address]
     users = some(both, "no container has conflicting settings for the STS endpoint")
     text = "one variable sets the global endpoint, the other one the regional endpoint"
-    said = f"AWS_ENDPOINT_URL_STS={users[0][1].env[_STS_URL]}"
-    return by_template(facts, users, text, endpoint=said, conflict="AWS_STS_REGIONAL_ENDPOINTS=regional")
+    endpoint = f"AWS_ENDPOINT_URL_STS={users[0][1].env[_STS_URL]}"
+    return by_template(facts, users, text, endpoint=endpoint, conflict="AWS_STS_REGIONAL_ENDPOINTS=regional")
 
 
 @check_of("sts-global-endpoint", Group.PODS, weight=35)
@@ -283,7 +290,9 @@ def _by_old_sdk(facts: Facts) -> Judgement:
         for pod, container in injected_users(subject)
         if not container.env.get(_STS_URL) and (cli_version(container) or (0,)) < _REGIONAL_CLI
     ]
-    users = some([] if is_admitted(facts, [pod for pod, _ in old]) else old, fine)
+    if is_admitted(facts, [pod for pod, _ in old]):
+        return ok(fine)
+    users = some(old, fine)
     if isinstance(subject.events, Unreadable) and subject.events.follows:
         return ok("the pods are configured for the regional STS endpoint")
     # An old SDK asks the global endpoint all the same: without a way out of the VPC nobody answers.
@@ -318,19 +327,23 @@ def _unreadable(facts: Facts) -> Judgement:
         return unknown("the cluster's version is unknown")
     if (int(version[1]), int(version[2])) >= _READABLE_SINCE:
         return ok("this Kubernetes version lets the container's user read the token")
-    exposed = [(pod, container) for pod, container in injected_users(facts.named) if pod.fs_group is None]
-    users = [pod.user if container.user is None else container.user for pod, container in exposed]
+    as_user: list[tuple[Pod, Container]] = []
+    by_image: list[tuple[Pod, Container]] = []
+    for pod, container in injected_users(facts.named):
+        user = pod.user if container.user is None else container.user
+        if pod.fs_group is None and user:
+            as_user.append((pod, container))
+        elif pod.fs_group is None and user is None:
+            by_image.append((pod, container))
     text = "in this Kubernetes version only root can read the file"
-    if found := [pair for pair, user in zip(exposed, users, strict=True) if user]:
-        return by_template(facts, found, text, version=version[0], expected="fsGroup: 65534")
-    silent = [pair for pair, user in zip(exposed, users, strict=True) if user is None]
-    if is_admitted(facts, [pod for pod, _ in silent]):
-        silent = []
-    some(silent, "containers run as root, or have an fsGroup")
+    if as_user:
+        return by_template(facts, as_user, text, version=version[0], expected="fsGroup: 65534")
+    if not by_image or is_admitted(facts, [pod for pod, _ in by_image]):
+        return ok("containers run as root, or have an fsGroup")
     return suspect(
         f"{text}, and irsa does not know the image's user",
-        containers=where(silent),
-        images=listed(container.image for _, container in silent),
+        containers=where(by_image),
+        images=listed(container.image for _, container in by_image),
         version=version[0],
     )
 

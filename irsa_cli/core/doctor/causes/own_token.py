@@ -20,7 +20,7 @@ from irsa_cli.core.objects.mounted import token_at, volume_at
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.rules import UnreadableNote
 from irsa_cli.core.plan.states import TARGET_ANNOTATION
-from irsa_cli.core.policies.statements import statements, tests_of_key
+from irsa_cli.core.policies.statements import values_of_key
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import Decision, lacking
@@ -44,34 +44,32 @@ class OwnToken:
 
 def own_tokens(subject: Subject) -> tuple[OwnToken, ...]:
     """The containers of the ServiceAccount's pods that bring both, as far as the pods could be read."""
-    found = (
-        (pod, container, own_volume(pod, container))
-        for pod in subject.known_users()
-        for container in pod.containers
-    )
-    return tuple(
-        OwnToken(pod, container, role, volume)
-        for pod, container, volume in found
-        if volume is not None and (role := container.env[subjects.ROLE_ENV])
-    )
+    tokens: list[OwnToken] = []
+    for pod in subject.known_users():
+        for container in pod.containers:
+            volume = own_volume(pod, container)
+            role = container.env.get(subjects.ROLE_ENV)
+            if volume is not None and role:
+                tokens.append(OwnToken(pod, container, role, volume))
+    return tuple(tokens)
 
 
 def hidden_tokens(facts: Facts) -> list[tuple[Pod, Container]]:
     """Containers that bring a token for AWS, and a role that can't be read: it comes from elsewhere."""
-    wanted = subjects.audience_of(facts, facts.named)
-    found = []
+    audience = subjects.audience_of(facts, facts.named)
+    hidden: list[tuple[Pod, Container]] = []
     for pod in facts.named.known_users():
-        volumes = [volume.name for volume in pod.volumes if volume.audience == wanted]
-        tokens = {name for name in volumes if name != subjects.TOKEN_VOLUME}
-        for container in pod.containers:
-            role_is_hidden = (
-                container.env[subjects.ROLE_ENV] is None
-                if subjects.ROLE_ENV in container.env
-                else bool(container.sources)
-            )
-            if role_is_hidden and tokens & set(container.mounts):
-                found.append((pod, container))
-    return found
+        volumes = {volume.name for volume in pod.volumes if volume.audience == audience}
+        tokens = volumes - {subjects.TOKEN_VOLUME}
+        with_token = [container for container in pod.containers if tokens & set(container.mounts)]
+        hidden += [(pod, container) for container in with_token if _has_hidden_role(container)]
+    return hidden
+
+
+def _has_hidden_role(container: Container) -> bool:
+    if subjects.ROLE_ENV in container.env:
+        return container.env[subjects.ROLE_ENV] is None
+    return bool(container.sources)
 
 
 def own_volume(pod: Pod, container: Container) -> Volume | None:
@@ -79,24 +77,21 @@ def own_volume(pod: Pod, container: Container) -> Volume | None:
     if not subjects.injected(container) or container.env[subjects.TOKEN_ENV] is None:
         return None
     volume = volume_at(pod, container, str(container.env[subjects.TOKEN_ENV]))
-    return (
-        None if volume is None or volume.name == subjects.TOKEN_VOLUME or volume.audience is None else volume
-    )
+    if volume is None or volume.name == subjects.TOKEN_VOLUME or volume.audience is None:
+        return None
+    return volume
 
 
 def written_by_hand(pod: Pod) -> list[str]:
     """Containers whose role is set in the pod template: the webhook still mounts its volume."""
     mounted = any(volume.name == subjects.TOKEN_VOLUME for volume in pod.volumes)
-    return [
-        container.name
-        for container in pod.containers
-        if container.env.get(subjects.ROLE_ENV)
-        and not (
-            mounted
-            and subjects.TOKEN_VOLUME in container.mounts
-            and not stands_before_region(container, subjects.ROLE_ENV)
-        )
-    ]
+
+    def is_by_webhook(container: Container) -> bool:
+        has_token = mounted and subjects.TOKEN_VOLUME in container.mounts
+        return has_token and not stands_before_region(container, subjects.ROLE_ENV)
+
+    with_role = [container for container in pod.containers if container.env.get(subjects.ROLE_ENV)]
+    return [container.name for container in with_role if not is_by_webhook(container)]
 
 
 def stands_before_region(container: Container, variable: str) -> bool:
@@ -109,7 +104,8 @@ def stands_before_region(container: Container, variable: str) -> bool:
 @finding.check_of("pod-own-token", finding.Group.PODS, weight=88)
 def _own_token(facts: Facts) -> finding.Judgement:
     have(facts.named.pods)
-    if hidden := hidden_tokens(facts):
+    hidden = hidden_tokens(facts)
+    if hidden:
         text = "a container mounts its own token, and its role comes from a Secret or ConfigMap"
         return finding.suspect(text, containers=subjects.where(hidden))
     tokens = finding.some(own_tokens(facts.named), "no container mounts its own token")
@@ -132,17 +128,18 @@ def _judged(facts: Facts, token: OwnToken) -> finding.Judgement | None:
     """The problem of one container's role and token, if any."""
     by_hand = commands.edit(facts, token.pod)
     cluster = facts.cluster
-    said = {
+    evidence = {
         "container": subjects.where([(token.pod, token.container)]),
         "role": shown(token.role),
         "audience": shown(token.volume.audience or ""),
     }
     if not is_role(token.role):
-        return finding.problem(f"its {subjects.ROLE_ENV} is not a role ARN", fix=by_hand, **said)
+        return finding.problem(f"its {subjects.ROLE_ENV} is not a role ARN", fix=by_hand, **evidence)
     role = have(facts.named.own_roles.get(token.role))
-    if role is None or role.arn != token.role:
-        there_is = {} if role is None else {"there_is": role.arn}
-        return finding.problem("no role has this ARN", fix=by_hand, **said, **there_is)
+    if role is None:
+        return finding.problem("no role has this ARN", fix=by_hand, **evidence)
+    if role.arn != token.role:
+        return finding.problem("no role has this ARN", fix=by_hand, **evidence, there_is=role.arn)
     account = role_arn(token.role).account
     audience = token.volume.audience or cluster.issuer
     provider = provider_arn(cluster.partition, account, cluster.issuer)
@@ -152,18 +149,18 @@ def _judged(facts: Facts, token: OwnToken) -> finding.Judgement | None:
         accepted = there(facts.provider, missing).audiences
         if audience not in accepted:
             text = "the OIDC provider does not accept the token's audience"
-            return finding.problem(
-                text, fix=by_hand, **said, provider=subjects.listed(map(shown, accepted)) or "none"
-            )
-    wrong = flaws(role.trust, identity, now=facts.now)
-    if not wrong:
+            audiences = subjects.listed(map(shown, accepted)) or "none"
+            return finding.problem(text, fix=by_hand, **evidence, provider=audiences)
+    every = flaws(role.trust, identity, now=facts.now)
+    if not every:
         return None
-    flaw = next((flaw for flaw in wrong if not flaw.unknown), None)
-    if flaw is None:
-        raise CannotTell(wrong[0].text)
+    certain = [flaw for flaw in every if not flaw.unknown]
+    if not certain:
+        raise CannotTell(every[0].text)
+    flaw = certain[0]
     text = f"the role's trust policy does not allow its token: {flaw.text}"
     fix = _admit(facts, role, identity) or by_hand
-    return finding.problem(text, fix=fix, **said, policy=flaw.found, token=flaw.expected)
+    return finding.problem(text, fix=fix, **evidence, policy=flaw.found, token=flaw.expected)
 
 
 def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
@@ -198,12 +195,12 @@ def _has_token(pod: Pod, container: Container) -> bool:
 
 @finding.check_of("pod-token-kept", finding.Group.PODS, weight=76)
 def _kept(facts: Facts) -> finding.Judgement:
-    kept = [
+    by_sub_path = [
         (pod, container)
         for pod, container in subjects.injected_users(facts.named)
         if _is_kept(pod, container)
     ]
-    users = finding.some(kept, "no token file is mounted by subPath")
+    users = finding.some(by_sub_path, "no token file is mounted by subPath")
     text = "kubelet does not renew files that are mounted by subPath"
     return commands.by_template(facts, users, text, file=str(users[0][1].env[subjects.TOKEN_ENV]))
 
@@ -222,12 +219,12 @@ _DURATION = re.compile(r"^\s*duration_seconds\s*=\s*(\d+)\s*$", re.MULTILINE | r
 
 def _chain(facts: Facts) -> Chain:
     have(facts.named.account)
-    said = subjects.annotations_of(facts.named)
-    if TARGET_ANNOTATION not in said:
+    annotations = subjects.annotations_of(facts.named)
+    if TARGET_ANNOTATION not in annotations:
         raise finding.Decided(finding.ok(_NONE))
     target, tags = _granted(facts)
     try:
-        chain = chain_of_notes(str(facts.named.role_arn()), said)
+        chain = chain_of_notes(str(facts.named.role_arn()), annotations)
     except UnreadableNote as error:
         raise CannotTell(f"{error.message}: {error.reason}", follows=False) from error
     if chain is None:
@@ -238,18 +235,18 @@ def _chain(facts: Facts) -> Chain:
 def _granted(facts: Facts) -> tuple[str, bool]:
     """The target role in irsa's policy on the role, '' without one, and whether it allows session tags."""
     role = facts.named.role
-    policies = (
-        role.policy_documents if isinstance(role, Role) and isinstance(role.policy_documents, dict) else {}
-    )
-    return target_of(policies.get(POLICY_NAME, {}))
+    if not isinstance(role, Role) or not isinstance(role.policy_documents, dict):
+        return "", False
+    return target_of(role.policy_documents.get(POLICY_NAME, {}))
 
 
-def _refused(said: tuple[Decision, ...], fine: str, chain: Chain) -> str:
+def _refused(decisions: tuple[Decision, ...], fine: str, chain: Chain) -> str:
     """Why one side refuses; if it does not, the check ends."""
-    if answer_of(said) is Answer.YES:
+    answer = answer_of(decisions)
+    if answer is Answer.YES:
         raise finding.Decided(finding.ok(fine, target=chain.target_arn))
-    reasons = "; ".join(answer.why for answer in lacking(said, answer_of(said)))
-    if answer_of(said) is Answer.UNKNOWN:
+    reasons = "; ".join(decision.why for decision in lacking(decisions, answer))
+    if answer is Answer.UNKNOWN:
         raise finding.Decided(finding.unknown(reasons))
     return reasons
 
@@ -262,8 +259,8 @@ def _permission(facts: Facts) -> finding.Judgement:
         return finding.unknown("the role does not exist; see role-missing")
     policies = have(role.policy_documents)
     boundary = have(role.boundary_policy) if role.boundary else None
-    said = chain.allowed(policies, boundary=boundary, has_boundary=bool(role.boundary))
-    why = _refused(said, "the role may assume the target role", chain)
+    decisions = chain.allowed(policies, boundary=boundary, has_boundary=bool(role.boundary))
+    why = _refused(decisions, "the role may assume the target role", chain)
     fix = _proposed(facts, f"--target-role {shlex.quote(chain.target_arn)}", chain)
     text = "no policy allows the role to assume the target role"
     return finding.problem(text, fix=fix, target=chain.target_arn, why=why)
@@ -286,14 +283,13 @@ def _external_id(facts: Facts) -> finding.Judgement:
 
 
 def _fitting(chain: Chain, target: Role) -> Iterator[str]:
-    for _, values in tests_of_key(statements(target.trust), "sts:ExternalId"):
-        for value in values:
-            try:
-                other = replace(chain, external_id=value)
-            except InvalidInput:  # No flag accepts it.
-                continue
-            if answer_of(other.judge(target.trust)) is Answer.YES:
-                yield value
+    for value in values_of_key(target.trust, "sts:ExternalId"):
+        try:
+            with_value = replace(chain, external_id=value)
+        except InvalidInput:  # No flag accepts it.
+            continue
+        if answer_of(with_value.judge(target.trust)) is Answer.YES:
+            yield value
 
 
 @finding.check_of("chain-trust", finding.Group.SERVICE_ACCOUNT, weight=78)
@@ -320,8 +316,8 @@ def _session(facts: Facts) -> finding.Judgement:
     text = have(facts.named.aws_config)
     if text is None:
         return finding.ok("irsa did not write an AWS configuration for it")
-    part = text.partition(f"[profile {PROFILE}]")[2].partition("[")[0]
-    longest = max(map(int, _DURATION.findall(part)), default=0)
+    profile = text.partition(f"[profile {PROFILE}]")[2].partition("[")[0]
+    longest = max(map(int, _DURATION.findall(profile)), default=0)
     if longest <= LONGEST_SESSION:
         return finding.ok("the AWS configuration asks for an hour at most")
     fix = _update(facts, f"--aws-config-map {shlex.quote(subjects.config_map_of(facts.named))}", chain)
@@ -332,16 +328,20 @@ def _session(facts: Facts) -> finding.Judgement:
 def _proposed(facts: Facts, flags: str, chain: Chain) -> str:
     """The command, as a question if irsa's policy on the role does not contain the target."""
     target = facts.named.chain_target
-    why = commands.of_power(target) if isinstance(target, Role) else "its permissions are unknown"
-    if _granted(facts)[0] != chain.target_arn:
+    granted, _ = _granted(facts)
+    if granted != chain.target_arn:
         why = "only the ServiceAccount's annotation refers to it"
+    elif isinstance(target, Role):
+        why = commands.of_power(target)
+    else:
+        why = "its permissions are unknown"
     return commands.proposed(why, chain.target_arn, _update(facts, flags, chain))
 
 
 def _update(facts: Facts, flags: str, chain: Chain) -> str:
-    needed = "--update-target-trust" in flags and "--target-" not in facts.reach.irsa
-    way = f" --target-assume-role arn:aws:iam::{chain.account}:role/NAME" if needed else ""
-    return commands.of_account(facts, "update-sa", facts.named, flags + way)
+    if "--update-target-trust" in flags and "--target-" not in facts.reach.irsa:
+        flags += f" --target-assume-role arn:aws:iam::{chain.account}:role/NAME"
+    return commands.of_account(facts, "update-sa", facts.named, flags)
 
 
 @finding.check_of("chain-pod", finding.Group.PODS, weight=46)
@@ -349,18 +349,20 @@ def _pods(facts: Facts) -> finding.Judgement:
     have(facts.named.account)
     name = finding.some(subjects.config_map_of(facts.named), "irsa did not write an AWS configuration for it")
     pods = facts.named.users()
-    going = [
-        (pod, container)
-        for pod in pods
-        for container in pod.containers
-        if subjects.takes_profile(facts, pod, container)
-    ]
-    staying = [pod for pod in pods if pod not in [other for other, _ in going]]
-    if staying:
+    by_profile: list[tuple[Pod, Container]] = []
+    without: list[Pod] = []
+    for pod in pods:
+        containers = [
+            container for container in pod.containers if subjects.takes_profile(facts, pod, container)
+        ]
+        by_profile += [(pod, container) for container in containers]
+        if not containers:
+            without.append(pod)
+    if without:
         text = "no container uses the ConfigMap's profile; the program may assume the target role itself"
-        return finding.suspect(text, pods=subjects.pod_names(staying), config_map=name)
+        return finding.suspect(text, pods=subjects.pod_names(without), config_map=name)
     by_token = [
-        (pod, container) for pod, container in going if not subjects.leaves_the_token_to_it(container)
+        (pod, container) for pod, container in by_profile if not subjects.leaves_the_token_to_it(container)
     ]
     users = finding.some(by_token, "the pods use the ConfigMap's profile", config_map=name)
     text = "the SDKs for Go, Java, .NET and PHP use the token before the profile"

@@ -170,13 +170,13 @@ def _platform(facts: Facts) -> Judgement:
 
 @check_of("pod-older-than-association", Group.PODS, weight=62)
 def _older(facts: Facts) -> Judgement:
-    made = _created(association_of(facts))
+    created = _created(association_of(facts))
     users = [pod for pod in facts.named.users() if has_nothing(pod) and not subjects.opted_out(pod)]
-    older = [pod for pod in users if pod.created and pod.created < made]
+    older = [pod for pod in users if pod.created and pod.created < created]
     fine = "no pod without credentials is older than the association"
-    pods = some(older, fine, created=made.isoformat())
+    pods = some(older, fine, created=created.isoformat())
     text = "they have no credentials; new pods would get the association's role"
-    expected = f"created after {made.isoformat()}"
+    expected = f"created after {created.isoformat()}"
     return commands.by_restart(facts, pods, text, started=subjects.starts(pods), expected=expected)
 
 
@@ -201,9 +201,13 @@ def was_associated(pod: Pod) -> bool:
     return any(url.startswith(_ADDRESSES) for url in urls) or (mounted and subjects.has_pod_identity(pod))
 
 
-def is_similar(one: tuple[str, str], other: tuple[str, str]) -> bool:
+def is_similar(first: tuple[str, str], second: tuple[str, str]) -> bool:
     """Whether of two ServiceAccounts (namespace, name) one may have been meant by the other's name."""
-    return is_near(one[1], other[1]) if one[0] == other[0] else one[1] == other[1] != "default"
+    namespace, name = first
+    other_namespace, other_name = second
+    if namespace == other_namespace:
+        return is_near(name, other_name)
+    return name == other_name and name != "default"
 
 
 def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
@@ -214,12 +218,13 @@ def unused(facts: Facts) -> tuple[OtherAssociation, ...]:
         return ()
     names = {account.full_name for account in known(accounts)}
     used = {pod.service_account for pod in subject.living()}
-    return tuple(
-        other
-        for other in known(subject.other_associations)
-        if (isinstance(accounts, tuple) and other.full_name not in names)
-        or (other.namespace == subject.namespace and other.name not in used)
-    )
+
+    def is_unused(association: OtherAssociation) -> bool:
+        if isinstance(accounts, tuple) and association.full_name not in names:
+            return True
+        return association.namespace == subject.namespace and association.name not in used
+
+    return tuple(filter(is_unused, known(subject.other_associations)))
 
 
 @check_of("pod-identity-other-name", Group.SERVICE_ACCOUNT, weight=98)
@@ -230,14 +235,13 @@ def _other_name(facts: Facts) -> Judgement:
         return ok("it has a role")
     others = some(have(subject.other_associations), "no association has a similar name")
     lost = unused(facts)
-    roles = (other.association for other in lost or others)
-    role_arns = [
-        association.role_arn
-        for association in roles
-        if isinstance(association, Association) and association.role_arn
-    ]
-    evidence = {"association_for": subjects.listed(other.full_name for other in lost or others)}
-    evidence |= {"its_role": subjects.listed(role_arns)} if role_arns else {}
+    shown_ones = lost or others
+    evidence = {"association_for": subjects.listed(other.full_name for other in shown_ones)}
+    associations = [other.association for other in shown_ones]
+    read = [association for association in associations if isinstance(association, Association)]
+    roles = subjects.listed(association.role_arn for association in read if association.role_arn)
+    if roles:
+        evidence["its_role"] = roles
     if not lost:
         return unknown("associations exist for a similar name or another namespace", **evidence)
     pods = [pod for pod in subject.users() if has_nothing(pod)]
@@ -257,9 +261,9 @@ def _associate(facts: Facts, lost: tuple[OtherAssociation, ...]) -> str:
     subject = facts.named
     if len(lost) > 1 or not isinstance(association, Association) or not association.role_arn:
         return commands.eks(facts, "list-pod-identity-associations")
-    what = f"--namespace {shlex.quote(subject.namespace)} --service-account {shlex.quote(subject.name)}"
-    arn = f"--role-arn {shlex.quote(association.role_arn)}"
-    command = commands.eks(facts, "create-pod-identity-association", f"{what} {arn}")
+    flags = f"--namespace {shlex.quote(subject.namespace)} --service-account {shlex.quote(subject.name)}"
+    flags += f" --role-arn {shlex.quote(association.role_arn)}"
+    command = commands.eks(facts, "create-pod-identity-association", flags)
     plain = not (association.target_role_arn or association.without_tags)
     desired = replace(facts, subject=replace(subject, association=association))
     if plain and isinstance(role, Role) and serves_pod_identity(desired, association, role):
@@ -288,7 +292,9 @@ def _agent_down(facts: Facts) -> Judgement:
     placed = [pod for pod in users if pod.node]
     if not agents:
         text = "the agent is installed, but kube-system has no pods of it"
-        return suspect(text, pods=subjects.pod_names(placed)) if placed else unknown(text)
+        if not placed:
+            return unknown(text)
+        return suspect(text, pods=subjects.pod_names(placed))
     down = [pod for pod in agents if not _is_up(pod)]
     unserved = _unserved(agents, users)
     if unserved:
@@ -302,20 +308,23 @@ def _agent_down(facts: Facts) -> Judgement:
 def _unserved(agents: Iterable[Pod], users: list[Pod]) -> list[Pod]:
     """The pods on nodes without a running agent; all pods if no agent runs and none has a node yet."""
     served = {pod.node for pod in agents if _is_up(pod)}
-    alone = [pod for pod in users if pod.node and pod.node not in served]
-    return alone if alone or served else users
+    unserved = [pod for pod in users if pod.node and pod.node not in served]
+    if not unserved and not served:
+        return users
+    return unserved
 
 
 def _nothing_answers(facts: Facts, pods: list[Pod], down: Iterable[Pod]) -> Judgement:
     nodes = sorted({pod.node for pod in pods if pod.node})
-    evidence = {"nodes": subjects.listed(nodes)} if nodes else {}
+    evidence = {"pods": subjects.pod_names(pods)}
+    if nodes:
+        evidence["nodes"] = subjects.listed(nodes)
     agents = [pod for pod in down if not nodes or pod.node in nodes]
     return problem(
         "nothing answers credential requests on these nodes",
         fix=facts.reach.kubectl(_AGENTS, "kube-system"),
-        pods=subjects.pod_names(pods),
         **evidence,
-        agent=_states(agents) if agents else "not on these nodes",
+        agent=_states(agents) or "not on these nodes",
     )
 
 
@@ -324,27 +333,36 @@ def _is_up(pod: Pod) -> bool:
 
 
 def _states(agents: Iterable[Pod]) -> str:
-    def state(pod: Pod) -> str:
-        return pod.waiting or ("not ready" if pod.phase == "Running" else pod.phase or "unknown phase")
+    return subjects.listed(f"{pod.name}: {_state(pod)}" for pod in agents)
 
-    return subjects.listed(f"{pod.name}: {state(pod)}" for pod in agents)
+
+def _state(pod: Pod) -> str:
+    if pod.waiting:
+        return pod.waiting
+    if pod.phase == "Running":
+        return "not ready"
+    return pod.phase or "unknown phase"
 
 
 @check_of("pod-identity-missed", Group.PODS, weight=61)
 def _missed_association(facts: Facts) -> Judgement:
     association = association_of(facts)
-    made = _created(association)
+    created = _created(association)
     users = [pod for pod in facts.named.users() if not runs_without(pod)]
-    newer = [pod for pod in users if has_nothing(pod) and pod.created and pod.created >= made]
+    newer = [pod for pod in users if has_nothing(pod) and pod.created and pod.created >= created]
     bare = some(newer, "all pods newer than the association have its variables")
     missed = [pod for pod in bare if not subjects.opted_out(pod)]
     if not missed:
         return commands.by_mark(facts, bare, on_purpose=any(not has_nothing(pod) for pod in users))
-    evidence = {"pods": subjects.pod_names(missed), "started": subjects.starts(missed)}
-    return _by_probe(facts, made, missed, {**evidence, "association": f"created {made.isoformat()}"})
+    evidence = {
+        "pods": subjects.pod_names(missed),
+        "started": subjects.starts(missed),
+        "association": f"created {created.isoformat()}",
+    }
+    return _by_probe(facts, created, missed, evidence)
 
 
-def _by_probe(facts: Facts, made: datetime, pods: list[Pod], evidence: dict[str, str]) -> Judgement:
+def _by_probe(facts: Facts, created: datetime, pods: list[Pod], evidence: dict[str, str]) -> Judgement:
     """Judge pods without variables by whether a new pod would get them."""
     subject = facts.named
     configuration, why = _passed_over(facts, pods[0])
@@ -356,7 +374,7 @@ def _by_probe(facts: Facts, made: datetime, pods: list[Pod], evidence: dict[str,
     if subjects.has_pod_identity(subject.probe):
         text = "the webhook missed them; new pods would get the variables"
         return problem(text, fix=commands.restart(facts, pods), **evidence)
-    if facts.now - made < UNTIL_KNOWN:
+    if facts.now - created < UNTIL_KNOWN:
         return suspect(TOO_NEW, **evidence)
     raise CannotTell("neither they nor a dry-run pod got the variables; see webhook-failing")
 

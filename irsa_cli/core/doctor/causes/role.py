@@ -8,18 +8,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache, partial
+from itertools import product, starmap
 
 from irsa_cli.core.doctor import commands, subjects
 from irsa_cli.core.doctor.clues.trust_flaws import GENERATED, Flaw, flaws_of, other_roles, require_admitted
 from irsa_cli.core.doctor.facts import Facts, known
 from irsa_cli.core.doctor.finding import Group, Judgement, check_of, ok, problem, some, unknown
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.role import Role
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.statements import actions_of, allowing
+from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.correction import wide_trusts
 from irsa_cli.core.trust.evaluation import explain
@@ -58,15 +58,14 @@ def _incomplete(facts: Facts) -> Judgement:
 
 def _under_way(facts: Facts) -> tuple[Role, lifecycle.Lifecycle]:
     subject = facts.named
-    annotations = subjects.annotations_of(facts.named)
-    candidates = () if annotations.get(ROLE_ARN_ANNOTATION) else known(subject.candidates)
+    binding = subject.binding_in(facts.cluster)
+    candidates = () if binding.annotation else known(subject.candidates)
     for candidate in candidates:
-        if commands.is_made_for(facts, subject, candidate):
-            marked = lifecycle.was_bound(annotations, candidate.arn)
-            return candidate, lifecycle.of(candidate.tags, named=False, marked=marked)
+        if candidate.is_for(facts.cluster, subject.full_name):
+            return candidate, binding.life_of(candidate)
     role = subject.annotated_role()
-    ended = not commands.is_made_for(facts, subject, role) or wrote(annotations, ROLE_ARN_ANNOTATION)
-    return role, lifecycle.of(role.tags, named=True, recorded=ended)
+    is_recorded = binding.is_marked or not binding.is_own_role
+    return role, binding.life_of(role, recorded=is_recorded)
 
 
 @check_of("permissions-boundary", Group.ROLE, weight=50)
@@ -78,7 +77,7 @@ def _boundary(facts: Facts) -> Judgement:
         return unknown("the boundary policy does not exist", boundary=boundary)
     allowed = allowed_actions(have(role.policy_documents).values())
     within = allowed_actions([document])
-    if not allowed or any(overlap(one, other) for one in allowed for other in within):
+    if not allowed or any(starmap(overlap, product(allowed, within))):
         return ok("the boundary and the policies have actions in common", boundary=boundary)
     return problem(
         "the boundary and the role's policies have no action in common",
@@ -90,24 +89,25 @@ def _boundary(facts: Facts) -> Judgement:
 
 def allowed_actions(documents: Iterable[Document]) -> frozenset[str]:
     """The patterns of actions that policies allow, in lower case; `*` for what NotAction leaves."""
-    return frozenset(
-        action.lower()
-        for document in documents
-        for _, statement in allowing(document)
-        for action in (("*",) if "NotAction" in statement else actions_of(statement))
-    )
+    actions: set[str] = set()
+    for document in documents:
+        for _, statement in allowing(document):
+            patterns = ("*",) if "NotAction" in statement else actions_of(statement)
+            actions.update(map(str.lower, patterns))
+    return frozenset(actions)
 
 
 @lru_cache(maxsize=4096)
-def overlap(one: str, other: str) -> bool:
+def overlap(first: str, second: str) -> bool:
     """Whether some text matches both patterns of `*` and `?`."""
-    if not one or not other:
-        return not (one + other).replace("*", "")
-    if one[0] == "*":
-        return overlap(one[1:], other) or overlap(one, other[1:])
-    if other[0] == "*":
-        return overlap(other, one)
-    return (one[0] == other[0] or "?" in (one[0], other[0])) and overlap(one[1:], other[1:])
+    if not first or not second:
+        return not (first + second).replace("*", "")
+    if first[0] == "*":
+        return overlap(first[1:], second) or overlap(first, second[1:])
+    if second[0] == "*":
+        return overlap(second, first)
+    signs = {first[0], second[0]}
+    return (len(signs) == 1 or "?" in signs) and overlap(first[1:], second[1:])
 
 
 @check_of("role-without-permissions", Group.ROLE, weight=10)
@@ -124,11 +124,11 @@ def _organization(facts: Facts) -> Judgement:
     subject = facts.named
     role = facts.named.annotated_role()
     require_admitted(facts)
-    mine = [event for event in known(subject.events) if event.role_arn == role.arn]
-    for event in mine:
+    events = [event for event in known(subject.events) if event.role_arn == role.arn]
+    for event in events:
         if not event.error:
             return ok("STS has accepted the ServiceAccount's token", last=event.time.isoformat())
-    denied = [event.time.isoformat() for event in mine if event.error == "AccessDenied"]
+    denied = [event.time.isoformat() for event in events if event.error == "AccessDenied"]
     hidden = "irsa cannot read organization policies"
     if not denied:
         return unknown(subjects.why_no_call(facts, hidden))
@@ -143,9 +143,8 @@ def _wide(facts: Facts) -> Judgement:
     # Whom the trust lets in is known without the policies; how much that matters is not.
     policies = {} if isinstance(role.policy_documents, Unreadable) else role.policy_documents
     much = power(policies, policies, role.boundary)
-    wide = wide_trusts(
-        role.trust, (subjects.provider_of(facts, subject),), subjects.audience_of(facts, subject), power=much
-    )
+    providers = (subjects.provider_of(facts, subject),)
+    wide = wide_trusts(role.trust, providers, subjects.audience_of(facts, subject), power=much)
     risks = some(wide, "the trust policy allows only the ServiceAccounts that it names")
     return unknown(
         f"nothing is broken, but the trust policy is broad: {in_one_line(risks)}",
@@ -180,13 +179,12 @@ def _check(identifier: str, facts: Facts) -> Judgement:
         return ok("another role fits better; see annotation-other-role")
     flaws = flaws_of(facts)
     if not flaws:
-        return ok(
-            "; ".join(explain(role.trust, subjects.identity_of(facts, facts.named), now=facts.now).text)
-        )
+        identity = subjects.identity_of(facts, facts.named)
+        return ok("; ".join(explain(role.trust, identity, now=facts.now).text))
     flaw = next((flaw for flaw in flaws if flaw.cause == identifier), None)
     if flaw is None:
-        others = ", ".join(dict.fromkeys(flaw.cause for flaw in flaws))
-        return ok(f"the trust policy has another problem; see {others}")
+        causes = ", ".join(dict.fromkeys(flaw.cause for flaw in flaws))
+        return ok(f"the trust policy has another problem; see {causes}")
     evidence = {"statement": flaw.statement or "none", "policy": flaw.found, "token": flaw.expected}
     if flaw.unknown:
         return unknown(flaw.text, **evidence)
@@ -197,23 +195,7 @@ def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
     """The command after which the role trusts the token, and nobody else."""
     identity = subjects.identity_of(facts, facts.named)
     if flaw.cause == "trust-deny":
-        # The policy whose Denies leave this subject out; they hold for everybody else as before.
-        changed = copy.deepcopy(role.trust)
-        statements = policy.as_list(changed.get("Statement", []))
-        for index in explain(role.trust, identity, now=facts.now).denied_by:
-            block = statements[index].setdefault("Condition", {})
-            operator = next((name for name in block if name.lower() == "stringnotequals"), "StringNotEquals")
-            keys = block.setdefault(operator, {})
-            claim = f"{host_path(identity.issuer)}:sub"
-            key = next((name for name in keys if name.lower() == claim.lower()), claim)
-            keys[key] = [*policy.as_list(keys.get(key, [])), identity.subject]
-            if len(keys[key]) == 1:
-                keys[key] = identity.subject
-        document = {**changed, "Statement": statements}
-        outlook = explain(document, identity, now=facts.now)
-        # Whoever wrote a Deny meant somebody by it: that it is not this one, a person has to say.
-        why = "its trust policy seems to deny it on purpose"
-        return _look(facts, role) if outlook.denied_by else _write(facts, role, document, why)
+        return _without_denial(facts, role, identity)
     # An additional statement would bypass the other conditions of a voided one; while a Deny applies, it is
     # refused: the Deny goes first.
     if voided(role.trust, identity) or explain(role.trust, identity, now=facts.now).denied_by:
@@ -232,9 +214,41 @@ def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
     return commands.admit(facts, facts.named, role.arn)
 
 
+def _without_denial(facts: Facts, role: Role, identity: WebIdentity) -> str:
+    """The command for the policy whose Denies leave this subject out; the others stay denied as before."""
+    changed = copy.deepcopy(role.trust)
+    statements = policy.as_list(changed.get("Statement", []))
+    for index in explain(role.trust, identity, now=facts.now).denied_by:
+        _exempt(statements[index], identity)
+    document = {**changed, "Statement": statements}
+    if explain(document, identity, now=facts.now).denied_by:
+        return _look(facts, role)
+    # Whoever wrote a Deny meant somebody by it: that it is not this one, a person has to say.
+    return _write(facts, role, document, "its trust policy seems to deny it on purpose")
+
+
+def _exempt(statement: Document, identity: WebIdentity) -> None:
+    """Add a subject to those that a statement is not about."""
+    block = statement.setdefault("Condition", {})
+    operator = _spelling("StringNotEquals", block)
+    keys = block.setdefault(operator, {})
+    key = _spelling(f"{host_path(identity.issuer)}:sub", keys)
+    subjects_of_key = [*policy.as_list(keys.get(key, [])), identity.subject]
+    keys[key] = identity.subject if len(subjects_of_key) == 1 else subjects_of_key
+
+
+def _spelling(name: str, names: Iterable[str]) -> str:
+    """The name as it is written there, in whatever case; itself if it is not there."""
+    for written in names:
+        if written.lower() == name.lower():
+            return written
+    return name
+
+
 def _write(facts: Facts, role: Role, document: policy.Document, why: str) -> str:
-    fits = policy.size(document) <= trust_limit(facts)
-    return commands.rewrite_trust(facts, role, document, why) if fits else _look(facts, role)
+    if policy.size(document) > trust_limit(facts):
+        return _look(facts, role)
+    return commands.rewrite_trust(facts, role, document, why)
 
 
 def _look(facts: Facts, role: Role) -> str:

@@ -51,24 +51,26 @@ def _missing(facts: Facts) -> finding.Judgement:
     subject = facts.named
     if have(subject.account) is not None:
         return finding.ok("the ServiceAccount exists")
-    others = known(facts.accounts)
-    if _elsewhere(others, subject):
+    accounts = known(facts.accounts)
+    if _elsewhere(accounts, subject):
         raise CannotTell("another namespace has it; see service-account-namespace")
-    near = names.near(
-        subject.name, [account.name for account in others if account.namespace == subject.namespace]
-    )
-    namespace = "" if subject.namespace_labels is not None else ", and neither does its namespace"
+    in_namespace = [account.name for account in accounts if account.namespace == subject.namespace]
+    near = names.near(subject.name, in_namespace)
     association = subject.association
     fix = make_or_attach(facts)
-    said = evidence(facts)
+    reason = evidence(facts)
     if isinstance(association, Association):
         fix = create(facts)
-        said = {"association": f"{association.id} {association.role_arn}".rstrip()}
+        reason = {"association": f"{association.id} {association.role_arn}".rstrip()}
     if near and fix == make(facts, subject):
         meant = of_account(facts, "doctor", replace(subject, name=near[0]))
         fix = f"{meant}\n{finding.comment('or, to create it:')}\n{finding.comment(fix)}"
-    text = f"ServiceAccount {subject.full_name} does not exist{namespace}"
-    return finding.problem(text, fix=fix, expected=subject.full_name, similar=listed(near) or "none", **said)
+    text = f"ServiceAccount {subject.full_name} does not exist"
+    if subject.namespace_labels is None:
+        text += ", and neither does its namespace"
+    return finding.problem(
+        text, fix=fix, expected=subject.full_name, similar=listed(near) or "none", **reason
+    )
 
 
 def _elsewhere(accounts: tuple[ServiceAccount, ...], subject: Subject) -> list[ServiceAccount]:
@@ -120,33 +122,51 @@ def _renamed(facts: Facts) -> finding.Judgement:
 def _service_account(facts: Facts) -> finding.Judgement:
     subject = facts.named
     with_role = has_role(subject.existing())
-    if with_role:
-        if stray := strays(facts):
-            return _stray(facts, stray)
-        if mates := released(facts):
-            return finding.suspect(
-                "no pod uses it, and the pods of its release use a ServiceAccount without a role",
-                pods=pod_names(mates),
-                pods_use=listed(sorted({pod.service_account for pod in mates})),
-                to_change_it=_use(facts, mates[0]),
-            )
-    elif idles := idle(facts):
-        return _idle(facts, idles)
+    elsewhere = _pods_elsewhere(facts) if with_role else _account_elsewhere(facts)
+    if elsewhere is not None:
+        return elsewhere
     pods = [pod for pod in have(subject.pods) if pod.is_alive]
     if any(pod.service_account == subject.name for pod in pods):
-        # Pods use the ServiceAccount; others that they have made may be missing it.
-        made, jobs = made_by_it(facts) if with_role else ((), ())
-        created = finding.some(made or jobs, "pods use the ServiceAccount")
-        text = "pods of the same application use the ServiceAccount default, which has no role"
-        say = finding.suspect if made else finding.hint
-        return say(text, pods=pod_names(created), pods_use="default", expected=subject.name)
-    evidence = {"in_use": listed(sorted({pod.service_account for pod in pods})) or "none"}
-    if near := neighbours(facts):
-        evidence["similar_pods"] = f"{pod_names(near)}, with their own ServiceAccount"
-    return finding.unknown(f"no pod uses ServiceAccount {subject.full_name}", **evidence)
+        if not with_role:
+            return finding.ok("pods use the ServiceAccount")
+        return _created_pods(facts)
+    in_use = {"in_use": listed(sorted({pod.service_account for pod in pods})) or "none"}
+    near = neighbours(facts)
+    if near:
+        in_use["similar_pods"] = f"{pod_names(near)}, with their own ServiceAccount"
+    return finding.unknown(f"no pod uses ServiceAccount {subject.full_name}", **in_use)
 
 
-def _idle(facts: Facts, idles: tuple[ServiceAccount, ...]) -> finding.Judgement:
+def _pods_elsewhere(facts: Facts) -> finding.Judgement | None:
+    """The problem that pods which were to use the ServiceAccount use another one, if there are any."""
+    stray = strays(facts)
+    if stray:
+        return _stray(facts, stray)
+    mates = released(facts)
+    if not mates:
+        return None
+    return finding.suspect(
+        "no pod uses it, and the pods of its release use a ServiceAccount without a role",
+        pods=pod_names(mates),
+        pods_use=listed(sorted({pod.service_account for pod in mates})),
+        to_change_it=_use(facts, mates[0]),
+    )
+
+
+def _created_pods(facts: Facts) -> finding.Judgement:
+    """Judge pods that the ServiceAccount's pods have created, which may be missing it."""
+    surely, perhaps = made_by_it(facts)
+    created = finding.some(surely or perhaps, "pods use the ServiceAccount")
+    text = "pods of the same application use the ServiceAccount default, which has no role"
+    say = finding.suspect if surely else finding.hint
+    return say(text, pods=pod_names(created), pods_use="default", expected=facts.named.name)
+
+
+def _account_elsewhere(facts: Facts) -> finding.Judgement | None:
+    """The problem that the pods were to use another ServiceAccount, which has a role, if there is one."""
+    idles = idle(facts)
+    if not idles:
+        return None
     subject = facts.named
     pods = [pod for pod in subject.users() if is_bare(pod)]
     other = replace(facts, subject=replace(subject, name=idles[0].name, account=idles[0]))
@@ -161,28 +181,26 @@ def _idle(facts: Facts, idles: tuple[ServiceAccount, ...]) -> finding.Judgement:
 
 def _stray(facts: Facts, pods: tuple[Pod, ...]) -> finding.Judgement:
     subject = facts.named
-    first = pods[0]
-    mine = [pod for pod in pods if pod.namespace == subject.namespace]
-    used = any(pod.service_account == subject.name and pod.is_alive for pod in have(subject.pods))
-    if used:
+    here = [pod for pod in pods if pod.namespace == subject.namespace]
+    expected = subject.name
+    if any(pod.service_account == subject.name and pod.is_alive for pod in have(subject.pods)):
         text = "pods created by its pods use a ServiceAccount without a role"
-    elif mine:
+    elif here:
         text = "no pod uses it, and pods with its name use a ServiceAccount without a role"
     else:
         text = "no pod uses it; pods use a ServiceAccount of this name without a role in another namespace"
-    names = {("" if pod in mine else f"{pod.namespace}/") + pod.service_account for pod in pods}
-    if first in mine and (first.service_account == "default" or is_of_app(first, subject.name)):
+        expected = subject.full_name
+    used = {pod.service_account if pod in here else f"{pod.namespace}/{pod.service_account}" for pod in pods}
+    first = pods[0]
+    if first in here and (first.service_account == "default" or is_of_app(first, subject.name)):
         fix = _use(facts, first)
     else:  # They share a name only: how the ServiceAccount that they use gets the role.
         other = replace(subject, namespace=first.namespace, name=first.service_account, account=None)
-        lines = admit(facts, other, subject.annotation()), restart(facts, [first])
-        fix = question(f"{other.full_name} needs the role", *"\n".join(lines).splitlines())
+        command = admit(facts, other, subject.annotation())
+        lines = [*command.splitlines(), *restart(facts, [first]).splitlines()]
+        fix = question(f"{other.full_name} needs the role", *lines)
     return finding.problem(
-        text,
-        fix=fix,
-        pods=pod_names(pods),
-        pods_use=listed(sorted(names)),
-        expected=subject.name if mine or used else subject.full_name,
+        text, fix=fix, pods=pod_names(pods), pods_use=listed(sorted(used)), expected=expected
     )
 
 
@@ -198,26 +216,26 @@ def _use(facts: Facts, pod: Pod) -> str:
 
 def _set_account(facts: Facts, namespace: str, kind: str, name: str, *, certain: bool = False) -> str:
     """The command, as a question unless it is certain: names that are near do not say who needs the role."""
-    what = f"{kind.lower()} {shlex.quote(name)} {shlex.quote(facts.named.name)}"
-    command = facts.reach.kubectl(f"set serviceaccount {what}", namespace)
-    return command if certain else question(f"{kind} {name} needs the role of {facts.named.name}", command)
+    arguments = f"{kind.lower()} {shlex.quote(name)} {shlex.quote(facts.named.name)}"
+    command = facts.reach.kubectl(f"set serviceaccount {arguments}", namespace)
+    if certain:
+        return command
+    return question(f"{kind} {name} needs the role of {facts.named.name}", command)
 
 
 @finding.check_of("run-at-work", finding.Group.SERVICE_ACCOUNT, weight=25)
 def _at_work(facts: Facts) -> finding.Judgement:
-    seen = have(facts.named.lock)
-    if seen is None or not seen.state.holder:
+    lock = have(facts.named.lock)
+    if lock is None or not lock.state.holder:
         return finding.ok("no run holds the lock")
+    holder = {"holder": lock.holder, "command": lock.doing, "since": lock.since, "lock": lock.until}
     text = "an irsa run is changing it now: results may change"
-    said = {}
-    if seen.ended is None:
+    if lock.ended is None:
         text = "a run holds its lock, and irsa cannot tell if that run is still active"
-    elif seen.ended:
+    elif lock.ended:
         text = "a run was interrupted: its lock expired and was not released"
-        said = {"to_roll_back": facts.reach.for_irsa("recover")}
-    return finding.hint(
-        text, holder=seen.holder, command=seen.doing, since=seen.since, lock=seen.until, **said
-    )
+        holder["to_roll_back"] = facts.reach.for_irsa("recover")
+    return finding.hint(text, **holder)
 
 
 _MISSING = re.compile(
@@ -243,19 +261,18 @@ def _uncreated(facts: Facts) -> finding.Judgement:
     if subject.refused is None:
         return finding.ok("pods with this identity run; irsa did not read the events")
     current = [pod for pod in have(subject.refused) if not _is_past(facts, pod)]
-    mine = [pod for pod in current if _account_wanted(pod) == subject.name]
-    if not mine:
-        mine = [pod for pod in current if _was_meant(facts, pod)]
-    if mine:
-        return _refused(facts, mine)
+    own = [pod for pod in current if _expected_account(pod) == subject.name]
+    own = own or [pod for pod in current if _was_meant(facts, pod)]
+    if own:
+        return _refused(facts, own)
     hidden = [pod for pod in current if pod.service_account is None]
     if not hidden:
         return finding.ok("no workload that uses it is missing pods")
-    evidence = {"workloads": _makers(hidden), "unreadable": hidden[0].hidden, **_said(hidden)}
+    events = {"workloads": _makers(hidden), "unreadable": hidden[0].hidden, **_last_event(hidden)}
     text = "pods are not created, and irsa cannot read which ServiceAccount they use"
     if any(_is_of_name(pod, subject.name) for pod in hidden):
-        return finding.suspect(text, **evidence)
-    return finding.unknown(text, **evidence)
+        return finding.suspect(text, **events)
+    return finding.unknown(text, **events)
 
 
 def _refused(facts: Facts, pods: list[RefusedPod]) -> finding.Judgement:
@@ -263,25 +280,27 @@ def _refused(facts: Facts, pods: list[RefusedPod]) -> finding.Judgement:
     name = facts.named.name
     _leave_to_others(facts, first)
     text, fix = _reason(facts, first)
-    evidence = _said(pods)
-    if _account_wanted(first) != name:
-        evidence["expected"] = name
-    return finding.problem(text, fix=fix, workloads=_makers(pods), **evidence)
+    event = _last_event(pods)
+    if _expected_account(first) != name:
+        event["expected"] = name
+    return finding.problem(text, fix=fix, workloads=_makers(pods), **event)
 
 
 def _is_past(facts: Facts, refused: RefusedPod) -> bool:
-    made = (pod.created for pod in known(facts.named.pods) if pod.owner == refused.maker)
-    return refused.last is not None and any(time is not None and time > refused.last for time in made)
+    created = (pod.created for pod in known(facts.named.pods) if pod.owner == refused.maker)
+    return refused.last is not None and any(time is not None and time > refused.last for time in created)
 
 
-def _account_wanted(refused: RefusedPod) -> str | None:
+def _expected_account(refused: RefusedPod) -> str | None:
     return refused.service_account or missing_account(refused.why) or None
 
 
 def missing_account(why: str) -> str:
     """The missing ServiceAccount that an event reports, '' for another reason."""
     match = _MISSING.search(why)
-    return (match[1] or match[2]) if match else ""
+    if match is None:
+        return ""
+    return match[1] or match[2]
 
 
 def _was_meant(facts: Facts, refused: RefusedPod) -> bool:
@@ -319,16 +338,20 @@ def _reason(facts: Facts, refused: RefusedPod) -> tuple[str, str]:
     missing = missing_account(why)
     change = template(reach, refused.namespace, kind, name, facts.makers)
     if missing and missing != facts.named.name:
-        rolled = kind in ROLLED
-        fix = _set_account(facts, refused.namespace, kind, name) if rolled else change
-        return f"they use ServiceAccount {missing}, which does not exist", fix
+        text = f"they use ServiceAccount {missing}, which does not exist"
+        if kind in ROLLED:
+            return text, _set_account(facts, refused.namespace, kind, name)
+        return text, change
     if missing:
+        text = "the ServiceAccount did not exist at that time; it exists now"
+        if kind in ROLLED:
+            again = f"rollout restart {kind.lower()}/{shlex.quote(name)}"
+            return text, reach.kubectl(again, refused.namespace)
         # The controllers of other kinds try again by themselves.
-        again = f"rollout restart {kind.lower()}/{shlex.quote(name)}"
-        fix = reach.kubectl(again, refused.namespace) if kind in ROLLED else _events(reach, refused)
-        return "the ServiceAccount did not exist at that time; it exists now", fix
+        return text, _events(reach, refused)
     for refusal in REFUSALS:
-        if message := refusal.words.search(why):
+        message = refusal.words.search(why)
+        if message is not None:
             command = refusal.command(message, refused.namespace)
             return refusal.meaning.format(*message.groups()), reach.kubectl(command) if command else change
     return "see the API server's message", _events(reach, refused)
@@ -338,11 +361,15 @@ def _makers(refused: Iterable[RefusedPod]) -> str:
     return listed(pod.root if pod.root not in ("", pod.maker) else pod.maker for pod in refused)
 
 
-def _said(refused: list[RefusedPod]) -> dict[str, str]:
+def _last_event(refused: list[RefusedPod]) -> dict[str, str]:
     first = refused[0]
-    more = {"pods": first.pods} if first.pods else {}
-    last = {"last_event": first.last.isoformat()} if first.last else {}
-    return {**more, **last, "the_API_server_says": first.why}
+    event: dict[str, str] = {}
+    if first.pods:
+        event["pods"] = first.pods
+    if first.last:
+        event["last_event"] = first.last.isoformat()
+    event["the_API_server_says"] = first.why
+    return event
 
 
 def _events(reach: Reach, refused: RefusedPod) -> str:
@@ -376,5 +403,5 @@ def _none_running(facts: Facts, text: str, **evidence: str) -> finding.Judgement
     subject = facts.named
     judgement = finding.unknown(text, **evidence, to_see=of_account(facts, "verify", subject))
     # Another cause explains why they are not created; fix that one first.
-    lacking = (pod for pod in known(subject.refused) if _account_wanted(pod) == subject.name)
+    lacking = (pod for pod in known(subject.refused) if _expected_account(pod) == subject.name)
     return replace(judgement, follows=any(not _is_past(facts, pod) for pod in lacking))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,16 +55,11 @@ def given(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Co
 
 @check_of("pod-profile", Group.PODS, weight=44)
 def _profile(facts: Facts) -> Judgement:
-    profiled = given(facts, lambda container: any(map(container.env.is_set, _PROFILES)))
-    fine = "containers use the profile that irsa wrote" if profiled else "no container selects a profile"
-    users = some(
-        [
-            (pod, container)
-            for pod, container in profiled
-            if not subjects.takes_profile(facts, pod, container)
-        ],
-        fine,
+    profiled = some(
+        given(facts, lambda container: any(map(container.env.is_set, _PROFILES))),
+        "no container selects a profile",
     )
+    users = some(_without_profile(facts, profiled), "containers use the profile that irsa wrote")
     return unless_admitted(facts, users)(
         "some SDKs use the profile instead of the web identity, and fail without it",
         containers=subjects.where(users),
@@ -71,31 +67,30 @@ def _profile(facts: Facts) -> Judgement:
     )
 
 
+def _without_profile(facts: Facts, users: Iterable[tuple[Pod, Container]]) -> list[tuple[Pod, Container]]:
+    """The containers that do not use the profile that irsa wrote."""
+    return [(pod, container) for pod, container in users if not subjects.takes_profile(facts, pod, container)]
+
+
 @check_of("pod-credentials-file", Group.PODS, weight=43)
 def _credentials_file(facts: Facts) -> Judgement:
-    if users := given(facts, lambda container: container.env.get(_FILE, "") not in ("", _NOTHING)):
+    users = given(facts, lambda container: container.env.get(_FILE, "") not in ("", _NOTHING))
+    if users:
         say = unless_admitted(facts, users)
         return say("some SDKs use the credentials file first", containers=subjects.where(users))
-    there_is_one = given(facts, _has_configuration)
-    others = [
-        (pod, container)
-        for pod, container in there_is_one
-        if not subjects.takes_profile(facts, pod, container)
-    ]
-    mounted = some(others, "no container has a credentials file")
-    # From a Secret or a ConfigMap it is mounted where SDKs look for profiles and keys.
-    brought = [
-        (pod, container)
-        for pod, container in mounted
-        if any(
-            _is_home(container.mounts.get(volume.name, ""))
-            for volume in pod.volumes
-            if volume.secrets or volume.config_maps
-        )
-    ]
-    say = unless_admitted(facts, brought) if brought else hint
+    configured = _without_profile(facts, given(facts, _has_configuration))
+    mounted = some(configured, "no container has a credentials file")
     text = "the container has an AWS configuration whose default profile irsa does not read"
-    return say(text, containers=subjects.where(brought or mounted))
+    brought = [(pod, container) for pod, container in mounted if _brings_configuration(pod, container)]
+    if brought:
+        return unless_admitted(facts, brought)(text, containers=subjects.where(brought))
+    return hint(text, containers=subjects.where(mounted))
+
+
+def _brings_configuration(pod: Pod, container: Container) -> bool:
+    """Whether a Secret or a ConfigMap is mounted where SDKs look for profiles and keys."""
+    volumes = [volume.name for volume in pod.volumes if volume.secrets or volume.config_maps]
+    return any(_is_home(container.mounts.get(name, "")) for name in volumes)
 
 
 def _has_configuration(container: Container) -> bool:
@@ -109,7 +104,9 @@ def _is_home(mount: str) -> bool:
 
 def unless_admitted(facts: Facts, users: list[tuple[Pod, Container]]) -> Callable[..., Judgement]:
     """`suspect`, or `unknown` if STS accepted these pods: then their SDK uses the web identity."""
-    return unknown if subjects.is_admitted(facts, [pod for pod, _ in users]) else suspect
+    if subjects.is_admitted(facts, [pod for pod, _ in users]):
+        return unknown
+    return suspect
 
 
 @check_of("pod-endpoint", Group.PODS, weight=56)
@@ -142,17 +139,19 @@ _HIDDEN = "not read"
 def _leads(container: Container) -> str:
     """Where a container's variables lead the exchange of its token; '' for an endpoint of AWS, or nowhere."""
     variable, address = _endpoint_of(container)
-    ignored = container.env.get(_IGNORED, "")
     if not variable or not subjects.injected(container) or set(container.env) >= _KEYS:
         return ""
-    if (ignored or "").lower() == "true":
+    ignored = container.env.get(_IGNORED, "")
+    if ignored is not None and ignored.lower() == "true":
         return ""
     if address is None or ignored is None:
         return _HIDDEN
     host = _host(address)
     if _AWS_STS.fullmatch(host):
         return ""
-    return _OWN if variable == _STS_URL and host else _AWAY
+    if variable == _STS_URL and host:
+        return _OWN
+    return _AWAY
 
 
 def _endpoint_of(container: Container) -> tuple[str, str | None]:
@@ -235,8 +234,10 @@ _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 
 
 def _text(container: Container, name: Any) -> str:
-    value = container.env.get(name) if name in container.env else ""
-    return "" if value is None or value == HIDDEN or "$(" in value else value
+    value = container.env.get(name)
+    if value is None or value == HIDDEN or "$(" in value:
+        return ""
+    return value
 
 
 def _region(container: Container) -> str:
@@ -254,28 +255,34 @@ class _Flaw:
 
 @check_of("pod-setting", Group.PODS, weight=57)
 def _setting(facts: Facts) -> Judgement:
-    users = given(
+    with_settings = given(
         facts, lambda container: any(_flaws(facts, container)) or any(map(container.env.is_set, _OPAQUE))
     )
-    users = [(pod, container) for pod, container in users if not subjects.is_admitted(facts, [pod])]
-    flaws = sorted((flaw for _, container in users for flaw in _flaws(facts, container)), reverse=True)
-    if flaws:
-        worst = flaws[0]
-        users = [(pod, container) for pod, container in users if worst in _flaws(facts, container)]
-        said = {
-            "containers": subjects.where(users),
-            "variable": worst.variable,
-            "region_of_the_cluster": facts.cluster.region,
-        }
-        if worst.is_sure:
-            return problem(worst.text, fix=edit(facts, users[0][0]), **said)
-        return suspect(worst.text, **said)
+    users = [(pod, container) for pod, container in with_settings if not subjects.is_admitted(facts, [pod])]
     if not users:
         return ok("no container has a value that STS or an SDK rejects")
-    names = dict.fromkeys(name for _, container in users for name in _OPAQUE if container.env.is_set(name))
+    flaws = list(chain.from_iterable(_flaws(facts, container) for _, container in users))
+    if flaws:
+        return _rejected(facts, max(flaws), users)
+    names: dict[str, None] = {}
+    for _, container in users:
+        names.update(dict.fromkeys(filter(container.env.is_set, _OPAQUE)))
     say = suspect if any("suspect" in _OPAQUE[name] for name in names) else hint
     text = "irsa cannot tell the effect of these variables"
     return say(text, containers=subjects.where(users), variables=subjects.listed(names))
+
+
+def _rejected(facts: Facts, flaw: _Flaw, users: list[tuple[Pod, Container]]) -> Judgement:
+    with_it = [(pod, container) for pod, container in users if flaw in _flaws(facts, container)]
+    evidence = {
+        "containers": subjects.where(with_it),
+        "variable": flaw.variable,
+        "region_of_the_cluster": facts.cluster.region,
+    }
+    if not flaw.is_sure:
+        return suspect(flaw.text, **evidence)
+    first_pod, _ = with_it[0]
+    return problem(flaw.text, fix=edit(facts, first_pod), **evidence)
 
 
 def _flaws(facts: Facts, container: Container) -> Iterator[_Flaw]:
@@ -313,8 +320,8 @@ def _session_flaw(container: Container) -> Iterator[_Flaw]:
 def _fips_flaw(container: Container) -> Iterator[_Flaw]:
     fips = container.env.get(_FIPS, "")
     region = _region(container)
-    is_asked = fips is None or fips.lower() == "true"
-    if not is_asked or container.env.is_set("AWS_ENDPOINT_URL_STS") or region in _DATA["fips"]:
+    is_used = fips is None or fips.lower() == "true"
+    if not is_used or container.env.is_set("AWS_ENDPOINT_URL_STS") or region in _DATA["fips"]:
         return
     # Those of other partitions are in no public list.
     is_sure = fips is not None and _PARTITIONS.get(region) in ("aws", "aws-cn", "aws-us-gov")
@@ -336,13 +343,14 @@ def _sts_proxy(facts: Facts) -> Judgement:
 
 
 def _is_proxied(facts: Facts, container: Container) -> bool:
+    if not any(map(container.env.is_set, _PROXIES)):
+        return False
     host = _sts_host(facts, container)
     direct = (no_proxy(container) or "").split(",")
     names = [name.strip().lstrip("*").removeprefix(".") for name in direct if name.strip()]
-    exempt = any(name in ("", host) or host.endswith(f".{name}") for name in names)
-    return any(map(container.env.is_set, _PROXIES)) and not exempt
+    return not any(name in ("", host) or host.endswith(f".{name}") for name in names)
 
 
 def _sts_host(facts: Facts, container: Container) -> str:
-    china = ".cn" if facts.cluster.partition == "aws-cn" else ""
-    return f"sts.{_region(container) or facts.cluster.region}.amazonaws.com{china}"
+    domain = "amazonaws.com.cn" if facts.cluster.partition == "aws-cn" else "amazonaws.com"
+    return f"sts.{_region(container) or facts.cluster.region}.{domain}"

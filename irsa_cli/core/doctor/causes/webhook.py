@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from functools import partial
 
 from irsa_cli.core.doctor import commands, subjects
@@ -52,29 +53,31 @@ def _namespace(facts: Facts) -> Judgement:
 @check_of("webhook-failing", Group.WEBHOOK, weight=90)
 def _failing(facts: Facts) -> Judgement:
     subject = facts.named
-    if isinstance(subject.probe, Pod) and (
-        subjects.is_injected(subject.probe) or subjects.has_pod_identity(subject.probe)
-    ):
+    if isinstance(subject.probe, Pod) and subjects.has_identity(subject.probe):
         return ok("a dry-run pod got its identity")
     associated = _knows_association(facts)
     if not associated:
         subject.effective_annotation()
     webhooks = subjects.webhooks_of(facts)
-    if subjects.excluding(facts, subject)[0] or (subjects.foreign_prefix(facts) and not associated):
+    excluding, _ = subjects.excluding(facts, subject)
+    if excluding or (subjects.foreign_prefix(facts) and not associated):
         raise CannotTell("the webhook skips it for another reason")
     if isinstance(subject.probe, Unreadable):
-        # Where no pod could be created for show: because of the webhook itself, or for another reason.
-        for webhook in webhooks:
-            if f'calling webhook "{webhook.name}"' in subject.probe.why:
-                return _failed(
-                    facts, webhook, "no pods can be created: the API server cannot reach the webhook"
-                )
-            if webhook.ca_ends is not None and webhook.ca_ends < facts.now:
-                return _failed(facts, webhook, "the webhook's certificate authority has expired")
-        raise CannotTell(subject.probe.why)
+        return _without_probe(facts, webhooks, subject.probe.why)
     if not subjects.is_shown(facts, subject.probe):
         raise CannotTell("the webhook selects pods by labels that the dry-run pod does not have")
     return _failed(facts, webhooks[0], "a dry-run pod with this ServiceAccount got no identity")
+
+
+def _without_probe(facts: Facts, webhooks: Iterable[Webhook], why: str) -> Judgement:
+    """Judge why no pod could be created for show: because of the webhook itself, or for another reason."""
+    for webhook in webhooks:
+        if f'calling webhook "{webhook.name}"' in why:
+            text = "no pods can be created: the API server cannot reach the webhook"
+            return _failed(facts, webhook, text)
+        if webhook.ca_ends is not None and webhook.ca_ends < facts.now:
+            return _failed(facts, webhook, "the webhook's certificate authority has expired")
+    raise CannotTell(why)
 
 
 def _knows_association(facts: Facts) -> bool:
@@ -88,10 +91,10 @@ def _knows_association(facts: Facts) -> bool:
 
 
 def _failed(facts: Facts, webhook: Webhook, text: str) -> Judgement:
-    said = {"webhook": webhook.url or webhook.service, "failurePolicy": webhook.failure_policy}
+    evidence = {"webhook": webhook.url or webhook.service, "failurePolicy": webhook.failure_policy}
     if webhook.ca_ends is not None:
-        said["CA_valid_until"] = webhook.ca_ends.isoformat()
-    return problem(text, fix=commands.webhook_shown(facts, webhook.configuration), **said)
+        evidence["CA_valid_until"] = webhook.ca_ends.isoformat()
+    return problem(text, fix=commands.webhook_shown(facts, webhook.configuration), **evidence)
 
 
 @check_of("webhook-prefix", Group.WEBHOOK, weight=91)
@@ -111,7 +114,8 @@ def _association(facts: Facts) -> Judgement:
     association = facts.named.association
     if isinstance(association, Unreadable):
         subject.annotation()
-        if not (pods := [pod for pod in subject.users() if was_associated(pod)]):
+        pods = [pod for pod in subject.users() if was_associated(pod)]
+        if not pods:
             return unknown(association.why)
         # They tell that there is one, or was.
         text = f"its pods use EKS Pod Identity, and irsa cannot read their association: {association.why}"
@@ -120,19 +124,17 @@ def _association(facts: Facts) -> Judgement:
         return ok("there is no Pod Identity association for it")
     if isinstance(subject.account, ServiceAccount) and ROLE_ARN_ANNOTATION not in subject.account.annotations:
         return ok("its pods get the association's role, and there is no annotation")
-    said = {
+    evidence = {
         "association": f"{association.id} {association.role_arn}".rstrip(),
         "annotation": subject.annotation(),
     }
-    if association.role_arn in ("", said["annotation"]):
-        why = (
-            "EKS did not return the association's role"
-            if not association.role_arn
-            else "both have the same role"
-        )
-        return unknown(f"{why}; pods get it by Pod Identity, whatever the annotation says", **said)
+    outcome = "pods get it by Pod Identity, whatever the annotation says"
+    if not association.role_arn:
+        return unknown(f"EKS did not return the association's role; {outcome}", **evidence)
+    if association.role_arn == subject.annotation():
+        return unknown(f"both have the same role; {outcome}", **evidence)
     text = "the webhook injects Pod Identity credentials and ignores the annotation"
-    return problem(text, fix=_keep_one(facts, association), **said)
+    return problem(text, fix=_keep_one(facts, association), **evidence)
 
 
 def _keep_one(facts: Facts, association: Association) -> str:
@@ -141,30 +143,32 @@ def _keep_one(facts: Facts, association: Association) -> str:
     If no pod shows it, the annotation stays unless its role does not trust the ServiceAccount.
     """
     subject = facts.named
-    role = facts.named.role
-    associated = facts.named.association_role
-    mine = subject.known_users()
+    pods = subject.known_users()
     annotated = subject.annotation()
-    delete = commands.eks(
-        facts, "delete-pod-identity-association", f"--association-id {shlex.quote(association.id)}"
-    )
-    stale = [pod for pod in mine if not commands.asks_for(pod, annotated)]
-    lines = "\n".join((delete, *commands.restart(facts, stale).splitlines()))
-    for_annotation = commands.proposed(
-        commands.of_role(facts, subject, annotated), annotated, lines
-    ).splitlines()
-    by_annotation = [pod for pod in mine if subjects.is_injected(pod)]
+    for_annotation = _for_annotation(facts, association, annotated)
+    by_annotation = [pod for pod in pods if subjects.is_injected(pod)]
     drop = commands.unannotate(facts, ROLE_ARN_ANNOTATION)
     for_association = [drop, *commands.restart(facts, by_annotation).splitlines()]
+    role = subject.role
     identity = subjects.identity_of(facts, subject)
     works = isinstance(role, Role) and explain(role.trust, identity, now=facts.now).admitted
+    associated = subject.association_role
     serves = isinstance(associated, Role) and serves_pod_identity(facts, association, associated)
-    keeps_association = serves and (any(map(subjects.has_pod_identity, mine)) or not (by_annotation or works))
-    if keeps_association:
+    if serves and (any(map(subjects.has_pod_identity, pods)) or not (by_annotation or works)):
         alternative = [f"# or, for {shown(annotated)}:", commands.commented(for_annotation)]
         return "\n".join((*for_association, *alternative))
     alternative = [f"# or, for {shown(association.role_arn)}:", commands.commented(for_association)]
     return "\n".join((*for_annotation, *alternative))
+
+
+def _for_annotation(facts: Facts, association: Association, annotated: str) -> list[str]:
+    """The commands for keeping the annotation."""
+    flag = f"--association-id {shlex.quote(association.id)}"
+    delete = commands.eks(facts, "delete-pod-identity-association", flag)
+    stale = [pod for pod in facts.named.known_users() if not commands.asks_for(pod, annotated)]
+    lines = "\n".join((delete, *commands.restart(facts, stale).splitlines()))
+    why = commands.of_role(facts, facts.named, annotated)
+    return commands.proposed(why, annotated, lines).splitlines()
 
 
 @check_of("webhook-objects", Group.WEBHOOK, weight=90)
@@ -239,9 +243,9 @@ def _left_out(facts: Facts) -> Judgement:
             subject.effective_annotation()
         except CannotTell:
             return ok("no webhook injects an identity into its pods")
-    left_out = [
-        (pod, container) for pod in pods for container in pod.containers if _is_left_out(pod, container)
-    ]
+    left_out: list[tuple[Pod, Container]] = []
+    for pod in pods:
+        left_out += [(pod, container) for container in pod.containers if _is_left_out(pod, container)]
     users = some(left_out, "all containers that may need an identity have one", pods=subjects.pod_names(pods))
     text = "other containers in the pod have an identity; irsa cannot tell whether these need one"
     return hint(text, containers=subjects.where(users))

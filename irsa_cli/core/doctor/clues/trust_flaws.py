@@ -23,7 +23,14 @@ from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import Document, as_list, dump
-from irsa_cli.core.policies.statements import PROVIDER, conditions_of, does, trusted_providers, words_of
+from irsa_cli.core.policies.statements import (
+    PROVIDER,
+    conditions_of,
+    does,
+    principals,
+    trusted_providers,
+    words_of,
+)
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import Failure, StatementVerdict, explain
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, host_path
@@ -50,20 +57,19 @@ def principal_flaw(statement: Document, provider: str, old: frozenset[str]) -> F
     principal = statement.get("Principal", {})
     if principal == "*" or "NotPrincipal" in statement:
         return None
-    names = as_list(principal.get("Federated", [])) if isinstance(principal, dict) else []
-    if provider in names:
+    federated = principals(statement, "Federated")
+    if provider in federated:
         return None
-    providers = [str(name) for name in names if PROVIDER.fullmatch(str(name))]
+    providers = list(filter(PROVIDER.fullmatch, federated))
     if not providers:
-        everybody = isinstance(principal, dict) and "*" in (*names, *as_list(principal.get("AWS", [])))
+        everybody = "*" in (*federated, *principals(statement, "AWS"))
         text = "irsa cannot tell if it includes this provider" if everybody else "it has no OIDC provider"
         expected = f"Federated {provider}"
         return Flaw("trust-principal", text, ", ".join(words_of(principal)), expected, unknown=everybody)
     nearest = max(providers, key=lambda name: similarity(name, provider))
     if _plain(nearest) == _plain(provider):
-        return Flaw(
-            "trust-provider-arn", "IAM compares the principal character by character", nearest, provider
-        )
+        text = "IAM compares the principal character by character"
+        return Flaw("trust-provider-arn", text, nearest, provider)
     if nearest.rpartition("/")[2] == provider.rpartition("/")[2]:
         return Flaw("trust-provider-arn", "it has another account, region or host", nearest, provider)
     if nearest in old:
@@ -76,11 +82,13 @@ def _plain(arn: str) -> str:
     return arn.replace("https://", "").rstrip("/").lower()
 
 
-def similarity(one: str, other: str) -> float:
+def similarity(first: str, second: str) -> float:
     """How near two texts are, from 0 to 1. Of long ones only the letters are compared, not their order."""
-    matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
+    matcher = difflib.SequenceMatcher(None, first, second, autojunk=False)
     # The exact ratio takes up to the third power of the length.
-    return matcher.ratio() if len(one) * len(other) <= _COMPARED else matcher.quick_ratio()
+    if len(first) * len(second) > _COMPARED:
+        return matcher.quick_ratio()
+    return matcher.ratio()
 
 
 GENERATED = re.compile(r"(?P<stem>.+)-(?=[a-z0-9]*\d)[a-z0-9]{5,10}")
@@ -117,16 +125,17 @@ def flaws(
     ]
     if explanation.allowed_by:
         return tuple(denying)
-    judged = [
-        (
-            _is_for_others(statements[verdict.index], case),
-            [replace(flaw, statement=verdict.name) for flaw in _of_statement(verdict, statements, case)],
-        )
-        for verdict in explanation.verdicts
-        if verdict.effect == "Allow"
-    ]
-    none = Flaw("trust-principal", "no statement allows anything", "nothing", identity.provider_arn)
-    _, nearest = min(judged, key=lambda ranked: (ranked[0], *_distance(ranked[1])), default=(False, [none]))
+    allowing: list[tuple[bool, list[Flaw]]] = []
+    for verdict in explanation.verdicts:
+        if verdict.effect == "Allow":
+            named = [
+                replace(flaw, statement=verdict.name) for flaw in _of_statement(verdict, statements, case)
+            ]
+            allowing.append((_is_for_others(statements[verdict.index], case), named))
+    if not allowing:
+        none = Flaw("trust-principal", "no statement allows anything", "nothing", identity.provider_arn)
+        return (*denying, none)
+    _, nearest = min(allowing, key=lambda ranked: (ranked[0], *_distance(ranked[1])))
     return (*denying, *nearest)
 
 
@@ -153,9 +162,11 @@ def _of_statement(verdict: StatementVerdict, statements: list[Any], case: _Case)
 
 
 def _denial(verdict: StatementVerdict, statement: Any) -> Flaw:
+    if verdict.failure is None:
+        text = f"it applies to this token, and a Deny overrides every Allow: {'; '.join(verdict.because)}"
+    else:
+        text = verdict.failure.text
     unknown = verdict.failure is not None
-    why = f"it applies to this token, and a Deny overrides every Allow: {'; '.join(verdict.because)}"
-    text = verdict.failure.text if verdict.failure else why
     return Flaw("trust-deny", text, dump(statement), "no Deny that applies", verdict.name, unknown=unknown)
 
 
@@ -178,9 +189,8 @@ def _statement_flaws(statement: Document, case: _Case) -> list[Flaw]:
         flaws.append(principal)
         match = PROVIDER.fullmatch(principal.found)
         theirs = replace(case.identity, issuer=match["url"] if match else "")
-        conditions = min(
-            list(_condition_flaws(statement, replace(case, identity=theirs))), conditions, key=len
-        )
+        of_theirs = list(_condition_flaws(statement, replace(case, identity=theirs)))
+        conditions = min(of_theirs, conditions, key=len)
     return flaws + conditions
 
 
@@ -230,7 +240,7 @@ def _key_flaw(head: str, issuer: str, found: str, expected: str) -> Flaw:
 
 def _value_flaw(failure: Failure, claim: str, identity: WebIdentity) -> Flaw:
     value = identity.subject if claim == "sub" else identity.audience
-    other = identity.audience if claim == "sub" else identity.subject
+    of_other_claim = identity.audience if claim == "sub" else identity.subject
     values = failure.wanted
     tested = f"{failure.operator} {failure.key}: {', '.join(map(shown, values))}"
 
@@ -241,9 +251,10 @@ def _value_flaw(failure: Failure, claim: str, identity: WebIdentity) -> Flaw:
         return replace(flaw(_by_claim(claim), failure.text), unknown=True)
     if "Not" in failure.operator:
         return flaw(_by_claim(claim), "the condition excludes this token")
-    if other in values:
+    if of_other_claim in values:
         return flaw("trust-key", "the values of sub and aud are swapped")
-    if any(pattern != unspaced(pattern) and like(value, unspaced(pattern)) for pattern in values):
+    with_spaces = [pattern for pattern in values if pattern != unspaced(pattern)]
+    if any(like(value, unspaced(pattern)) for pattern in with_spaces):
         return flaw("trust-whitespace", "IAM treats spaces and line breaks as part of the value")
     if "Like" not in failure.operator and any(like(value, pattern) for pattern in values):
         return flaw("trust-wildcard", "StringEquals takes * and ? literally; StringLike supports wildcards")
@@ -257,9 +268,11 @@ def _by_claim(claim: str) -> str:
 
 
 def _is_sibling(value: str, pattern: str) -> bool:
-    mine = GENERATED.fullmatch(value)
-    theirs = GENERATED.fullmatch(pattern)
-    return mine is not None and theirs is not None and mine["stem"] == theirs["stem"]
+    match = GENERATED.fullmatch(value)
+    match_of_pattern = GENERATED.fullmatch(pattern)
+    if match is None or match_of_pattern is None:
+        return False
+    return match["stem"] == match_of_pattern["stem"]
 
 
 def _old(facts: Facts, role: Role) -> frozenset[str]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 from irsa_cli.core.doctor.facts import Facts, Subject, known
 from irsa_cli.core.doctor.subjects import TOKEN_VOLUME, has_pod_identity, home_identity, injected, is_bare
@@ -41,16 +42,18 @@ _SHORT = 6
 """Shorter names are near by chance."""
 
 
-def is_near(one: str, other: str) -> bool:
+def is_near(first: str, second: str) -> bool:
     """Whether two names of ServiceAccounts are variants, or a slip, of each other."""
-    if "default" in (one, other) or one == other:
+    if "default" in (first, second) or first == second:
         return False
-    if _words(one) == _words(other):
+    if _words(first) == _words(second):
         return True
-    apart = set(_words(one)) ^ set(_words(other))
-    if any(len(word) <= _COUNTER or word.isdigit() for word in apart) or min(map(len, (one, other))) < _SHORT:
+    if min(len(first), len(second)) < _SHORT:
         return False
-    return difflib.SequenceMatcher(None, one, other, autojunk=False).ratio() >= _NEAR
+    apart = set(_words(first)) ^ set(_words(second))
+    if any(len(word) <= _COUNTER or word.isdigit() for word in apart):
+        return False
+    return difflib.SequenceMatcher(None, first, second, autojunk=False).ratio() >= _NEAR
 
 
 def _words(name: str) -> tuple[str, ...]:
@@ -113,11 +116,13 @@ def strays(facts: Facts) -> tuple[Pod, ...]:
     have(subject.pods)
     own = subject.known_users()
     name = subject.name
-    others = [pod for pod in subject.living() if pod.service_account != name and not is_neighbour(facts, pod)]
+    candidates = [
+        pod for pod in subject.living() if pod.service_account != name and not is_neighbour(facts, pod)
+    ]
     if own:
-        created = _created_by(own, others)
+        created = _created_by(own, candidates)
         return tuple(pod for pod in created if pod.service_account == "default")
-    alike = [pod for pod in others if is_of_app(pod, name) or is_near(pod.service_account, name)]
+    alike = [pod for pod in candidates if is_of_app(pod, name) or is_near(pod.service_account, name)]
     alike.sort(key=lambda pod: not _is_same_app(pod, name))
     elsewhere = (pod for pod in known(subject.elsewhere) if pod.is_alive and not is_neighbour(facts, pod))
     return (*alike, *elsewhere)
@@ -138,12 +143,12 @@ def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
     """
     own = facts.named.known_users()
     known_strays = strays(facts)
-    others = [pod for pod in facts.named.living() if _is_loose(pod) and not is_neighbour(facts, pod)]
+    loose = [pod for pod in facts.named.living() if _is_loose(pod) and not is_neighbour(facts, pod)]
     releases = {pod.labels[_RELEASE] for pod in own if pod.labels.get(_RELEASE)}
     surely: list[Pod] = []
     perhaps: list[Pod] = []
     released: list[Pod] = []
-    for pod in others:
+    for pod in loose:
         if pod in known_strays:
             continue
         if any(pod.name.startswith(f"{creator.name}-") for creator in own):
@@ -242,8 +247,10 @@ class Seen:
         users = self._users()
         # New names in place of old ones that a role trusts and that are gone.
         gone = self._trusted() - self._there
-        renamed = {new for new in users for old in gone if new[0] == old[0] and is_near(new[1], old[1])}
-        expected = self._trusted() | renamed
+        expected = set(self._trusted())
+        for new, old in product(users, gone):
+            if new[0] == old[0] and is_near(new[1], old[1]):
+                expected.add(new)
         return tuple(
             account
             for account in self._without_role()
@@ -267,12 +274,12 @@ class Seen:
             token = home_identity(facts, Subject(account.namespace, account.name, account=account))
             return any(explain(trust, token, now=facts.now).admitted for trust in trusts)
 
-        without = (
-            (account, users.get((account.namespace, account.name), ())) for account in self._without_role()
-        )
-        return tuple(
-            account for account, pods in without if any(map(has_nothing, pods)) and is_allowed(account)
-        )
+        allowed: list[ServiceAccount] = []
+        for account in self._without_role():
+            pods = users.get((account.namespace, account.name), ())
+            if any(map(has_nothing, pods)) and is_allowed(account):
+                allowed.append(account)
+        return tuple(allowed)
 
     def with_role(self, facts: Facts) -> list[ServiceAccount]:
         """The ServiceAccounts that have a role, or that were probably to have one."""
@@ -304,17 +311,15 @@ class Seen:
     def orphaned(self) -> tuple[Names, ...]:
         """ServiceAccounts that are gone, though pods run as them that have a role, or were to have one."""
         trusted = self._trusted()
-        return tuple(
-            names
-            for names, pods in sorted(self._users().items())
-            if names not in self._there
-            and (names in trusted or any(_was_given(pod) or has_pod_identity(pod) for pod in pods))
-        )
+        gone = {names: pods for names, pods in self._users().items() if names not in self._there}
+
+        def is_expected(names: Names) -> bool:
+            return names in trusted or any(_was_given(pod) or has_pod_identity(pod) for pod in gone[names])
+
+        return tuple(filter(is_expected, sorted(gone)))
 
     def _trusted(self) -> frozenset[Names]:
-        return frozenset(
-            names for role in known(self.roles) for names in trusted_names(role.trust, self.provider)
-        )
+        return frozenset().union(*(trusted_names(role.trust, self.provider) for role in known(self.roles)))
 
 
 def _shows(account: ServiceAccount, users: Iterable[Pod], expected: Iterable[Names]) -> bool:
@@ -338,12 +343,13 @@ def gone_names(
 ) -> tuple[tuple[Role, str], ...]:
     """Roles that trust a ServiceAccount of the namespace that is gone, of nearly this name, with its name."""
     existing = {(account.namespace, account.name) for account in accounts}
-    return tuple(
-        (role, name)
-        for role in roles
-        for namespace, name in sorted(trusted_names(role.trust, provider) - existing)
-        if namespace == near[0] and is_near(name, near[1])
-    )
+    near_namespace, near_name = near
+    gone: list[tuple[Role, str]] = []
+    for role in roles:
+        for namespace, name in sorted(trusted_names(role.trust, provider) - existing):
+            if namespace == near_namespace and is_near(name, near_name):
+                gone.append((role, name))
+    return tuple(gone)
 
 
 def reader_of(key: str) -> str:

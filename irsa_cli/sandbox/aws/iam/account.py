@@ -87,11 +87,11 @@ def page(request: AwsRequest, keys: Sequence[str]) -> tuple[list[str], dict[str,
         last = urlsafe_b64decode(request.params.get("Marker", "")).decode()
     except ValueError:
         raise validation_error("Invalid Marker.") from None
-    rest = [key for key in keys if key > last]
-    if len(rest) <= size:
-        return rest, {"IsTruncated": False}
-    marker = urlsafe_b64encode(rest[size - 1].encode()).decode()
-    return rest[:size], {"IsTruncated": True, "Marker": marker}
+    following = [key for key in keys if key > last]
+    if len(following) <= size:
+        return following, {"IsTruncated": False}
+    marker = urlsafe_b64encode(following[size - 1].encode()).decode()
+    return following[:size], {"IsTruncated": True, "Marker": marker}
 
 
 def page_of(
@@ -115,13 +115,13 @@ def serve_tags(account: Account, holder: Any, request: AwsRequest) -> Answer:
     """
     any_case = isinstance(holder.tags, list)
     fold = str.lower if any_case else str
-    there = holder.tags if any_case else holder.tags.values()
+    present = holder.tags if any_case else holder.tags.values()
     if request.operation.startswith("List"):
-        return page_of(request, "Tags", {tag["Key"]: tag for tag in there})
+        return page_of(request, "Tags", {tag["Key"]: tag for tag in present})
     check_tags(request.tags(), any_case=any_case)
     new = [{"Key": key, "Value": value} for key, value in request.tags()]
     written = {fold(key) for key in (*dict(request.tags()), *request.parameters.get("TagKeys", []))}
-    tags = [*(tag for tag in there if fold(tag["Key"]) not in written), *new]
+    tags = [*(tag for tag in present if fold(tag["Key"]) not in written), *new]
     if any_case:
         account.check_quota("TagsQuota", len(tags), "TagsPerResource")
     elif len(tags) > account.quotas["TagsQuota"]:
@@ -188,9 +188,10 @@ class Lag:
         place = (account, partition)
         now = time.monotonic()
         for key in before.keys() | after.keys():
-            (found, old), (made, new) = (states.get(key, (None, None)) for states in (before, after))
-            if found is not made or old != new:
-                self._writes.append(_Write(now, place, key, made if found is None else found, old))
+            former, old = before.get(key, (None, None))
+            latter, new = after.get(key, (None, None))
+            if former is not latter or old != new:
+                self._writes.append(_Write(now, place, key, latter if former is None else former, old))
 
     @contextmanager
     def stale_view(self, account: str, partition: str, *, within: bool = True) -> Iterator[None]:
@@ -219,30 +220,31 @@ class Lag:
 
 
 def _state(iam: Any) -> dict[_Key, tuple[Any, _Parts]]:
-    return {
-        (kind, key): (found, {part: copy(getattr(found, part, None)) for part in parts})
-        for kind, parts in _PARTS.items()
-        for key, found in getattr(iam, kind).items()
-    }
+    states: dict[_Key, tuple[Any, _Parts]] = {}
+    for kind, attributes in _PARTS.items():
+        for key, holder in getattr(iam, kind).items():
+            values = {name: copy(getattr(holder, name, None)) for name in attributes}
+            states[kind, key] = (holder, values)
+    return states
 
 
 def _show(iam: Any, write: _Write) -> Callable[[], None]:
     """Show the state before a write; returns what shows the state after all again."""
     kind, key = write.key
-    there = getattr(iam, kind)
-    present = there.get(key)
-    now = {part: getattr(write.found, part, None) for part in _PARTS[kind]}
+    objects = getattr(iam, kind)
+    present = objects.get(key)
+    now = {attribute: getattr(write.found, attribute, None) for attribute in _PARTS[kind]}
     if write.before is None:
-        there.pop(key, None)
+        objects.pop(key, None)
     else:
-        there[key] = write.found
+        objects[key] = write.found
         vars(write.found).update(write.before)
 
     def show_again() -> None:
         vars(write.found).update(now)
         if present is None:
-            there.pop(key, None)
+            objects.pop(key, None)
         else:
-            there[key] = present
+            objects[key] = present
 
     return show_again

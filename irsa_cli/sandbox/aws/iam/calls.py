@@ -14,6 +14,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
+from itertools import chain, product
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -74,13 +75,13 @@ def delete_provider(account: Account, request: AwsRequest) -> None:
 def change_client_ids(account: Account, request: AwsRequest) -> Answer:
     """Adds or removes an audience; adding it again, or removing one that isn't there, changes nothing."""
     provider = existing_provider(account, request)
-    named = request.params["ClientID"]
-    others = [client for client in provider.client_id_list if client != named]
+    client_id = request.params["ClientID"]
+    kept_ids = [client for client in provider.client_id_list if client != client_id]
     if request.operation.startswith("Remove"):
-        provider.client_id_list = others
-    elif named not in provider.client_id_list:
-        account.check_quota(f"{_CLIENT_IDS}Quota", len(others) + 1, _CLIENT_IDS)
-        provider.client_id_list = [*others, named]
+        provider.client_id_list = kept_ids
+    elif client_id not in provider.client_id_list:
+        account.check_quota(f"{_CLIENT_IDS}Quota", len(kept_ids) + 1, _CLIENT_IDS)
+        provider.client_id_list = [*kept_ids, client_id]
     return result_of(request)
 
 
@@ -105,49 +106,47 @@ def get_account_authorization_details(account: Account, request: AwsRequest) -> 
     filters = set(request.parameters.get("Filter", []))
     if not filters or filters - {"Role", "LocalManagedPolicy", "AWSManagedPolicy"}:
         raise AwsError("NotImplemented", f"The sandbox serves {_OPERATION} without users and groups.", 501)
-    every = account.iam.roles.values()
-    used = {arn for role in every for arn in (*role.managed_policies, role.permissions_boundary_arn) if arn}
+    used: set[str] = set()
+    for role in account.iam.roles.values():
+        used |= {*role.managed_policies, role.permissions_boundary_arn}
     roles = {f"role {role.name}": role for role in account.iam.roles.values() if "Role" in filters}
-    policies = {
-        f"policy {policy.arn}": policy
-        for policy in account.iam.managed_policies.values()
+    policies: dict[str, Any] = {}
+    for policy in account.iam.managed_policies.values():
+        is_aws = ":iam::aws:" in policy.arn
+        kind = "AWSManagedPolicy" if is_aws else "LocalManagedPolicy"
         # Of AWS's own, those that somebody has attached.
-        if ("LocalManagedPolicy" if ":iam::aws:" not in policy.arn else "AWSManagedPolicy") in filters
-        and (":iam::aws:" not in policy.arn or policy.arn in used)
-    }
+        if kind in filters and (not is_aws or policy.arn in used):
+            policies[f"policy {policy.arn}"] = policy
     keys, more = page(request, sorted((*roles, *policies)))
-    found = {
+    details = {
         "RoleDetailList": [_detailed(roles[key]) for key in keys if key in roles],
-        "Policies": [
-            {
-                **brief_policy(policies[key]),
-                "PolicyVersionList": [
-                    {
-                        "Document": quote(version.document, safe=""),
-                        "VersionId": version.version_id,
-                        "IsDefaultVersion": version.version_id == policies[key].default_version_id,
-                    }
-                    for version in policies[key].versions
-                ],
-            }
-            for key in keys
-            if key in policies
-        ],
+        "Policies": [_detailed_policy(policies[key]) for key in keys if key in policies],
     }
     empty: dict[str, list[Any]] = {"UserDetailList": [], "GroupDetailList": []}
-    return result_of(request, {**empty, **found, **more})
+    return result_of(request, {**empty, **details, **more})
+
+
+def _detailed_policy(policy: Any) -> dict[str, Any]:
+    versions = [
+        {
+            "Document": quote(version.document, safe=""),
+            "VersionId": version.version_id,
+            "IsDefaultVersion": version.version_id == policy.default_version_id,
+        }
+        for version in policy.versions
+    ]
+    return {**brief_policy(policy), "PolicyVersionList": versions}
+
+
+def _profile(profile: Any) -> dict[str, Any]:
+    own = members(profile, *_OF_PROFILES, kind="InstanceProfile")
+    return {**own, "Roles": [brief(role) for role in profile.roles]}
 
 
 def _detailed(role: Any) -> dict[str, Any]:
     return {
         **brief(role),
-        "InstanceProfileList": [
-            {
-                **members(profile, *_OF_PROFILES, kind="InstanceProfile"),
-                "Roles": [brief(other) for other in profile.roles],
-            }
-            for profile in role.instance_profile_list
-        ],
+        "InstanceProfileList": [_profile(profile) for profile in role.instance_profile_list],
         "RolePolicyList": [
             {"PolicyName": name, "PolicyDocument": quote(document, safe="")}
             for name, document in sorted(role.policies.items())
@@ -168,11 +167,8 @@ def simulate_principal_policy(account: Account, request: AwsRequest) -> Answer:
     context = {entry["ContextKeyName"].lower(): entry.get("ContextKeyValues", []) for entry in entries}
     powers = powers_of(account.iam, role)
     resources = request.parameters.get("ResourceArns", [])
-    acts = [
-        Act(action, resource, context)
-        for action in request.parameters.get("ActionNames", [])
-        for resource in resources or ["*"]
-    ]
+    pairs = product(request.parameters.get("ActionNames", []), resources or ["*"])
+    acts = [Act(action, resource, context) for action, resource in pairs]
     results = [_result(powers, act, specific=bool(resources)) for act in acts]
     return result_of(request, {"EvaluationResults": results, "IsTruncated": False})
 
@@ -182,19 +178,23 @@ def _result(powers: Powers, act: Act, *, specific: bool) -> dict[str, Any]:
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_ResourceSpecificResult.html
     """
-    layers = [powers.identity, *([[powers.boundary]] if powers.boundary is not None else [])]
+    layers = [powers.identity]
+    if powers.boundary is not None:
+        layers.append([powers.boundary])
     verdicts = {verdict(layer, act) for layer in layers}
-    decision = "explicitDeny" if "deny" in verdicts else "implicitDeny" if "silent" in verdicts else "allowed"
-    statements = [s for layer in layers for document in layer for s in listed(document.get("Statement", []))]
-    keys = {
-        key
-        for statement in statements
-        if any(like(name, act.action, ignore_case=True) for name in listed(statement.get("Action", [])))
-        for block in statement.get("Condition", {}).values()
-        for key in block
-    }
+    decision = "allowed"
+    if "deny" in verdicts:
+        decision = "explicitDeny"
+    elif "silent" in verdicts:
+        decision = "implicitDeny"
+    keys: set[str] = set()
+    for document in chain.from_iterable(layers):
+        for statement in listed(document.get("Statement", [])):
+            actions = listed(statement.get("Action", []))
+            if any(like(name, act.action, ignore_case=True) for name in actions):
+                keys.update(*statement.get("Condition", {}).values())
     missing = sorted(key for key in keys if key.lower() not in act.context)
-    one = {
+    of_resource = {
         "EvalResourceName": act.resource,
         "EvalResourceDecision": decision,
         "MissingContextValues": missing,
@@ -205,7 +205,7 @@ def _result(powers: Powers, act: Act, *, specific: bool) -> dict[str, Any]:
         "EvalDecision": decision,
         "MatchedStatements": [],
         "MissingContextValues": [] if specific else missing,
-        "ResourceSpecificResults": [one] if specific else [],
+        "ResourceSpecificResults": [of_resource] if specific else [],
     }
 
 
@@ -237,11 +237,9 @@ _RULES: dict[str, _Rule] = {
     "RemoveClientIDFromOpenIDConnectProvider": change_client_ids,
     "SetDefaultPolicyVersion": roles.policy_version,
     "SimulatePrincipalPolicy": simulate_principal_policy,
-    **{
-        operation: _serving_tags(find)
-        for kind, find in _TAGGED.items()
-        for operation in (f"List{kind}Tags", f"Tag{kind}", f"Untag{kind}")
-    },
+    **{f"List{kind}Tags": _serving_tags(find) for kind, find in _TAGGED.items()},
+    **{f"Tag{kind}": _serving_tags(find) for kind, find in _TAGGED.items()},
+    **{f"Untag{kind}": _serving_tags(find) for kind, find in _TAGGED.items()},
 }
 """The rules of operations; others are functions of `roles` that are called as the operation is."""
 _STALE_READS = ("Get", "List")

@@ -45,10 +45,10 @@ def without_space(text: str) -> int:
     return sum(1 for char in text if not char.isspace())
 
 
-def check_trust_policy(text: str, partition: str, found: Callable[[str], object]) -> None:
+def check_trust_policy(text: str, partition: str, find: Callable[[str], object]) -> None:
     """Refuses what can't be a role's trust policy in `partition`.
 
-    `found` returns the user or role of an ARN, None if there is none. Raises AwsError,
+    `find` returns the user or role of an ARN, None if there is none. Raises AwsError,
     MalformedPolicyDocument.
     """
     statements = _statements(text)
@@ -58,14 +58,16 @@ def check_trust_policy(text: str, partition: str, found: Callable[[str], object]
             if name in statement:
                 raise malformed_policy(f"Has prohibited field {name}")
         actions = _strings(statement.get("Action", statement.get("NotAction")))
-        if not actions or not all(
-            any(like(a, known, ignore_case=True) for known in _STS_ACTIONS) for a in actions
-        ):
+        if not actions or not all(map(_is_of_sts, actions)):
             raise malformed_policy("AssumeRole policy may only specify STS AssumeRole actions.")
-        _check_principal(statement, partition, found)
+        _check_principal(statement, partition, find)
     sids = [statement["Sid"] for statement in statements if statement.get("Sid")]
     if len(set(sids)) < len(sids):
         raise malformed_policy("Statement IDs (SID) in a single policy must be unique.")
+
+
+def _is_of_sts(pattern: str) -> bool:
+    return any(like(pattern, known, ignore_case=True) for known in _STS_ACTIONS)
 
 
 def check_identity_policy(text: str, *, managed: bool = False) -> None:
@@ -118,10 +120,23 @@ def _statements(text: str) -> list[dict[str, Any]]:
     return statements
 
 
+_ELEMENTS = frozenset(
+    (
+        "Sid",
+        "Effect",
+        "Condition",
+        "Action",
+        "NotAction",
+        "Resource",
+        "NotResource",
+        "Principal",
+        "NotPrincipal",
+    )
+)
+
+
 def _check_common(statement: dict[str, Any]) -> None:
-    elements = {"Sid", "Effect", "Condition"}
-    elements |= {f"{no}{name}" for no in ("", "Not") for name in ("Action", "Resource", "Principal")}
-    if not set(statement) <= elements:
+    if not set(statement) <= _ELEMENTS:
         raise _syntax_error()
     if statement.get("Effect") not in ("Allow", "Deny"):
         raise malformed_policy(
@@ -164,7 +179,7 @@ def _check_keys(keys: dict[str, Any]) -> None:
         raise malformed_policy("Actions/Condition can contain only one colon.")
 
 
-def _check_principal(statement: dict[str, Any], partition: str, found: Callable[[str], object]) -> None:
+def _check_principal(statement: dict[str, Any], partition: str, find: Callable[[str], object]) -> None:
     if "NotPrincipal" in statement:
         raise malformed_policy("Has prohibited field NotPrincipal")
     if "Principal" not in statement:
@@ -177,13 +192,13 @@ def _check_principal(statement: dict[str, Any], partition: str, found: Callable[
     if not isinstance(principal, dict) or not principal:
         raise malformed_policy("Invalid principal in policy.")
     for kind, value in principal.items():
-        named = _strings(value)
-        if not named:
+        names = _strings(value)
+        if not names:
             raise malformed_policy("Invalid principal in policy.")
-        for name in named:
+        for name in names:
             form = _PRINCIPALS[kind].fullmatch(name) if kind in _PRINCIPALS else None
             known = form is not None and form.groupdict().get("partition") in (None, partition)
-            if not known or (_ROLE_OR_USER.search(name) and not found(name)):
+            if not known or (_ROLE_OR_USER.search(name) and not find(name)):
                 raise malformed_policy(f'Invalid principal in policy: "{kind}":"{name}"')
 
 

@@ -10,11 +10,13 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from irsa_cli.core.marks.locks import Lock
+from irsa_cli.core.results.result import Result
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.locks.ahead import LocksAhead, take_ahead
+from irsa_cli.usecases.locks.ahead import LocksAhead, take_ahead, when_needed
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, pause_of
 from irsa_cli.usecases.read.binding_reads import BindingLists
 from irsa_cli.usecases.write import delete_sa
@@ -52,8 +54,18 @@ class Batches:
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
-    def of(self, number: int) -> Batch:
-        """The batch of the deletion with this place in the stage."""
+    def delete(self, number: int, settings: Settings, earlier: Sequence[Path] | None = None) -> Result:
+        """Delete the binding with this place in the stage; see `delete_sa.delete_binding`."""
+        request = self.requests[number]
+        batch = self._of(number)
+
+        def delete(held: Settings) -> Result:
+            return delete_sa.delete_binding(self.connection, request, held, earlier, batch.lists)
+
+        lock = binding_lock(request.namespace, request.name)
+        return when_needed(self.locks, settings, lock, delete, batch.ahead)
+
+    def _of(self, number: int) -> Batch:
         if len(self.requests) < delete_sa.FEW:
             return Batch()
         with self._mutex:
