@@ -196,6 +196,7 @@ class _Handler(WSGIRequestHandler):
         body = environ["wsgi.input"].read() if chunked else self.rfile.read(length)
         headers = {k[5:].replace("_", "-").lower(): v for k, v in environ.items() if k.startswith("HTTP_")}
         headers["content-type"] = environ.get("CONTENT_TYPE", "")
+        headers["content-length"] = environ.get("CONTENT_LENGTH", "")  # AWS's SDK for Go signs it.
         return Incoming(self.command, quote(self.path, safe="%/:?#[]@!$&'()*+,;=~"), headers, body)
 
     def _write(self, delivery: Delivery) -> None:

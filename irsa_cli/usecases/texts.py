@@ -86,8 +86,12 @@ def read_text(path: str | Path, limit: int = 0) -> str:
 
 
 def read_whole(path: Path) -> str:
-    """The text of a file, with its line breaks and its byte order mark; raises `InvalidInput`."""
+    """The text of a regular file, with its line breaks and its byte order mark; raises `InvalidInput`."""
+    if path.exists() and not path.is_file():
+        raise InvalidInput(f"{path} can't be read", reason="it is no file")
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InvalidInput(f"{path} can't be read", reason=f"it is larger than {MAX_BYTES / 2**20:g} MiB")
         return path.read_bytes().decode("utf-8")
     except OSError as error:
         raise InvalidInput(f"{path} can't be read", reason=error.strerror or str(error)) from error

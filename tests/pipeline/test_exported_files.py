@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import unicodedata
 from base64 import b64decode
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from irsa_cli.core.export.terraform import ExportedRole, terraform
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import RoleState
 from tests.pipeline.tools import ran
+from tests.support.stage import Stage
 from tests.support.thoroughness import examples
 from tests.unit.export.test_formats import ANNOTATIONS, account, export
 from tests.unit.export.test_terraform import KNOWN, WHOLE
@@ -45,13 +47,15 @@ def test_kustomize_builds_an_overlay_with_the_component(tmp_path: Path) -> None:
     assert built["metadata"] == {"name": "app", "namespace": "backend", "annotations": ANNOTATIONS}
 
 
-def run_terraform(folder: Path, *arguments: str, given_input: str = "") -> str:
+def run_terraform(
+    folder: Path, *arguments: str, given_input: str = "", env: Mapping[str, str] = os.environ
+) -> str:
     """The standard output of terraform, without colours and without a look at its vendor's servers."""
     run = subprocess.run(
         [str(TERRAFORM), *arguments],
         cwd=folder,
         input=given_input,
-        env={**os.environ, "CHECKPOINT_DISABLE": "1", "TF_CLI_ARGS": "-no-color"},
+        env={**env, "CHECKPOINT_DISABLE": "1", "TF_CLI_ARGS": "-no-color"},
         capture_output=True,
         text=True,
         check=False,
@@ -67,15 +71,35 @@ def test_terraform_has_nothing_to_format(tmp_path: Path) -> None:
     assert run_terraform(tmp_path, "fmt", "-check") == ""
 
 
+SETTINGS = """\
+terraform {
+  required_providers {
+    aws = { source = "hashicorp/aws" }
+  }
+}
+
+provider "aws" {
+  region                      = "eu-west-1"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+"""
+
+
 @needs_terraform
 @pytest.mark.skipif(not PLUGINS.exists(), reason="the AWS provider of Terraform is not on this machine")
-def test_the_aws_provider_accepts_the_resources(tmp_path: Path) -> None:
-    text = terraform([ExportedRole("backend", "app", WHOLE)], KNOWN)
-    (tmp_path / "roles.tf").write_text(text, encoding="utf-8")
-    source = '{\n  required_providers {\n    aws = { source = "hashicorp/aws" }\n  }\n}\n'
-    (tmp_path / "versions.tf").write_text(f"terraform {source}", encoding="utf-8")
-    run_terraform(tmp_path, "init", f"-plugin-dir={PLUGINS}")
-    assert json.loads(run_terraform(tmp_path, "validate", "-json"))["valid"]
+def test_a_plan_imports_the_roles_and_changes_nothing(stage: Stage) -> None:
+    document = '{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}}'
+    (stage.folder / "own.json").write_text(document, encoding="utf-8")
+    more = "--inline-policy own.json --tags team=a --description 'for ${app}' --max-session-duration 2h"
+    stage.run(f"create-sa app -n backend --attach-policy-arn $S3 {more} --role-only -q")
+    stage.run("export --to terraform --out tf/roles.tf -q")
+    folder = stage.folder / "tf"
+    (folder / "settings.tf").write_text(SETTINGS, encoding="utf-8")
+    run_terraform(folder, "init", f"-plugin-dir={PLUGINS}")
+    plan = run_terraform(folder, "plan", env=stage.env("admin"))
+    assert "Plan: 4 to import, 0 to add, 0 to change, 0 to destroy." in plan
 
 
 special = ("${a}", "%{ if }", '"', "\\", "\n", "\x07", "\x7f", "$${", "é")

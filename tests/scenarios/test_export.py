@@ -89,6 +89,15 @@ def test_values_of_a_chart_change_in_one_place(stage: Stage, arn: str) -> None:
     assert written(stage, "values.yaml") == expected
 
 
+def test_a_role_in_git_that_is_no_binding_is_drift(stage: Stage, arn: str) -> None:
+    stale = MANIFEST.format("old") + f"  annotations:\n    {ROLE_ARN}: arn:aws:iam::111122223333:role/old\n"
+    (stage.folder / "all.yaml").write_text(MANIFEST.format("app") + "---\n" + stale)
+    export(stage, "--write all.yaml", says="ServiceAccount old has arn:aws:iam::111122223333:role/old")
+    export(stage, "--write all.yaml --check", code=6, says="no such binding")
+    export(stage, "app --write all.yaml --check", code=0)
+    assert stale in written(stage, "all.yaml")
+
+
 def test_a_chart_has_its_own_place(stage: Stage, arn: str) -> None:
     (stage.folder / "velero.yaml").write_text("serviceAccount:\n  server:\n    annotations:\n")
     export(stage, "app -q --to helm --chart velero --write velero.yaml")

@@ -41,6 +41,8 @@ from irsa_cli.core.values.shown import plural, visible
 from irsa_cli.usecases.texts import read_whole, write_texts
 
 if TYPE_CHECKING:
+    from irsa_cli.core.export.accounts import ExportedAccount
+    from irsa_cli.core.export.updates import UpdatedFile
     from irsa_cli.core.inventory.exported import ExportedFiles
     from irsa_cli.usecases.command.connect import WireLog
 
@@ -198,36 +200,55 @@ def run_export(exporting: Exporting, form: Format, options: ExportOptions) -> in
 
 def _deliver(exported: ExportedFiles, form: Format, options: ExportOptions, speaking: Speaking) -> int:
     """Print, write or compare the files; returns 6 if --check finds a difference."""
-    if not (options.out or options.write):
+    if options.write:
+        return _update(Path(options.write), exported, form, options, speaking)
+    if not options.out:
         click.echo(joined(exported.files), nl=False)
         return 0
-    texts = _texts(exported, form, options)
-    before = {path: read_whole(path) if path.exists() else None for path in texts}
+    out = Path(options.out)
+    if not options.out.endswith("/") and not out.is_dir():
+        return _put({out: joined(exported.files)}, options, speaking)
+    return _put({out / name: text for name, text in exported.files.items()}, options, speaking)
+
+
+def _update(
+    path: Path, exported: ExportedFiles, form: Format, options: ExportOptions, speaking: Speaking
+) -> int:
+    """Write the annotations into a file; roles in it that irsa does not know are a difference."""
+    from irsa_cli.usecases.show.export import updated
+
+    update = updated(path, form, exported.accounts)
+    for account in update.absent:
+        say(f"Note: {visible(f'{path} has no ServiceAccount {account.full_name}')}", err=True)
+    unknown = _unknown(update, options)
+    for account in unknown:
+        why = f"{path}: ServiceAccount {account.name} has {account.role_arn}, and is no such binding"
+        say(f"Note: {visible(why)}", err=True)
+    code = _put({path: update.text}, options, speaking)
+    return int(ExitCode.PENDING) if options.check and unknown else code
+
+
+def _unknown(update: UpdatedFile, options: ExportOptions) -> list[ExportedAccount]:
+    """The ServiceAccounts with a role that the export would have if they were bindings."""
+    if options.name or options.selector:
+        return []
+    namespaces = ("", options.namespace)
+    return [account for account in update.others if not options.namespace or account.namespace in namespaces]
+
+
+def _put(texts: Mapping[Path, str], options: ExportOptions, speaking: Speaking) -> int:
+    """Write the files that differ, or print how they do."""
+    before = {path: read_whole(path) if path.is_file() else None for path in texts}
     changed = {path: text for path, text in texts.items() if text != before[path]}
     if options.check:
         _show_differences(before, changed)
     else:
         write_texts(changed)
-    if not speaking.quiet:
+    is_one_new_file = not options.check and [*texts] == [Path(options.out or "")]
+    if not speaking.quiet and not is_one_new_file:
         verb = "differ from the cluster" if options.check else "written"
         put(f"{len(changed)} of {plural(len(texts), 'file')} {verb}", err=True)
     return int(ExitCode.PENDING) if options.check and changed else 0
-
-
-def _texts(exported: ExportedFiles, form: Format, options: ExportOptions) -> dict[Path, str]:
-    """The texts of the files that --out or --write names."""
-    from irsa_cli.usecases.show.export import updated
-
-    if options.write:
-        path = Path(options.write)
-        update = updated(path, form, exported.accounts)
-        for account in update.absent:
-            say(f"Note: {visible(f'{path} has no ServiceAccount {account.full_name}')}", err=True)
-        return {path: update.text}
-    out = Path(options.out or "")
-    if (options.out or "").endswith("/") or out.is_dir():
-        return {out / name: text for name, text in exported.files.items()}
-    return {out: joined(exported.files)}
 
 
 def _show_differences(before: Mapping[Path, str | None], after: Mapping[Path, str]) -> None:

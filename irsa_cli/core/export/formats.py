@@ -6,6 +6,7 @@ written.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +70,7 @@ def kustomize(export: Export) -> Files:
     https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/patches/
     """
     lines = ["apiVersion: kustomize.config.k8s.io/v1alpha1", "kind: Component", "patches:"]
-    names = [account.name for account in export.accounts]
+    names = Counter(account.name for account in export.accounts)
     for account in in_order(export.accounts):
         metadata = {"name": account.name, "annotations": dict(account.annotations)}
         patch = _yaml({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
@@ -79,7 +80,7 @@ def kustomize(export: Export) -> Files:
             "      kind: ServiceAccount",
             f"      name: {account.name}",
         ]
-        if names.count(account.name) > 1:
+        if names[account.name] > 1:
             lines.append(f"      namespace: {account.namespace}")
         lines += ["    patch: |-", *(f"      {line}" for line in patch.splitlines())]
     return {"kustomization.yaml": "\n".join([*lines, ""])}

@@ -19,10 +19,14 @@ _AMBIGUOUS = "two ServiceAccounts are meant by one name: add the namespaces to t
 
 @dataclass(frozen=True)
 class UpdatedFile:
-    """A file with the annotations; `absent` are the ServiceAccounts that it does not have."""
+    """A file with the annotations; `absent` are the ServiceAccounts that it does not have.
+
+    `others` are further ServiceAccounts of the file with a role; the namespace is '' if the file has none.
+    """
 
     text: str
     absent: tuple[ExportedAccount, ...] = ()
+    others: tuple[ExportedAccount, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,13 @@ class _Manifest:
     @property
     def place(self) -> tuple[int, Path]:
         return self.document, self.path
+
+    @property
+    def account(self) -> ExportedAccount:
+        """The ServiceAccount in this file."""
+        annotations = _fields(_fields(_fields(self.node).get("metadata")).get("annotations"))
+        texts = {key: _text(value) for key, value in annotations.items()}
+        return ExportedAccount(self.namespace, self.name, texts)
 
     def edit(self, account: ExportedAccount) -> Edit:
         """The annotations of the account, in this manifest."""
@@ -63,7 +74,9 @@ def in_manifests(text: str, source: str, accounts: Sequence[ExportedAccount]) ->
             raise _refusal(source, _AMBIGUOUS, manifest.edit(account))
         else:
             edits[manifest.place] = manifest.edit(account)
-    return UpdatedFile(with_entries(text, source, [*edits.values()]), tuple(absent))
+    changed = with_entries(text, source, [*edits.values()])
+    others = [manifest.account for manifest in manifests if manifest.place not in edits]
+    return UpdatedFile(changed, tuple(absent), tuple(account for account in others if account.role_arn))
 
 
 def _manifest_of(account: ExportedAccount, manifests: Sequence[_Manifest], source: str) -> _Manifest | None:

@@ -115,7 +115,7 @@ def updated(path: Path, form: Format, accounts: Sequence[ExportedAccount]) -> Up
             raise InvalidInput("the values of a chart have one ServiceAccount", reason=reason)
         return in_values(text, str(path), form.values_key, accounts[0])
     file = in_manifests(text, str(path), accounts)
-    if len(file.absent) == len(accounts):
+    if accounts and len(file.absent) == len(accounts):
         names = ", ".join(listed(account.full_name for account in accounts))
         raise Refused(f"{path} is not changed", reason=f"it has no ServiceAccount {names}")
     return file

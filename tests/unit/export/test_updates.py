@@ -52,6 +52,12 @@ def test_accounts_that_a_file_does_not_have_are_named() -> None:
     )
 
 
+def test_other_accounts_with_a_role_are_named() -> None:
+    stale = f"{ACCOUNT.format('old')}  annotations:\n{LINE}"
+    update = in_manifests(f"{stale}---\n{ACCOUNT.format('bare')}", "all.yaml", [])
+    assert [(other.names, other.role_arn) for other in update.others] == [(("", "old"), ARN)]
+
+
 @pytest.mark.parametrize(
     ("text", "accounts", "reason"),
     [
