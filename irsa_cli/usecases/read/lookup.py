@@ -8,7 +8,7 @@ that the ServiceAccount names.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -91,24 +91,30 @@ class _Finder:
         annotated = _name_in_annotation(binding)
         if annotated and annotated not in self.read:
             self.read[annotated] = self._read(annotated)
-        roles = {role.arn: role for role in self.read.values() if role is not None}
-        own = tuple(role for role in roles.values() if self._is_own(role))
-        foreign = {arn: role for arn, role in roles.items() if role not in own}
-        is_annotated, association = binding.annotation in roles, binding.own_association
-        used = foreign.get(binding.annotation)
-        if not is_annotated:
-            used = foreign.get(association.role_arn) if association is not None else None
-            for role in reversed(foreign.values()):
-                # irsa has added a statement for the ServiceAccount to its trust policy.
-                marked = owned_statements.marked_for(role.trust, binding.identity)
-                if role.name in self.candidates and marked is not None:
-                    used = role
+        roles = [role for role in self.read.values() if role is not None]
+        own = tuple(role for role in roles if self._is_own(role))
+        foreign = [role for role in roles if role not in own]
+        is_annotated = any(role.arn == binding.annotation for role in roles)
+        used = self._used(binding, foreign, is_annotated=is_annotated)
         looked_for = (*self.candidates, annotated)
-        others = tuple(role for role in foreign.values() if role != used and role.name in looked_for)
-        if not (own or is_annotated or binding.is_elsewhere or association is not None):
+        others = tuple(role for role in foreign if role != used and role.name in looked_for)
+        if not (own or is_annotated or binding.is_elsewhere or binding.own_association is not None):
             own, unsearched = self._searched()
             binding = replace(binding, unsearched=unsearched)
         return binding.with_roles(own, used, others)
+
+    def _used(self, binding: Binding, foreign: Sequence[Role], *, is_annotated: bool) -> Role | None:
+        """The role of somebody else that it uses, by the annotation or by what irsa has added."""
+        if is_annotated:
+            return next((role for role in foreign if role.arn == binding.annotation), None)
+        for role in foreign:
+            # irsa has added a statement for the ServiceAccount to its trust policy.
+            marked = owned_statements.marked_for(role.trust, binding.identity)
+            if role.name in self.candidates and marked is not None:
+                return role
+        association = binding.own_association
+        given = association.role_arn if association is not None else ""
+        return next((role for role in foreign if role.arn == given), None)
 
     def _searched(self) -> tuple[tuple[Role, ...], str]:
         """The ServiceAccount's own roles among all of the account; or why they can't be looked for."""
