@@ -113,8 +113,8 @@ class _Finder:
             if role.name in self.candidates and marked is not None:
                 return role
         association = binding.own_association
-        given = association.role_arn if association is not None else ""
-        return next((role for role in foreign if role.arn == given), None)
+        associated_arn = association.role_arn if association is not None else ""
+        return next((role for role in foreign if role.arn == associated_arn), None)
 
     def _searched(self) -> tuple[tuple[Role, ...], str]:
         """The ServiceAccount's own roles among all of the account; or why they can't be looked for."""
@@ -178,13 +178,13 @@ def read_without_role(connection: Connection, namespace: str, name: str) -> Bind
     With an association, it need not exist. Raises `Refused` if there is no such ServiceAccount (with the
     namespaces of its name), or it has no role; with the role that irsa nevertheless created for it.
     """
-    named = NamedServiceAccount(connection, namespace, name)
+    named_account = NamedServiceAccount(connection, namespace, name)
     account = observe.read_service_account(connection, namespace, name)
     binding = Binding(connection.cluster, namespace, name, account)
     try:
-        _, association = named.given(Injection.read(binding.annotations))
+        _, association = named_account.given(Injection.read(binding.annotations))
     except Refused as error:
-        why = named.missing() if account is None else error
+        why = named_account.missing() if account is None else error
         raise naming_roles(why, connection, namespace, name) from error
     role = association.role_arn if association is not None else ""
     return replace(binding, association=association, named_role=role)
@@ -247,8 +247,8 @@ def associated_with(connection: Connection, binding: Binding) -> list[str]:
     described = bindings.described(eks, cluster, bindings.associations(eks, cluster))
     names = [
         f"{namespace}/{name}"
-        for (namespace, name), item in described.items()
-        if item.role_arn == binding.role_arn
+        for (namespace, name), association in described.items()
+        if association.role_arn == binding.role_arn
     ]
     return sorted(name for name in names if name != binding.full_name)
 
