@@ -2,8 +2,8 @@
 
 Every command that looks at a ServiceAccount with a role looks at this value, some deeper than others. A role
 is tied to it by irsa's tags, by the annotation, by an EKS Pod Identity association, or because the user names
-both. What is wanted of a binding is a `DesiredState` of `irsa_cli.core.binding.spec`; what only one command
-needs to know besides (pods by their way, IAM's quotas) is that command's own.
+both. The desired state is a `DesiredState` of `irsa_cli.core.binding.spec`; facts that only one command needs
+(pods by their way, IAM's quotas) are that command's own.
 
 Whose a part is, is judged here, once for all commands: by irsa's tags and marks alone.
 """

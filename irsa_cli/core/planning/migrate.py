@@ -252,7 +252,7 @@ def _old_statements(to: IdentitySource, ways: Ways, *, others: bool) -> list[Doc
 
 
 def notes_of_retirement(to: IdentitySource, ways: Ways, *, others: bool = False) -> list[str]:
-    """What stays of the old way, and why."""
+    """Notes on the parts of the old way that stay, and why."""
     why_kept = _why_kept(to, ways, others=others)
     if why_kept:
         return [why_kept]
