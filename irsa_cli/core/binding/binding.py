@@ -2,8 +2,8 @@
 
 Every command that looks at a ServiceAccount with a role looks at this value, some deeper than others. A role
 is tied to it by irsa's tags, by the annotation, by an EKS Pod Identity association, or because the user names
-both. What is wanted of a binding is a `DesiredState` of `irsa_cli.core.binding.spec`; what only one command
-needs to know besides (pods by their way, IAM's quotas) is that command's own.
+both. The desired state is a `DesiredState` of `irsa_cli.core.binding.spec`; facts that only one command needs
+(pods by their way, IAM's quotas) are that command's own.
 
 Whose a part is, is judged here, once for all commands: by irsa's tags and marks alone.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding.spec import ServiceAccountRef
 from irsa_cli.core.binding.targets import TargetRole
-from irsa_cli.core.marks import lifecycle, makers
+from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Lifecycle, was_bound, wrote
 from irsa_cli.core.objects.aws import Association
 from irsa_cli.core.objects.kinds import Injection
@@ -130,11 +130,15 @@ class Binding(ServiceAccountRef):
     @property
     def role_maker(self) -> str:
         """The tool that created the role, by its tags."""
+        from irsa_cli.core.marks import makers  # Its table is read with it, and few runs need that.
+
         return makers.maker_of_role(self.seen_role.tags if self.seen_role is not None else {})
 
     @property
     def account_maker(self) -> str:
         """The tool that created the ServiceAccount, by its labels, annotations and writers."""
+        from irsa_cli.core.marks import makers
+
         account = self.existing
         if account is None:
             return makers.UNKNOWN

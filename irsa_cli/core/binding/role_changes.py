@@ -120,13 +120,13 @@ def check_boundaries(rules: BoundaryRules, plan: Plan, *, named: bool) -> None:
     required = rules.required_by and any(change.after is None for change in going)
     if not going or (rules.may_remove and not required):
         return
-    what = f"role {going[0].target[0]} would lose its permissions boundary"
+    loss = f"role {going[0].target[0]} would lose its permissions boundary"
     details = [_line(change) for change in going]
     if required:
         reason = f"{rules.required_by} requires one for every role"
-        raise BoundaryRequired(what, reason=reason, details=details)
+        raise BoundaryRequired(loss, reason=reason, details=details)
     raise Refused(
-        what,
+        loss,
         reason="irsa removes a permissions boundary only with a flag",
         details=details,
         next_steps=(

@@ -293,13 +293,13 @@ def _association(spec: BindingSpec, cluster: Cluster, role_arn: str) -> states.A
             f"{spec}: a role for EKS Pod Identity is in the cluster's account {cluster.account}",
             reason="a role of another account is its target role (--target-role)",
         )
-    for option, given in (
+    for option, is_given in (
         ("--role-only", spec.role_only),
         ("--subject-pattern", spec.subject_pattern),
         ("--external-id", spec.external_id),
         ("--aws-config-map", spec.aws_config_map),
     ):
-        if given:
+        if is_given:
             raise InvalidInput(f"{spec}: {option} is not for EKS Pod Identity")
     if spec.session_policy and not spec.disable_session_tags:
         raise InvalidInput(f"{spec}: EKS accepts a session policy only with --disable-session-tags")
@@ -315,13 +315,13 @@ def _association(spec: BindingSpec, cluster: Cluster, role_arn: str) -> states.A
 def _chain(spec: BindingSpec, role_arn: str) -> Chain | None:
     """The target that the role may assume; raises `InvalidInput` for what needs one, or contradicts it."""
     if not spec.target_role:
-        for what, given in (
+        for part, is_given in (
             ("external id", spec.external_id),
             ("ConfigMap for the AWS configuration", spec.aws_config_map),
             ("permission to tag the target's session", spec.target_tag_session),
         ):
-            if given:
-                raise InvalidInput(f"{spec}: {what} requires a target role")
+            if is_given:
+                raise InvalidInput(f"{spec}: {part} requires a target role")
         return None
     if POLICY_NAME in spec.inline:
         raise InvalidInput(f"{spec}: the inline policy {POLICY_NAME} is reserved for irsa's target role")

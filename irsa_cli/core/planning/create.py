@@ -65,9 +65,9 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
     # is there already, that stage may be empty.
     if tail or (desired.gated and whole):
         whole = (*whole, tuple(tail))
-    todo = Plan(whole)
-    trust_warnings.check_desired_state(desired, current, todo)
-    return todo
+    whole_plan = Plan(whole)
+    trust_warnings.check_desired_state(desired, current, whole_plan)
+    return whole_plan
 
 
 def _provider_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
@@ -263,8 +263,10 @@ def satisfies(desired: DesiredState, change: Change) -> bool:
     For a role of others, only the statement for the ServiceAccount counts.
     """
     if change.kind is Kind.TRUST_STATEMENT and desired.role is None:
-        documents = [it.document for it in (change.before, change.after) if isinstance(it, DocumentState)]
-        admits = (trust_policy.admits({"Statement": [item]}, desired.identity) for item in documents)
+        documents = [
+            state.document for state in (change.before, change.after) if isinstance(state, DocumentState)
+        ]
+        admits = (trust_policy.admits({"Statement": [document]}, desired.identity) for document in documents)
         return change.target[0] == desired.role_name and any(admits)
     if change.kind is Kind.AUDIENCE:
         return change.target == (desired.identity.provider_arn, desired.audience)

@@ -80,26 +80,26 @@ def merged(deletions: Iterable[Deletion]) -> Plan:
 
 def deletion(binding: Binding, *, keep_account: bool = False, keep_role: bool = False) -> Deletion:
     """Delete what irsa created for a binding; `keep_account`: only remove annotations."""
-    work = Deletion(binding=binding)
+    planned = Deletion(binding=binding)
     if keep_role:
         # A complete role whose ServiceAccount could tell has to tell it itself from now on.
         for role in binding.own:
             is_bound = role.arn == binding.annotation or binding.was_bound_to(role)
             if is_bound and not lifecycle.tells_itself(role.tags):
-                work.stages[OWNERS].append(_own(role))
-                work.stages[COMMITS].append(_commit(role, states.DONE))
+                planned.stages[OWNERS].append(_own(role))
+                planned.stages[COMMITS].append(_commit(role, states.DONE))
     else:
         for role in binding.own:
-            delete_role(role, work)
-        _delete_association(binding, work)
-        _delete_chain(binding, work)
+            delete_role(role, planned)
+        _delete_association(binding, planned)
+        _delete_chain(binding, planned)
         if binding.used is not None:
-            _take_out(binding, binding.used, work)
+            _take_out(binding, binding.used, planned)
     if binding.existing is not None:
-        _delete_account(binding, binding.existing, work, keep=keep_account)
+        _delete_account(binding, binding.existing, planned, keep=keep_account)
     if binding.problem:
-        work.notes.append(binding.problem)
-    return work
+        planned.notes.append(binding.problem)
+    return planned
 
 
 def _own(role: Role) -> Change:
@@ -112,53 +112,53 @@ def _commit(role: Role, value: str) -> Change:
     return Change(Kind.ROLE_COMMIT, (role.name,), before, states.CommitState(value))
 
 
-def delete_role(role: Role, work: Deletion) -> None:
+def delete_role(role: Role, planned: Deletion) -> None:
     """Add the deletion of a role with its policies."""
-    work.stages[OWNERS].append(_own(role))
+    planned.stages[OWNERS].append(_own(role))
     if lifecycle.commit_of(role.tags) != states.CommitState(states.DELETING):
-        work.stages[COMMITS].append(_commit(role, states.DELETING))
-    work.stages[POLICIES] += removal(role)
+        planned.stages[COMMITS].append(_commit(role, states.DELETING))
+    planned.stages[POLICIES] += removal(role)
     tags = {key: value for key, value in role.tags.items() if key != states.TRANSACTION_TAG}
     state = replace(role.state, tags={**tags, states.COMMIT_TAG: states.DELETING})
-    work.stages[ROLES].append(Change(Kind.ROLE, (role.name,), state, None))
-    work.lost.add(role.arn)
+    planned.stages[ROLES].append(Change(Kind.ROLE, (role.name,), state, None))
+    planned.lost.add(role.arn)
     if states.TRANSACTION_TAG not in role.tags:
         # Adopted: whoever created it may still have it in its files.
         maker = makers.maker_of_role(ownership.foreign_tags(role))
         tool = ownership.guess(role) or f"was created by {maker}"
         if maker != makers.UNKNOWN or isinstance(tool, ownership.Guess):
-            work.notes.append(f"role {role.name} {tool}: also delete it there, or it may be created again")
+            planned.notes.append(f"role {role.name} {tool}: also delete it there, or it may be created again")
 
 
-def _delete_association(binding: Binding, work: Deletion) -> None:
+def _delete_association(binding: Binding, planned: Deletion) -> None:
     """The association that irsa created: no new pod gets the role by it, before the role is taken apart."""
     association = binding.own_association
     if association is not None:
         state = replace(association.state, tags=dict(association.tags))
-        work.stages[UNBINDING].append(Change(Kind.ASSOCIATION, binding.association_target, state, None))
+        planned.stages[UNBINDING].append(Change(Kind.ASSOCIATION, binding.association_target, state, None))
     elif isinstance(binding.association, Association):
-        work.notes.append(
+        planned.notes.append(
             f"the EKS Pod Identity association {binding.association.id} stays: irsa did not create it"
         )
     elif binding.association is not None:
-        work.notes.append(f"EKS Pod Identity was not checked: {binding.association.why}")
+        planned.notes.append(f"EKS Pod Identity was not checked: {binding.association.why}")
 
 
-def _delete_chain(binding: Binding, work: Deletion) -> None:
+def _delete_chain(binding: Binding, planned: Deletion) -> None:
     """Remove irsa's statement at the target, and the ConfigMap, before the annotations that name them."""
     for name, config_map in binding.known_config_maps.items():
         if config_map.is_for(binding.full_name):
-            work.stages[COMMITS].append(removed(binding.namespace, name, config_map))
+            planned.stages[COMMITS].append(removed(binding.namespace, name, config_map))
     if isinstance(binding.config_maps, Unreadable):
         why = binding.config_maps.why
-        work.notes.append(f"not checked whether irsa created a ConfigMap for it: {why}")
+        planned.notes.append(f"not checked whether irsa created a ConfigMap for it: {why}")
     changes, notes = statement_removals(binding.chained_targets)
-    work.stages[COMMITS] += changes
-    work.notes += notes
-    work.notes += unreadable(binding.annotations)
+    planned.stages[COMMITS] += changes
+    planned.notes += notes
+    planned.notes += unreadable(binding.annotations)
 
 
-def _take_out(binding: Binding, role: Role, work: Deletion) -> None:
+def _take_out(binding: Binding, role: Role, planned: Deletion) -> None:
     """Remove irsa's statement for a ServiceAccount from a role of others, before the annotation."""
     marked = owned_statements.marked_for(role.trust, binding.identity)
     statements = pod_statements(binding, role)
@@ -168,20 +168,24 @@ def _take_out(binding: Binding, role: Role, work: Deletion) -> None:
     for statement in statements:
         after = trust_policy.without_statement(after, statement)
     if not statements:
-        work.notes.append(f"{role.arn} was not created by irsa and has no statement of irsa: it is unchanged")
+        planned.notes.append(
+            f"{role.arn} was not created by irsa and has no statement of irsa: it is unchanged"
+        )
     elif not as_list(after.get("Statement", [])):
-        work.notes.append(
+        planned.notes.append(
             f"{role.arn} was not created by irsa and is unchanged: the statement for"
             f" {binding.identity.subject} is its only one, and IAM refuses a trust policy without statements"
         )
     else:
         target = (role.name, binding.identity.subject)
-        work.stages[COMMITS] += [
+        planned.stages[COMMITS] += [
             Change(Kind.TRUST_STATEMENT, target, states.DocumentState(statement), None)
             for statement in statements
         ]
-        work.lost.add(role.arn)
-        work.notes.append(f"{role.arn} was not created by irsa: irsa keeps it and removes its own statement")
+        planned.lost.add(role.arn)
+        planned.notes.append(
+            f"{role.arn} was not created by irsa: irsa keeps it and removes its own statement"
+        )
 
 
 def pod_statements(binding: Binding, role: Role) -> list[Document]:
@@ -189,20 +193,20 @@ def pod_statements(binding: Binding, role: Role) -> list[Document]:
     return for_service(role.trust, binding.cluster, binding.namespace, binding.name, marked=True)
 
 
-def _delete_account(binding: Binding, account: ServiceAccount, work: Deletion, *, keep: bool) -> None:
+def _delete_account(binding: Binding, account: ServiceAccount, planned: Deletion, *, keep: bool) -> None:
     """Delete the ServiceAccount that irsa created; from another one, remove irsa's annotations.
 
     If a role is deleted, annotations go early. A ServiceAccount with a role by others stays.
     """
     goes = binding.is_made and not keep and not binding.is_theirs
     bare = _bare(binding, account, keeps=binding.is_made and keep)
-    if not goes or work.stages[ROLES]:
-        stage = UNBINDING if work.stages[ROLES] else ACCOUNTS
+    if not goes or planned.stages[ROLES]:
+        stage = UNBINDING if planned.stages[ROLES] else ACCOUNTS
         annotations = {key: None for key in account.annotations if key not in bare.annotations}
         labels = {key: None for key in account.labels if key not in bare.labels}
-        work.stages[stage] += account_changes(binding.key, account, annotations, labels)
+        planned.stages[stage] += account_changes(binding.key, account, annotations, labels)
     if goes:
-        bare_account = bare if work.stages[ROLES] else account
+        bare_account = bare if planned.stages[ROLES] else account
         before = states.ServiceAccountState(
             annotations={
                 key: bare_account.annotations.get(key) for key in (*OWN_ANNOTATIONS, states.TRANSACTION_TAG)
@@ -211,19 +215,19 @@ def _delete_account(binding: Binding, account: ServiceAccount, work: Deletion, *
             uid=account.uid,
             manifest=bare_account.manifest,
         )
-        work.stages[ACCOUNTS].append(Change(Kind.SERVICE_ACCOUNT, binding.key, before, None))
+        planned.stages[ACCOUNTS].append(Change(Kind.SERVICE_ACCOUNT, binding.key, before, None))
     elif binding.is_theirs:
         maker = binding.account_maker
         is_known = maker not in (makers.UNKNOWN, makers.IRSA)
         where = f" (created by {maker}: also change it there)" if is_known else ""
-        work.notes.append(
+        planned.notes.append(
             f"ServiceAccount {binding.full_name}{where} keeps its annotation {states.ROLE_ARN_ANNOTATION}:"
             f" {binding.annotation}, which irsa did not write. To remove it: {unannotate(binding)}"
         )
     elif binding.is_made:
-        work.notes.append(f"ServiceAccount {binding.full_name} is kept, and irsa no longer manages it")
+        planned.notes.append(f"ServiceAccount {binding.full_name} is kept, and irsa no longer manages it")
     else:
-        work.notes.append(
+        planned.notes.append(
             f"ServiceAccount {binding.full_name} was not created by irsa: it is kept, without a role"
         )
 

@@ -157,8 +157,8 @@ def is_nothing(binding: Binding) -> bool:
 
 def has_marks(binding: Binding) -> bool:
     """Whether irsa created or annotated the ServiceAccount, and nobody else assigned another role."""
-    made = binding.is_made and not binding.is_theirs
-    return made or bool(binding.written) or KEYS_ANNOTATION in binding.annotations
+    is_irsas = binding.is_made and not binding.is_theirs
+    return is_irsas or bool(binding.written) or KEYS_ANNOTATION in binding.annotations
 
 
 def admits_others(binding: Binding, role: Role) -> bool:

@@ -252,10 +252,10 @@ def _old_statements(to: IdentitySource, ways: Ways, *, others: bool) -> list[Doc
 
 
 def notes_of_retirement(to: IdentitySource, ways: Ways, *, others: bool = False) -> list[str]:
-    """What stays of the old way, and why."""
-    kept = _why_kept(to, ways, others=others)
-    if kept:
-        return [kept]
+    """Notes on the parts of the old way that stay, and why."""
+    why_kept = _why_kept(to, ways, others=others)
+    if why_kept:
+        return [why_kept]
     notes = []
     if to is IdentitySource.IRSA and ways.association is not None and ways.association.without_tags:
         notes.append("--to pod-identity would create the association again with session tags")

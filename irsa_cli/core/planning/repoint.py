@@ -84,12 +84,12 @@ def trusted(trust: Mapping[str, Any], provider: str) -> Trusted:
     exact: dict[Name, None] = {}
     patterns: dict[str, None] = {}
     audiences: dict[str, None] = {}
-    for item in of_provider(trust, provider):
-        if item.get("Effect") != "Allow":
+    for statement in of_provider(trust, provider):
+        if statement.get("Effect") != "Allow":
             continue
-        found = list(_values(item, f"{issuer_of(provider)}:sub"))
-        audiences |= dict.fromkeys(_values(item, f"{issuer_of(provider)}:aud"))
-        for text in found or ["*"]:
+        names_by_kind = list(_values(statement, f"{issuer_of(provider)}:sub"))
+        audiences |= dict.fromkeys(_values(statement, f"{issuer_of(provider)}:aud"))
+        for text in names_by_kind or ["*"]:
             names = text.removeprefix(_PREFIX).replace(":", "/", 1) if text.startswith(_PREFIX) else ""
             name = parse_full_name(names)
             if name is not None:
@@ -100,32 +100,32 @@ def trusted(trust: Mapping[str, Any], provider: str) -> Trusted:
     return Trusted(tuple(exact), tuple(patterns), plain or (DEFAULT_AUDIENCE,))
 
 
-def _values(item: Mapping[str, Any], key: str) -> Iterator[str]:
-    for operator, values in tests_of_key([item], key):
+def _values(statement: Mapping[str, Any], key: str) -> Iterator[str]:
+    for operator, values in tests_of_key([statement], key):
         if comparing(operator) is not None and is_positive(operator):
             yield from values
 
 
 def additions(trust: Document, move: Move) -> tuple[list[Document], Document]:
     """The statements that NEW lacks, and the policy with them; a Deny comes before what it limits."""
-    ordered = sorted(of_provider(trust, move.old), key=lambda item: item.get("Effect") != "Deny")
-    found, document = list[Document](), trust
-    for item in ordered:
-        copy = _copy(item, move, document)
-        there = trust_policy.contains(document, copy)
+    ordered = sorted(of_provider(trust, move.old), key=lambda statement: statement.get("Effect") != "Deny")
+    copies, document = list[Document](), trust
+    for statement in ordered:
+        copy = _copy(statement, move, document)
+        is_there = trust_policy.contains(document, copy)
         # Where NEW is one of several principals, only what a statement says about NEW counts.
         new = (renamed(each, move.new, move.new) for each in of_provider(document, move.new))
-        if not there and not any(alike(each, copy) for each in new):
-            found.append(copy)
+        if not is_there and not any(alike(each, copy) for each in new):
+            copies.append(copy)
             document = trust_policy.with_statement(document, copy)
-    return found, document
+    return copies, document
 
 
-def _copy(item: Document, move: Move, document: Document) -> Document:
-    own = trust_policy.read_statement(item)
+def _copy(statement: Document, move: Move, document: Document) -> Document:
+    own = trust_policy.read_statement(statement)
     if own is not None and own.sid:
         return replace(own, provider=move.new).marked.document
-    copy = renamed(item, move.old, move.new)
+    copy = renamed(statement, move.old, move.new)
     if copy.get("Sid"):
         taken = [str(each.get("Sid", "")) for each in statements(document)]
         copy["Sid"] = sid_for(str(copy["Sid"]), move.old, move.new, taken)
@@ -137,13 +137,15 @@ def removals(trust: Document, provider: str) -> list[tuple[Document, Document | 
 
     A Deny comes after what it limits: if the run is cut off between them, nobody gets more.
     """
-    found: list[tuple[Document, Document | None]] = []
-    for item in sorted(of_provider(trust, provider), key=lambda item: item.get("Effect") == "Deny"):
-        others = [name for name in as_list(item["Principal"]["Federated"]) if name != provider]
-        left = {**item["Principal"], "Federated": others}
-        left = {kind: names for kind, names in left.items() if names}
-        found.append((item, {**item, "Principal": left} if left else None))
-    return found
+    pairs: list[tuple[Document, Document | None]] = []
+    for statement in sorted(
+        of_provider(trust, provider), key=lambda statement: statement.get("Effect") == "Deny"
+    ):
+        others = [name for name in as_list(statement["Principal"]["Federated"]) if name != provider]
+        principal = {**statement["Principal"], "Federated": others}
+        principal = {kind: names for kind, names in principal.items() if names}
+        pairs.append((statement, {**statement, "Principal": principal} if principal else None))
+    return pairs
 
 
 def without(trust: Document, provider: str) -> Document:
@@ -159,24 +161,26 @@ def without(trust: Document, provider: str) -> Document:
 
 def trust_changes(role: str, pairs: Iterable[tuple[Document | None, Document | None]]) -> list[list[Change]]:
     """A stage for each statement: they are in one document, and come in this order."""
-    seen: set[str] = set()
+    titles: set[str] = set()
     stages = []
     for before, after in pairs:
         title = plain = title_of(before or after or {})
-        while title in seen:
-            title = f"{plain} ({len(seen) + 1})"
-        seen.add(title)
-        one, other = (None if item is None else states.DocumentState(item) for item in (before, after))
-        stages.append([Change(Kind.TRUST_STATEMENT, (role, title), one, other)])
+        while title in titles:
+            title = f"{plain} ({len(titles) + 1})"
+        titles.add(title)
+        before_state, after_state = (
+            None if document is None else states.DocumentState(document) for document in (before, after)
+        )
+        stages.append([Change(Kind.TRUST_STATEMENT, (role, title), before_state, after_state)])
     return stages
 
 
-def title_of(item: Mapping[str, Any]) -> str:
+def title_of(statement: Mapping[str, Any]) -> str:
     """A statement for people: its subjects, or its principals; with its Effect unless that is Allow."""
-    issuers = [*map(issuer_of, principals(item, "Federated"))]
-    subjects = [text for issuer in issuers for text in _values(item, f"{issuer}:sub")]
-    names = ", ".join(subjects or [*issuers, *principals(item, "Service")])
-    return names if item.get("Effect") == "Allow" else f"{names} ({item.get('Effect')})"
+    issuers = [*map(issuer_of, principals(statement, "Federated"))]
+    subjects = [text for issuer in issuers for text in _values(statement, f"{issuer}:sub")]
+    names = ", ".join(subjects or [*issuers, *principals(statement, "Service")])
+    return names if statement.get("Effect") == "Allow" else f"{names} ({statement.get('Effect')})"
 
 
 def shut_out(trust: Document, after: Document, move: Move) -> list[str]:
@@ -186,13 +190,13 @@ def shut_out(trust: Document, after: Document, move: Move) -> list[str]:
         token = WebIdentity(provider, f"https://{issuer_of(provider)}", subject, audience)
         return trust_policy.admits(document, token)
 
-    found = trusted(trust, move.old)
+    old_trust = trusted(trust, move.old)
     # A pattern matches itself.
-    subjects = {"/".join(name): f"{_PREFIX}{':'.join(name)}" for name in found.names}
+    subjects = {"/".join(name): f"{_PREFIX}{':'.join(name)}" for name in old_trust.names}
     return [
         name
-        for name, subject in (subjects | {text: text for text in found.patterns}).items()
-        for audience in found.audiences
+        for name, subject in (subjects | {text: text for text in old_trust.patterns}).items()
+        for audience in old_trust.audiences
         if allows(trust, move.old, subject, audience) and not allows(after, move.new, subject, audience)
     ]
 
@@ -226,10 +230,10 @@ def check_addition(role: str, trust: Document, move: Move, quota: int) -> None:
 def _split(trust: Document, copies: Sequence[Document], quota: int) -> list[list[str]]:
     """The subjects for the role, and for as few others as possible: the largest first, each if it fits."""
     bins: list[tuple[Document, list[str]]] = [(trust, [])]
-    each = [(item, trust_policy.read_statement(item)) for item in copies]
+    each = [(statement, trust_policy.read_statement(statement)) for statement in copies]
     pieces = [
-        replace(own, subjects=(subject,)).document if own else item
-        for item, own in each
+        replace(own, subjects=(subject,)).document if own else statement
+        for statement, own in each
         for subject in (own.subjects if own else ("",))
     ]
     for piece in sorted(pieces, key=size, reverse=True):
@@ -260,27 +264,29 @@ class AccountPlan:
     notes: list[str] = field(default_factory=list)
 
 
-def accounts_plan(wanted: Sequence[ExportedAccount], there: Mapping[Name, ServiceAccount]) -> AccountPlan:
+def accounts_plan(
+    accounts: Sequence[ExportedAccount], existing: Mapping[Name, ServiceAccount]
+) -> AccountPlan:
     """Annotate those that have no role; one with another role stays as it is."""
     plan = AccountPlan()
-    for item in wanted:
-        current, title = there.get(item.names), item.full_name
+    for account in accounts:
+        current = existing.get(account.names)
         if current is None:
-            plan.absent.append(item)
+            plan.absent.append(account)
             continue
         arn = current.annotations.get(states.ROLE_ARN_ANNOTATION)
-        if arn not in (None, item.role_arn):
-            plan.notes.append(f"ServiceAccount {title} stays: it has the role {arn}")
+        if arn not in (None, account.role_arn):
+            plan.notes.append(f"ServiceAccount {account.full_name} stays: it has the role {arn}")
         elif arn is None:
-            missing = {k: v for k, v in item.annotations.items() if k not in current.annotations}
-            plan.changes += account_changes(item.names, current, {**missing}, {})
+            missing = {k: v for k, v in account.annotations.items() if k not in current.annotations}
+            plan.changes += account_changes(account.names, current, {**missing}, {})
     return plan
 
 
 def add_plan(role: str, trust: Document, move: Move, accounts: Sequence[Change]) -> Plan:
     """NEW's statements, then the ServiceAccounts that use them."""
     copies, _ = additions(trust, move)
-    return Plan.of(*trust_changes(role, [(None, item) for item in copies]), list(accounts))
+    return Plan.of(*trust_changes(role, [(None, statement) for statement in copies]), list(accounts))
 
 
 def retire_plan(
@@ -312,5 +318,5 @@ def moved_tag(
     namespace, _, name = tags.get(states.SERVICE_ACCOUNT_TAG, "").partition("/")
     if not new or tags.get(states.CLUSTER_TAG) != old or (namespace, name) not in annotated:
         return []
-    one, other = (states.TagsState({states.CLUSTER_TAG: cluster}) for cluster in clusters)
-    return [Change(Kind.ROLE_TAGS, (role,), one, other)]
+    before, after = (states.TagsState({states.CLUSTER_TAG: cluster}) for cluster in clusters)
+    return [Change(Kind.ROLE_TAGS, (role,), before, after)]

@@ -79,7 +79,7 @@ class Ways:
             return explanation.answer, explanation.conditions or explanation.text
         answers = assuming.said_to_service(trust, binding.cluster, binding, tagged=self.is_tagged)
         for answer in (Answer.NO, Answer.UNKNOWN):
-            lacks = tuple(f"{said.action}: {said.why}" for said in lacking(answers, answer))
+            lacks = tuple(f"{verdict.action}: {verdict.why}" for verdict in lacking(answers, answer))
             if lacks:
                 return answer, lacks
         return Answer.YES, ()

@@ -35,11 +35,11 @@ def missing_account(connection: Connection, namespace: str, name: str, *, delete
     everywhere: list[tuple[str, str]] = []
     for place in (None, namespace):  # Those that the caller may list.
         with suppress(ServiceError):
-            items = connection.kube.service_accounts(place)
-            everywhere = [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items]
+            bodies = connection.kube.service_accounts(place)
+            everywhere = [(body["metadata"]["namespace"], body["metadata"]["name"]) for body in bodies]
             break
-    elsewhere = sorted({place for place, other in everywhere if other == name})
-    similar = near(name, [other for place, other in everywhere if place == namespace])
+    elsewhere = sorted({place for place, account in everywhere if account == name})
+    similar = near(name, [account for place, account in everywhere if place == namespace])
     details = []
     if elsewhere:
         details.append(f"namespaces with a ServiceAccount of that name: {', '.join(elsewhere)}")
@@ -78,7 +78,7 @@ def check_namespace(connection: Connection, name: str) -> None:
 def similar_namespaces(connection: Connection, name: str) -> tuple[str, ...]:
     """Namespaces with similar names; () if they can't be listed."""
     try:
-        found = connection.kube.namespaces()
+        namespaces = connection.kube.namespaces()
     except ServiceError:
         return ()
-    return near(name, [str(item["metadata"]["name"]) for item in found])
+    return near(name, [str(body["metadata"]["name"]) for body in namespaces])

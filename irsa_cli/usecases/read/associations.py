@@ -45,19 +45,19 @@ def association(connection: Connection, namespace: str, name: str) -> Associatio
     return read(lambda: bindings.association(connection.aws.client("eks"), *names))
 
 
-def unread(found: Unreadable) -> str:
-    return f"irsa did not check whether EKS Pod Identity takes precedence: {found.why}"
+def unread(why_unread: Unreadable) -> str:
+    return f"irsa did not check whether EKS Pod Identity takes precedence: {why_unread.why}"
 
 
-def note_of(found: Association | Unreadable | None, role_arn: str = "") -> list[str]:
+def note_of(association: Association | Unreadable | None, role_arn: str = "") -> list[str]:
     """The note of a command that is otherwise done; empty if there is nothing to report."""
-    if found is None:
+    if association is None:
         return []
-    if isinstance(found, Unreadable):
-        return [unread(found)]
-    if role_arn and role_arn == found.last_role:
-        return [f"pods get this role by EKS Pod Identity ({found.id}); the annotation is not used"]
-    return [found.effect]
+    if isinstance(association, Unreadable):
+        return [unread(association)]
+    if role_arn and role_arn == association.last_role:
+        return [f"pods get this role by EKS Pod Identity ({association.id}); the annotation is not used"]
+    return [association.effect]
 
 
 class Question:

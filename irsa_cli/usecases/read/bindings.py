@@ -183,43 +183,60 @@ def _bindings(
     answers: Given,
 ) -> bindings.Bindings:
     cluster, (associations, agent) = connection.cluster, answers
-    pairs = _pairs(scope, accounts, associations)
-    arns = {names: _role_of(pair) for names, pair in pairs.items()}
+    tied = _tied(cluster, scope, accounts, associations)
+    arns = [_role_of(binding) for binding in tied]
     listed = {account: () if isinstance(roles, Unreadable) else roles for account, roles in own.items()}
-    names_by_account = {account: {role.name for role in roles} for account, roles in listed.items()}
-    for role_arn in filter(None, arns.values()):
-        names_by_account.setdefault(role_arn.account, set()).add(role_arn.name)
-    roles, providers = _by_account(reads, names_by_account)
+    names = {account: {role.name for role in roles} for account, roles in listed.items()}
+    for role_arn in filter(None, arns):
+        names.setdefault(role_arn.account, set()).add(role_arn.name)
+    roles, providers = _by_account(reads, names)
     judged: list[bindings.ListedBinding] = []
-    for names, (account, association) in pairs.items():
-        binding = about(cluster, names, account, association)
-        arn = arns[names]
+    for binding, arn in zip(tied, arns, strict=True):
         if arn is not None:
             role, provider = roles[arn.account][arn.name], providers[arn.account]
             binding = replace(binding, role=role, provider=provider)
         judged.append(bindings.listed(binding, datetime.now(timezone.utc), agent))
-    notes, unread = list[str](), associations.why if isinstance(associations, Unreadable) else ""
-    if unread and accounts:
-        notes.append(f"EKS Pod Identity associations were not checked: {unread}")
+    notes: list[str] = []
+    if isinstance(associations, Unreadable) and accounts:
+        notes.append(f"EKS Pod Identity associations were not checked: {associations.why}")
     notes += _unlisted(own, cluster)
-    full_names = {account.full_name: account for account in accounts}
-    used = {binding_listed.role_arn for binding_listed in judged}
-    alone = [(home, role.name) for home, its in listed.items() for role in its if role.arn not in used]
-    for home, name in alone:
-        role = roles[home][name]
+    used = {binding.role_arn for binding in judged}
+    alone = [
+        roles[account][role.name]
+        for account, of_account in listed.items()
+        for role in of_account
+        if role.arn not in used
+    ]
+    for role in alone:
         if isinstance(role, Unreadable):
             notes.append(f"can't read a role that no ServiceAccount uses: {role.why}")
-        elif role is not None and role.owner == cluster.arn:
-            orphan = unbound(cluster, role, full_names, granted(cluster, role))
-            if unread and orphan.status is bindings.BindingStatus.ROLE_ONLY:
-                orphan = replace(orphan, reason="")
-            if scope.holds(orphan.namespace, orphan.name):
-                judged.append(orphan)
-    counts = len(accounts), sum(map(len, names_by_account.values()))
+    is_known = not isinstance(associations, Unreadable)
+    judged += _unbound(cluster, scope, accounts, alone, knows_associations=is_known)
+    counts = len(accounts), sum(map(len, names.values()))
     texts = tuple(dict.fromkeys(notes))
     return bindings.Bindings(
         cluster, bindings.in_order(judged), texts, *counts, scope.namespace, scope.selector
     )
+
+
+def _unbound(
+    cluster: Cluster,
+    scope: BindingsScope,
+    accounts: Iterable[ServiceAccount],
+    roles: Iterable[bindings.ReadRole],
+    *,
+    knows_associations: bool,
+) -> Iterator[bindings.ListedBinding]:
+    """Those of the roles in the scope that irsa created and that no ServiceAccount has."""
+    by_name = {account.full_name: account for account in accounts}
+    for role in roles:
+        if not isinstance(role, Role) or role.owner != cluster.arn:
+            continue
+        listed = unbound(cluster, role, by_name, granted(cluster, role))
+        if not knows_associations and listed.status is bindings.BindingStatus.ROLE_ONLY:
+            listed = replace(listed, reason="")
+        if scope.holds(listed.namespace, listed.name):
+            yield listed
 
 
 def about(
@@ -230,36 +247,33 @@ def about(
 ) -> Binding:
     """A ServiceAccount (`names`: namespace and name) by its annotation, or by its association alone."""
     binding = Binding(cluster, *names, account, association=association)
-    if account is not None and bindings.annotation_of(account) is not None:
+    is_annotated = account is not None and bindings.annotation_of(account) is not None
+    if is_annotated or not isinstance(association, Association):
         return binding
-    return replace(binding, named_role=association.role_arn if isinstance(association, Association) else "")
+    return replace(binding, named_role=association.role_arn)
 
 
-_Pair = tuple[ServiceAccount | None, Association | Unreadable | None]
-
-
-def _pairs(
-    scope: BindingsScope, accounts: list[ServiceAccount], associations: Associations | Unreadable
-) -> dict[tuple[str, str], _Pair]:
-    """The ServiceAccounts with an annotation, an association or both, by namespace and name."""
+def _tied(
+    cluster: Cluster,
+    scope: BindingsScope,
+    accounts: list[ServiceAccount],
+    associations: Associations | Unreadable,
+) -> list[Binding]:
+    """The ServiceAccounts with an annotation, an association or both, before their roles are read."""
     by_name = {(account.namespace, account.name): account for account in accounts}
-    known, unread = (None, associations) if isinstance(associations, Unreadable) else (associations, None)
     names = [key for key, account in by_name.items() if bindings.annotation_of(account) is not None]
+    if isinstance(associations, Unreadable):
+        return [about(cluster, key, by_name[key], associations) for key in names]
     # Labels are those of a ServiceAccount: one that is missing has none.
-    names += [key for key in known or () if key in by_name or not scope.selector]
-    return {key: (by_name.get(key), known.get(key) if known is not None else unread) for key in names}
+    names += [key for key in associations if key in by_name or not scope.selector]
+    return [about(cluster, key, by_name.get(key), associations.get(key)) for key in dict.fromkeys(names)]
 
 
-def _role_of(pair: _Pair) -> Arn | None:
+def _role_of(binding: Binding) -> Arn | None:
     """The role of the annotation, else of the association; None if it is invalid or unknown."""
-    account, association = pair
-    if account is not None and bindings.annotation_of(account) is not None:
-        return bindings.named_role(account)
-    return (
-        Arn.parse(association.role_arn)
-        if isinstance(association, Association) and association.role_arn
-        else None
-    )
+    if binding.named_role:
+        return Arn.parse(binding.named_role)
+    return None if binding.existing is None else bindings.named_role(binding.existing)
 
 
 def _by_account(
@@ -268,12 +282,8 @@ def _by_account(
     """The roles by account and name, and each account's provider; accounts are read at the same time."""
 
     def roles(account: str) -> dict[str, bindings.ReadRole]:
-        roles_by_account = read(lambda: details.roles_with_policies(reads.iam(account), names[account]))
-        return (
-            dict.fromkeys(names[account], roles_by_account)
-            if isinstance(roles_by_account, Unreadable)
-            else roles_by_account
-        )
+        by_name = read(lambda: details.roles_with_policies(reads.iam(account), names[account]))
+        return dict.fromkeys(names[account], by_name) if isinstance(by_name, Unreadable) else by_name
 
     def provider(account: str) -> bindings.ReadProvider:
         return read(lambda: reads.provider(account).result())

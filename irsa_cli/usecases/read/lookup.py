@@ -8,7 +8,7 @@ that the ServiceAccount names.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -91,24 +91,30 @@ class _Finder:
         annotated = _name_in_annotation(binding)
         if annotated and annotated not in self.read:
             self.read[annotated] = self._read(annotated)
-        roles = {role.arn: role for role in self.read.values() if role is not None}
-        own = tuple(role for role in roles.values() if self._is_own(role))
-        foreign = {arn: role for arn, role in roles.items() if role not in own}
-        is_annotated, association = binding.annotation in roles, binding.own_association
-        used = foreign.get(binding.annotation)
-        if not is_annotated:
-            used = foreign.get(association.role_arn) if association is not None else None
-            for role in reversed(foreign.values()):
-                # irsa has added a statement for the ServiceAccount to its trust policy.
-                marked = owned_statements.marked_for(role.trust, binding.identity)
-                if role.name in self.candidates and marked is not None:
-                    used = role
+        roles = [role for role in self.read.values() if role is not None]
+        own = tuple(role for role in roles if self._is_own(role))
+        foreign = [role for role in roles if role not in own]
+        is_annotated = any(role.arn == binding.annotation for role in roles)
+        used = self._used(binding, foreign, is_annotated=is_annotated)
         looked_for = (*self.candidates, annotated)
-        others = tuple(role for role in foreign.values() if role != used and role.name in looked_for)
-        if not (own or is_annotated or binding.is_elsewhere or association is not None):
+        others = tuple(role for role in foreign if role != used and role.name in looked_for)
+        if not (own or is_annotated or binding.is_elsewhere or binding.own_association is not None):
             own, unsearched = self._searched()
             binding = replace(binding, unsearched=unsearched)
         return binding.with_roles(own, used, others)
+
+    def _used(self, binding: Binding, foreign: Sequence[Role], *, is_annotated: bool) -> Role | None:
+        """The role of somebody else that it uses, by the annotation or by what irsa has added."""
+        if is_annotated:
+            return next((role for role in foreign if role.arn == binding.annotation), None)
+        for role in foreign:
+            # irsa has added a statement for the ServiceAccount to its trust policy.
+            marked = owned_statements.marked_for(role.trust, binding.identity)
+            if role.name in self.candidates and marked is not None:
+                return role
+        association = binding.own_association
+        associated_arn = association.role_arn if association is not None else ""
+        return next((role for role in foreign if role.arn == associated_arn), None)
 
     def _searched(self) -> tuple[tuple[Role, ...], str]:
         """The ServiceAccount's own roles among all of the account; or why they can't be looked for."""
@@ -172,13 +178,13 @@ def read_without_role(connection: Connection, namespace: str, name: str) -> Bind
     With an association, it need not exist. Raises `Refused` if there is no such ServiceAccount (with the
     namespaces of its name), or it has no role; with the role that irsa nevertheless created for it.
     """
-    named = NamedServiceAccount(connection, namespace, name)
+    named_account = NamedServiceAccount(connection, namespace, name)
     account = observe.read_service_account(connection, namespace, name)
     binding = Binding(connection.cluster, namespace, name, account)
     try:
-        _, association = named.given(Injection.read(binding.annotations))
+        _, association = named_account.given(Injection.read(binding.annotations))
     except Refused as error:
-        why = named.missing() if account is None else error
+        why = named_account.missing() if account is None else error
         raise naming_roles(why, connection, namespace, name) from error
     role = association.role_arn if association is not None else ""
     return replace(binding, association=association, named_role=role)
@@ -241,8 +247,8 @@ def associated_with(connection: Connection, binding: Binding) -> list[str]:
     described = bindings.described(eks, cluster, bindings.associations(eks, cluster))
     names = [
         f"{namespace}/{name}"
-        for (namespace, name), item in described.items()
-        if item.role_arn == binding.role_arn
+        for (namespace, name), association in described.items()
+        if association.role_arn == binding.role_arn
     ]
     return sorted(name for name in names if name != binding.full_name)
 

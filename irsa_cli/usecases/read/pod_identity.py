@@ -56,8 +56,8 @@ def runs_agent(connection: Connection, agents: Callable[[], Sequence[object]] | 
 
 def agents_of(connection: Connection) -> tuple[Pod, ...]:
     """The pods of the agent."""
-    found = map(kinds.pod, connection.kube.pods("kube-system"))
-    return tuple(pod for pod in found if is_agent("", pod.labels, (item.image for item in pod.containers)))
+    bodies = map(kinds.pod, connection.kube.pods("kube-system"))
+    return tuple(pod for pod in bodies if is_agent("", pod.labels, (body.image for body in pod.containers)))
 
 
 def _is_of_agent(daemon_set: Json) -> bool:

@@ -129,7 +129,7 @@ def list_dead(target: Target, note: Note, log: WireLog) -> DeadClusterList:
     for name, key in (("roles", "Roles"), ("policies", "Policies")):
         if {key, f"{key}Quota"} <= numbers.keys():
             quotas[name] = (numbers[key], numbers[f"{key}Quota"])
-    rows = [as_json(item, account) for item in dead_clusters(account, log)]
+    rows = [as_json(cluster, account) for cluster in dead_clusters(account, log)]
     counts = {"region": len(account.regions), "role": len(account.roles)}
     return DeadClusterList(rows=rows, quotas=quotas, examined=counts, unread=account.unread)
 

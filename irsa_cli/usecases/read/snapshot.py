@@ -105,26 +105,29 @@ class Snapshot(ClusterLists):
         cluster, provider = self._connection.cluster, self._provider.result()
         changes: list[Change] = []
         if associate:
-            using = [item for item in desired_states if item.uses_web_identity]
-            audiences = tuple(dict.fromkeys(item.audience for item in using if self._is_home(item)))
+            using = [desired for desired in desired_states if desired.uses_web_identity]
+            audiences = tuple(dict.fromkeys(desired.audience for desired in using if self._is_home(desired)))
             if not using:  # The cluster is to have its provider, whoever will use it.
                 audiences = (DEFAULT_AUDIENCE,)
             changes += provider_changes(cluster, audiences, provider) if audiences else []
             provider = _after(provider, changes)
-        wanted = {
-            item.namespace: item.new_namespace
-            for item in desired_states
-            if not item.role_only or item.creates_account
+        namespaces = {
+            desired.namespace: desired.new_namespace
+            for desired in desired_states
+            if not desired.role_only or desired.creates_account
         }
-        listed = _unless_denied(self._namespaces) if wanted else None
+        listed = _unless_denied(self._namespaces) if namespaces else None
         # If the caller may not list them, the server says so when a ServiceAccount can't be created.
-        there = set(wanted) if listed is None else {item["metadata"]["name"] for item in listed}
+        existing = set(namespaces) if listed is None else {body["metadata"]["name"] for body in listed}
         changes += [
-            Change(Kind.NAMESPACE, (name,), None, wanted[name]) for name in sorted(wanted.keys() - there)
+            Change(Kind.NAMESPACE, (name,), None, namespaces[name])
+            for name in sorted(namespaces.keys() - existing)
         ]
-        found = shared_parts_counted_on(self._provider_arn, self._provider.result(), wanted.keys() & there)
+        parts = shared_parts_counted_on(
+            self._provider_arn, self._provider.result(), namespaces.keys() & existing
+        )
         self._groundwork = SharedBase(
-            Plan.of(changes), provider, frozenset(there | wanted.keys()), tuple(found)
+            Plan.of(changes), provider, frozenset(existing | namespaces.keys()), tuple(parts)
         )
         return self._groundwork
 

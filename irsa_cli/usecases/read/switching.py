@@ -23,8 +23,8 @@ def switching(connection: Connection, role: Role) -> Switching:
     targets = [target for target in targets_of(role) if is_target(target)]
     with ThreadPoolExecutor(8) as pool:
         read = dict(zip(targets[:MOST], pool.map(lambda arn: _trust(connection, arn), targets), strict=False))
-    rest: dict[str, Trust] = dict.fromkeys(targets[MOST:], Unreadable(f"irsa reads {MOST}"))
-    return with_tags(role, {**read, **rest})
+    unread: dict[str, Trust] = dict.fromkeys(targets[MOST:], Unreadable(f"irsa reads {MOST}"))
+    return with_tags(role, {**read, **unread})
 
 
 def _trust(connection: Connection, arn: str) -> Trust:
@@ -41,15 +41,15 @@ def check_switching(
     """Raise `Refused` if pods that switch roles would lose that; returns what is not known."""
     if role is None or isinstance(role, Unreadable):
         return []  # A note about its policies says so.
-    found = switching(connection, role)
-    if found.lost:
+    switched = switching(connection, role)
+    if switched.lost:
         raise Refused(
             f"pods with {role.arn} could not assume other roles any more",
-            reason=f"the session tags of EKS Pod Identity are passed on: {found.lost[0]}",
-            details=found.lost[1:],
+            reason=f"the session tags of EKS Pod Identity are passed on: {switched.lost[0]}",
+            details=switched.lost[1:],
             next_steps=(
                 "allow sts:TagSession in the role's policies and in the other roles' trust",
                 *way_out,
             ),
         )
-    return [f"not known if pods can still assume other roles: {text}" for text in found.doubts[:3]]
+    return [f"not known if pods can still assume other roles: {text}" for text in switched.doubts[:3]]

@@ -53,8 +53,8 @@ def account_used(connection: Connection, kind: str, namespace: str, name: str) -
     if kind == POD:
         body = connection.kube.one("pods", namespace, name)
     else:
-        items = connection.kube.workloads(namespace, kind)
-        body = next((item for item in items if item["metadata"]["name"] == name), None)
+        bodies = connection.kube.workloads(namespace, kind)
+        body = next((body for body in bodies if body["metadata"]["name"] == name), None)
     if body is None:
         raise Refused(f"there is no {kind.removesuffix('s')} {namespace}/{name}")
     spec: dict[str, Any] = body.get("spec") or {}

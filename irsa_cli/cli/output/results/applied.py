@@ -78,7 +78,7 @@ def _with_request(report: Report, request: SavedRequest) -> Report:
     title = f"irsa {request.command}"
     # JSON, so that no two values look the same.
     settings = [
-        f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in request.settings.items()
+        f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in request.to_json().items()
     ]
     text = (f"Request of {title}:", *(visible(f"  {line}") for line in settings))
     entry = Entry(title, "request", Rank.UPDATED, tuple(Line(line, Rank.UPDATED) for line in settings))
