@@ -74,9 +74,9 @@ class Draft:
 class Loop:
     """One run of a writing command on one subject; `context` goes into the journal.
 
-    `earlier` are the journals of interrupted runs that it makes needless if it ends well, as far as `covers`
-    says. `since`: when the command of many such runs began (`monotonic`). `most` attempts are made if others
-    come between. `continues`: an attempt ends what the one before has left, and so makes it needless.
+    `earlier` are the journals of interrupted runs that it replaces if it ends well, as far as `covers` says.
+    `since`: when the command of many such runs began (`monotonic`). It attempts `most` times if others come
+    between. `continues`: an attempt ends what the one before has left, and replaces its journal.
     """
 
     connection: Connection

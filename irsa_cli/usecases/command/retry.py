@@ -43,7 +43,7 @@ class LookAgain(Exception):
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt of a run, for a draft that is made otherwise the next time.
+    """An attempt of a run, for a draft that depends on the attempts before.
 
     `why` is the reason to read again; None for the first read. `before` is the result of an earlier attempt
     that has left something: what it committed, or could not roll back.
@@ -149,12 +149,12 @@ def _is_last(attempt: Attempt, settings: Settings, most: int) -> bool:
 def _interference(
     result: Result, attempt: Attempt, settings: Settings, *, continues: bool
 ) -> Exception | None:
-    """What another run did at the same time, if another attempt may help."""
+    """The interference of another run, if another attempt may help; None without one."""
     overtaken = _overtaken(result, settings)
     if overtaken is not None:
         return overtaken
     if attempt.before is not None and attempt.before.ended is Ended.INCOMPLETE:
-        return None  # What is left has not been reported yet.
+        return None  # Its leftovers have not been reported yet.
     may_repeat = result.ended is Ended.ROLLED_BACK or (continues and result.ended is Ended.INCOMPLETE)
     return result.error if may_repeat and _is_of_others(result.error) else None
 
