@@ -55,32 +55,35 @@ class EksCluster:
 def describe(aws: AwsSession, name: str) -> EksCluster:
     """Ask EKS for a cluster; raises `Refused` when it can't have IRSA (not active, no issuer)."""
     try:
-        found = call(aws.client("eks").describe_cluster, name=name)["cluster"]
+        description = call(aws.client("eks").describe_cluster, name=name)["cluster"]
     except ServiceError as error:
         if error.code == _NOT_FOUND:
             raise _missing(aws, name, error) from error
         raise
-    if found["name"] != name:
+    if description["name"] != name:
         raise IrsaError(
             f"eks DescribeCluster {name}: the answer is not about this cluster", code="ForeignAnswer"
         )
-    status = str(found.get("status", "unknown"))
+    status = str(description.get("status", "unknown"))
     if status not in _USABLE:
         raise Refused(
             f"cluster {name} is {status}, not ACTIVE",
             reason="its issuer and API are not ready yet",
             next_steps=(f"aws eks wait cluster-active --name {name} --region {shlex.quote(aws.region)}",),
         )
-    issuer = found.get("identity", {}).get("oidc", {}).get("issuer", "")
+    issuer = description.get("identity", {}).get("oidc", {}).get("issuer", "")
     if not issuer:
         raise Refused(
             f"cluster {name} has no OIDC issuer",
             reason="IRSA requires one; EKS has it since Kubernetes 1.13",
         )
-    arn = Arn.parse(check_cluster(found["arn"]))
-    cluster = Cluster(name, found["arn"], arn.region, arn.partition, arn.account, check_issuer(issuer))
+    arn = Arn.parse(check_cluster(description["arn"]))
+    cluster = Cluster(name, description["arn"], arn.region, arn.partition, arn.account, check_issuer(issuer))
     return EksCluster(
-        cluster, found.get("endpoint", ""), found.get("certificateAuthority", {}).get("data", ""), found
+        cluster,
+        description.get("endpoint", ""),
+        description.get("certificateAuthority", {}).get("data", ""),
+        description,
     )
 
 
@@ -122,14 +125,14 @@ def find_region(aws: AwsSession, name: str) -> str:
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = dict(zip(regions, pool.map(asked, regions), strict=True))
-    named = sorted(region for region, error in answers.items() if error is None)
-    if len(named) == 1:
-        return named[0]
-    if named:
+    places = sorted(region for region, error in answers.items() if error is None)
+    if len(places) == 1:
+        return places[0]
+    if places:
         raise Refused(
             f"several regions of {aws.partition} have a cluster {name}",
-            details=(f"regions: {', '.join(named)}",),
-            next_steps=(f"add --region {named[0]}", *(f"or --region {region}" for region in named[1:])),
+            details=(f"regions: {', '.join(places)}",),
+            next_steps=(f"add --region {places[0]}", *(f"or --region {region}" for region in places[1:])),
         )
     unread: dict[str, list[str]] = {}
     for region, error in answers.items():

@@ -201,19 +201,22 @@ def translate(
         answered.account = account
         return answered
     unsent = isinstance(error, _NOT_SENT) or certificate_refused(error)
-    known = isinstance(error, botocore.exceptions.BotoCoreError)
-    # EKS is asked first, before anything is written: a login page needs a person, not another try.
-    page = service == "eks" and isinstance(error, ForeignAwsAnswer) and error.is_page
+    if isinstance(error, botocore.exceptions.BotoCoreError):
+        transient = isinstance(error, _NETWORK)
+        reason = redacted(_OF_PYTHON.sub("", str(error)))
+    else:  # A garbled or truncated answer, or none. AWS may have executed the call.
+        # EKS is asked first, before anything is written: a login page needs a person, not another try.
+        page = service == "eks" and isinstance(error, ForeignAwsAnswer) and error.is_page
+        transient = not page and not isinstance(error, TooLarge)
+        reason = _unreadable(error)
     failed = FailedCall(
         service,
         operation,
         type(error).__name__,
         outcome=Outcome.NOT_SENT if unsent else Outcome.UNKNOWN,
-        # Not botocore's: a garbled or truncated answer, or none. AWS may have executed the call.
-        transient=isinstance(error, _NETWORK) if known else not (page or isinstance(error, TooLarge)),
+        transient=transient,
         account=account,
     )
-    reason = redacted(_OF_PYTHON.sub("", str(error))) if known else _unreadable(error)
     return ServiceError(title, failed, reason=reason, next_steps=_advice_without_answer(error))
 
 

@@ -154,7 +154,8 @@ def why_not(operation: OperationModel) -> str:
     service = operation.service_model
     if not READING.match(operation.name):
         return "only read operations are tried (get, list, describe, head)"
-    if reason := _EXCEPTIONS.get(f"{service.service_name} {operation.name}"):
+    reason = _EXCEPTIONS.get(f"{service.service_name} {operation.name}")
+    if reason:
         return reason
     if "none" in (operation.auth_type, service.signature_version) or service.signature_version == "bearer":
         return "it does not use the role's credentials, so it proves nothing about them"
@@ -294,13 +295,13 @@ def check_action(action: str) -> str:
     service = service.lower()
     unsure = f'"{action}" was not checked: irsa has no list of {service} actions'
     models = frozenset(loader.list_available_services("service-2"))
-    parts = table["services"].get(service, service).split()
+    names = table["services"].get(service, service).split()
     if service in f"{table['others']} {table['unsure']}".split():
         return unsure
     meant = _meant(service, models, table)
     if meant:
         raise InvalidInput(f'"{service}" is not a service in IAM. Did you mean {meant}:{name}?')
-    loaded = [loader.load_service_model(part, "service-2") for part in parts if part in models]
+    loaded = [loader.load_service_model(known, "service-2") for known in names if known in models]
     known = set(table["more"].get(service, "").split())
     for description in loaded:
         known |= description["operations"].keys()
@@ -312,7 +313,7 @@ def check_action(action: str) -> str:
     meant = instead.get(name.lower()) or (real[slips[0]] if slips else "")
     if meant:
         _refuse(action, str(loaded[0]["metadata"]["serviceId"]), meant)
-    if len(loaded) < len(parts):
+    if len(loaded) < len(names):
         return unsure
     similar = [f"{service}:{operation}" for operation in near(name, [*real.values()])]
     more = f"; similar: {', '.join(similar)}" if similar else ""
@@ -334,5 +335,6 @@ def _refuse(action: str, title: str, meant: str) -> NoReturn:
     """Raise the error for a typo, with the intended action."""
     service = action.partition(":")[0]
     spelled = title[:2].isupper() or title[1:2].isdigit()
-    article = "an" if title[0] in ("AEFHILMNORSX" if spelled else "AEIO") else "a"
+    vowels = "AEFHILMNORSX" if spelled else "AEIO"
+    article = "an" if title[0] in vowels else "a"
     raise InvalidInput(f'"{action}" is not {article} {title} action. Did you mean {service}:{meant}?')

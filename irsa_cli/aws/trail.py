@@ -114,7 +114,7 @@ def look_for_use(aws: AwsSession, trust: Mapping[str, Any], provider: str, since
     return TrailUse()
 
 
-def _write_of(name: str, event: dict[str, Any]) -> Changed | None:
+def _write_of(name: str, event: Mapping[str, Any]) -> Changed | None:
     try:
         record = json.loads(event["CloudTrailEvent"])
         if record.get("errorCode"):
@@ -140,7 +140,7 @@ def web_identity_events(cloudtrail: Any, subject: str) -> tuple[TrailEvent, ...]
     return tuple(sorted(known, key=lambda event: event.time, reverse=True))
 
 
-def _event(entry: dict[str, Any]) -> TrailEvent | None:
+def _event(entry: Mapping[str, Any]) -> TrailEvent | None:
     """An event, None for a record that can't be read: what it tells is not known."""
     try:
         record = json.loads(entry["CloudTrailEvent"])

@@ -6,13 +6,14 @@ it nor an audience while roles of others use it. Audiences of others are never t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.changes import common
 from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import DONE, TRANSACTION_TAG, CommitState, ProviderState, State
 from irsa_cli.core.policies.policy import Document
@@ -165,10 +166,14 @@ def _check_unused(
         theirs = [role for role in roles if role.tags.get(TRANSACTION_TAG) != claim.transaction]
         dependents = [role for role in theirs if counts_on_it(role.trust)]
         if dependents:
-            named = [role.name for role in dependents]
-            some = ", ".join(named if len(named) <= 3 else [*named[:3], "…"])
-            raise Claimed(
-                f"{change.kind.value} {change.name} was left alone",
-                reason=f"it is trusted by roles that transaction {claim.transaction} did not create: {some}",
-                ended=all(lifecycle.commit_of(role.tags) in OVER for role in dependents),
-            )
+            raise _counted_on(change, claim, dependents)
+
+
+def _counted_on(change: Change, claim: Claim, roles: Sequence[Role]) -> Claimed:
+    names = [role.name for role in roles]
+    some = ", ".join(names if len(names) <= 3 else [*names[:3], "…"])
+    return Claimed(
+        f"{change.kind.value} {change.name} was left alone",
+        reason=f"it is trusted by roles that transaction {claim.transaction} did not create: {some}",
+        ended=all(lifecycle.commit_of(role.tags) in OVER for role in roles),
+    )

@@ -92,7 +92,7 @@ def _identity(kinds: str) -> tuple[str, ...]:
     return ("name", "uid", "resourceVersion", *place)
 
 
-def _check_list(answer: dict[str, Any], kinds: str) -> None:
+def _check_list(answer: Mapping[str, Any], kinds: str) -> None:
     if not str(answer.get("kind", "")).endswith("List"):
         raise ForeignKubeAnswer("it is not a list")
     items = answer.get("items")
@@ -121,7 +121,7 @@ def _check_names(body: Mapping[str, Any], *keys: str, dns: bool = True) -> None:
             raise ForeignKubeAnswer(f"its {key} is not valid in Kubernetes")
 
 
-def _check_discovery(answer: dict[str, Any]) -> None:
+def _check_discovery(answer: Mapping[str, Any]) -> None:
     """The aggregated discovery, which the client has no model of.
 
     https://kubernetes.io/docs/reference/using-api/api-concepts/#aggregated-discovery

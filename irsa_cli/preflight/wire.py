@@ -132,10 +132,12 @@ def _reason(error: Exception, host: str, proxy: str) -> tuple[str, str]:
     """Why a host was not reached, and who can change that."""
     inner = getattr(error, "reason", error)
     proxy_url = parts_of(proxy if "//" in proxy else f"//{proxy}")
-    first = f"the proxy {proxy_url.hostname if proxy_url else '(not a URL)'}" if proxy else host
-    through = f" (through {first})" if proxy else ""
+    first = host
+    through = ""
     allow = f"network team: allow {host} for this pod (NetworkPolicy, security groups, NAT or VPC endpoint)"
     if proxy:
+        first = f"the proxy {proxy_url.hostname if proxy_url else '(not a URL)'}"
+        through = f" (through {first})"
         allow = f"network team: allow {host} in the proxy, or add it to NO_PROXY"
     if isinstance(inner, ssl.SSLCertVerificationError):
         why = f"the certificate of {host} is not trusted{through}: {inner.verify_message}"

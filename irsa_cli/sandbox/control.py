@@ -30,19 +30,19 @@ class Control:
         self._sandbox = sandbox
         self._prefix = f"{PREFIX}{token}/"
         self._routes: dict[tuple[str, str], Callable[[dict[str, Any]], Any]] = {
-            ("GET", "world"): lambda asked: sandbox.world(**asked),
+            ("GET", "world"): lambda body: sandbox.world(**body),
             ("GET", "calls"): lambda _: [asdict(call) for call in sandbox.calls],
-            ("GET", "env"): lambda asked: sandbox.env(**asked),
+            ("GET", "env"): lambda body: sandbox.env(**body),
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): lambda _: sandbox.faults.clear(),
-            ("POST", "latency"): lambda asked: setattr(sandbox, "latency", float(asked["seconds"])),
-            ("POST", "lag"): lambda asked: setattr(sandbox, "lag", float(asked["seconds"])),
-            ("POST", "replicas"): lambda asked: sandbox.replicate(**asked),
-            ("POST", "users"): lambda asked: sandbox.add_user(asked.pop("name"), **asked),
-            ("POST", "buckets"): lambda asked: sandbox.add_bucket(asked.pop("name"), **asked),
+            ("POST", "latency"): lambda body: setattr(sandbox, "latency", float(body["seconds"])),
+            ("POST", "lag"): lambda body: setattr(sandbox, "lag", float(body["seconds"])),
+            ("POST", "replicas"): lambda body: sandbox.replicate(**body),
+            ("POST", "users"): lambda body: sandbox.add_user(body.pop("name"), **body),
+            ("POST", "buckets"): lambda body: sandbox.add_bucket(body.pop("name"), **body),
             ("POST", "grants"): self._grant,
             ("POST", "reset"): lambda _: sandbox.reset(),
-            ("POST", "settle"): lambda asked: sandbox.settle(**asked),
+            ("POST", "settle"): lambda body: sandbox.settle(**body),
         }
 
     def __call__(self, request: Incoming) -> Answer:
@@ -66,17 +66,17 @@ class Control:
         if route is None:
             return Answer.of_json({"error": f"no {request.method} {name} here"}, 404)
         try:
-            asked = {**dict(parse_qsl(url.query)), **json.loads(request.body or b"{}")}
-            return Answer.of_json(route(asked))
+            body = {**dict(parse_qsl(url.query)), **json.loads(request.body or b"{}")}
+            return Answer.of_json(route(body))
         except (KeyError, TypeError, ValueError, TimeoutError) as error:
             return Answer.of_json({"error": f"{type(error).__name__}: {error}"}, 400)
 
-    def _add_fault(self, asked: dict[str, Any]) -> None:
+    def _add_fault(self, body: dict[str, Any]) -> None:
         known = {field.name for field in fields(Fault)} - {"run"}
-        if not set(asked) <= known:
+        if not set(body) <= known:
             raise ValueError(f"a fault has {sorted(known)}")
-        self._sandbox.faults.add(Fault(**asked))
+        self._sandbox.faults.add(Fault(**body))
 
-    def _grant(self, asked: dict[str, Any]) -> None:
-        rules = [Rule(**rule) for rule in asked.pop("rules", [])]
-        self._sandbox.grant(asked.pop("cluster"), asked.pop("user"), rules=rules, **asked)
+    def _grant(self, body: dict[str, Any]) -> None:
+        rules = [Rule(**rule) for rule in body.pop("rules", [])]
+        self._sandbox.grant(body.pop("cluster"), body.pop("user"), rules=rules, **body)

@@ -74,8 +74,8 @@ def like(pattern: str, value: str, variables: Context | None = None, *, ignore_c
     return _string_like(value, _Wanted(pattern, variables))
 
 
-def _string_like(value: str, wanted: _Wanted) -> bool:
-    pattern = wanted.filled(pattern=True)
+def _string_like(value: str, pattern_of_policy: _Wanted) -> bool:
+    pattern = pattern_of_policy.filled(pattern=True)
     return pattern is not None and fnmatchcase(value, pattern)
 
 
@@ -350,7 +350,7 @@ def admitting(document: str, action: str, who: Who, context: Context) -> set[str
     return allowed or None
 
 
-def _named(statement: dict[str, Any], who: Who) -> set[str]:
+def _named(statement: Mapping[str, Any], who: Who) -> set[str]:
     denies = statement["Effect"] == "Deny"
     if "NotPrincipal" in statement:
         # Whoever an Allow may leave out is left out; whoever a Deny may leave out is denied.

@@ -47,8 +47,8 @@ class KubeFront:
         except Exception as error:
             # A mistake of the sandbox's own; the client must not take it for a broken connection.
             return self.failure("kubernetes", "InternalError", repr(error), 500)
-        kept = {name: value for name, value in headers.items() if name.lower() != "content-length"}
-        return Answer(code, body, kept, "" if code < 400 else _member(body, "reason") or str(code))
+        answer_headers = {name: value for name, value in headers.items() if name.lower() != "content-length"}
+        return Answer(code, body, answer_headers, "" if code < 400 else _member(body, "reason") or str(code))
 
     def failure(self, service: str, code: str, message: str, status: int) -> Answer:
         answer = Answer.of_json(ApiError(status, code, message).body(), status, code)

@@ -6,7 +6,7 @@ import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -67,7 +67,7 @@ class Sandbox:
             self.ca_pem = authority.pem
             """The CA of all ports with TLS."""
             self._own: dict[str, _Own] = {}
-            self._users: dict[tuple[str, str], dict[str, Any] | None] = {}
+            self._users: dict[tuple[str, str], Mapping[str, Any] | None] = {}
             self._given = tuple(clusters)
             self._latency = latency
             self._warming = threading.Thread(
@@ -156,7 +156,7 @@ class Sandbox:
 
     def add_cluster(self, spec: ClusterSpec) -> None:
         """Create an EKS cluster, with the sandbox's Kubernetes API unless it has an external one."""
-        if any(found.arn == cluster_arn(spec) for found in self._front.clusters.all()):
+        if any(known.arn == cluster_arn(spec) for known in self._front.clusters.all()):
             raise ValueError(f"cluster {spec.name} exists")
         self._open_account(spec.account, spec.region)
         external = spec.external
@@ -215,7 +215,7 @@ class Sandbox:
         }
 
     def add_user(
-        self, name: str, *, account: str = DEFAULT_ACCOUNT, policy: dict[str, Any] | None = None
+        self, name: str, *, account: str = DEFAULT_ACCOUNT, policy: Mapping[str, Any] | None = None
     ) -> None:
         """Create an IAM user with this inline policy, in every partition of the account."""
         if (account, name) in self._users:
@@ -268,19 +268,19 @@ class Sandbox:
         rules: Sequence[Rule] = (),
     ) -> None:
         """Set the Kubernetes identity of an IAM user or ARN; `rules` are for the sandbox's own API."""
-        found = self._cluster(cluster)
-        own = f"arn:{found.partition}:iam::{found.spec.account}:user/{user}"
+        target = self._cluster(cluster)
+        own = f"arn:{target.partition}:iam::{target.spec.account}:user/{user}"
         arn = user if user.startswith("arn:") else own
         name = username or arn
         entries = self._front.clusters.access_entries
-        entries.put(found.spec, found.arn, arn, username=name, kubernetesGroups=[*groups])
-        if found.arn in self._own:
-            self._own[found.arn].api.set_rules(name, rules)
+        entries.put(target.spec, target.arn, arn, username=name, kubernetesGroups=[*groups])
+        if target.arn in self._own:
+            self._own[target.arn].api.set_rules(name, rules)
 
     def associated(self, cluster: str, namespace: str, name: str) -> bool:
         """Whether the webhook finds an EKS Pod Identity association of a ServiceAccount; see `lag`."""
-        found = self._cluster(cluster)
-        return self._front.clusters.associations.is_heeded(found.spec, found.arn, namespace, name)
+        target = self._cluster(cluster)
+        return self._front.clusters.associations.is_heeded(target.spec, target.arn, namespace, name)
 
     def review_token(self, cluster: str, body: bytes) -> Answer:
         return review(self._front, self._cluster(cluster), body)

@@ -279,12 +279,12 @@ def concurrent_changes(path: Path, moment: float, mine: Sequence[Change]) -> lis
 
 def _changes_of_document(name: str, story: Story) -> list[Change]:
     """What a run has changed of a document that several write."""
-    made = (record.change for record in story.records if record.done and record.changed)
-    return [change for change in made if change.kind.traits.is_shared and change.target[0] == name]
+    carried_out = (record.change for record in story.records if record.done and record.changed)
+    return [change for change in carried_out if change.kind.traits.is_shared and change.target[0] == name]
 
 
-def _has_same_state(change: Change, other: Change) -> bool:
-    states = [state for state in (other.before, other.after) if state is not None]
+def _has_same_state(change: Change, later: Change) -> bool:
+    states = [state for state in (later.before, later.after) if state is not None]
     return change.before in states or change.after in states
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -99,21 +99,21 @@ def ended_elsewhere(story: Story, handlers: Mapping[Kind, Handler]) -> bool:
     planned = (record.change for record in story.records)
     changes = [change for change in planned if change.kind.traits.proof is not Proof.IS_MARK]
     deletions = [change for change in changes if change.kind.is_whole and change.after is None]
-    came_to_its_end = any(record.needs_undo for record in story.stages[-1])
-    if not story.taken_over and (came_to_its_end or not deletions):
+    may_be_own = not deletions or any(record.needs_undo for record in story.stages[-1])
+    if not changes or (may_be_own and not story.taken_over):
         return False
 
     def holds(change: Change) -> bool:
         return handlers[change.kind].look(change, story.transaction)
 
     owners = [change for change in deletions if change.kind.traits.owner_decides]
-    gone = frozenset(change.target[0] for change in owners if holds(change))
+    gone = frozenset(change.target[0] for change in filter(holds, owners))
+    return all(map(holds, _without_roles(changes, gone)))
 
-    def is_true_or_gone(change: Change) -> bool:
-        is_gone = bool(change.roles) and change.roles <= gone
-        return is_gone or holds(change)
 
-    return bool(changes) and all(map(is_true_or_gone, changes))
+def _without_roles(changes: Iterable[Change], roles: frozenset[str]) -> list[Change]:
+    """The changes that are not about these roles alone."""
+    return [change for change in changes if not change.roles or not change.roles <= roles]
 
 
 def look_at_deletion(

@@ -148,8 +148,8 @@ class Runner:
 
     def _is_deleted_later(self, step: Tracked) -> bool:
         """Whether the plan has deleted by now, in an earlier process, what the change is about."""
-        others = [other.change for other in self._earlier if other is not step]
-        same = (change for change in others if (change.kind, change.target) == step.change.object)
+        earlier = [step_before.change for step_before in self._earlier if step_before is not step]
+        same = (change for change in earlier if (change.kind, change.target) == step.change.object)
         deletions = [change for change in same if change.after is None]
         with within(self._run):
             for change in deletions:

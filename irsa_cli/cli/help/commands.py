@@ -16,6 +16,7 @@ from irsa_cli.cli.help.words import (
     VERBS,
     WORDS,
     Correction,
+    Line,
     for_files,
     without,
 )
@@ -65,18 +66,25 @@ def _of_another_tool(mistake: Mistake) -> Correction:
     joined = _JOINED.fullmatch(verb)
     if joined and verb not in mistake.commands:
         verb = joined[1]
-    if verb in VERBS and len(words) > 1:
-        kind, slash, name = words[1].partition("/")
-        noun = KINDS.get(kind.lower())
-        if noun == "oidc":
-            return ["disassociate-oidc" if VERBS[verb] == "delete-sa" else "associate-oidc", *words[2:]]
-        if noun is not None:
-            names = [name] if slash else []
-            return for_files([VERBS[verb], *names, *words[2:]])
-    command = VERBS.get(verb) or COMMANDS.get(verb)
+    command = VERBS.get(verb)
+    if command is not None and len(words) > 1:
+        line = _with_kind(command, words[1], words[2:])
+        if line is not None:
+            return line
+    command = command or COMMANDS.get(verb)
     if command is None or words[0] in mistake.commands:
         return None
     return for_files([*command.split(), *words[1:]])
+
+
+def _with_kind(command: str, kind_and_name: str, others: Line) -> Correction:
+    """The line for `serviceaccount`, `serviceaccount/app`, or an OIDC provider."""
+    kind, slash, name = kind_and_name.partition("/")
+    noun = KINDS.get(kind.lower())
+    if noun == "oidc":
+        return ["disassociate-oidc" if command == "delete-sa" else "associate-oidc", *others]
+    names = [name] if slash else []
+    return for_files([command, *names, *others]) if noun else None
 
 
 def _for_a_service_account(mistake: Mistake) -> Correction:

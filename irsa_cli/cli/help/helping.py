@@ -164,7 +164,7 @@ def _check_options(ctx: click.Context, words: Sequence[str]) -> None:
 def _write_options(
     options: Iterable[click.Parameter], heading: str, ctx: click.Context, formatter: click.HelpFormatter
 ) -> None:
-    records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
+    records = [*filter(None, (option.get_help_record(ctx) for option in options))]
     if records:
         with formatter.section(heading):
             formatter.write_dl(records)

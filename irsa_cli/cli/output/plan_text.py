@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -98,7 +98,7 @@ def _is_own(key: str) -> bool:
     return key.startswith(OWN_PREFIX)
 
 
-def _document(key: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> Iterator[str]:
+def _document(key: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Iterator[str]:
     yield f"{key.replace('_', ' ')}:"
     if not old and new is not None:
         yield from (f"  {line}" for line in json.dumps(new, indent=2).splitlines())
@@ -121,7 +121,7 @@ def attributes(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _values(
-    before: dict[str, Any], after: dict[str, Any], keys: Iterable[str], *, whole: bool
+    before: Mapping[str, Any], after: Mapping[str, Any], keys: Iterable[str], *, whole: bool
 ) -> Iterator[str]:
     for key in keys:
         if key in _NOT_SHOWN:
@@ -139,7 +139,7 @@ def _values(
             yield from _value(key.replace("_", " "), before.get(key), after[key])
 
 
-def _pairs(key: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
+def _pairs(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     singular = "tag" if key == "values" else key[:-1]
     for name, value in new.items():
         yield from _value(f"{singular} {name}", _quoted(old.get(name)), _quoted(value))

@@ -165,7 +165,8 @@ def _documents(change: Change) -> Iterator[Document]:
             yield Document(title, tuple(json.dumps(new, indent=2).splitlines()), "json")
         elif old:
             yield Document(f"{title}, as it was", tuple(json.dumps(old, indent=2).splitlines()), "json")
-    if change.action != "delete" and (text := tuple(values(change))):
+    text = tuple(values(change)) if change.action != "delete" else ()
+    if text:
         yield Document(f"values of {change.kind.value} {change.description}", text)
 
 
@@ -192,7 +193,9 @@ def text_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
     """The lines for standard output; `whole`: every value of a plan."""
     if result.ended is Ended.PLANNED:
         yield from plan_lines(result, whole=whole)
-    elif line := _ended_line(result):
+        return
+    line = _ended_line(result)
+    if line:
         yield line
         yield from access_lines([result], whole=whole, ended=True)
 
@@ -283,11 +286,13 @@ def messages(result: Result) -> Iterator[str]:
     if result.error is not None:
         yield from failure_lines(result.error, map(visible, _aftermath(result)))
         return
-    if trust := result.facts.get("trustPolicy"):
+    trust = result.facts.get("trustPolicy")
+    if trust:
         yield visible(f"Note: changes to the trust policy of {result.facts['role']['arn']}:")
         yield from (visible(f"  {line}") for line in trust["difference"])
     yield from map(visible, _aftermath(result))
-    if commands := result.facts.get("adoption", {}).get("release"):
+    commands = result.facts.get("adoption", {}).get("release")
+    if commands:
         yield "Note: to release the role from its stack (deletes the stack, keeps the role; not done here):"
         yield from (visible(f"  {command}") for command in commands)
 

@@ -56,9 +56,11 @@ class ReportFiles:
         room = SUMMARY_LENGTH - _size(path)
         length = max(LEAST, min(self.max_length or room, room))
         text = as_markdown(report, length)
-        while (size := len(text.encode())) > max(LEAST, room) and length > LEAST:
+        size = len(text.encode())
+        while size > max(LEAST, room) and length > LEAST:
             length = max(LEAST, min(length - 1_000, length * room // size))
             text = as_markdown(report, length)
+            size = len(text.encode())
         return text
 
 

@@ -12,6 +12,7 @@ import json
 import re
 import secrets
 import string
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import chain
@@ -61,7 +62,7 @@ class Session:
     role_arn: str
     name: str
     expires: datetime
-    policy: dict[str, Any] | None = None
+    policy: Mapping[str, Any] | None = None
     provider: str = ""
     tags: dict[str, str] = field(default_factory=dict)
     transitive: set[str] = field(default_factory=set)
@@ -114,7 +115,7 @@ class Callers:
         self._sessions.clear()
 
     def open_session(
-        self, role: Any, name: str, seconds: int, policy: dict[str, Any] | None = None, provider: str = ""
+        self, role: Any, name: str, seconds: int, policy: Mapping[str, Any] | None = None, provider: str = ""
     ) -> Session:
         session = Session(
             access_key="ASIA" + "".join(secrets.choice(_UPPER) for _ in range(16)),
@@ -189,7 +190,7 @@ def denied(caller: Caller, act: Act, why: str, service: str) -> AwsError:
     return _refused("denied", service, f"{message} {why}".strip())
 
 
-def powers_of(iam: Any, role: Any, session: dict[str, Any] | None = None) -> Powers:
+def powers_of(iam: Any, role: Any, session: Mapping[str, Any] | None = None) -> Powers:
     boundary = iam.managed_policies.get(role.permissions_boundary_arn)
     return Powers(_documents(role), _default_document(boundary) if boundary else None, session)
 

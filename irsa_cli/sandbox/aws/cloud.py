@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import threading
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -86,7 +87,9 @@ class Cloud:
             self.add_user(account, partition, "admin")
             iam.attach_user_policy(f"arn:{partition}:iam::aws:policy/AdministratorAccess", "admin")
 
-    def add_user(self, account: str, partition: str, name: str, policy: dict[str, Any] | None = None) -> None:
+    def add_user(
+        self, account: str, partition: str, name: str, policy: Mapping[str, Any] | None = None
+    ) -> None:
         from moto.iam.models import AccessKey
 
         with self.lock:
@@ -140,11 +143,11 @@ class Cloud:
         https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
         """
 
-        def renamed(found: dict[str, Any]) -> dict[str, Any]:
-            names = found.get("AWS")
+        def renamed(principal: dict[str, Any]) -> dict[str, Any]:
+            names = principal.get("AWS")
             if isinstance(names, list):
-                return {**found, "AWS": [unique_id if name == arn else name for name in names]}
-            return {**found, "AWS": unique_id} if names == arn else found
+                return {**principal, "AWS": [unique_id if name == arn else name for name in names]}
+            return {**principal, "AWS": unique_id} if names == arn else principal
 
         for account, partition in self.accounts():
             for role in self.iam(account, partition).roles.values():

@@ -84,7 +84,7 @@ class Clusters:
         self._addons.clear()
         self.fargate.clear()
 
-    def say(self, arn: str, fields: dict[str, Any]) -> None:
+    def say(self, arn: str, fields: Mapping[str, Any]) -> None:
         """Let DescribeCluster say something else of a cluster, until the next reset."""
         self._said.setdefault(arn, {}).update(fields)
 
@@ -183,12 +183,12 @@ class Ec2:
     """The descriptions of all endpoints and instances, by operation, account and region."""
 
     def __init__(self) -> None:
-        self._described: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = {}
+        self._described: dict[tuple[str, str, str], dict[str, Mapping[str, Any]]] = {}
 
     def reset(self) -> None:
         self._described.clear()
 
-    def put(self, operation: str, spec: ClusterSpec, number: str, described: dict[str, Any]) -> None:
+    def put(self, operation: str, spec: ClusterSpec, number: str, described: Mapping[str, Any]) -> None:
         """Let `operation` describe something, or change that, in the account and region of `spec`."""
         self._described.setdefault((operation, spec.account, spec.region), {})[number] = described
 

@@ -55,7 +55,7 @@ class EksAuth:
         if (spec.name, spec.account, spec.region) != (name, caller.account, request.region):
             raise AwsError("InvalidTokenException", "The token was issued by another cluster.")
         session, association = self.assume(request, cluster, text)
-        found = {
+        answer = {
             "subject": {key: association[key] for key in ("namespace", "serviceAccount")},
             "audience": SERVICE,
             "podIdentityAssociation": {key: association[key] for key in ("associationArn", "associationId")},
@@ -67,7 +67,7 @@ class EksAuth:
                 "expiration": int(session.expires.timestamp()),
             },
         }
-        return Answer.of_json(found)
+        return Answer.of_json(answer)
 
     def cluster_of(self, text: str) -> Cluster:
         """The cluster whose keys signed a token for EKS Pod Identity."""

@@ -132,8 +132,8 @@ class Front:
         )
         start = int(request.json.get("NextToken", 0))
         more = {"NextToken": str(start + 2)} if start + 2 < len(numbers) else {}
-        found = [{"Id": number, "State": self.states.get(number, "ACTIVE")} for number in numbers]
-        return Answer.of_json({"Accounts": found[start : start + 2], **more})
+        accounts = [{"Id": number, "State": self.states.get(number, "ACTIVE")} for number in numbers]
+        return Answer.of_json({"Accounts": accounts[start : start + 2], **more})
 
     def _authorize(self, request: AwsRequest, caller: Caller, account: Account) -> None:
         for act in acts_of(request, caller, account):
@@ -258,8 +258,8 @@ def _iam_resource(request: AwsRequest, account: Account) -> tuple[str, dict[str,
         ("OpenIDConnectProviderArn", iam.open_id_providers),
     ):
         if name in params:
-            found = tagged.get(params[name])
-            return params[name], pairs(found.get_tags()) if found else {}
+            holder = tagged.get(params[name])
+            return params[name], pairs(holder.get_tags()) if holder else {}
     if request.operation == "CreateOpenIDConnectProvider":
         url = urlsplit(params.get("Url", ""))
         return f"{base}:oidc-provider/{url.netloc}{url.path}", {}
@@ -267,20 +267,20 @@ def _iam_resource(request: AwsRequest, account: Account) -> tuple[str, dict[str,
 
 
 def _named(holders: Any, base: str, name: str, path: str | None) -> tuple[str, dict[str, str]]:
-    found = next((holder for holder in holders if holder.name == name), None)
-    if found is None or path is not None:
+    owner = next((holder for holder in holders if holder.name == name), None)
+    if owner is None or path is not None:
         return f"{base}{path or '/'}{name}", {}
-    return found.arn, pairs(found.tags or [])
+    return owner.arn, pairs(owner.tags or [])
 
 
 def _eks_act(request: AwsRequest, account: Account) -> Act:
-    _, name, what, number = [*request.path.strip("/").split("/"), "", "", ""][:4]
+    _, name, section, number = [*request.path.strip("/").split("/"), "", "", ""][:4]
     place = f"{account.partition}:eks:{request.region}:{account.number}"
     if request.path.startswith("/tags/"):
         return Act(f"eks:{request.operation}", request.path.removeprefix("/tags/"))
     if not name:
         return Act(f"{request.service}:{request.operation}", "*")
-    if what == "access-entries" and number:
+    if section == "access-entries" and number:
         arn = request.path.split("/access-entries/", 1)[1].partition("/access-policies")[0]
         kind, _, principal = arn.rpartition(":")[2].partition("/")
         end = f"{kind}/{account.number}/{principal.rsplit('/', 1)[-1]}/0"

@@ -189,17 +189,20 @@ def read_request(incoming: Incoming) -> AwsRequest:
     else:
         service = "eks" if path.startswith("/clusters") else "s3"
     if service in ("eks", "eks-auth"):
-        place = "/" + "/".join(segment for segment in path.split("/") if segment)
-        operation = f"{method} {path}"
-        for verb, form, name in _eks_routes(service):
-            if verb == method and re.fullmatch(form, place):
-                operation = name
-                break
+        operation = _eks_operation(service, method, path)
     elif service == "s3":
         operation = _s3_operation(method, path, query)
     elif service in _JSON:
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
     return AwsRequest(method, target, headers, body, params, signature, service, operation)
+
+
+def _eks_operation(service: str, method: str, path: str) -> str:
+    place = "/" + "/".join(filter(None, path.split("/")))
+    for verb, form, name in _eks_routes(service):
+        if verb == method and re.fullmatch(form, place):
+            return name
+    return f"{method} {path}"
 
 
 def _read_signature(headers: Mapping[str, str], query: Mapping[str, str]) -> Signature | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -119,7 +120,7 @@ class Trail:
     def _add(
         self,
         place: tuple[str, str, str],
-        record: dict[str, Any],
+        record: Mapping[str, Any],
         resources: list[tuple[str, str]],
         access_key: str = "",
     ) -> None:
@@ -171,15 +172,15 @@ class Trail:
         return Answer.of_json(_page(parameters, [event for event in events if start <= event.time <= end]))
 
 
-def _page(parameters: dict[str, Any], found: list[_Event]) -> dict[str, Any]:
+def _page(parameters: Mapping[str, Any], chosen: list[_Event]) -> dict[str, Any]:
     size = parameters.get("MaxResults", _MOST)
     if not 1 <= size <= _MOST:
         raise AwsError("InvalidMaxResultsException", f"Max results must be between 1 and {_MOST}.")
     last = parameters.get("NextToken")
-    ids = [event.listed["EventId"] for event in found]
+    ids = [event.listed["EventId"] for event in chosen]
     if last is not None and last not in ids:
         raise AwsError("InvalidNextTokenException", "Invalid token.")
     start = ids.index(last) + 1 if last else 0
-    events = [event.listed for event in found[start : start + size]]
-    more = {"NextToken": events[-1]["EventId"]} if start + size < len(found) else {}
+    events = [event.listed for event in chosen[start : start + size]]
+    more = {"NextToken": events[-1]["EventId"]} if start + size < len(chosen) else {}
     return {"Events": events, **more}

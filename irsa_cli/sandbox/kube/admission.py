@@ -102,7 +102,8 @@ class Admission:
         labels = self._store.get(NAMESPACES, "", namespace)["metadata"].get("labels", {})
         own = self._configuration["webhooks"][0]["clientConfig"]
         _, configurations = self._store.list(WEBHOOKS)
-        for webhook in chain.from_iterable(found.get("webhooks", []) for found in configurations):
+        webhooks = chain.from_iterable(configuration.get("webhooks", []) for configuration in configurations)
+        for webhook in webhooks:
             if not is_shown(webhook, pod, labels):
                 continue
             client = webhook.get("clientConfig", {})

@@ -113,12 +113,12 @@ class KubeApi:
         self._authorize(who, route)
         if not route.resource:
             return self._document(request, route)
-        asked = (route.group, route.full_resource)
-        if asked not in (TOKENS, access.SELF_REVIEWS):
+        resource = (route.group, route.full_resource)
+        if resource not in (TOKENS, access.SELF_REVIEWS):
             return self._serve(request, route, who)
         if route.verb != "create":
             raise status.method_not_allowed()
-        if asked == TOKENS:
+        if resource == TOKENS:
             return json_response(self._token(request, route), 201)
         review = read_body(request, kinds.REQUESTS["SelfSubjectAccessReview"])
         return json_response(access.review_access(self._authorizer, who, review), 201)
@@ -159,10 +159,10 @@ class KubeApi:
                 raise status.not_found(f"{kind.lower()}s", name)
             return self._store.get(kinds.BY_NAME[kind], route.namespace, name)
 
-        wanted = read_body(request, kinds.REQUESTS["TokenRequest"])
+        token_request = read_body(request, kinds.REQUESTS["TokenRequest"])
         self._store.require_namespace(route.namespace, route.resource, route.name)
         account = self._store.get(SERVICE_ACCOUNTS, route.namespace, route.name)
-        return request_token(self._tokens, account, wanted, find)
+        return request_token(self._tokens, account, token_request, find)
 
     def _serve(self, request: Request, route: access.Route, who: Identity) -> Response:
         """Do what `route` asks for `who`; 404 for what is not served, 405 for verbs that are not."""
@@ -176,15 +176,21 @@ class KubeApi:
         if kind.replaced and route.name and route.verb == "update":
             create = replace(route, verb="create")
             return self._replace(request, route, kind, lambda: self._authorize(who, create))
-        of_collection = {"list": self._list, "create": self._create}
-        of_object = {"get": self._get, "patch": self._patch, "delete": self._delete}
-        handler = (of_object if route.name else of_collection).get(route.verb)
-        everywhere = kind.namespaced and not route.namespace
-        if handler is None or (everywhere and route.verb != "list"):
-            raise status.method_not_allowed()
-        if route.subresource and route.verb != "patch":
+        handler = self._handler(route, kind)
+        if handler is None:
             raise status.method_not_allowed()
         return handler(request, route, kind)
+
+    def _handler(
+        self, route: access.Route, kind: Kind
+    ) -> Callable[[Request, access.Route, Kind], Response] | None:
+        """What does this to an object, or to a collection; None if nothing does."""
+        everywhere = kind.namespaced and not route.namespace
+        if (everywhere and route.verb != "list") or (route.subresource and route.verb != "patch"):
+            return None
+        if route.name:
+            return {"get": self._get, "patch": self._patch, "delete": self._delete}.get(route.verb)
+        return {"list": self._list, "create": self._create}.get(route.verb)
 
     def _list(self, request: Request, route: access.Route, kind: Kind) -> Response:
         version, objects = self._store.list(kind, _place(kind, route))
@@ -321,9 +327,9 @@ def read_body(request: Request, kind: Kind) -> JsonObject:
     except schema.WrongTypeError as error:
         message = f'{name} in version "v1" cannot be handled as a {name}: {error}'
         raise status.bad_request(message) from None
-    found = known.get("apiVersion", kind.api_version), known.get("kind", name)
-    if found != (kind.api_version, name):
-        raise status.bad_request(f'{found[1]} in version "{found[0]}" cannot be handled as a {name}')
+    typed = known.get("apiVersion", kind.api_version), known.get("kind", name)
+    if typed != (kind.api_version, name):
+        raise status.bad_request(f'{typed[1]} in version "{typed[0]}" cannot be handled as a {name}')
     return known
 
 

@@ -38,9 +38,9 @@ _JSON_NAMES = {str: "string", bool: "bool", int: "number", float: "number", list
 def _checked(kind: type, value: object, path: str) -> Any:
     # bool is a subclass of int in Python, not in JSON: compare types exactly.
     if type(value) is not kind:
-        found = _JSON_NAMES[type(value)]
+        name = _JSON_NAMES[type(value)]
         where = path or "(root)"
-        raise WrongTypeError(f"json: cannot unmarshal {found} into field {where} of type {_JSON_NAMES[kind]}")
+        raise WrongTypeError(f"json: cannot unmarshal {name} into field {where} of type {_JSON_NAMES[kind]}")
     return value
 
 
@@ -99,19 +99,23 @@ def read(schema: Any, value: object, path: str = "") -> Any:
         scalar = _SCALARS.get(schema)
         return scalar(value, path) if scalar else read(FILE["types"][schema], value, path)
     if isinstance(schema, list):
-        return [
-            read(schema[0], element, path) for element in _checked(list, value, path) if element is not None
-        ]
-    given: JsonObject = _checked(dict, value, path)
-    if "*" in schema:
-        return {
-            key: "" if element is None else read(schema["*"], element, path) for key, element in given.items()
-        }
-    fields = {}
+        elements = [element for element in _checked(list, value, path) if element is not None]
+        return [read(schema[0], element, path) for element in elements]
+    entries: JsonObject = _checked(dict, value, path)
+    if "*" not in schema:
+        return _read_fields(schema, entries, path)
+    known = {key: read(schema["*"], entry, path) for key, entry in entries.items()}
+    return {key: "" if entry is None else entry for key, entry in known.items()}
+
+
+def _read_fields(schema: Mapping[str, Any], entries: JsonObject, path: str) -> JsonObject:
+    """The fields that are set; of maps and lists, those that are not empty."""
+    fields: JsonObject = {}
     for names, field in schema.items():
+        is_container = isinstance(field, list) or "*" in field
         for key in names.split(", "):
-            known = read(field, given.get(key), f"{path}.{key}".lstrip("."))
-            if known is not None and (known or not (isinstance(field, list) or "*" in field)):
+            known = read(field, entries.get(key), f"{path}.{key}".lstrip("."))
+            if known is not None and (known or not is_container):
                 fields[key] = known
     return fields
 
@@ -142,9 +146,9 @@ _QUALIFIED_NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 
 def dns_problems(value: str, *, label: bool = False) -> list[str]:
     """Why `value` is not an RFC 1123 subdomain, or `label` (namespaces, containers); empty if it is one."""
-    longest, form, what = _DNS_NAMES[label]
+    longest, form, kind = _DNS_NAMES[label]
     problems = [f"must be no more than {longest} characters"] if len(value) > longest else []
-    return problems if re.fullmatch(form, value) else [*problems, f"is not an RFC 1123 {what}"]
+    return problems if re.fullmatch(form, value) else [*problems, f"is not an RFC 1123 {kind}"]
 
 
 def key_problems(key: str) -> list[str]:

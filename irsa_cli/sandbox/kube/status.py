@@ -6,7 +6,7 @@ Shapes: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/s
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,9 @@ OPTIMISTIC_LOCK = (
 class ApiError(Exception):
     """A refusal in the API server's words: HTTP status, `reason` (a code), and the object in `details`."""
 
-    def __init__(self, code: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, code: int, reason: str, message: str, details: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason

@@ -59,7 +59,8 @@ def random_end() -> str:
 def _note(kind: Kind, old: JsonObject | None, new: JsonObject, manager: str) -> None:
     """Set who has written what of `new`."""
     new["metadata"].pop("managedFields", None)
-    if kind.noted and (entries := noted(old, new, manager, timestamp())):
+    entries = noted(old, new, manager, timestamp()) if kind.noted else []
+    if entries:
         new["metadata"]["managedFields"] = entries
 
 
@@ -157,12 +158,12 @@ class Store:
             metadata = obj["metadata"]
             name = metadata["name"]
             uid = metadata.get("uid", "")
-            there = self._objects[kind].get((namespace, name))
-            found = there["metadata"]["uid"] if there else ""
-            if uid and uid != found:
-                why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {found}"
+            present = self._objects[kind].get((namespace, name))
+            former = present["metadata"]["uid"] if present else ""
+            if uid and uid != former:
+                why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {former}"
                 raise status.conflict(kind.resource, name, why, group=kind.group)
-            if there is None:
+            if present is None:
                 check_create()
                 new = {**obj, "metadata": {k: v for k, v in metadata.items() if k != "resourceVersion"}}
                 return self.create(kind, namespace, new, by), True
@@ -260,8 +261,8 @@ class Store:
     def require_namespace(self, namespace: str, resource: str, name: str, group: str = "") -> None:
         """Admission to a namespace: it exists (404) and does not end (403)."""
         with self._lock:
-            found = self.get(NAMESPACES, "", namespace)
-            if found["status"]["phase"] != "Active":
+            former = self.get(NAMESPACES, "", namespace)
+            if former["status"]["phase"] != "Active":
                 why = f"unable to create new content in namespace {namespace} because {_BEING_DELETED}"
                 message = f"namespace {namespace} is being terminated"
                 cause = {"reason": "NamespaceTerminating", "message": message, "field": "metadata.namespace"}

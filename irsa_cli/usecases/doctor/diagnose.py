@@ -85,9 +85,16 @@ def _of_namespace(pods: Pods, namespace: str) -> Pods:
     return pods if isinstance(pods, Unreadable) else tuple(pod for pod in pods if pod.namespace == namespace)
 
 
+def _is_chosen(account: ServiceAccount, namespace: str, chosen: Collection[Names] | None) -> bool:
+    """Whether an account is in the namespace ('' for all), and one of those chosen by labels."""
+    if namespace not in ("", account.namespace):
+        return False
+    return chosen is None or (account.namespace, account.name) in chosen
+
+
 def _unread(answers: Mapping[str, object]) -> dict[str, str]:
     """Why each answer that is missing could not be read."""
-    return {what: answer.why for what, answer in answers.items() if isinstance(answer, Unreadable)}
+    return {part_read: answer.why for part_read, answer in answers.items() if isinstance(answer, Unreadable)}
 
 
 def _begin(reads: DoctorReads, namespace: str, name: str) -> dict[str, Future[Any]]:
@@ -183,14 +190,12 @@ class _Doctor:
         associated = associations.result()
         names = frozenset(associated) if isinstance(associated, dict) else frozenset()
         seen = Seen(facts.accounts, pods.result(), roles.result(), home_provider(facts), names)
-        within = [account for account in seen.with_role(facts) if namespace in ("", account.namespace)]
-        if chosen is not None:
-            within = [account for account in within if (account.namespace, account.name) in chosen]
+        within = [account for account in seen.with_role(facts) if _is_chosen(account, namespace, chosen)]
         waiting = absent(self.reads, seen, namespace)
+        # A missing ServiceAccount has no labels.
+        gone = {*seen.orphaned(), *known(waiting)} if chosen is None else set()
         subjects = self._subjects(within, pods.result(), associated)
-        if chosen is None:  # A missing ServiceAccount has no labels.
-            gone = {*seen.orphaned(), *known(waiting)}
-            subjects += self._gone(sorted(gone), pods.result(), associated)
+        subjects += self._gone(sorted(gone), pods.result(), associated)
         reported = {finding.cause.id for finding in having(findings, Verdict.PROBLEM)}
         with ThreadPoolExecutor(WORKERS) as pool:
             accounts = tuple(pool.map(lambda subject: self._examine(facts, subject, reported), subjects))

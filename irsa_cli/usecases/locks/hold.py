@@ -164,7 +164,10 @@ class Hold:
         needed = sorted(lock for lock in set(locks) if not self.holds(lock))
         until = boot_seconds() + self.timeout
         watched = {lock: Watched() for lock in needed}
-        while missing := [lock for lock in needed if lock not in self.held]:
+        while True:
+            missing = [lock for lock in needed if lock not in self.held]
+            if not missing:
+                return
             states = self._attempt(missing, watched)
             if not states:
                 return

@@ -163,7 +163,8 @@ def pause_of(settings: Settings) -> Callable[[float], None]:
         return settings.group.pause
 
     def pause(seconds: float) -> None:
-        if number := late_signal():
+        number = late_signal()
+        if number:
             raise Interrupted(number)
         current().pause(seconds)
 

@@ -117,8 +117,9 @@ class Taker:
     def _take(self, lock: Lock, watched: Watched) -> HeldLock | lease.LeaseState:
         state: lease.LeaseState | None = None
         for _ in range(ROUNDS):
-            if not watched.version and (made := self._create(lock, watched)):
-                return made
+            created = None if watched.version else self._create(lock, watched)
+            if created:
+                return created
             looked = boot_seconds()
             present = self.leases.lease(self.namespace, lock.name)
             if present is None:
@@ -131,7 +132,8 @@ class Taker:
                 return HeldLock(lock, present.body, watched.begun or looked)
             if not self._is_free(state, present.date, idle):
                 return state
-            if taken := self._take_over(lock, present.body):
+            taken = self._take_over(lock, present.body)
+            if taken:
                 return taken
         if state is None:
             raise ServiceError(

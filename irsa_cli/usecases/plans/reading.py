@@ -234,11 +234,7 @@ def apply_plan(
     except IrsaError as error:
         raise (_stale(error, plan, again) or error) from error
     results = [looked] if isinstance(looked, Result) else [planned.result for planned in looked.items]
-    for result in results:
-        stale = _stale(result.error, plan, again)
-        if stale is not None:
-            result.ended = Ended.REFUSED
-            result.error = stale
+    _refuse_stale(results, plan, again)
     as_saved = all(result.ended in (Ended.PLANNED, Ended.UNCHANGED) for result in results)
     if settings.dry_run or not as_saved:
         return looked
@@ -248,6 +244,15 @@ def apply_plan(
     # A role that several use changes with each of them: by then their changes alone tell.
     each = replace(expected, thorough=not command.of_many)
     return command.run(request, replace(settings, expected=each.check), log, tell)
+
+
+def _refuse_stale(results: Iterable[Result], plan: saved_plan.SavedPlan, again: str) -> None:
+    """Refuse what was possible when the plan was saved, and is not any more."""
+    for result in results:
+        stale = _stale(result.error, plan, again)
+        if stale is not None:
+            result.ended = Ended.REFUSED
+            result.error = stale
 
 
 def _again(plan: saved_plan.SavedPlan, file: str) -> str:

@@ -182,7 +182,9 @@ class _Work:
             )
 
     def _changes(self, story: Story) -> list[Change]:
-        return results.forward_changes(story) if self.request.forward else results.backward_changes(story)
+        if self.request.forward:
+            return results.forward_changes(story)
+        return results.backward_changes(story)
 
     def plan(self, story: Story) -> Result:
         cluster = results.cluster_of(story)

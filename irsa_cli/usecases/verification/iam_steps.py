@@ -330,11 +330,11 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
     with ThreadPoolExecutor(2) as pool:
         known = pool.submit(lambda: iam.provider(client(), arn))
         role = pool.submit(lambda: iam.read_role(client(), name))
-        found = [
+        checks = [
             provider(known, cluster, account, desired.audience, reach_of(connection.target)),
             trust(role, desired.role_arn, identity),
         ]
-    for step in found:
+    for step in checks:
         yield from (f"{step.name.value}: {c.text}" for c in step.checks if c.status is not StepStatus.OK)
-    if all(step.status is StepStatus.OK for step in found):
+    if all(step.status is StepStatus.OK for step in checks):
         yield "trust: the current provider and trust policy allow the token"

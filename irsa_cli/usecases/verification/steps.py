@@ -74,12 +74,14 @@ def claims(
         expected = f"expected: {cluster.issuer}, {subject}, {audience}"
         missing = f"not checked (no token); {expected}"
         return step(Name.CLAIMS, sent, Check("claims", NOT_CHECKED, missing))
-    found = jwt.check_claims(
+    checks: list[Check] = []
+    for claim in jwt.check_claims(
         read(answer.token), issuer=cluster.issuer, subject=subject, audience=audience, now=time.time()
-    )
-    checks = [
-        Check(c.name, FAILED if c.wrong else OK, f"{c.text}; {c.wrong}" if c.wrong else c.text) for c in found
-    ]
+    ):
+        if claim.wrong:
+            checks.append(Check(claim.name, FAILED, f"{claim.text}; {claim.wrong}"))
+        else:
+            checks.append(Check(claim.name, OK, claim.text))
     return step(Name.CLAIMS, sent, *checks, *_signatures(answer.token, public, own))
 
 
@@ -90,30 +92,30 @@ def _signatures(text: str, public: Future[Keys], own: Future[Keys]) -> Iterator[
     yield _signature(text, known, "cluster's keys", "the cluster has")
     if isinstance(published, IrsaError) or isinstance(known, IrsaError):
         return
-    here = set(jwt.key_ids(known))
-    there = set(jwt.key_ids(published))
-    if here != there:
-        sides = {"only in the cluster": here - there, "only published": there - here}
-        parts = (f"{where}: {', '.join(sorted(ids))}" for where, ids in sides.items() if ids)
+    own_ids = set(jwt.key_ids(known))
+    published_ids = set(jwt.key_ids(published))
+    if own_ids != published_ids:
+        sides = {"only in the cluster": own_ids - published_ids, "only published": published_ids - own_ids}
+        words = "; ".join(f"{side}: {', '.join(sorted(ids))}" for side, ids in sides.items() if ids)
         # A difference that doesn't touch this token's key is worth knowing, and no failure.
-        text = f"published and cluster's keys differ (key rotation or another cluster): {'; '.join(parts)}"
+        text = f"published and cluster's keys differ (key rotation or another cluster): {words}"
         yield Check("keys", OK, text, needed=False)
 
 
-def _signature(text: str, keys: Keys | IrsaError, what: str, whose: str) -> Check:
+def _signature(text: str, keys: Keys | IrsaError, name: str, whose: str) -> Check:
     if isinstance(keys, IrsaError):
-        return open_check(what, keys, needed=False)
+        return open_check(name, keys, needed=False)
     verdict = jwt.signature(text, keys)
     if verdict is jwt.Signature.GOOD:
-        return Check(what, OK, f"valid, with a key that {whose}", needed=False)
+        return Check(name, OK, f"valid, with a key that {whose}", needed=False)
     if verdict is jwt.Signature.UNSUPPORTED:
-        return Check(what, NOT_CHECKED, "not checked (neither RS256 nor ES256)", needed=False)
+        return Check(name, NOT_CHECKED, "not checked (neither RS256 nor ES256)", needed=False)
     why = f"it does not match the key with that ID that {whose}"
     if verdict is jwt.Signature.UNKNOWN_KEY:
         ids = ", ".join(jwt.key_ids(keys)) or "none"
         why = f"its key ID is not among those that {whose} ({ids})"
         why += ": the keys changed, or it is another cluster's"
-    return Check(what, FAILED, why)
+    return Check(name, FAILED, why)
 
 
 def identity_of(
@@ -127,13 +129,13 @@ def identity_of(
 ) -> WebIdentity:
     """The identity that STS sees in a pod's exchange (the token's, if any), without its session name."""
     token_claims = Claims({}, {}) if isinstance(answer, IrsaError) else read(answer.token)
-    others = tuple(item for item in jwt.audiences_of(token_claims) if item != audience)
+    audiences = tuple(name for name in jwt.audiences_of(token_claims) if name != audience)
     return WebIdentity(
         provider_arn(cluster.partition, role_arn(arn).account, cluster.issuer),
         cluster.issuer,
         str(token_claims.claims.get("sub", subject)),
         audience,
-        others,
+        audiences,
         request={REQUESTED_REGION: region_called(cluster.region, regional=regional_sts)},
     )
 
@@ -244,16 +246,16 @@ def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) 
         text = open_check("", results).text
         yield from (Permission(kind, action, NOT_CHECKED, text) for action in actions)
         return
-    for item in results:
-        if item.missing:
-            missing = ", ".join(item.missing)
-            text = f"unknown: the simulation returned {item.decision} without values for {missing}"
-            yield Permission(kind, item.action, NOT_CHECKED, text, item.resource)
-        elif item.allowed:
-            yield Permission(kind, item.action, OK, "allowed by IAM's simulation", item.resource)
+    for result in results:
+        if result.missing:
+            missing = ", ".join(result.missing)
+            text = f"unknown: the simulation returned {result.decision} without values for {missing}"
+            yield Permission(kind, result.action, NOT_CHECKED, text, result.resource)
+        elif result.allowed:
+            yield Permission(kind, result.action, OK, "allowed by IAM's simulation", result.resource)
         else:
-            text = _DENIALS.get(item.decision, "denied by IAM's simulation")
-            yield Permission(kind, item.action, FAILED, f"{text} ({item.decision})", item.resource)
+            text = _DENIALS.get(result.decision, "denied by IAM's simulation")
+            yield Permission(kind, result.action, FAILED, f"{text} ({result.decision})", result.resource)
 
 
 def called(call: ReadCall, result: str | IrsaError) -> Permission:

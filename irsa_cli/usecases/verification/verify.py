@@ -97,15 +97,15 @@ def verify_accounts(
             readers = (f"--iam-assume-role {shlex.quote(arn)}" for arn in request.readers)
             options = " ".join((pasted_options(request.target), *readers))
             verifier = Verifier(connection, reads, request.wanted, options, many)
-            accounts, items = _many(verifier, request) if many else (1, (_one(verifier, request),))
+            accounts, verifications = _many(verifier, request) if many else (1, (_one(verifier, request),))
             listed = reads.associations().result() if many and accounts else None
     except IrsaError as error:
         return verification.VerificationReport(cluster, many=many, error=error)
     where = f"-n {request.namespace}" if request.namespace else ""
-    look = " ".join(filter(None, ("irsa doctor", where, options))) if many else items[0].look
+    look = " ".join(filter(None, ("irsa doctor", where, options))) if many else verifications[0].look
     return verification.VerificationReport(
         cluster,
-        items,
+        verifications,
         many=many,
         seconds=monotonic() - started,
         look=look,
@@ -133,21 +133,21 @@ def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
     """The pod's name and uid; raises `Refused` when there is none, or it has another ServiceAccount."""
     if not request.pod:
         return None
-    found = connection.kube.one("pods", request.namespace, request.pod)
-    if found is None:
+    body = connection.kube.one("pods", request.namespace, request.pod)
+    if body is None:
         pods = map(kinds.pod, connection.kube.pods(request.namespace))
         names_used = [pod.name for pod in pods if pod.service_account == request.name]
         raise Refused(
             f"there is no pod {request.namespace}/{request.pod}",
             reason=f"pods that use {request.name}: {', '.join(names_used[:10]) or 'none'}",
         )
-    used = found["spec"].get("serviceAccountName") or "default"
+    used = body["spec"].get("serviceAccountName") or "default"
     if used != request.name:
         raise Refused(
             f"pod {request.namespace}/{request.pod} does not use {request.name}",
             reason=f"its ServiceAccount is {used}",
         )
-    return request.pod, str(found["metadata"]["uid"])
+    return request.pod, str(body["metadata"]["uid"])
 
 
 def _many(verifier: Verifier, request: Request) -> tuple[int, tuple[verification.Verification, ...]]:
@@ -160,32 +160,32 @@ def _many(verifier: Verifier, request: Request) -> tuple[int, tuple[verification
         accounts = tuple(map(service_accounts.service_account, listing.result()))
     listed = verifier.reads.associations().result()
     associations = {} if isinstance(listed, Unreadable) else listed
-    with_role = [
-        account
-        for account in accounts
-        if ROLE_ARN_ANNOTATION in account.annotations or (account.namespace, account.name) in associations
-    ]
+    with_role: list[ServiceAccount] = []
+    for account in accounts:
+        has_association = (account.namespace, account.name) in associations
+        if has_association or ROLE_ARN_ANNOTATION in account.annotations:
+            with_role.append(account)
     count = Count("ServiceAccounts", len(with_role))
 
-    def one(account: ServiceAccount) -> verification.Verification:
+    def verify_one(account: ServiceAccount) -> verification.Verification:
         names = (account.namespace, account.name)
         injection = Injection.read(account.annotations)
-        associations = None
+        association = None
         try:
             if not injection.annotated:
-                injection, associations = NamedServiceAccount(verifier.connection, *names).given(injection)
+                injection, association = NamedServiceAccount(verifier.connection, *names).given(injection)
             role_arn(injection.role_arn)
-            found = verifier.verify(*names, injection, associations)
+            result = verifier.verify(*names, injection, association)
         except IrsaError as error:
             wrong = error
             if isinstance(error, InvalidInput):
                 wrong = Refused(f"the annotation {ROLE_ARN_ANNOTATION} is invalid", reason=str(error))
-            found = verification.Verification(*names, injection.role_arn, injection.audience, error=wrong)
+            result = verification.Verification(*names, injection.role_arn, injection.audience, error=wrong)
         count.one()
-        return found
+        return result
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        return len(accounts), tuple(pool.map(one, with_role))
+        return len(accounts), tuple(pool.map(verify_one, with_role))
 
 
 @dataclass(frozen=True)
@@ -320,7 +320,8 @@ class Verifier:
             links, last = self._chain(first, target)
             answers = pool.map(lambda call: attempt(lambda: make_call(aws, _held(last), call)), calls)
         permissions: list[verification.Permission] = []
-        if (simulations := self._simulations(arn)) is not None:
+        simulations = self._simulations(arn)
+        if simulations is not None:
             permissions += steps.simulated(attempt(simulations.result), self.wanted.actions)
         permissions += [steps.called(call, answer) for call, answer in zip(calls, answers, strict=True)]
         session = SESSION_NAME if isinstance(exchanged, IrsaError) else exchanged.role_session

@@ -68,8 +68,10 @@ def of_applied(
         return of_result(applied, quiet=speaking.quiet, verbose=speaking.verbose)
     unchanged = all(item.result.ended is Ended.UNCHANGED for item in applied.items)
     silent = speaking.output == "text" and speaking.quiet and dry_run and unchanged
-    shown = chain(first, () if silent else _text(applied, whole=speaking.verbose))
-    report = of_many(applied, shown, map(visible, () if silent else _messages(applied, quiet=speaking.quiet)))
+    if silent:
+        return of_many(applied, first, ())
+    shown = chain(first, _text(applied, whole=speaking.verbose))
+    report = of_many(applied, shown, map(visible, _messages(applied, quiet=speaking.quiet)))
     return report if applied.request is None else _with_request(report, applied.request)
 
 

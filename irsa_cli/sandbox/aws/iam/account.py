@@ -64,11 +64,11 @@ class Account:
             raise limit_exceeded(f"Cannot exceed quota for {name}: {self.quotas[quota]}")
 
     def role(self, request: AwsRequest) -> Any:
-        found = self.role_or_none(request)
-        if found is None:
+        role = self.role_or_none(request)
+        if role is None:
             name = request.params.get("RoleName", "")
             raise no_such_entity(f"The role with name {name} cannot be found.")
-        return found
+        return role
 
     def role_or_none(self, request: AwsRequest) -> Any:
         name = request.params.get("RoleName", "")
@@ -95,11 +95,11 @@ def page(request: AwsRequest, keys: Sequence[str]) -> tuple[list[str], dict[str,
 
 
 def page_of(
-    request: AwsRequest, member: str, found: Mapping[str, T], show: Callable[[T], Any] = lambda item: item
+    request: AwsRequest, member: str, entries: Mapping[str, T], show: Callable[[T], Any] = lambda entry: entry
 ) -> Answer:
     """The page of items that a call asks for, in the order of their keys, as the answer's `member`."""
-    keys, more = page(request, sorted(found))
-    return result_of(request, {member: [show(found[key]) for key in keys], **more})
+    keys, more = page(request, sorted(entries))
+    return result_of(request, {member: [show(entries[key]) for key in keys], **more})
 
 
 def members(holder: Any, *names: str, kind: str = "") -> dict[str, Any]:
@@ -198,16 +198,16 @@ class Lag:
         """The block sees an older state of an account; unless `within`, only what is new is missing."""
         now = time.monotonic()
         self._writes = [write for write in self._writes if write.at > now - self.seconds]
-        seen: dict[_Key, _Write] = {}
+        shown: dict[_Key, _Write] = {}
         ages: dict[_Key, float] = {}
         for write in self._writes:
             if write.place != (account, partition):
                 continue
             since = now - ages.setdefault(write.key, self._age())
             if write.at > since:
-                seen.setdefault(write.key, write)
+                shown.setdefault(write.key, write)
         with ExitStack() as stack:
-            for write in seen.values():
+            for write in shown.values():
                 if within or write.before is None:
                     stack.callback(_show(self._cloud.iam(account, partition), write))
             yield

@@ -38,23 +38,23 @@ _CLIENT_IDS = "ClientIdsPerOpenIdConnectProvider"
 def create_provider(account: Account, request: AwsRequest) -> Answer:
     """The URL is https, has no query, and is new. Without thumbprints IAM asks the issuer for one."""
     url = request.params.get("Url", "")
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
+    address = urlsplit(url)
+    if address.scheme != "https" or not address.hostname or address.query or address.fragment:
         raise validation_error("Invalid Open ID Connect Provider URL")
     account.check_quota(f"{_CLIENT_IDS}Quota", len(request.parameters.get("ClientIDList", [])), _CLIENT_IDS)
-    given = request.parameters.get("ThumbprintList", [])
-    if len(given) > _MOST_THUMBPRINTS:
+    prints = request.parameters.get("ThumbprintList", [])
+    if len(prints) > _MOST_THUMBPRINTS:
         raise AwsError("InvalidInput", "Thumbprint list must contain fewer than 5 entries.")
-    for thumbprint in given:
+    for thumbprint in prints:
         if not _THUMBPRINT.fullmatch(thumbprint):
             raise validation_error(f"Value '{thumbprint}' at 'thumbprintList' must be 40 hexadecimal digits")
     check_tags(request.tags(), any_case=False)
-    arn = f"arn:{account.partition}:iam::{account.number}:oidc-provider/{parts.netloc}{parts.path}"
+    arn = f"arn:{account.partition}:iam::{account.number}:oidc-provider/{address.netloc}{address.path}"
     if arn in account.iam.open_id_providers:
         raise AwsError("EntityAlreadyExists", f"Provider with url {url} already exists.", 409)
     count = len(account.iam.open_id_providers) + 1
     account.check_quota("OpenIdConnectProvidersQuota", count, "OpenIdConnectProvidersPerAccount")
-    thumbprints = given or [hashlib.sha1(parts.netloc.encode()).hexdigest()]  # noqa: S324 - as IAM's
+    thumbprints = prints or [hashlib.sha1(address.netloc.encode()).hexdigest()]  # noqa: S324 - as IAM's
     audiences = request.parameters.get("ClientIDList", [])
     provider = account.iam.create_open_id_connect_provider(url, thumbprints, audiences, [])
     serve_tags(account, provider, request)

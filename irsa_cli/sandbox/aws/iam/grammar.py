@@ -135,7 +135,7 @@ _ELEMENTS = frozenset(
 )
 
 
-def _check_common(statement: dict[str, Any]) -> None:
+def _check_common(statement: Mapping[str, Any]) -> None:
     if not set(statement) <= _ELEMENTS:
         raise _syntax_error()
     if statement.get("Effect") not in ("Allow", "Deny"):
@@ -171,7 +171,7 @@ def _check_condition(block: Any) -> None:
                 raise _syntax_error()
 
 
-def _check_keys(keys: dict[str, Any]) -> None:
+def _check_keys(keys: Mapping[str, Any]) -> None:
     # IAM compares them without regard to case: two that differ in nothing else are one.
     if len({key.lower() for key in keys}) < len(keys):
         raise _syntax_error()
@@ -179,7 +179,7 @@ def _check_keys(keys: dict[str, Any]) -> None:
         raise malformed_policy("Actions/Condition can contain only one colon.")
 
 
-def _check_principal(statement: dict[str, Any], partition: str, find: Callable[[str], object]) -> None:
+def _check_principal(statement: Mapping[str, Any], partition: str, find: Callable[[str], object]) -> None:
     if "NotPrincipal" in statement:
         raise malformed_policy("Has prohibited field NotPrincipal")
     if "Principal" not in statement:

@@ -95,9 +95,9 @@ def put_role_policy(account: Account, request: AwsRequest) -> Answer:
     name = request.params.get("PolicyName", "")
     document = request.params.get("PolicyDocument", "")
     grammar.check_identity_policy(document)
-    others = [text for key, text in role.policies.items() if key != name]
+    further = [text for key, text in role.policies.items() if key != name]
     quota = account.quotas["RolePolicySizeQuota"]
-    if sum(map(grammar.without_space, [*others, document])) > quota:
+    if sum(map(grammar.without_space, [*further, document])) > quota:
         raise limit_exceeded(f"Maximum policy size of {quota} bytes exceeded for role {role.name}")
     role.put_policy(name, document)
     return result_of(request)
@@ -129,8 +129,8 @@ def list_attached_role_policies(account: Account, request: AwsRequest) -> Answer
 
 def check_nothing_on(account: Account, request: AwsRequest) -> None:
     """Raises DeleteConflict where a role of that name has policies, in the state that is seen."""
-    found = account.role_or_none(request)
-    if found is not None and (found.managed_policies or found.policies):
+    role = account.role_or_none(request)
+    if role is not None and (role.managed_policies or role.policies):
         raise AwsError("DeleteConflict", "Cannot delete entity, must detach all policies first.", 409)
 
 
@@ -257,14 +257,14 @@ def list_policies(account: Account, request: AwsRequest) -> Answer:
     params = request.params
     scope = params.get("Scope", "All")
     attached = params.get("OnlyAttached") == "true"
-    found = {
+    policies = {
         policy.arn: policy
         for policy in account.iam.managed_policies.values()
         if policy.path.startswith(params.get("PathPrefix", "/"))
         and scope in ("All", "AWS" if _is_aws_owned(policy) else "Local")
         and (policy.attachment_count or not attached)
     }
-    return page_of(request, "Policies", found, lambda policy: _listed(account, policy))
+    return page_of(request, "Policies", policies, lambda policy: _listed(account, policy))
 
 
 def brief_policy(policy: Any) -> dict[str, Any]:
