@@ -357,7 +357,7 @@ def pages(method: Callable[..., Any], token: str, **parameters: Any) -> Iterator
 
 
 def listed(method: Callable[..., Any], token: str, field: str, **parameters: Any) -> Iterator[Any]:
-    """What the pages of a call list in this field, one after the other; raises as `pages` does."""
+    """The items in this field of all pages of a call, one after the other; raises as `pages` does."""
     for page in pages(method, token, **parameters):
         yield from page[field]
 

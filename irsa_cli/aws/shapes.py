@@ -74,7 +74,7 @@ def _check(shape: Shape, value: Any, where: str, *, strict: bool) -> None:
 
 
 def _within(shape: Shape, value: Any, where: str) -> Iterator[tuple[Shape, Any, str]]:
-    """What is in a structure, list or map: each with its shape, and what to call it."""
+    """The members of a structure, list or map: each with its shape, and a name for it."""
     if isinstance(shape, StructureShape):
         for key, member in shape.members.items():
             if key in value:

@@ -201,7 +201,7 @@ def _holds_for(operator: str, values: Sequence[str] | None, patterns: list[_Want
 
 
 def _compares(name: str, value: str, patterns: list[_Wanted]) -> bool:
-    """What a single comparison of a value says."""
+    """The answer of a single comparison of a value."""
     if name in _NEGATIVE:
         return not any(_NEGATIVE[name](value, pattern) for pattern in patterns)
     return any(_POSITIVE[name](value, pattern) for pattern in patterns)

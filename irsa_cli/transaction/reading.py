@@ -278,7 +278,7 @@ def concurrent_changes(path: Path, moment: float, mine: Sequence[Change]) -> lis
 
 
 def _changes_of_document(name: str, story: Story) -> list[Change]:
-    """What a run has changed of a document that several write."""
+    """The changes of a run to a document that several write."""
     carried_out = (record.change for record in story.records if record.done and record.changed)
     return [change for change in carried_out if change.kind.traits.is_shared and change.target[0] == name]
 

@@ -300,14 +300,14 @@ def together(first: InUse | None, second: InUse | None) -> InUse | None:
     """The result of both checks; one that was read counts more than one that was not."""
     if first is None or second is None:
         return first or second
-    told = second if first.unread else first
+    evidence = second if first.unread else first
     if not first.roles or not second.roles:
-        return replace(told, ended=first.ended or second.ended, roles=frozenset[str]())
+        return replace(evidence, ended=first.ended or second.ended, roles=frozenset[str]())
     if first.roles == second.roles:
-        return replace(told, ended=first.ended or second.ended)
+        return replace(evidence, ended=first.ended or second.ended)
     # Of two roles, one run may have ended and another not.
     ended = first.ended and second.ended
-    return replace(told, ended=ended, roles=first.roles | second.roles)
+    return replace(evidence, ended=ended, roles=first.roles | second.roles)
 
 
 @dataclass

@@ -25,7 +25,7 @@ class Mistake:
 
     @property
     def message(self) -> str:
-        """What is wrong, as the parser says it."""
+        """The mistake in the parser's words."""
         return self.error.message
 
     @cached_property

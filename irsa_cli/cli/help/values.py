@@ -133,7 +133,7 @@ def _as_pairs(text: str) -> str:
 
 
 def _pairs(mistake: Mistake) -> Correction:
-    """`--tags team:web`: KEY=VALUE, as irsa has it."""
+    """`--tags team:web`: KEY=VALUE, as in irsa."""
     message = mistake.message
     if "is not KEY=VALUE" not in message:
         return None

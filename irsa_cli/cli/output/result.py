@@ -334,7 +334,7 @@ def _aftermath(result: Result) -> Iterator[str]:
 
 
 def _left_behind(result: Result) -> Iterator[str]:
-    """What could not be rolled back, and the commands that finish it."""
+    """Leftovers that could not be rolled back, and the commands that finish them."""
     if isinstance(result.error, Overwritten):
         yield f"A change is missing (exit {result.exit_code}):"
     else:
@@ -345,7 +345,7 @@ def _left_behind(result: Result) -> Iterator[str]:
 
 
 def _unfinished(result: Result) -> Iterator[str]:
-    """The changes of a run that goes on later, and whether a transaction misses one of them."""
+    """The changes of a run that is resumed later, and whether a transaction misses one of them."""
     lines: list[str] = []
     why = ""
     for entry in result.changes:

@@ -219,7 +219,7 @@ def distinct(configs: Sequence[Config]) -> None:
 
 
 def _shared(binding: BindingEntry, before: BindingEntry, field: str, remedy: str) -> Iterator[str]:
-    """The problem of a field that another ServiceAccount has, too."""
+    """The problem of a field that another ServiceAccount also has."""
     if str(binding) != str(before):
         yield f"{binding.where}: {binding} has the {field} of {before} ({before.where}); {remedy}"
 

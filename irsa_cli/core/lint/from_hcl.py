@@ -126,7 +126,7 @@ _MORE = re.compile(r"trust_policy|enable_(github|bitbucket|saml)|provider_trust"
 """Arguments that add principals to a module's trust policy."""
 
 Arguments = Mapping[str, Any]
-"""What a module is called with, by names; the values are of any kind in HCL."""
+"""The arguments of a module by their names; the values are of any kind in HCL."""
 
 
 def _of_module(module: Module, block: Block) -> list[dict[str, Any]] | None:

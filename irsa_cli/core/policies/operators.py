@@ -78,7 +78,7 @@ def _pattern(pieces: tuple[Piece, ...]) -> re.Pattern[str]:
 
     What a star matches is as short as possible and stays so, by a lookahead: it is not tried again.
     """
-    # What is between the stars.
+    # The texts between the stars.
     between = [""]
     for text, is_literal in pieces:
         if is_literal:

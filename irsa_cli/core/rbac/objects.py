@@ -150,7 +150,7 @@ class RbacObjects:
 
 
 def known_objects(objects: tuple[T, ...] | Unreadable) -> tuple[T, ...]:
-    """What was read; nothing for what was not."""
+    """The objects that were read; none if they were not."""
     return () if isinstance(objects, Unreadable) else objects
 
 

@@ -184,7 +184,7 @@ class KubeApi:
     def _handler(
         self, route: access.Route, kind: Kind
     ) -> Callable[[Request, access.Route, Kind], Response] | None:
-        """What does this to an object, or to a collection; None if nothing does."""
+        """The handler of this verb for an object or a collection; None if there is none."""
         everywhere = kind.namespaced and not route.namespace
         if (everywhere and route.verb != "list") or (route.subresource and route.verb != "patch"):
             return None

@@ -318,7 +318,7 @@ def as_planned(planned: Iterable[PlannedWork], now: PlannedWork) -> list[str]:
 
 
 def _differences(planned: PlannedWork, now: PlannedWork) -> list[str]:
-    """What has changed of the objects, the changes and the access of one work."""
+    """The differences in objects, changes and access of one work."""
     differences: list[str] = []
     if len(planned.plan):
         # Of an object as desired, only that fact is kept: the new plan shows what has changed.

@@ -284,7 +284,7 @@ class _Recovery:
         self.found = Found(cluster, leftovers, self.request.minimum_age, frozenset(running))
 
     def plan(self, leftovers: Leftovers) -> Result:
-        """What would be rolled back, and what is left alone."""
+        """The objects that irsa would roll back, and those that it would leave alone."""
         changes = [piece.change.inverse for piece in reversed(list(leftovers.pieces))]
         own = self._own_journal(leftovers)
         if own is not None:  # It is what is gone by, but for a provider that roles of others trust.

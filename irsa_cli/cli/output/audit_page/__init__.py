@@ -95,7 +95,7 @@ def _data(report: AuditReport) -> dict[str, Any]:
 
 
 def _examined(report: AuditReport) -> dict[str, Any]:
-    """What was read of the account."""
+    """The parts of the account that were read."""
     audit = report.audit
     if audit is None:
         return {"summary": "", "unseen": 0, "accounts": 0, "clusters": []}

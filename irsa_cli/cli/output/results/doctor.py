@@ -27,9 +27,9 @@ def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
     if diagnosis.account is not None:
         yield _head(diagnosis.account)
     yield from _findings(diagnosis.findings, everything=everything)
-    told = _by_reason(diagnosis.undecided)
+    reported = _by_reason(diagnosis.undecided)
     for account in diagnosis.accounts:
-        yield from _summary(account, told)
+        yield from _summary(account, reported)
     yield from (f"Note: {visible(note)}" for note in diagnosis.notes)
     wrong = next((account for account in diagnosis.accounts if account.problems), None)
     if wrong is not None and not having(diagnosis.findings, Verdict.PROBLEM):
@@ -125,14 +125,14 @@ def _named(findings: list[Finding], *, everything: bool = False) -> str:
     return ", ".join(finding.cause.id for finding in findings)
 
 
-def _summary(account: Examined, told: Container[str]) -> Iterator[str]:
-    """One of many ServiceAccounts: its problems, or why it is unknown; reasons in `told` are not repeated."""
+def _summary(account: Examined, reported: Container[str]) -> Iterator[str]:
+    """One of many ServiceAccounts: its problems, or why it is unknown, without repeating what is `reported`."""
     yield f"{_MARKS[account.verdict]} {account.full_name}"
     for finding in account.problems:
         yield f"    {account.full_name}: {finding.cause.id}: {finding.cause.title}"
     undecided = () if account.problems else account.undecided
     for reason, alike in _by_reason(undecided).items():
-        why = "as above" if reason in told else visible(reason)
+        why = "as above" if reason in reported else visible(reason)
         yield f"    {account.full_name}: unknown: {why} ({_named(alike)})"
 
 

@@ -95,7 +95,7 @@ def _conditions(taker: AccountTaker) -> str:
 
 
 def _acts(taker: AccountTaker) -> str:
-    """What lets it act as the ServiceAccount: rights without conditions; all of them if each has one."""
+    """Rights by which it can act as the ServiceAccount: those without conditions, or all if each has one."""
     acts = [act for act in taker.acts if not act.conditions] or taker.acts
     rules = sorted({act.rule for act in acts})
     numbers = f"{_word('rule', rules)} {some(list(map(str, rules)))}"

@@ -194,10 +194,10 @@ def _twice(facts: Facts) -> Judgement:
     for _, statement in allowing(subject.annotated_role().trust):
         if covers(actions_of(statement), ASSUME) and names(statement).truth:
             return ok("the role trusts itself", containers=where(users))
-    told = [(pod, container) for pod, container in users if _is_to_assume(container, arn)]
-    if told:
+    assuming = [(pod, container) for pod, container in users if _is_to_assume(container, arn)]
+    if assuming:
         text = "settings tell the application to assume its own role, and the role does not trust itself"
-        return suspect(text, containers=where(told), role=arn)
+        return suspect(text, containers=where(assuming), role=arn)
     return hint(
         "settings repeat the role's ARN; irsa cannot see if the application assumes the role, which does not"
         " trust itself",
