@@ -126,7 +126,7 @@ def _named(findings: list[Finding], *, everything: bool = False) -> str:
 
 
 def _summary(account: Examined, reported: Container[str]) -> Iterator[str]:
-    """One of many ServiceAccounts: its problems, or why it is unknown, without repeating what is `reported`."""
+    """One of many ServiceAccounts: its problems, or why it is unknown, less the `reported` reasons."""
     yield f"{_MARKS[account.verdict]} {account.full_name}"
     for finding in account.problems:
         yield f"    {account.full_name}: {finding.cause.id}: {finding.cause.title}"
