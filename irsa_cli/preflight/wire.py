@@ -169,8 +169,8 @@ def signature(credentials: Credentials, endpoint: str, region: str, body: bytes)
     scope = f"{now[:8]}/{region}/sts/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     key = f"AWS4{secret}".encode()
-    for text_of_key in (now[:8], region, "sts", "aws4_request", text):
-        key = hmac.new(key, text_of_key.encode(), hashlib.sha256).digest()
+    for scope_part in (now[:8], region, "sts", "aws4_request", text):
+        key = hmac.new(key, scope_part.encode(), hashlib.sha256).digest()
     del headers["host"]
     signed = f"Credential={key_id}/{scope}, SignedHeaders={names}, Signature={key.hex()}"
     return {**headers, "authorization": f"AWS4-HMAC-SHA256 {signed}"}

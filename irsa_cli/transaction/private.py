@@ -208,10 +208,10 @@ def seal(data: bytes) -> str:
     return ""
 
 
-def is_sealed(data: bytes, bearing: str) -> bool:
+def is_sealed(data: bytes, present: str) -> bool:
     """Whether the text bears the seal of this user."""
     keys = (_read(path) for path in _places())
-    return any(hmac.compare_digest(_seal(key, data), bearing) for key in keys if key)
+    return any(hmac.compare_digest(_seal(key, data), present) for key in keys if key)
 
 
 def _seal(key: bytes, data: bytes) -> str:

@@ -61,12 +61,12 @@ def of_plan(plan: Plan) -> list[list[Tracked]]:
 
 def numbered(stages: Iterable[Iterable[Record]]) -> list[list[Tracked]]:
     """The steps of stages, in the order of the plan."""
-    stages_of_steps: list[list[Tracked]] = []
+    steps: list[list[Tracked]] = []
     index = 0
     for stage in stages:
-        stages_of_steps.append([Tracked(record, number) for number, record in enumerate(stage, index)])
-        index += len(stages_of_steps[-1])
-    return stages_of_steps
+        steps.append([Tracked(record, number) for number, record in enumerate(stage, index)])
+        index += len(steps[-1])
+    return steps
 
 
 def report(

@@ -94,7 +94,7 @@ def _is_chosen(account: ServiceAccount, namespace: str, chosen: Collection[Names
 
 def _unread(answers: Mapping[str, object]) -> dict[str, str]:
     """Why each answer that is missing could not be read."""
-    return {part_read: answer.why for part_read, answer in answers.items() if isinstance(answer, Unreadable)}
+    return {name: answer.why for name, answer in answers.items() if isinstance(answer, Unreadable)}
 
 
 def _begin(reads: DoctorReads, namespace: str, name: str) -> dict[str, Future[Any]]:
