@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = ("apply", "diff", "delete")
 LISTED = ("lint", "report")
 """Commands that take their files as arguments."""
-ONE = ("create-sa", "update-sa", "delete-sa", "adopt")
+ONE = ("create-sa", "update-sa", "delete-sa", "adopt", "release")
 MANY = ("migrate", "repoint", "retire")
 """Commands for many ServiceAccounts or clusters at once, often on a schedule."""
 CLUSTERS = ("associate-oidc", "disassociate-oidc")

@@ -113,8 +113,8 @@ def annotation_warnings(name: str, maker: str, role_arn: str) -> Iterator[str]:
     """The later effects of its maker on a ServiceAccount's annotation, and the source to change to keep it.
 
     Tools that merge with what they applied before, or by server-side apply, keep an annotation that their
-    source never had; others make the object as their source has it. The last part is YAML on one line, to be
-    pasted. Charts have `serviceAccount.annotations` in their values by convention.
+    source never had; others write the object again from their source. The last part is YAML on one line,
+    to be pasted. Charts have `serviceAccount.annotations` in their values by convention.
     https://kubernetes.io/docs/tasks/manage-kubernetes-objects/declarative-config/#merge-patch-calculation
     https://helm.sh/docs/faq/changes_since_helm2/#improved-upgrade-strategy-3-way-strategic-merge-patches
     https://helm.sh/docs/chart_best_practices/rbac
