@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = ("apply", "diff", "delete")
 LISTED = ("lint", "report")
 """Commands that take their files as arguments."""
-ONE = ("create-sa", "update-sa", "delete-sa", "adopt")
+ONE = ("create-sa", "update-sa", "delete-sa", "adopt", "release")
 MANY = ("migrate", "repoint", "retire")
 """Commands for many ServiceAccounts or clusters at once, often on a schedule."""
 CLUSTERS = ("associate-oidc", "disassociate-oidc")
@@ -46,12 +46,16 @@ FOUND = ("audit", "lint")
 """Commands that also write their findings as SARIF."""
 DOCUMENTS = ("history", "get-sa", "describe-sa", "who-can", "unlock", "preflight")
 """Commands that have a JSON document, and no Markdown."""
-OF_CLUSTER = (*PLANNING, "verify", "doctor", "recover", "get-sa", "describe-sa", "unlock")
+TEXTS = ("export",)
+"""Commands that print the text of files, if they write none."""
+OF_CLUSTER = (*PLANNING, "verify", "doctor", "recover", "get-sa", "describe-sa", "export", "unlock")
 GUARDED = {"expect-account": (*OF_CLUSTER, "preflight"), "expect-cluster-arn": OF_CLUSTER}
 """Commands that take each of these flags."""
 RENAMED = {"unlock": ["recover", "--unlock"], "report": ["report", "merge"]}
 """Commands that irsa has under another name than the action."""
-COMMANDS = tuple(dict.fromkeys((*PLANNING, *FOUND, "verify", "doctor", "recover", "report", *DOCUMENTS)))
+COMMANDS = tuple(
+    dict.fromkeys((*PLANNING, *FOUND, "verify", "doctor", "recover", "report", *DOCUMENTS, *TEXTS))
+)
 """What the action runs. Not exec, token and credentials: what they print is secret, and a log is not."""
 FAIL_ON = ("error", "changes", "never")
 USAGE, PENDING, INTERRUPTED, KILLED = 2, 6, (130, 143), 137
@@ -146,8 +150,10 @@ def words(env: Env, home: Path) -> list[str]:
         more = shlex.split(env.get("IRSA_ACTION_ARGS", ""))
     except ValueError as error:
         raise Wrong(f"args can't be split into words: {error}") from None
-    own = ["--output=json"]
-    if command not in DOCUMENTS:
+    own: list[str] = []
+    if command in DOCUMENTS:
+        own = ["--output=json"]
+    elif command not in TEXTS:
         form = ["--output=sarif", f"--summary-file={home / 'result.md'}"]
         own = form if command in FOUND else ["--output=markdown"]
         own += [f"--json-file={home / 'result.json'}", f"--max-length={MARKDOWN}"]
@@ -183,7 +189,7 @@ def _files(command: str, env: Env, home: Path) -> list[str]:
         return [str(plans[0])]
     if command in LISTED:
         return ["--", *files]
-    if files and command not in FILES:
+    if files and command not in (*FILES, *TEXTS):
         raise Wrong(f"{command} takes no files")
     return [f"--filename={name}" for name in files]
 
@@ -206,7 +212,12 @@ def run(env: Env) -> int:
     directory = env.get("IRSA_ACTION_DIRECTORY") or "."
     if not Path(directory).is_dir():
         raise Wrong(f"working-directory {directory!r} is no folder")
-    name = "sarif" if command in FOUND else "json" if command in DOCUMENTS else "md"
+    names = {
+        **dict.fromkeys(FOUND, "sarif"),
+        **dict.fromkeys(DOCUMENTS, "json"),
+        **dict.fromkeys(TEXTS, "txt"),
+    }
+    name = names.get(command, "md")
     with (
         open(home / f"result.{name}", "wb") as result,
         open(home / "log", "wb") as log,
@@ -446,7 +457,11 @@ def _digest(plan: Path) -> str:
 
 
 def _markdown(home: Path) -> str:
-    """The result as Markdown; of commands that have none, how many items have which outcome."""
+    """The result as Markdown; of commands without it, their text, or how many items have which outcome."""
+    with suppress(OSError):
+        lines = (home / "result.txt").read_text("utf-8", errors="replace").splitlines()
+        # Indented, it is text to Markdown whatever it holds.
+        return comments.shortened("".join(f"    {line}\n" for line in lines), MARKDOWN)
     with suppress(OSError):
         return comments.shortened((home / "result.md").read_text("utf-8", errors="replace"), MARKDOWN)
     found = _document(home).get("metadata", {}).get("summary", {})

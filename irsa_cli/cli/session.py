@@ -76,13 +76,23 @@ class Writing:
         self.detailed = run.detailed_exitcode
         self._out = run.out
 
-    def one(self, command: str, request: R, use_case: Callable[[R, Settings, WireLog], Result]) -> int:
-        """Run a use case with one transaction, show and save the result, and return the exit code."""
+    def one(
+        self,
+        command: str,
+        request: R,
+        use_case: Callable[[R, Settings, WireLog], Result],
+        *,
+        shows_marks: bool = False,
+    ) -> int:
+        """Run a use case with one transaction, show and save the result, and return the exit code.
+
+        `shows_marks`: a plan shows changes of irsa's marks, which is what the command is about.
+        """
         speaking = self.speaking
         wire = speaking.progress.wire
         result = outcome_of(lambda: use_case(request, self.settings, wire), speaking, one=True)
         result.detailed = self.detailed
-        report = of_result(result, quiet=speaking.quiet, verbose=speaking.verbose)
+        report = of_result(result, quiet=speaking.quiet, verbose=speaking.verbose or shows_marks)
         only_shows = result.ended is Ended.PLANNED
         return deliver(report, speaking, only_shows=only_shows, save=self.saver(command, request))
 

@@ -567,6 +567,15 @@ COMMANDS = {
             makes=False,
         ),
         Command(
+            "release",
+            ("release", "app", "-n", NAMESPACE),
+            (_provider, _namespace, _bound()),
+            failing="500",
+            marked=False,
+            followers=("adopt", "recover-all"),
+            makes=False,
+        ),
+        Command(
             "half-made",
             (*_CREATE, *_ONE),
             (_provider, _namespace, _half_made),

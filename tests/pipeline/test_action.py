@@ -152,6 +152,20 @@ def test_commands_of_a_schedule_run(job: MakeJob, stage: Stage) -> None:
     assert stage.world() == before
 
 
+def test_files_of_git_are_compared_with_the_cluster(job: MakeJob, stage: Stage) -> None:
+    """The gate of a repository that has the ServiceAccounts: exit code 6 fails with `fail-on: changes`."""
+    assert stage.create_sa("s3-reader", "backend").code == 0
+    mine = job()
+    export = "s3-reader -n backend -c demo --out account.yaml"
+    missing = mine.use(command="export", args=f"{export} --check", fail_on="changes", **IRSA)
+    assert ended(missing) == "6 planned changed failed", missing.log
+    assert ROLE_ARN in missing.summary
+    assert not mine.use(command="export", args=export, **IRSA).failed
+    assert ROLE_ARN in (mine.workspace / "account.yaml").read_text("utf-8")
+    same = mine.use(command="export", args=f"{export} --check", fail_on="changes", **IRSA)
+    assert ended(same) == "0 ok", same.log
+
+
 def test_reports_of_shards_are_joined(mine: Job, job: MakeJob) -> None:
     shards = [use(mine, "diff", args=f"-f bindings.yaml --shard {number}/2") for number in (0, 1)]
     joined = job()
@@ -342,8 +356,8 @@ def test_the_action_knows_what_commands_have(monkeypatch: pytest.MonkeyPatch) ->
         for option in ("out", "json_file", "expect_account", "expect_cluster_arn")
     }
     assert with_option == {
-        "out": set(action.PLANNING),
-        "json_file": set(options) - set(action.DOCUMENTS),
+        "out": {*action.PLANNING, *action.TEXTS},
+        "json_file": set(options) - {*action.DOCUMENTS, *action.TEXTS},
         "expect_account": set(action.GUARDED["expect-account"]),
         "expect_cluster_arn": set(action.GUARDED["expect-cluster-arn"]),
     }

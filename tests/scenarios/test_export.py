@@ -182,3 +182,15 @@ def test_what_no_file_may_repeat_is_left_out_with_its_reason(stage: Stage, names
     assert (arn in ran.out, "role/gone" in ran.out) == (True, False)
     assert "its role does not exist" in ran.err
     stage.run("export gone -n $ns -q", code=4, says="no role for a file", changes="")
+
+
+def test_doctor_proposes_the_annotation_for_git(stage: Stage, namespace: str, arn: str) -> None:
+    """irsa created the role alone: it never proposes to write the ServiceAccount itself."""
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+    for body in (None, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "app"}}):
+        if body is not None:
+            assert stage.kube.create(path, body).status == 201
+        ran = stage.run("doctor app -n $ns", code=5, says=f"{ROLE_ARN}: {arn}", changes="")
+        assert f"irsa export app -n {namespace}" in ran.out
+        assert "irsa create-sa app" not in ran.out
+        assert "kubectl annotate" not in ran.out

@@ -48,6 +48,7 @@ CREATING = ("associate_oidc", "create_sa")
 WRITING = (
     *CREATING,
     "adopt",
+    "release",
     "apply",
     "delete",
     "delete_sa",

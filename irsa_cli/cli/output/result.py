@@ -244,6 +244,8 @@ def _outcome(result: Result) -> str:
         return f"{who} has the role {role['arn']}{elsewhere}.{restart}"
     if command is Command.ADOPT:
         return f"The role of {who} is managed by irsa: {role['arn']}{elsewhere}."
+    if command is Command.RELEASE:
+        return f"irsa does not manage the role of {who} any more: {role['arn']}{elsewhere}."
     if account.get("exists") is False:
         return f"{who} has the role {role['arn']}. The ServiceAccount does not exist yet."
     inside = "; to check it inside of one: irsa preflight" if result.verification else ""

@@ -383,6 +383,8 @@ def evidence(facts: Facts) -> dict[str, str]:
 def choose(facts: Facts, otherwise: str) -> str:
     """The command that annotates with the intended role, `otherwise` without one; several are comments."""
     trusting = naming(facts)
+    if len(trusting) == 1 and _is_for_git(facts, trusting[0]):
+        return _annotate_in_git(facts, trusting[0])
     if len(trusting) == 1:
         return annotate_and_restart(facts, trusting[0].arn)
     if not trusting:
@@ -390,9 +392,28 @@ def choose(facts: Facts, otherwise: str) -> str:
     return commented(annotate(facts, role.arn) for role in trusting[:5])
 
 
+def _is_for_git(facts: Facts, role: Role) -> bool:
+    """Whether irsa created the role for this ServiceAccount without writing it (`--role-only`)."""
+    return role.is_for(facts.cluster, facts.named.full_name) and lifecycle.tells_itself(role.tags)
+
+
+def _annotate_in_git(facts: Facts, role: Role) -> str:
+    """The annotation for a repository, as comments: irsa does not write what a repository owns."""
+    return commented(
+        (
+            "the role was created for a ServiceAccount in Git (--role-only): add to its annotations there:",
+            f"  {ROLE_ARN_ANNOTATION}: {role.arn}",
+            f"{of_account(facts, 'export', facts.named)}  # prints the manifest",
+        )
+    )
+
+
 def make_or_attach(facts: Facts) -> str:
     """The command that creates the ServiceAccount with the role that trusts it, else with a new one."""
-    commands = [attach(facts, facts.named, role.arn) for role in naming(facts)]
+    trusting = naming(facts)
+    if len(trusting) == 1 and _is_for_git(facts, trusting[0]):
+        return _annotate_in_git(facts, trusting[0])
+    commands = [attach(facts, facts.named, role.arn) for role in trusting]
     if not commands:
         return make(facts, facts.named)
     if len(commands) == 1:

@@ -112,15 +112,19 @@ def manager_of_account(
 def annotation_warnings(name: str, maker: str, role_arn: str) -> Iterator[str]:
     """The later effects of its maker on a ServiceAccount's annotation, and the source to change to keep it.
 
-    The last part is YAML on one line, to be pasted. Charts have `serviceAccount.annotations` in their values
-    by convention (https://helm.sh/docs/chart_best_practices/rbac); other tools write manifests.
+    Tools that merge with what they applied before, or by server-side apply, keep an annotation that their
+    source never had; others write the object again from their source. The last part is YAML on one line,
+    to be pasted. Charts have `serviceAccount.annotations` in their values by convention.
+    https://kubernetes.io/docs/tasks/manage-kubernetes-objects/declarative-config/#merge-patch-calculation
+    https://helm.sh/docs/faq/changes_since_helm2/#improved-upgrade-strategy-3-way-strategic-merge-patches
+    https://helm.sh/docs/chart_best_practices/rbac
     """
     when = writes_again(maker)
     if not when or maker == EKSCTL:
         return
     where, key = ("values", "serviceAccount") if maker == HELM else ("manifest", "metadata")
     yaml = f'{key}: {{annotations: {{{ROLE_ARN_ANNOTATION}: "{role_arn}"}}}}'
-    yield (
-        f"ServiceAccount {name} is managed by {maker}: {when} may remove the annotation;"
-        f" add to its {where}: {yaml}"
-    )
+    effect = "may remove the annotation"
+    if maker in TABLE["keeps"]:
+        effect = "removes the annotation only if it replaces the object"
+    yield f"ServiceAccount {name} is managed by {maker}: {when} {effect}; add to its {where}: {yaml}"

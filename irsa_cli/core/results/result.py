@@ -24,6 +24,7 @@ class Command(str, Enum):
     UPDATE_SA = "update-sa"
     DELETE_SA = "delete-sa"
     ADOPT = "adopt"
+    RELEASE = "release"
     MIGRATE = "migrate"
     REPOINT = "repoint"
     RETIRE = "retire"

@@ -32,6 +32,7 @@ PROVIDER = {"provider": {"arn": "P", "url": "U", "audiences": ["x", "y"]}}
         ),
         (Command.UPDATE_SA, {**BOTH, "restart": False}, "n/a has the role R."),
         (Command.ADOPT, {**BOTH, "adoption": {}}, "The role of n/a is managed by irsa: R."),
+        (Command.RELEASE, BOTH, "irsa does not manage the role of n/a any more: R."),
         (Command.DELETE_SA, GONE, "Deleted: ServiceAccount n/a, role R."),
         (Command.DELETE_SA, {**GONE, "serviceAccount": None}, "Deleted: role R."),
         (Command.ASSOCIATE_OIDC, PROVIDER, "IAM accepts tokens of U for x, y."),

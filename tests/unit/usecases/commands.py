@@ -171,6 +171,7 @@ CASES: dict[str, Case] = {
         "migrate $READER --to irsa --finish", migrated("pod-identity", "pod-identity --finish", "irsa")
     ),
     "adopt": _case("adopt $READER", by_hand),
+    "release": _case("release $READER", bound),
     "apply": _case("apply -f {file}", provider, ("file", ONE)),
     "apply --atomic": _case("apply -f {file} --atomic", nothing, ("file", FILE)),
     "apply --atomic --prune": _case("apply -f {file} --atomic --prune --yes", applied, ("file", FILE)),

@@ -105,9 +105,9 @@ def _acts(taker: AccountTaker) -> str:
         rights.append(act.id if act.id == "everything" else right)
     binding = taker.binding
     if binding.kind == "Built-in":
-        source = "built into the API server"
+        rule = f"built into the API server, {numbers}"
     elif binding.kind == binding.role.kind:
-        source = str(binding)
+        rule = f"{binding}, {numbers}"
     else:
-        source = f"{binding}, {binding.role}"
-    return f"{some(rights)} ({source}, {numbers})"
+        rule = f"{binding}, {binding.role} {numbers}"
+    return f"{some(rights)} ({rule})"

@@ -1,0 +1,77 @@
+"""Release a role to another owner: irsa's tags and marks go, and nothing else; the inverse of `adopt`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from irsa_cli.core.binding import ownership
+from irsa_cli.core.binding.binding import Binding
+from irsa_cli.core.binding.current import account_changes
+from irsa_cli.core.binding.ownership import Belongs, belonging
+from irsa_cli.core.objects.role import Role
+from irsa_cli.core.plan import states
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.values.errors import Refused
+
+_OWN = "irsa/"
+"""The beginning of all tags and annotations by which irsa marks what it manages."""
+
+
+def release(binding: Binding) -> Plan:
+    """The plan that removes irsa's marks from role, association and ServiceAccount; empty if there are none.
+
+    Raises `Refused` for a role of another ServiceAccount, one whose run is not over, and for a target role,
+    whose ConfigMap and statement nobody would remove any more.
+    """
+    ownership.check_account(binding)
+    role = ownership.check_there(binding)
+    who = belonging(role, binding)
+    if who is Belongs.OTHERS:
+        raise ownership.theirs(binding, role)
+    if who is Belongs.OURS:
+        ownership.check_over(binding, role)
+        _check_no_target(binding)
+    # The role first: a run that is cut off then leaves marks that mean nothing without its tags.
+    return Plan.of(_association(binding), _role(role), _account(binding))
+
+
+def _check_no_target(binding: Binding) -> None:
+    noted = [
+        key for key in (states.TARGET_ANNOTATION, states.CONFIG_MAP_ANNOTATION) if key in binding.annotations
+    ]
+    if noted:
+        raise Refused(
+            f"{binding.full_name} has a target role, which irsa manages with it",
+            reason=f"the ServiceAccount has the annotation {noted[0]}",
+            next_steps=(f"{binding.command('update-sa')} --remove-target-role  # removes the target first",),
+        )
+
+
+def _role(role: Role) -> list[Change]:
+    tags = _own(role.tags)
+    if not tags:
+        return []
+    after = states.TagsState(dict.fromkeys(tags))
+    return [Change(Kind.ROLE_TAGS, (role.name,), states.TagsState({**tags}), after)]
+
+
+def _association(binding: Binding) -> list[Change]:
+    association = binding.own_association
+    if association is None:
+        return []
+    tags = {key: value for key, value in association.state.tags.items() if not key.startswith(_OWN)}
+    after = replace(association.state, tags=tags)
+    return [Change(Kind.ASSOCIATION, binding.association_target, association.state, after)]
+
+
+def _account(binding: Binding) -> list[Change]:
+    """The marks of a ServiceAccount: annotations of irsa, and the label of one that irsa created."""
+    labels: dict[str, str | None] = {states.MANAGED_BY_LABEL: None} if binding.is_made else {}
+    marks: dict[str, str | None] = dict.fromkeys(_own(binding.annotations))
+    return account_changes(binding.key, binding.existing, marks, labels, own=False)
+
+
+def _own(texts: Mapping[str, str]) -> dict[str, str]:
+    """Those of tags or annotations that are irsa's."""
+    return {key: value for key, value in texts.items() if key.startswith(_OWN)}

@@ -1,0 +1,89 @@
+"""ServiceAccounts that a repository owns: Flux's way of applying them, beside irsa, on a real kube-apiserver.
+
+Flux applies with server-side apply, a field manager of its own, and force; so does Argo CD if told so. Each
+run here is followed by an application, and nothing may be written by both.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from irsa_cli.sandbox import Sandbox
+from tests.scenarios.conftest import real_stage
+from tests.support.fixtures import RealCluster
+from tests.support.stage import ROLE_ARN, Json, Stage
+
+pytestmark = pytest.mark.e2e
+FLUX = "kustomize-controller"
+
+
+@pytest.fixture
+def stage(sandbox: Sandbox, real: RealCluster, tmp_path: Path, unique: str) -> Stage:
+    """A stage with a namespace on the real API server."""
+    made = real_stage(sandbox, real, tmp_path)
+    made.words["ns"] = unique
+    made.make_namespace(unique)
+    made.associate("-q")
+    return made
+
+
+def apply(stage: Stage, manifest: Json) -> Json:
+    """Apply as Flux does; the object as it is then."""
+    metadata = manifest["metadata"]
+    path = f"/api/v1/namespaces/{metadata['namespace']}/serviceaccounts/{metadata['name']}"
+    answer = stage.kube.patch(
+        path, manifest, content_type="application/apply-patch+yaml", fieldManager=FLUX, force="true"
+    )
+    assert answer.status in (200, 201), answer.text
+    body: Json = answer.body
+    return body
+
+
+def owners(body: Json, key: str = f"f:{ROLE_ARN}") -> set[str]:
+    """The field managers of an annotation."""
+    return {
+        entry["manager"]
+        for entry in body["metadata"]["managedFields"]
+        if key in entry["fieldsV1"].get("f:metadata", {}).get("f:annotations", {})
+    }
+
+
+def test_an_annotation_that_git_never_had_is_kept_and_nothing_flaps(stage: Stage, unique: str) -> None:
+    manifest: dict[str, Any] = {"apiVersion": "v1", "kind": "ServiceAccount"}
+    manifest["metadata"] = {"name": "app", "namespace": unique, "labels": {"team": "web"}}
+    manifest["metadata"]["annotations"] = {"kustomize.toolkit.fluxcd.io/prune": "enabled"}
+    apply(stage, manifest)
+    create = "create-sa app -n $ns --attach-policy-arn $S3"
+    stage.run(create)
+    arn = stage.role_of(unique, "app")["arn"]
+    versions = set()
+    for number in range(3):
+        manifest["metadata"]["labels"] = {"team": f"web-{number}"}
+        body = apply(stage, manifest)
+        assert body["metadata"]["annotations"][ROLE_ARN] == arn
+        assert owners(body) == {"irsa"}
+        stage.run(create, says="Nothing to do", changes="")
+        versions.add(apply(stage, manifest)["metadata"]["resourceVersion"])
+    assert len(versions) == 3, "an application without a change writes nothing, and neither does irsa"
+    stage.run("delete-sa app -n $ns --yes")
+    left = apply(stage, manifest)["metadata"]
+    assert ROLE_ARN not in left["annotations"]
+    assert left["labels"] == {"team": "web-2"}
+
+
+def test_git_has_the_annotation_and_irsa_the_role(stage: Stage, unique: str) -> None:
+    """`--role-only`, then what `irsa export` writes: irsa never writes the object."""
+    create = "create-sa app -n $ns --attach-policy-arn $S3 --role-only"
+    stage.run(create)
+    manifest = yaml.safe_load(stage.run("export app -n $ns -q").out)
+    body = apply(stage, manifest)
+    version = body["metadata"]["resourceVersion"]
+    assert owners(body) == {FLUX}
+    stage.run("get-sa app -n $ns", says="ok")
+    stage.run(create, says="Nothing to do", changes="")
+    stage.run("update-sa app -n $ns --description new --yes")
+    assert apply(stage, manifest)["metadata"]["resourceVersion"] == version
