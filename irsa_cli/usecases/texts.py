@@ -17,7 +17,9 @@ from irsa_cli.core.values.errors import InvalidInput, IrsaError
 STDIN = "-"
 MAX_BYTES = 16 * 2**20
 """A file with ten thousand ServiceAccounts has less."""
-NO_WRITER_SECONDS, SILENT_SECONDS, PIPE_SECONDS = 10.0, 60.0, 600.0
+NO_WRITER_SECONDS = 10.0
+SILENT_SECONDS = 60.0
+PIPE_SECONDS = 600.0
 """Seconds to wait for a pipe without a writer, a silent one, and any."""
 
 
@@ -133,7 +135,8 @@ def _stdin(limit: int) -> bytes:
 def _until_the_end(file: int, limit: int) -> bytes:
     # Wait for a person at a terminal.
     waits = not stat.S_ISREG(os.fstat(file).st_mode) and not os.isatty(file)
-    found, latest = bytearray(), time.monotonic() + PIPE_SECONDS
+    found = bytearray()
+    latest = time.monotonic() + PIPE_SECONDS
     while part := _part(file, waits=waits):
         found += part
         if len(found) > limit:

@@ -155,7 +155,8 @@ def exporting_cluster(options: ExportOptions, form: Format) -> Exporting:
 
     destination = Destination(options.cluster, options.role_account, kube=options.kube)
     destination.check_reachable()
-    name, namespace = options.name or "", options.namespace or ""
+    name = options.name or ""
+    namespace = options.namespace or ""
     if name and not options.everywhere:
         namespace = namespace or "default"
     scope = BindingsScope(namespace, name, options.all_paths, options.selector or "")
@@ -189,7 +190,8 @@ def run_export(exporting: Exporting, form: Format, options: ExportOptions) -> in
         try:
             code = _deliver(exports[0], form, options, speaking) or code
         except IrsaError as failure:
-            error, code = failure, int(failure.exit_code)
+            error = failure
+            code = int(failure.exit_code)
     for line in failure_lines(error):
         put(line, err=True)
     notes = exports[0].notes if exports else ()

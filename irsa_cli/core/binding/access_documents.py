@@ -22,7 +22,8 @@ from irsa_cli.core.values.errors import Unreadable
 
 def of_current(desired: DesiredState, current: CurrentState) -> Documents:
     """Of a binding that is created or completed."""
-    binding, documents = current.binding, of_binding(current.binding)
+    binding = current.binding
+    documents = of_binding(current.binding)
     trust = binding.role if isinstance(binding.role, Unreadable) else None
     policies = {} if desired.role is None else documents.policies
     if desired.role is not None and binding.role is None:
@@ -76,7 +77,9 @@ def guard_of_account(
 
 def of_binding(binding: Binding) -> Documents:
     """Of a binding that is changed or deleted."""
-    account, association, provider = _account(binding), binding.known_association, binding.known_provider
+    account = _account(binding)
+    association = binding.known_association
+    provider = binding.known_provider
     cluster = binding.cluster
     arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     # EKS may tell only the id of one.

@@ -101,7 +101,8 @@ def _check_tokens(desired: DesiredState, role: Role) -> Document | None:
 
 
 def _check_service(desired: DesiredState, role: Role) -> Document | None:
-    before, statement = role.state.trust, added(desired, role)
+    before = role.state.trust
+    statement = added(desired, role)
     after = before if statement is None else trust_policy.with_statement(before, statement)
     refused = tuple(lacking(_service_answers(desired, after), Answer.NO))
     if refused:
@@ -182,7 +183,9 @@ def facts(desired: DesiredState, current: CurrentState) -> dict[str, Any]:
 
 def service_notes(desired: DesiredState, current: CurrentState) -> list[str]:
     """Notes on EKS Pod Identity: an unknown answer of a trust policy, and tags that differ."""
-    role, association, notes = current.binding.seen_role, current.binding.known_association, list[str]()
+    role = current.binding.seen_role
+    association = current.binding.known_association
+    notes = list[str]()
     state = desired.association
     if state is not None and association is not None and not state.tags.items() <= association.tags.items():
         notes.append(f"association {association.id} keeps its tags: irsa sets them only when it creates one")

@@ -208,7 +208,8 @@ class Binding(ServiceAccountRef):
 
     def life_of(self, role: Role, *, recorded: bool | None = None) -> Lifecycle:
         """How far the run behind a role has come; `recorded` as in `lifecycle.of`."""
-        is_named, is_marked = self.annotation == role.arn, self.was_bound_to(role)
+        is_named = self.annotation == role.arn
+        is_marked = self.was_bound_to(role)
         return lifecycle.of(role.tags, named=is_named, recorded=recorded, marked=is_marked)
 
     @property
@@ -269,7 +270,8 @@ class Binding(ServiceAccountRef):
         """The account, by its name, of a role that irsa created elsewhere for it; '' if there is none."""
         if not self.is_elsewhere:
             return ""
-        role_arn, cluster = arn.role_arn(self.annotation), self.cluster
+        role_arn = arn.role_arn(self.annotation)
+        cluster = self.cluster
         default = default_role_name(cluster.name, cluster.arn, self.namespace, self.name)
         in_path = role_arn.resource.startswith(f"role{default_role_path(cluster.name)}")
         return role_arn.account if in_path or role_arn.name == default else ""

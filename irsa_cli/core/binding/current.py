@@ -79,7 +79,8 @@ def life_of(desired: DesiredState, current: CurrentState) -> Lifecycle:
 
 def is_recorded(desired: DesiredState, current: CurrentState) -> bool:
     """Whether irsa wrote that annotation, a run's last step; a role for something else does not count."""
-    binding, role = current.binding, current.binding.seen_role
+    binding = current.binding
+    role = current.binding.seen_role
     if role is None or not binding.is_annotated:
         return binding.is_annotated
     spec_hash = role.tags.get(states.SPEC_HASH_TAG)

@@ -21,11 +21,13 @@ RUN_TAGS = (states.TRANSACTION_TAG, states.COMMIT_TAG, states.SPEC_HASH_TAG)
 def role_changes(before: Role, after: Role) -> RoleChanges:
     """The changes to `after`, without the tags of runs; raises `Refused` for another path, which is fixed."""
     check_path(before, after.path)
-    was, will = before.tags, after.tags
+    was = before.tags
+    will = after.tags
     tags = [key for key in {**was, **will} if key not in RUN_TAGS and was.get(key) != will.get(key)]
 
     def part(kind: Kind, of: Callable[[states.RoleState], states.State | None]) -> list[Change]:
-        one, other = of(before.state), of(after.state)
+        one = of(before.state)
+        other = of(after.state)
         return [Change(kind, (before.name,), one, other)] if one != other else []
 
     gains: list[Change] = []
@@ -59,7 +61,9 @@ def removal(role: Role) -> list[Change]:
 
 def changed(role: Role, change: Change) -> Role:
     """The role after one change of it."""
-    before, after, part = change.before, change.after, change.target[-1]
+    before = change.before
+    after = change.after
+    part = change.target[-1]
     match change.kind:
         case Kind.ROLE if isinstance(after, states.RoleState):
             return replace(role, state=after)
@@ -99,7 +103,8 @@ def _attachments(before: Role, after: Role) -> Iterator[Change]:
 
 def _inline(before: Role, after: Role) -> Iterator[Change]:
     for key in sorted({*before.inline, *after.inline}):
-        first, second = before.inline.get(key), after.inline.get(key)
+        first = before.inline.get(key)
+        second = after.inline.get(key)
         if first is not None and second is not None and policy.equal(first, second):
             continue
         yield Change(

@@ -9,7 +9,8 @@ from irsa_cli.core.values.errors import Unreadable
 
 def known_power(role: Role) -> str:
     """The powerful permissions of a role, '' for none; of AWS's own policies the ARN is enough."""
-    documents, limit = role.policy_documents, role.boundary_policy
+    documents = role.policy_documents
+    limit = role.boundary_policy
     return power(
         sorted(role.attached),
         {} if isinstance(documents, Unreadable) else documents,

@@ -238,7 +238,8 @@ def _policies(
 
         scope = wellknown.Scope(cluster.partition, cluster.region, cluster.account, cluster.name)
         resolved = wellknown.joined(wellknown.Resolved(managed, inline), spec.well_known, scope)
-        managed, inline = resolved.policies, resolved.inline
+        managed = resolved.policies
+        inline = resolved.inline
     policy.check_limits(managed, inline)
     return managed, inline
 

@@ -135,7 +135,8 @@ def _expected(data: _Data, path: Path, value: str) -> _Data:
     if not path:
         return _STRING, value
     tag, content = data
-    first, rest = path[0], path[1:]
+    first = path[0]
+    rest = path[1:]
     if isinstance(first, int):
         items = list(content) if isinstance(content, tuple) else []
         items[first] = _expected(items[first], rest, value)
@@ -148,7 +149,8 @@ def _expected(data: _Data, path: Path, value: str) -> _Data:
 
 def nodes_of(document: Node) -> Iterator[Node]:
     """Every value of a document, and every key: one with aliases once for each of them."""
-    left, descended = [document], set[int]()
+    left = [document]
+    descended = set[int]()
     while left:
         node = left.pop()
         yield node
@@ -180,7 +182,8 @@ class _Document:
 
     def splices(self, edit: Edit) -> Iterator[_Splice]:
         """The changes that write the entries; none if they are there. Raises `_NoPlace`."""
-        node, missing = self._root, edit.path
+        node = self._root
+        missing = edit.path
         if node is None:
             yield self._at_end(_block(edit.path, edit.entries, 0, _STEP))
             return
@@ -189,7 +192,8 @@ class _Document:
         self._check_alone(node)
         while missing:
             if isinstance(node, SequenceNode) and isinstance(missing[0], int):
-                node, missing = node.value[missing[0]], missing[1:]
+                node = node.value[missing[0]]
+                missing = missing[1:]
                 continue
             mapping = self._mapping(node)
             pair = _pair(mapping, str(missing[0]))
@@ -227,7 +231,8 @@ class _Document:
             yield self._insertion(mapping, (), absent)
 
     def _replacement(self, node: Node, value: str, *, is_flow: bool) -> _Splice:
-        start, end = node.start_mark.index, node.end_mark.index
+        start = node.start_mark.index
+        end = node.end_mark.index
         source = self._text[start:end]
         if not isinstance(node, ScalarNode) or source.startswith(("|", ">", "&", "!")):
             raise _NoPlace("the present value is no text in one line", node)
@@ -240,7 +245,8 @@ class _Document:
         self, mapping: MappingNode, key: Node, node: Node, missing: Path, entries: Mapping[str, str]
     ) -> Iterator[_Splice]:
         """Entries in the place of null or of an empty mapping."""
-        start, end = node.start_mark.index, node.end_mark.index
+        start = node.start_mark.index
+        end = node.end_mark.index
         source = self._text[start:end]
         head = self._text[:start].rstrip(" \t")
         is_null = source in _NULLS

@@ -72,7 +72,8 @@ def _provider(arn: str, provider: ProviderState) -> Iterator[Lines]:
 
 def _role(exported: ExportedRole) -> Iterator[Lines]:
     """The blocks of a role, its attachments and its inline policies."""
-    role, label = exported.role, exported.label
+    role = exported.role
+    label = exported.label
     address = f"aws_iam_role.{label}"
     fields = {"name": [_text(role.name)], "path": [_text(role.path)]}
     if role.state.description:
@@ -178,7 +179,8 @@ def _expression(value: object) -> Lines:
 
 def _object(fields: Mapping[str, Lines]) -> Lines:
     """An object; keys of neighbouring values in one line are aligned, as `terraform fmt` does."""
-    lines, short = ["{"], dict[str, str]()
+    lines = ["{"]
+    short = dict[str, str]()
     for key, value in fields.items():
         if len(value) == 1:
             short[_text(key)] = value[0]

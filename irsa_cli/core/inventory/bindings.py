@@ -204,7 +204,8 @@ def listed(
     if account is None or annotation_of(account) is None:
         return _by_association(binding, agent)
     judged = _by_annotation(binding, account, now)
-    status, association = judged.status, binding.known_association
+    status = judged.status
+    association = binding.known_association
     if association is not None:  # It takes precedence.
         status = BindingStatus.POD_IDENTITY if status is BindingStatus.OK else status
         no_agent = NO_AGENT if agent is False else ""
@@ -214,7 +215,8 @@ def listed(
 
 
 def _by_annotation(binding: Binding, account: ServiceAccount, now: datetime | None) -> ListedBinding:
-    arn, role = named_role(account), binding.role
+    arn = named_role(account)
+    role = binding.role
     if arn is None:
         reason = f"{shown(binding.annotation)} is not the ARN of a role"
         return ListedBinding(binding, BindingStatus.BAD_ARN, reason)
@@ -252,7 +254,8 @@ def _by_association(binding: Binding, agent: bool | Unreadable | None) -> Listed
 
 
 def _judged_by_association(binding: Binding, agent: bool | Unreadable | None) -> tuple[BindingStatus, str]:
-    association, role = binding.known_association, binding.role
+    association = binding.known_association
+    role = binding.role
     if association is None or not association.role_arn:
         return BindingStatus.UNCERTAIN, "EKS did not return the role of its association"
     if role is None:
@@ -275,7 +278,8 @@ def _judged_by_association(binding: Binding, agent: bool | Unreadable | None) ->
 
 def wide(binding: Binding) -> tuple[Risk, ...]:
     """The risks of the role's trust policy."""
-    role, cluster = binding.seen_role, binding.cluster
+    role = binding.seen_role
+    cluster = binding.cluster
     if role is None:
         return ()
     provider = provider_arn(cluster.partition, role.account, cluster.issuer)

@@ -63,7 +63,8 @@ def _entry(
     yield visible(
         f"# {listed.full_name or listed.role_arn}: owner {listed.owner}, status {listed.status.value}{why}"
     )
-    role, unread = listed.role, listed.unread or (inline.why if isinstance(inline, Unreadable) else "")
+    role = listed.role
+    unread = listed.unread or (inline.why if isinstance(inline, Unreadable) else "")
     if not isinstance(role, Role) or isinstance(inline, Unreadable) or role.unread:
         yield f"# Left out: {visible(unread or 'there is no role to describe')}"
         return
@@ -163,7 +164,8 @@ def _subjects(cluster: Cluster, role: Role) -> list[str] | None:
 
 
 def _trust(cluster: Cluster, listed: ListedBinding, role: Role) -> dict[str, Any]:
-    own, subjects = names.subject(listed.namespace, listed.name), _subjects(cluster, role) or []
+    own = names.subject(listed.namespace, listed.name)
+    subjects = _subjects(cluster, role) or []
     wild = [text for text in subjects if text.rpartition(":")[0] == own.rpartition(":")[0] and "*" in text]
     pattern = wild[0] if wild and own not in subjects else own
     pairs = [text.split(":")[2:] for text in subjects if text != pattern]

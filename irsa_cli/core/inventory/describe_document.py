@@ -86,9 +86,11 @@ def identity_of(
         return PodIdentity(pod, Identity.POD_IDENTITY, "it gets its credentials from EKS Pod Identity")
     if opted_out(pod):
         return PodIdentity(pod, Identity.OPTED_OUT, "an annotation tells the webhook to skip it")
-    giver, since = "annotation", account.annotated
+    giver = "annotation"
+    since = account.annotated
     if annotation_of(account) is None and isinstance(association, Association):
-        giver, since = "association", association.created
+        giver = "association"
+        since = association.created
     restart: bool | None = True
     if since is None or pod.created is None:
         reason = f"it has no role, and the time of the {giver} is not known"
@@ -104,7 +106,8 @@ def _token_problem(pod: Pod, container: Container, account: ServiceAccount) -> s
     """Why STS would reject a container with the role's ARN: no token, or one for another audience."""
     if ROLE_ENV not in container.env:
         return ""
-    container_name, audience = f"container {container.name}", Injection.read(account.annotations).audience
+    container_name = f"container {container.name}"
+    audience = Injection.read(account.annotations).audience
     if TOKEN_ENV not in container.env:
         return f"{container_name} has no {TOKEN_ENV}"
     file = container.env[TOKEN_ENV]
@@ -218,7 +221,9 @@ class Description:
         return tuple(dict.fromkeys(hidden))
 
     def to_json(self) -> dict[str, Any]:
-        account, injection, provider = self.account, self.injection, self.provider
+        account = self.account
+        injection = self.injection
+        provider = self.provider
         return {
             **list_document.binding_json(self.binding),
             "serviceAccount": {
@@ -280,7 +285,8 @@ class Described(Reading):
 
     @property
     def scope(self) -> AnswerScope:
-        question, description = "What role does the ServiceAccount have, and do its pods have it?", self.found
+        question = "What role does the ServiceAccount have, and do its pods have it?"
+        description = self.found
         if description is None:  # Maybe a missing name was ignored.
             missing = self.error is None and not self.signal
             return AnswerScope(question) if missing else unanswered(question, self.error)

@@ -66,7 +66,8 @@ def exported(bindings: Iterable[ListedBinding]) -> ExportedBindings:
 
 def _account(binding: ListedBinding) -> ExportedAccount:
     """The ServiceAccount with the webhook's settings, and what a file has set of its metadata."""
-    annotations, labels = {ROLE_ARN_ANNOTATION: binding.role_arn}, dict[str, str]()
+    annotations = {ROLE_ARN_ANNOTATION: binding.role_arn}
+    labels = dict[str, str]()
     account = binding.account
     if account is not None:
         applied = applied_keys(account.annotations)

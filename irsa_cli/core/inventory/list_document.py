@@ -38,7 +38,8 @@ class BindingList(Reading):
 
     @property
     def scope(self) -> AnswerScope:
-        question, bindings = "Which ServiceAccounts have an IAM role, and what is its status?", self.found
+        question = "Which ServiceAccounts have an IAM role, and what is its status?"
+        bindings = self.found
         if bindings is None:
             return unanswered(question, self.error)
         hidden = [
@@ -46,7 +47,8 @@ class BindingList(Reading):
             for listed in bindings.items
             if listed.unread
         ]
-        place, cluster = accounts_asked(bindings.namespace, bindings.selector), bindings.cluster.name
+        place = accounts_asked(bindings.namespace, bindings.selector)
+        cluster = bindings.cluster.name
         more = "" if bindings.selector else ", and irsa manages no role for one"
         alone = ("roles without a ServiceAccount",) if bindings.selector else ()
         nothing = f"No ServiceAccount{place} of {cluster} has an IAM role{more}."

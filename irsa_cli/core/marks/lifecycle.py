@@ -158,10 +158,12 @@ def of(
     `marked`: a ServiceAccount bears irsa's mark of that step (see `was_bound`), also without the annotation.
     It does not matter whose deletion or creation it is: another ServiceAccount may also use the role.
     """
-    account, said = account_of(tags), tags.get(COMMIT_TAG)
+    account = account_of(tags)
+    said = tags.get(COMMIT_TAG)
     if not tags.get(CLUSTER_TAG) or not account:
         return Lifecycle(Stage.FOREIGN)
-    transaction, recorded = tags.get(TRANSACTION_TAG, ""), named if recorded is None else recorded
+    transaction = tags.get(TRANSACTION_TAG, "")
+    recorded = named if recorded is None else recorded
     # Without its own tag, the annotation is the last step of the run that created it.
     stage = Stage.COMPLETE if recorded or marked or not transaction else Stage.INCOMPLETE
     if said is not None:

@@ -25,9 +25,13 @@ from irsa_cli.core.values.limits import moment
 from irsa_cli.core.values.shown import visible
 
 Json = dict[str, Any]
-MANAGED_BY, MANAGER = "app.kubernetes.io/managed-by", "irsa"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "irsa"
 CLUSTER_LABEL = "irsa/cluster"
-COMMAND, LOCKED, HOST, USER = "irsa/command", "irsa/locked", "irsa/host", "irsa/user"
+COMMAND = "irsa/command"
+LOCKED = "irsa/locked"
+HOST = "irsa/host"
+USER = "irsa/user"
 _MOST_TRANSITIONS = 2**31 - 2
 """The API has 32 bits for their number, and irsa counts one more."""
 _SHOWN = 200
@@ -106,7 +110,8 @@ class LeaseState:
     @classmethod
     def read(cls, body: Json) -> LeaseState:
         """Of a Lease as the server gives it."""
-        metadata, spec = body["metadata"], body.get("spec") or {}
+        metadata = body["metadata"]
+        spec = body.get("spec") or {}
         written = [moment(item.get("time")) for item in metadata.get("managedFields") or ()]
         return cls(
             name=metadata["name"],

@@ -11,9 +11,16 @@ from importlib.resources import files
 
 from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 
-IRSA, EKSCTL, TERRAFORM, HELM = "irsa", "eksctl", "Terraform", "Helm"
-CLOUDFORMATION, CROSSPLANE, PULUMI, CDK = "CloudFormation", "Crossplane", "Pulumi", "CDK"
-KOPS, CLUSTER_API = "kOps", "Cluster API"
+IRSA = "irsa"
+EKSCTL = "eksctl"
+TERRAFORM = "Terraform"
+HELM = "Helm"
+CLOUDFORMATION = "CloudFormation"
+CROSSPLANE = "Crossplane"
+PULUMI = "Pulumi"
+CDK = "CDK"
+KOPS = "kOps"
+CLUSTER_API = "Cluster API"
 UNKNOWN = "unknown"
 
 EKSCTL_TAGS = ("alpha.eksctl.io/cluster-name", "eksctl.cluster.k8s.io/v1alpha1/cluster-name")

@@ -219,8 +219,10 @@ Json = Mapping[str, Any]
 
 
 def pod(body: Json) -> Pod:
-    metadata, spec = body["metadata"], body["spec"]
-    security, status = spec.get("securityContext") or {}, body.get("status") or {}
+    metadata = body["metadata"]
+    spec = body["spec"]
+    security = spec.get("securityContext") or {}
+    status = body.get("status") or {}
     answers = {it.get("type"): it.get("status") for it in status.get("conditions") or []}
     waiting = [(it.get("state") or {}).get("waiting") or {} for it in status.get("containerStatuses") or []]
     return Pod(

@@ -21,7 +21,8 @@ def token_at(pod: Pod, container: Container, file: str) -> Volume | None:
     path = _posix(file)
     volumes = {volume.name: volume for volume in pod.volumes}
     for mount in container.every_mount:
-        volume, folder = volumes.get(mount.volume), _folder(mount.path)
+        volume = volumes.get(mount.volume)
+        folder = _folder(mount.path)
         for _, inside in volume.tokens if volume is not None else ():
             if mount.part and f"{inside}/".startswith(mount.part):
                 inside = inside.removeprefix(mount.part.rstrip("/")).lstrip("/")

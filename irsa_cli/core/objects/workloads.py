@@ -68,7 +68,8 @@ class Workload:
 
 def workload(kind: str, body: Json) -> Workload:
     """An object of one of the kinds."""
-    metadata, spec = body["metadata"], body.get("spec") or {}
+    metadata = body["metadata"]
+    spec = body.get("spec") or {}
     owner = next((item for item in metadata.get("ownerReferences") or [] if item.get("controller")), None)
     creates = ((spec.get("jobTemplate") or {}).get("spec") or {}) if kind == "CronJob" else spec
     new_pod = _new_pod(metadata, creates)
@@ -88,8 +89,10 @@ def workload(kind: str, body: Json) -> Workload:
 
 def _new_pod(metadata: Json, creates: Json) -> dict[str, Any]:
     """A pod of a workload's template; a StatefulSet adds a volume for each of its claims."""
-    template, name = creates.get("template") or {}, metadata["name"]
-    given, spec = template.get("metadata") or {}, dict(template.get("spec") or {})
+    template = creates.get("template") or {}
+    name = metadata["name"]
+    given = template.get("metadata") or {}
+    spec = dict(template.get("spec") or {})
     claims = [item["metadata"]["name"] for item in creates.get("volumeClaimTemplates") or []]
     volumes = [item for item in spec.get("volumes") or [] if item["name"] not in claims]
     claimed = [

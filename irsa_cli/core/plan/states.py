@@ -32,7 +32,9 @@ asked for on it beyond its own ServiceAccount and cluster, so that one that no f
 be irsa's."""
 TAGS_TAG = "irsa/tags"
 """Tag of a role: digests of the keys of the tags that a file has set, so that only these go with the file."""
-PENDING, DONE, DELETING = "pending", "done", "deleting"
+PENDING = "pending"
+DONE = "done"
+DELETING = "deleting"
 NOBODY = "nobody"
 """The owner of an object that bears no transaction's mark."""
 

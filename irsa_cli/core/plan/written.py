@@ -131,8 +131,10 @@ def _write_state(state: State | None) -> dict[str, Any] | None:
 def _read_state(kind: Kind, data: Any) -> State | None:
     if data is None:
         return None
-    what, made = f"a state of kind {kind.value}", kind.traits.state
-    whole, fields = mapping(data, what), written_fields(made)
+    what = f"a state of kind {kind.value}"
+    made = kind.traits.state
+    whole = mapping(data, what)
+    fields = written_fields(made)
     refuse_unknown(whole, [field.key for field in fields], what)
     found = {
         field.attribute: value(whole, field.key, field.form, what)

@@ -77,7 +77,8 @@ def adoption(binding: Binding, sharers: Sequence[str], *, ignore_maker: bool = F
     who = ownership.belonging(role, binding)
     if who is ownership.Belongs.OURS:
         ownership.check_over(binding, role)
-    tagging, association_changes = _tagging(binding, role), associating.adoption(binding)
+    tagging = _tagging(binding, role)
+    association_changes = associating.adoption(binding)
     if who is ownership.Belongs.OURS and not tagging:
         return Adoption(Plan.of(association_changes, _marking(binding)), maker, account_maker, others)
     if who is ownership.Belongs.OTHERS:

@@ -114,7 +114,8 @@ def with_association(plan: Plan, update: Update, binding: Binding) -> Plan:
     association = binding.known_association
     if association is None or not _concerns(update, binding):
         return plan
-    before, after = association.state, association.state
+    before = association.state
+    after = association.state
     if update.session_policy is not None:
         after = replace(after, session_policy=dict(update.session_policy))
     if update.target_role is not None and binding.has_association_only:

@@ -41,7 +41,8 @@ def check(desired: DesiredState, current: CurrentState) -> None:
     if desired.chain is not None:
         check_target(desired.chain, target_of(desired, binding), adds=desired.update_target_trust)
     if desired.aws_config_map:
-        config_maps, update = binding.known_config_maps, desired.command("update-sa")
+        config_maps = binding.known_config_maps
+        update = desired.command("update-sa")
         check_config_map(binding.key, desired.aws_config_map, config_maps)
         config_map = config_maps.get(desired.aws_config_map)
         if config_map is not None and config_map.data != _data(desired) and not desired.override:
@@ -144,7 +145,8 @@ def left_chains(before: Chain | None, noted: Chain | None, after: Chain | None) 
 
 def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """Changes next to role and ServiceAccount; the permission is planned with the role."""
-    binding, name = current.binding, desired.aws_config_map
+    binding = current.binding
+    name = desired.aws_config_map
     changes = target_changes(
         desired.chain,
         target_of(desired, binding),
@@ -156,7 +158,8 @@ def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
         changes += statement_removals(former(desired, binding))[0]
     if desired.role_only:
         return changes
-    data, config_maps = _data(desired) if name else None, binding.known_config_maps
+    data = _data(desired) if name else None
+    config_maps = binding.known_config_maps
     changes += config_map_changes(binding.key, name, data, config_maps, replaces=desired.override)
     return changes
 
@@ -170,7 +173,8 @@ def config_map_changes(
     replaces: bool,
 ) -> list[Change]:
     """Changes that write the ConfigMap; with `replaces`, an older one of irsa is deleted."""
-    full_name, changes = "/".join(owner), []
+    full_name = "/".join(owner)
+    changes = []
     if name and data is not None:
         present = config_maps.get(name)
         after = ConfigMapState(data, full_name, role=role_of(data))

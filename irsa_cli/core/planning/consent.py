@@ -47,7 +47,8 @@ def check_consent(to: IdentitySource, ways: Ways) -> None:
     first = to.other
     answer, why = ways.answer(first, binding.trust)
     if first is IdentitySource.POD_IDENTITY and ways.association is None:
-        answer, why = Answer.NO, (f"{binding.full_name} has no association",)
+        answer = Answer.NO
+        why = (f"{binding.full_name} has no association",)
     if answer is Answer.YES:
         return
     known = answer is Answer.NO

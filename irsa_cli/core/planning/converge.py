@@ -223,7 +223,8 @@ def _check_association(desired: DesiredState, current: CurrentState) -> None:
     Raises `Refused` also if pods still get the role by the annotation alone that the entry does not have.
     """
     binding = current.binding
-    state, association = desired.association, binding.known_association
+    state = desired.association
+    association = binding.known_association
     if state is None:
         return
     if desired.role is not None and not desired.uses_web_identity and binding.is_annotated:
@@ -287,7 +288,8 @@ def _with_keys(desired: DesiredState, account: ServiceAccount | None) -> Desired
     }
     noted = json.dumps(keys, separators=(",", ":")) if any(keys.values()) else None
     present = account.annotations if account is not None else {}
-    is_irsas, before = account is not None and is_made(account), applied_keys(present)
+    is_irsas = account is not None and is_made(account)
+    before = applied_keys(present)
     # The webhook's annotations that irsa has written go when they are not desired any more.
     former = [
         key for key in states.WEBHOOK_ANNOTATIONS if key in present and (is_irsas or wrote(present, key))

@@ -40,11 +40,14 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
         changes = RoleChanges(gains=tuple(_policy_changes(desired, current)))
     account = _account_changes(desired, current)
     if desired.role_only:
-        early, last = account, []
+        early = account
+        last = []
     elif desired.gated:
-        early, last = account[:-1], account[-1:]
+        early = account[:-1]
+        last = account[-1:]
     else:
-        early, last = [], account
+        early = []
+        last = account
     late = _until_tagged(desired, current, changes.gains)
     policies = [change for change in changes.gains if change not in late]
     losses = [*late, *changes.losses]
@@ -138,7 +141,8 @@ def _commit_changes(desired: DesiredState, current: CurrentState, *, last: bool)
 
 def _is_to_tell(desired: DesiredState, current: CurrentState) -> bool:
     """Whether the role has to say itself from now on that it is complete: so far its ServiceAccount did."""
-    binding, role = current.binding, current.binding.seen_role
+    binding = current.binding
+    role = current.binding.seen_role
     tags = role.tags if role is not None else {}
     by_hand = binding.is_annotated and not is_recorded(desired, current)
     return (desired.role_only or by_hand) and lifecycle.is_recorded_by_account(tags)
@@ -156,7 +160,8 @@ def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]
 
 def counted_on(desired: DesiredState, current: CurrentState) -> list[Change]:
     """Objects that the plan depends on, as changes that change nothing, to find other runs' locks."""
-    binding, role = current.binding, current.binding.seen_role
+    binding = current.binding
+    role = current.binding.seen_role
     changes = shared_parts_counted_on(
         desired.identity.provider_arn,
         binding.known_provider,
@@ -211,7 +216,8 @@ def _trust_changes(desired: DesiredState, current: CurrentState) -> list[Change]
 
 def _association_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """The association, created or changed; one that is as desired stays."""
-    state, association = desired.association, current.binding.known_association
+    state = desired.association
+    association = current.binding.known_association
     if state is None or (association is not None and association.is_like(state)):
         return []
     if association is None:
@@ -222,7 +228,8 @@ def _association_changes(desired: DesiredState, current: CurrentState) -> list[C
 
 def _until_tagged(desired: DesiredState, current: CurrentState, changes: Iterable[Change]) -> list[Change]:
     """A trust policy that will require session tags: the association has to send them first."""
-    state, association = desired.association, current.binding.known_association
+    state = desired.association
+    association = current.binding.known_association
     if state is None or association is None or state.without_session_tags or not association.without_tags:
         return []
     return [change for change in changes if change.kind is Kind.TRUST_POLICY]
@@ -233,7 +240,8 @@ def _account_changes(desired: DesiredState, current: CurrentState) -> list[Chang
 
     One change, or with a gate up to two: the ServiceAccount without its role, then the annotation.
     """
-    target, account = current.binding.key, current.binding.existing
+    target = current.binding.key
+    account = current.binding.existing
     if desired.role_only and (account is not None or not desired.creates_account):
         return []
     if account is not None:
@@ -288,7 +296,8 @@ def satisfies(desired: DesiredState, change: Change) -> bool:
 
 def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
     """Raise `Refused` when something that the desired state builds on is not there, or not as it must be."""
-    binding, role = current.binding, current.binding.seen_role
+    binding = current.binding
+    role = current.binding.seen_role
     if desired.uses_web_identity and desired.role_account == desired.cluster.home and not desired.associate:
         check_provider(desired.cluster, desired.audience, binding.known_provider)
     if not current.namespace_exists and not desired.create_namespace and not desired.role_only:

@@ -234,7 +234,8 @@ def _delete_account(binding: Binding, account: ServiceAccount, planned: Deletion
 
 def unannotate(binding: Binding) -> str:
     """The command that takes the role off a ServiceAccount."""
-    name, namespace = shlex.quote(binding.name), shlex.quote(binding.namespace)
+    name = shlex.quote(binding.name)
+    namespace = shlex.quote(binding.namespace)
     return f"kubectl annotate serviceaccount {name} -n {namespace} {states.ROLE_ARN_ANNOTATION}-"
 
 

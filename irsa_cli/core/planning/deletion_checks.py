@@ -148,7 +148,8 @@ def check_known(changes: Iterable[Change]) -> None:
 
 def is_nothing(binding: Binding) -> bool:
     """Whether there is nothing that irsa has made: neither object, nor annotation, nor statement."""
-    used, added = binding.used, False
+    used = binding.used
+    added = False
     if used is not None:
         marked = owned_statements.marked_for(used.trust, binding.identity)
         added = marked is not None or bool(pod_statements(binding, used))

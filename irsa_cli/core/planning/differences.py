@@ -161,8 +161,10 @@ def _role_differences(
 def _setting_differences(
     title: str, desired_role: states.RoleState, present: states.RoleState
 ) -> Iterator[Difference]:
-    seconds, description = desired_role.max_session_duration, desired_role.description
-    boundary, present_boundary = desired_role.permissions_boundary, present.permissions_boundary
+    seconds = desired_role.max_session_duration
+    description = desired_role.description
+    boundary = desired_role.permissions_boundary
+    present_boundary = present.permissions_boundary
     bounds = "" if boundary else f"--permissions-boundary {present_boundary}"
     of_boundary = ("--permissions-boundary", boundary) if boundary else ()
     of_session = ("--max-session-duration", str(seconds))
@@ -184,7 +186,8 @@ def _setting_differences(
 def _policy_differences(
     desired: DesiredState, title: str, role: Role, *, committed: bool
 ) -> Iterator[Difference]:
-    policies, inline = set(desired.policies), desired.inline
+    policies = set(desired.policies)
+    inline = desired.inline
     for arn in sorted(role.attached - policies):
         keep = f"--attach-policy-arn {arn}"
         yield Difference(f"{title}, policy {arn}", "attached", "not attached", (), keep=keep)
@@ -213,7 +216,8 @@ def _service_account_differences(desired: DesiredState, account: ServiceAccount)
     ):
         for key, value in values.items():
             if present.get(key) not in (None, value):
-                shown, flags = value or "not there", flag_of(key, value)
+                shown = value or "not there"
+                flags = flag_of(key, value)
                 yield Difference(f"{title}, {word} {key}", present[key], shown, flags, Aspect.SERVICE_ACCOUNT)
 
 
@@ -264,13 +268,15 @@ def account_of_its_role(desired: DesiredState, account: ServiceAccount | None) -
 def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Difference]:
     """Differences of the ServiceAccount's current role, if irsa manages that under another name."""
     binding = current.binding
-    account, role = binding.existing, binding.other_role
+    account = binding.existing
+    role = binding.other_role
     if desired.role is None or desired.override or account is None or role is None:
         return
     annotated_arn = account.annotations.get(states.ROLE_ARN_ANNOTATION, "")
     if annotated_arn.rsplit("/", 1)[-1] == desired.role_name:
         return  # It is the desired one, in another place.
-    present, desired_role = role.state, desired.role
+    present = role.state
+    desired_role = desired.role
     if not role.is_for(desired.cluster, desired.full_name):
         return
     # An adopted role keeps its path and its trust policy. Defaults were not requested.
@@ -319,7 +325,8 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
         role = binding.seen_role.state
         # IAM finds roles by name alone: the one that is there may have another path than the desired one.
         arn = iam_arn(desired.cluster.partition, desired.role_account, f"role{role.path}{desired.role_name}")
-        owner, maker = role.tags.get(states.SERVICE_ACCOUNT_TAG), makers.maker_of_role(role.tags)
+        owner = role.tags.get(states.SERVICE_ACCOUNT_TAG)
+        maker = makers.maker_of_role(role.tags)
         cluster = role.tags.get(states.CLUSTER_TAG, "another cluster")
         return Refused(
             f"role {desired.role_name} exists, but not for {desired.full_name}",

@@ -31,7 +31,8 @@ from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import Refused, Unreadable
 from irsa_cli.core.values.shown import listed, plural
 
-THEIRS_TAG, THEIRS = "irsa/annotated-by", "others"
+THEIRS_TAG = "irsa/annotated-by"
+THEIRS = "others"
 """The tag of an association whose ServiceAccount had an annotation that irsa did not write."""
 
 
@@ -48,7 +49,8 @@ def addition(to: IdentitySource, ways: Ways, allowed: Permitted = NOTHING) -> Pl
 
 def _missing(to: IdentitySource, ways: Ways, *, force: bool = False) -> Plan:
     """The changes after which pods get the role both ways, whoever may have it. Raises `Refused`."""
-    association, binding = ways.association, ways.binding
+    association = ways.association
+    binding = ways.binding
     if association is not None and association.role_arn != binding.role_arn:
         raise Refused(
             f"{binding.full_name} has an association with another role",
@@ -136,7 +138,8 @@ def without_tags(ways: Ways) -> tuple[str, ...]:
 
 
 def _add_annotation(ways: Ways, *, force: bool) -> Plan:
-    association, binding = ways.association, ways.binding
+    association = ways.association
+    binding = ways.binding
     if association is not None and (association.session_policy or association.target_role_arn):
         what = "a target role" if association.target_role_arn else "a session policy"
         raise Refused(
@@ -229,7 +232,8 @@ def check_has(to: IdentitySource, ways: Ways) -> None:
 
 def _why_kept(to: IdentitySource, ways: Ways, *, others: bool) -> str:
     """Why the old way stays as it is; '' if it goes."""
-    binding, association = ways.binding, ways.association
+    binding = ways.binding
+    association = ways.association
     if others:
         return ""
     if to is IdentitySource.POD_IDENTITY:
@@ -288,7 +292,8 @@ def _commit(ways: Ways, after: str | None) -> list[Change]:
 
 
 def _without_association(ways: Ways) -> list[Change]:
-    association, binding = ways.association, ways.binding
+    association = ways.association
+    binding = ways.binding
     if association is None:
         return []
     state = replace(association.state, tags=dict(association.tags))
@@ -297,7 +302,8 @@ def _without_association(ways: Ways) -> list[Change]:
 
 def _check_goes(ways: Ways, *, others: bool) -> None:
     """Raise `Refused` if an association stays that new pods would use after a restart."""
-    association, binding = ways.association, ways.binding
+    association = ways.association
+    binding = ways.binding
     if association is None or not _why_kept(IdentitySource.IRSA, ways, others=others):
         return
     raise Refused(

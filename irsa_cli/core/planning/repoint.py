@@ -109,7 +109,8 @@ def _values(statement: Mapping[str, Any], key: str) -> Iterator[str]:
 def additions(trust: Document, move: Move) -> tuple[list[Document], Document]:
     """The statements that NEW lacks, and the policy with them; a Deny comes before what it limits."""
     ordered = sorted(of_provider(trust, move.old), key=lambda statement: statement.get("Effect") != "Deny")
-    copies, document = list[Document](), trust
+    copies = list[Document]()
+    document = trust
     for statement in ordered:
         copy = _copy(statement, move, document)
         is_there = trust_policy.contains(document, copy)

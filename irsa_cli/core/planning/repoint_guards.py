@@ -34,7 +34,8 @@ _ANYBODY = f"{_PREFIX}{_ANY_NAME}:{_ANY_NAME}"
 _LIKELIHOOD = {Answer.NO: 0, Answer.UNKNOWN: 1, Answer.YES: 2}
 
 
-FORCE, WIDE = "--force", "--allow-wide-trust"
+FORCE = "--force"
+WIDE = "--allow-wide-trust"
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ class Addition:
     @property
     def losses(self) -> list[str]:
         """The subjects of NEW that can, or may, assume the role, and that a copied Deny denies, or may."""
-        new, denies = self.move.new, [item for item in self.copies if item.get("Effect") != "Allow"]
+        new = self.move.new
+        denies = [item for item in self.copies if item.get("Effect") != "Allow"]
         only_denies = {**self.before, "Statement": denies}
         return _titles(
             tried
@@ -140,7 +142,8 @@ class Addition:
     @property
     def more_than_old(self) -> list[str]:
         """The subjects of NEW that can assume the role afterwards, as neither they nor OLD's can today."""
-        old, new = self.move.old, self.move.new
+        old = self.move.old
+        new = self.move.new
         return _titles(
             tried
             for tried in self._tried
@@ -169,7 +172,8 @@ class Addition:
 
     def _is_copy(self, item: Mapping[str, Any]) -> bool:
         """Whether a statement says of NEW's tokens what another says of OLD's: an earlier run wrote it."""
-        old, new = self.move.old, self.move.new
+        old = self.move.old
+        new = self.move.new
         if item not in planning.of_provider({"Statement": [item]}, new):
             return False
         mine = renamed(item, new, new)
@@ -236,7 +240,8 @@ def in_common(one: str, other: str) -> str | None:
         if (i, j) in seen:
             continue
         seen.add((i, j))
-        mine, theirs = one[i : i + 1], other[j : j + 1]
+        mine = one[i : i + 1]
+        theirs = other[j : j + 1]
         if not mine and not theirs:
             return text
         if mine == theirs == "*":

@@ -81,7 +81,8 @@ def check(role: Role | None, plan: Plan, context: TrustContext) -> None:
         return
     before = _severities(role, context) if role is not None else {}
     planned = _planned(role, plan, context)
-    least, after = ORDER.index(REFUSED_FROM), _severities(planned, context)
+    least = ORDER.index(REFUSED_FROM)
+    after = _severities(planned, context)
     ids = {key[0] for key, level in after.items() if level >= max(least, before.get(key, -1) + 1)}
     if not ids:
         return

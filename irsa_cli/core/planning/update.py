@@ -308,7 +308,8 @@ def chain_update(update: Update, binding: Binding) -> ChainUpdate | None:
         raise Refused(f"{binding.full_name} has no target role", next_steps=("add --target-role ARN",))
     # An external ID belongs to one target.
     same = before if before is not None and new_target == target else None
-    external_id, tags = update.external_id, update.target_tag_session
+    external_id = update.external_id
+    tags = update.target_tag_session
     if external_id is None:
         external_id = "" if same is None else _noted(binding, states.EXTERNAL_ID_ANNOTATION)
     if tags is None:
@@ -325,7 +326,8 @@ def with_chain(
     plan: Plan, chains: ChainUpdate, binding: Binding, *, adds: bool, allows_power: bool, gated: bool
 ) -> Plan:
     """The plan with what is added to the target first, and what is taken from the former one last."""
-    after, config_maps = chains.after, binding.known_config_maps
+    after = chains.after
+    config_maps = binding.known_config_maps
     target = None if after is None else binding.targets[after.target_arn]
     if after is not None:
         chaining.check_target(after, target, adds=adds)

@@ -42,7 +42,8 @@ class Ways:
 
         Those that irsa wrote: all on its own role, and those with its mark elsewhere. `others`: all.
         """
-        binding, statements = self.binding, list[Document]()
+        binding = self.binding
+        statements = list[Document]()
         marked = owned_statements.marked_for(binding.trust, binding.identity)
         if marked is not None:
             statements.append(marked)

@@ -63,7 +63,8 @@ def limit() -> float:
 
 def bounded(work: Callable[[], T], seconds: float | None = None) -> T:
     """Do it within so many seconds, or the `limit`; raises `Overran`, or what it raises."""
-    seconds, started = limit() if seconds is None else seconds, time.monotonic()
+    seconds = limit() if seconds is None else seconds
+    started = time.monotonic()
     done = threading.Event()
     results: list[T] = []
     errors: list[BaseException] = []
@@ -124,7 +125,8 @@ def why_of(error: BaseException) -> str:
 
 def causes_of(error: BaseException) -> Iterator[BaseException]:
     """An exception with all that it wraps, in the various ways of the libraries."""
-    found, seen = [error], set[int]()
+    found = [error]
+    seen = set[int]()
     while found:
         cause = found.pop()
         if id(cause) not in seen:

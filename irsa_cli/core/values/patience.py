@@ -24,8 +24,10 @@ T = TypeVar("T")
 
 FEW = 4
 """Attempts of a call that reaches nobody, while nothing is under way that would have to be rolled back."""
-FIRST_WAIT, LONGEST_WAIT = 0.2, 4.0
-REPORT_AFTER, REPORT_EVERY = 2.0, 10.0
+FIRST_WAIT = 0.2
+LONGEST_WAIT = 4.0
+REPORT_AFTER = 2.0
+REPORT_EVERY = 10.0
 ONCE_MORE = 1 / 16
 """Of the time for repeating a call, what is left for a service that a command has waited for in vain."""
 
@@ -168,7 +170,10 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
     After an attempt without an answer, the outcome stays unknown, whatever a later refusal says. A
     Retry-After sets the pause. Also raises as `Patience.pause` does.
     """
-    mine, started, number, lost = current(), time.monotonic(), 0, False
+    mine = current()
+    started = time.monotonic()
+    number = 0
+    lost = False
     while True:
         number += 1
         if writes:

@@ -159,13 +159,15 @@ class Target:
         """Access to the account of the roles, if it is not the cluster's."""
         if not self.role_account and not self.role_profile:
             return None
-        assumed, profile = self.role_assume_role or "", self.role_profile or ""
+        assumed = self.role_assume_role or ""
+        profile = self.role_profile or ""
         return AccountAccess("role", self.role_account or "", assumed, profile)
 
     @property
     def target_way(self) -> AccountAccess | None:
         """Access to the account of the target role, if irsa needs it."""
-        role, profile = self.target_assume_role or "", self.target_profile or ""
+        role = self.target_assume_role or ""
+        profile = self.target_profile or ""
         account = self.target_account or (Arn.parse(role).account if role else "")
         return AccountAccess("target", account, role, profile) if role or profile else None
 

@@ -126,7 +126,8 @@ class Connection:
             session = r":sts::(\d+):assumed-role/([^/]+)/.*"
             return re.sub(session, r":iam::\1:role/\2", self.aws.caller()) or "ARN"
 
-        name, region = self.cluster.name, self.cluster.region
+        name = self.cluster.name
+        region = self.cluster.region
         entry = f"aws eks create-access-entry --cluster-name {name} --region {region} --principal-arn"
         if not self.target.kubeconfig and not self.target.context:
             found.access = lambda: f"{entry} {principal()}"
@@ -270,7 +271,8 @@ def _open(way: AccountAccess, aws: AwsSession, target: Target, log: WireLog) -> 
 
 def _with_sessions(connection: Connection, opened: Mapping[str, Future[AwsSession]]) -> Connection:
     """The connection with the sessions of other accounts; who needs no other way in is the same caller."""
-    cluster, target = connection.cluster, connection.target
+    cluster = connection.cluster
+    target = connection.target
     way = target.role_way
     plain = way is not None and not way.options and way.account == cluster.account
     if "role" in opened and not plain:
@@ -315,7 +317,8 @@ def _elsewhere(
     region = eks.find_region(aws, target.cluster)
     if target.tell_region is not None:
         target.tell_region(f"cluster {target.cluster} is in {region}, not in {aws.region}")
-    moved, there = aws.moved_to(region), replace(target, region=region)
+    moved = aws.moved_to(region)
+    there = replace(target, region=region)
     found = eks.describe(moved, target.cluster)
     check_expected(target, found.cluster)
     connection = _with_sessions(

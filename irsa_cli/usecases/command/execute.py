@@ -313,7 +313,8 @@ class Repairs:
 
     def of(self, leftover: Leftover) -> Left:
         """A leftover with the command that rolls it back, or shows it if it may belong to others."""
-        change, error = leftover.change, leftover.error
+        change = leftover.change
+        error = leftover.error
         what = f"{change.kind.value} {change.name}"
         return Left(what, str(error), self._command(change, error), in_use=isinstance(error, Claimed))
 

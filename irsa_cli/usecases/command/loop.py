@@ -185,7 +185,8 @@ class Loop:
         associations = connection.associations
         if isinstance(associations, str):
             return ServedAccounts(dict.fromkeys(sorted(names), f"can't be read: {associations}"))
-        eks, cluster = connection.aws.client("eks"), connection.cluster.name
+        eks = connection.aws.client("eks")
+        cluster = connection.cluster.name
         served: dict[str, str] = {}
         for full_name in sorted(names):
             namespace, _, name = full_name.partition("/")

@@ -159,7 +159,8 @@ def carry_out(
     """
     works = sorted(works, key=lambda work: (work.place, work.name))
     found: list[Item | None] = [None] * len(works)
-    group, shown = settings.group or RunGroup(), 0
+    group = settings.group or RunGroup()
+    shown = 0
 
     def one(work: Task) -> Item:
         begin_time_limit(settings)

@@ -14,7 +14,8 @@ from irsa_cli.core.values.cluster import ProjectExpectations
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.command.settings import LockOptions
 
-NAME, CHOSEN = ".irsa.yaml", "IRSA_CONFIG"
+NAME = ".irsa.yaml"
+CHOSEN = "IRSA_CONFIG"
 _CALLER = (
     "AWS_PROFILE",
     "AWS_ACCESS_KEY_ID",
@@ -23,8 +24,10 @@ _CALLER = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
 """Variables with credentials in the environment: these override the project's profile."""
-BOUNDARY, REQUIRE = "IRSA_PERMISSIONS_BOUNDARY", "IRSA_REQUIRE_PERMISSIONS_BOUNDARY"
-_TRUE, _FALSE = ("1", "true", "yes"), ("", "0", "false", "no")
+BOUNDARY = "IRSA_PERMISSIONS_BOUNDARY"
+REQUIRE = "IRSA_REQUIRE_PERMISSIONS_BOUNDARY"
+_TRUE = ("1", "true", "yes")
+_FALSE = ("", "0", "false", "no")
 _LARGEST = 65536
 
 
@@ -52,7 +55,8 @@ def rules_of(environment: Mapping[str, str], project: Project, *, may_remove: bo
 
 def lock_options(*, namespace: str | None, timeout: float | None, enabled: bool | None) -> LockOptions:
     """Lock options as given, or else as in the project; raises `InvalidInput`."""
-    project, default = read_project(Path.cwd()), LockOptions()
+    project = read_project(Path.cwd())
+    default = LockOptions()
     found = project.lock_timeout if timeout is None else timeout
     return LockOptions(
         project.lock if enabled is None else enabled,

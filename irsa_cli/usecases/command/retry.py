@@ -104,7 +104,8 @@ def with_its_locks(
 
     `since`: when the command of many runs began (`monotonic`); none of them waits longer for what it misses.
     """
-    rounds, pause = 0, limits.PROPAGATION_SECONDS / 60
+    rounds = 0
+    pause = limits.PROPAGATION_SECONDS / 60
     started = monotonic()
     while rounds < ROUNDS:
         try:

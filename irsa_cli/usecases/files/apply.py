@@ -38,7 +38,8 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
     pace = Pace(request.parallel, request.max_failures)
     most = 1 if settings.asks and request.prune else min(CLUSTERS, request.parallel)
     fleet = Fleet(pace, log, tell, request.parallel, most)
-    done, group = begun(request.configs, request.selection), RunGroup()
+    done = begun(request.configs, request.selection)
+    group = RunGroup()
     alone = len(where) == 1 and not request.selection.shard
     run = _Applying(request, replace(settings, group=group), group, fleet, done, alone)
     for stage in canary_first(where, request.canary):
@@ -104,7 +105,8 @@ class _Applying:
             self.fleet.each(reached, self._work, self.done)
 
     def _reach(self, place: Place, listen: WireLog) -> ClusterRun:
-        sessions, among = self.fleet.sessions, 1 if self.alone else 2
+        sessions = self.fleet.sessions
+        among = 1 if self.alone else 2
         return ClusterRun.open(place, self.request, self.settings, listen, sessions, among=among)
 
     def _work(self, place: Place, cluster_run: ClusterRun, part: AppliedList) -> None:
@@ -116,7 +118,9 @@ class _Applying:
             cluster_run.guarded(part, self.fleet.notify, partial(self._one, cluster_run, part))
 
     def _one(self, cluster_run: ClusterRun, done: AppliedList) -> None:
-        request, pace, notify = self.request, self.fleet.pace_of(cluster_run.place), self.fleet.notify
+        request = self.request
+        pace = self.fleet.pace_of(cluster_run.place)
+        notify = self.fleet.notify
         with Locks.of(cluster_run.connection, self.settings, Command.APPLY) as locks:
             run = replace(cluster_run, locks=locks)
             if request.atomic:

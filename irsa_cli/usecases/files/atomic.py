@@ -164,7 +164,8 @@ class _Read:
         for entry in self.entries:
             if entry.desired.role_only:
                 continue
-            answer, desired = Result(Ended.COMMITTED), entry.desired
+            answer = Result(Ended.COMMITTED)
+            desired = entry.desired
             self.cluster_run.asked.tell(answer, desired.namespace, desired.name, desired.role_arn)
             yield from (f"{entry.name}: {note}" for note in answer.notes)
 

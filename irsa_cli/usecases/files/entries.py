@@ -82,7 +82,8 @@ class Entries:
         return {cluster: self._issuer(cluster.name, cluster.region) for cluster in unknown}
 
     def _issuer(self, name: str, region: str) -> str:
-        target, aws = self.place.target, self.connection.aws
+        target = self.place.target
+        aws = self.connection.aws
         if region and region != aws.region:
             aws = AwsSession(
                 profile=target.profile,
@@ -155,7 +156,8 @@ def _with_present_role(connection: Connection, spec: Spec, present: str) -> Spec
     except InvalidInput:
         return spec
     default = names.default_role_name(cluster.name, cluster.arn, spec.namespace, spec.name)
-    name, path = arn.name, arn.resource.removeprefix("role").removesuffix(arn.name)
+    name = arn.name
+    path = arn.resource.removeprefix("role").removesuffix(arn.name)
     meant = (spec.role_name or default, spec.role_path or names.default_role_path(cluster.name))
     compatible = spec.role_name in ("", name) and spec.role_path in ("", path)
     if (name, path) == meant or not compatible:

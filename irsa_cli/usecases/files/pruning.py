@@ -133,7 +133,8 @@ class Pruning:
     def _may_be_own(self, binding: ListedBinding) -> bool:
         if binding.account is None:
             return True
-        arn, cluster = named_role(binding.account), self.connection.cluster
+        arn = named_role(binding.account)
+        cluster = self.connection.cluster
         if arn is None or arn.account != cluster.home:
             return False
         in_path = arn.resource.startswith(f"role{default_role_path(cluster.name)}")
@@ -150,7 +151,8 @@ class Pruning:
 
     def _is_pruned_here(self, arn: str) -> bool:
         """Whether a binding with this role is deleted here; those without a role with the first account."""
-        account, home = _account_of(arn), self.connection.cluster.home
+        account = _account_of(arn)
+        home = self.connection.cluster.home
         return home == (account if account in self._accounts else self._accounts[0])
 
     @property

@@ -201,7 +201,8 @@ def _home(target: Target, entry: BindingEntry, where: str) -> Target:
             target_profile=entry.target_profile or None,
         )
     if entry.role_assume_role or entry.role_profile:
-        role, profile = entry.role_assume_role or None, entry.role_profile or None
+        role = entry.role_assume_role or None
+        profile = entry.role_profile or None
         target = replace(target, role_assume_role=role, role_profile=profile)
     return target
 

@@ -33,7 +33,8 @@ def associations(connection: Connection, namespace: str = "", name: str = "") ->
     """The associations of a cluster, or of one ServiceAccount, without their roles: one call."""
     if connection.target.issuer_url is not None:
         return {}  # Pod Identity is EKS' own.
-    cluster, aws = connection.cluster.name, connection.aws
+    cluster = connection.cluster.name
+    aws = connection.aws
     return read(lambda: bindings.associations(aws.client("eks"), cluster, namespace=namespace, name=name))
 
 

@@ -137,7 +137,8 @@ class BindingLists(ClusterLists, SingleReads):
         self._users_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._listed = self._pool.submit(self._listed_roles, bindings_of, names)
         if _may_have_associations(connection):
-            eks, cluster = connection.aws.client("eks"), connection.cluster.name
+            eks = connection.aws.client("eks")
+            cluster = connection.cluster.name
             self._associations = self._pool.submit(read, lambda: bindings.associations(eks, cluster))
 
     def _listed_roles(

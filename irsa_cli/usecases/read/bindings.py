@@ -112,7 +112,8 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
             error = error.but(details=details, next_steps=listed.next_steps or error.next_steps)
             continue
         adds = "--pod-identity --attach-policy-arn ARN  # adds the association"
-        reach, where = reach_of(connection.target), f"{shlex.quote(name)} -n {shlex.quote(namespace)}"
+        reach = reach_of(connection.target)
+        where = f"{shlex.quote(name)} -n {shlex.quote(namespace)}"
         error = error.but(
             details=(
                 *error.details,
@@ -151,7 +152,8 @@ def _own_roles(connection: Connection, scope: BindingsScope, account: str) -> li
     """The roles of an account that irsa may have made for the scope's: their tags are not in the list."""
     if scope.selector:
         return []
-    cluster, session = connection.cluster, connection.session_of(account) or connection.home
+    cluster = connection.cluster
+    session = connection.session_of(account) or connection.home
     path = default_role_path(cluster.name)
     roles = iam.list_roles(session.client("iam"), "/" if scope.everywhere else path).roles
     provider = provider_arn(cluster.partition, account, cluster.issuer)
@@ -193,7 +195,8 @@ def _bindings(
     judged: list[bindings.ListedBinding] = []
     for binding, arn in zip(tied, arns, strict=True):
         if arn is not None:
-            role, provider = roles[arn.account][arn.name], providers[arn.account]
+            role = roles[arn.account][arn.name]
+            provider = providers[arn.account]
             binding = replace(binding, role=role, provider=provider)
         judged.append(bindings.listed(binding, datetime.now(timezone.utc), agent))
     notes: list[str] = []

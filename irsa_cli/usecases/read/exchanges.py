@@ -58,9 +58,11 @@ class Exchanges:
             return []  # `notes` says so.
         now = datetime.now(timezone.utc)
         end = OldWayEnd.of(pods, now, unused_for)
-        known, unread = exchanges_for(binding.role_arn, self.events), list[str]()
+        known = exchanges_for(binding.role_arn, self.events)
+        unread = list[str]()
         if len(self.events) >= EVENTS and not any(time > end.moment for time in known):
-            provider, aws = binding.identity.provider_arn, self.connection.aws
+            provider = binding.identity.provider_arn
+            aws = self.connection.aws
             older = read(lambda: exchanged_since(aws, self.subject, provider, end.moment))
             if isinstance(older, Unreadable):
                 unread = [f"irsa did not read all exchanges of its token: {older.why}"]

@@ -82,7 +82,8 @@ class NamedServiceAccount(Namespaced):
 
     def command(self, command: str) -> str:
         """A command of irsa about it, with the options of the caller."""
-        name, namespace = shlex.quote(self.name), shlex.quote(self.namespace)
+        name = shlex.quote(self.name)
+        namespace = shlex.quote(self.namespace)
         return reach_of(self.connection.target).for_irsa(f"{command} {name} -n {namespace}")
 
     def missing(self, *, deletes: bool = False) -> Refused:

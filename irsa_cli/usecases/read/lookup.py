@@ -158,7 +158,8 @@ def _config_maps(connection: Connection, binding: Binding) -> dict[str, FoundCon
         return {}
     # The role has a target that is not in the ServiceAccount (any more: somebody may have recreated it): then
     # it is the ConfigMap with irsa's marks for it.
-    kube, marked = connection.kube, f"{states.MANAGED_BY_LABEL}=irsa"
+    kube = connection.kube
+    marked = f"{states.MANAGED_BY_LABEL}=irsa"
     bodies = unless_denied(lambda: kube.all("configmaps", binding.namespace, marked))
     if isinstance(bodies, Unreadable):
         return bodies
@@ -243,7 +244,8 @@ def sharers(role: str, full_name: str, accounts: list[Json] | None) -> list[str]
 
 def associated_with(connection: Connection, binding: Binding) -> list[str]:
     """The other ServiceAccounts whose associations give the same role, as far as EKS describes them."""
-    eks, cluster = connection.aws.client("eks"), connection.cluster.name
+    eks = connection.aws.client("eks")
+    cluster = connection.cluster.name
     described = bindings.described(eks, cluster, bindings.associations(eks, cluster))
     names = [
         f"{namespace}/{name}"

@@ -40,7 +40,8 @@ class NewPodsOf:
 
         A refusal of such a pod, by a quota, by admission or by RBAC, leaves it to the text of the template.
         """
-        notes, judged = list[str](), list[NewPods]()
+        notes = list[str]()
+        judged = list[NewPods]()
         for workload in self.templates.of(self.name):
             created = self._create(workload)
             if isinstance(created, Unreadable):

@@ -61,7 +61,8 @@ def agents_of(connection: Connection) -> tuple[Pod, ...]:
 
 
 def _is_of_agent(daemon_set: Json) -> bool:
-    metadata, template = daemon_set["metadata"], daemon_set["spec"].get("template", {})
+    metadata = daemon_set["metadata"]
+    template = daemon_set["spec"].get("template", {})
     images = (item.get("image", "") for item in template.get("spec", {}).get("containers", []))
     return is_agent(metadata["name"], metadata.get("labels") or {}, images)
 
@@ -71,7 +72,9 @@ def support_of(connection: Connection, namespace: str, name: str = "") -> PodIde
 
     `name` is a ServiceAccount that should exist; '' for one that is known to, or that the run creates.
     """
-    eks, cluster, kube = connection.aws.client("eks"), connection.cluster.name, connection.kube
+    eks = connection.aws.client("eks")
+    cluster = connection.cluster.name
+    kube = connection.kube
     family = (connection.description or {}).get("kubernetesNetworkConfig", {}).get("ipFamily", "")
     with ThreadPoolExecutor(7) as pool:
         agent = pool.submit(read, lambda: runs_agent(connection))
@@ -110,7 +113,8 @@ def _platform(node: Json) -> str:
 
 def _profiles(connection: Connection, namespace: str) -> list[tuple[str, Mapping[str, str]]]:
     """The Fargate profiles that take pods of a namespace: all of them, or those with labels."""
-    eks, cluster = connection.aws.client("eks"), connection.cluster.name
+    eks = connection.aws.client("eks")
+    cluster = connection.cluster.name
     listed = pages(eks.list_fargate_profiles, "nextToken", clusterName=cluster)
     found: list[tuple[str, Mapping[str, str]]] = []
     for name in (str(name) for page in listed for name in page.get("fargateProfileNames", [])):

@@ -36,7 +36,8 @@ def read_access(connection: Connection) -> principals.ClusterAccess:
 
     with ThreadPoolExecutor(1) as pool:
         later = pool.submit(read, aws_auth) if principals.uses_aws_auth(mode) else None
-        eks, name = connection.aws.client("eks"), connection.cluster.name
+        eks = connection.aws.client("eks")
+        name = connection.cluster.name
         entries = read(lambda: access_entries(eks, name)) if principals.uses_entries(mode) else ()
         return principals.ClusterAccess(
             entries, later.result() if later else (), bool(later), principals.uses_entries(mode)

@@ -73,7 +73,8 @@ class Reads(Background):
     def public_keys(self) -> Future[Keys]:
         from irsa_cli.aws.issuer_keys import fetch
 
-        issuer, log = self._connection.cluster.issuer, self._connection.wire_log
+        issuer = self._connection.cluster.issuer
+        log = self._connection.wire_log
         return self.once("public keys", lambda: fetch(issuer, log))
 
     def cluster_keys(self) -> Future[Keys]:
@@ -102,7 +103,8 @@ class Reads(Background):
         """IAM's simulation of the actions of a role; `federated`: a token leads to it directly."""
         from irsa_cli.aws.permissions import Caller, simulate
 
-        cluster, account = self._connection.cluster, role_arn(arn).account
+        cluster = self._connection.cluster
+        account = role_arn(arn).account
         provider = provider_arn(cluster.partition, account, cluster.issuer) if federated else ""
         caller = Caller(arn, cluster.region, provider)
         return self.once(

@@ -47,7 +47,8 @@ def read_account(aws: AwsSession, target: Target, note: Note) -> ReadAccount:
     Regions whose clusters can't be read are in `unread`.
     """
     with naming_caller(lambda _: aws.caller()), ThreadPoolExecutor(PARALLEL) as pool:
-        number, iam = Arn.parse(aws.identity()).account, aws.client("iam")
+        number = Arn.parse(aws.identity()).account
+        iam = aws.client("iam")
         check_expected(target, Cluster("", "", aws.region, aws.partition, number, ""))
         roles = pool.submit(details.read_account, iam, policies=False)
         regions = enabled_regions(aws)

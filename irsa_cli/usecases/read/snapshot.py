@@ -82,7 +82,8 @@ class Snapshot(ClusterLists):
         super().__init__(connection)
         self._one_by_one = one_by_one
         self._groundwork = SharedBase(Plan(), None, frozenset())
-        cluster, iam = connection.cluster, connection.iam
+        cluster = connection.cluster
+        iam = connection.iam
         self._path = default_role_path(cluster.name)
         self._roles = self._pool.submit(reading.list_roles, iam, self._path)
         self._provider_arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
@@ -102,7 +103,8 @@ class Snapshot(ClusterLists):
 
     def prepare_base(self, desired_states: Sequence[DesiredState], *, associate: bool) -> SharedBase:
         """The prerequisites of all of them: the provider with its audiences, the namespaces."""
-        cluster, provider = self._connection.cluster, self._provider.result()
+        cluster = self._connection.cluster
+        provider = self._provider.result()
         changes: list[Change] = []
         if associate:
             using = [desired for desired in desired_states if desired.uses_web_identity]

@@ -68,7 +68,8 @@ def _rehearse(connection: Connection, binding: Binding, deletion: Deletion) -> N
     account = binding.existing
     if account is None or not deletion.takes_account:
         return
-    place, version = ("serviceaccounts", binding.namespace, binding.name), account.resource_version
+    place = ("serviceaccounts", binding.namespace, binding.name)
+    version = account.resource_version
     try:
         connection.kube.delete(*place, uid=account.uid, resource_version=version, dry_run=True)
     except ServiceError as error:

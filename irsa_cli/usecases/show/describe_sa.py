@@ -84,7 +84,8 @@ class _Describing:
     pool: ThreadPoolExecutor
 
     def describe(self) -> Description | None:
-        namespace, kube = self.request.namespace, self.connection.kube
+        namespace = self.request.namespace
+        kube = self.connection.kube
         self.reads.provider(self.connection.cluster.home)
         pods = self.pool.submit(read, lambda: tuple(map(kinds.pod, kube.pods(namespace))))
         rbac = self.pool.submit(read_rbac, kube)
@@ -94,13 +95,15 @@ class _Describing:
         if account is None:
             return None
         description = self._with_role(account, asked_association)
-        all_pods, association = pods.result(), description.binding.association
+        all_pods = pods.result()
+        association = description.binding.association
         own: tuple[PodIdentity, ...] = ()
         alive = None
         if not isinstance(all_pods, Unreadable):
             own = pods_of(account, all_pods, association)
             alive = sum(pod.is_alive and pod.service_account == self.request.name for pod in all_pods)
-        makers, becoming = self._makers(own), becoming_of(rbac.result(), access.result())
+        makers = self._makers(own)
+        becoming = becoming_of(rbac.result(), access.result())
         return replace(
             description,
             pods=all_pods if isinstance(all_pods, Unreadable) else own,
@@ -111,7 +114,8 @@ class _Describing:
         )
 
     def _makers(self, pods: Iterable[PodIdentity]) -> Makers:
-        namespace, kube = self.request.namespace, self.connection.kube
+        namespace = self.request.namespace
+        kube = self.connection.kube
 
         def of_kind(kind: str) -> tuple[Maker, ...]:
             return tuple(maker(kind, body) for body in kube.workloads(namespace, RESOURCES[kind]))
@@ -141,7 +145,8 @@ class _Describing:
         )
 
     def _account(self, asked_association: Future[Given]) -> ServiceAccount | None:
-        namespace, name = self.request.namespace, self.request.name
+        namespace = self.request.namespace
+        name = self.request.name
         body = self.connection.kube.service_account(namespace, name)
         account = None if body is None else service_accounts.service_account(body)
         if account is not None and annotation_of(account) is not None:
@@ -162,7 +167,8 @@ class _Describing:
         return None
 
     def _with_role(self, account: ServiceAccount, asked_association: Future[Given]) -> Description:
-        cluster, arn = self.connection.cluster, named_role(account)
+        cluster = self.connection.cluster
+        arn = named_role(account)
         if annotation_of(account) is None:
             theirs = _theirs(account, asked_association)
             text = theirs.role_arn if isinstance(theirs, Association) else ""

@@ -26,7 +26,8 @@ from irsa_cli.usecases.command.connect import Connection, WireLog, connect
 from irsa_cli.usecases.show.get_sa import Request, bindings_of
 from irsa_cli.usecases.texts import read_whole
 
-IRSA, TERRAFORM = "irsa", "terraform"
+IRSA = "irsa"
+TERRAFORM = "terraform"
 
 
 @dataclass(frozen=True)

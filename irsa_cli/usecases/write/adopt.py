@@ -130,7 +130,8 @@ def adopt_several(
 ) -> AppliedList:
     """Take over the roles of these, each in a transaction of its own; one that is not there is refused."""
     connection = _connect(Request(request.target), settings, log)
-    done, stop = AppliedList(), RunGroup()
+    done = AppliedList()
+    stop = RunGroup()
     taking = Locks.of(connection, settings, Command.ADOPT)
     with taking as locks, stoppable(stop, warning(settings, forward=False)):
         for title in request.accounts:
@@ -168,7 +169,8 @@ def _in_scope(
     """The annotated ServiceAccounts that were asked for; those whose role can't be irsa's are passed over."""
     bindings: list[Binding] = []
     for item in accounts:
-        namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
+        namespace = item["metadata"]["namespace"]
+        name = item["metadata"]["name"]
         binding = Binding(connection.cluster, namespace, name, with_manifest(item))
         if not binding.role_arn or request.namespace not in ("", namespace):
             continue

@@ -65,7 +65,8 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
         return Draft(Plan.of(changes), [present], documents=lambda: there, describe=describe)
 
     result = Loop(connection, settings, context, earlier, covers).run(draft)
-    error, creation = result.error, ("LimitExceeded", "CreateOpenIDConnectProvider")
+    error = result.error
+    creation = ("LimitExceeded", "CreateOpenIDConnectProvider")
     if isinstance(error, ServiceError) and (error.code, error.operation) == creation:
         steps = (
             "remove providers whose clusters are gone: aws iam list-open-id-connect-providers",
@@ -79,10 +80,12 @@ def _check_present(request: Request, present: ProviderState | None, arn: str) ->
     """Refuse when what the user asked for is set otherwise; nobody's setting is overwritten."""
     if present is None:
         return
-    steps, details = [], []
+    steps = []
+    details = []
     on_provider = f"--open-id-connect-provider-arn {shlex.quote(arn)}"
     if request.thumbprints and sorted(request.thumbprints) != sorted(present.thumbprints):
-        present_ones, desired_ones = ", ".join(present.thumbprints) or "none", ", ".join(request.thumbprints)
+        present_ones = ", ".join(present.thumbprints) or "none"
+        desired_ones = ", ".join(request.thumbprints)
         details.append(f"thumbprints: {present_ones} (requested: {desired_ones})")
         desired = shlex.join(request.thumbprints)
         steps.append(

@@ -143,7 +143,8 @@ class Work:
 
     def until_settled(self) -> Result:
         """Read, plan and act; again if another run interfered."""
-        desired, asked = self.desired, None
+        desired = self.desired
+        asked = None
         if not desired.role_only:
             asked = self.asked or Question(self.connection, desired.namespace, desired.name)
         loop = Loop(self.connection, self.settings, self.context, self.earlier, self.covers)
@@ -204,7 +205,8 @@ class Work:
             result.notes += external_id_notes(self.connection, *names, target)
 
     def _warnings(self, current: CurrentState, todo: Plan) -> tuple[Risk, ...]:
-        risks, binding = trust_warnings.of_desired_state(self.desired, current, todo), current.binding
+        risks = trust_warnings.of_desired_state(self.desired, current, todo)
+        binding = current.binding
         if not risks or self.desired.role is not None or binding.seen_role is None:
             return risks
         # An attached role was read without its policies, which can only raise the severity.
@@ -231,10 +233,13 @@ class Work:
 
         def prove(run: Run | None) -> None:
             if run is None:  # There is nothing to write, but an earlier run may have done so just now.
-                seconds, pause = min(limits.PROPAGATION_SECONDS, self.settings.timeout), current().pause
+                seconds = min(limits.PROPAGATION_SECONDS, self.settings.timeout)
+                pause = current().pause
             else:
-                seconds, pause = run.remaining - 1, run.pause
-            seconds, listen = seconds if fresh else 0, self.settings.listen
+                seconds = run.remaining - 1
+                pause = run.pause
+            seconds = seconds if fresh else 0
+            listen = self.settings.listen
             how: dict[str, Any] = {"seconds": seconds, "pause": pause, "listen": listen}
             proof.update(iam_steps.verify(self.connection, self.desired, plan=todo, **how))
 
@@ -320,7 +325,8 @@ def managed_elsewhere(desired: DesiredState, current: CurrentState, todo: Plan) 
 
 def left_behind(desired: DesiredState, current: CurrentState) -> list[str]:
     """The role that the ServiceAccount had before: it stays, with its policies and its trust policy."""
-    former, cluster = current.binding.annotation, desired.cluster
+    former = current.binding.annotation
+    cluster = desired.cluster
     if former in ("", desired.role_arn) or desired.role_only:
         return []
     note = f"the role that {desired.namespace}/{desired.name} had before is unchanged: {former}"

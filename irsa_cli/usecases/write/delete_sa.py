@@ -141,7 +141,8 @@ FEW = 4
 
 def lists_of(connection: Connection, requests: Iterable[Request]) -> BindingLists:
     """Lists of what the requests are about; for a `with` block."""
-    cluster, requests = connection.cluster, [*requests]
+    cluster = connection.cluster
+    requests = [*requests]
     bindings = {(request.namespace, request.name) for request in requests}
     names = {default_role_name(cluster.name, cluster.arn, *binding) for binding in bindings}
     names |= {request.role_name for request in requests if request.role_name}
@@ -331,8 +332,10 @@ class _Deleting:
 
 def _not_made_for(bound: Binding, role: Role) -> Refused:
     """Why a role that is named is left alone: whom its tags are about, if it has any."""
-    tags, options = role.state.tags, ""
-    cluster, account = tags.get(CLUSTER_TAG, ""), tags.get(SERVICE_ACCOUNT_TAG, "")
+    tags = role.state.tags
+    options = ""
+    cluster = tags.get(CLUSTER_TAG, "")
+    account = tags.get(SERVICE_ACCOUNT_TAG, "")
     if account == bound.full_name and cluster.endswith(f":cluster/{bound.cluster.name}"):
         options = f"-c {bound.cluster.name} -r {cluster.split(':')[3]}, without --issuer-url"
     return Refused(

@@ -135,7 +135,8 @@ def _check_unused(connection: Connection, request: Request, arn: str) -> tuple[l
             raise
         return [f"not checked whether roles trust the provider: {error.reason}"], Documents(clusters)
     trusts = {role.arn: role.trust for role in roles if names_provider(role.trust, arn)}
-    trusting, there = [*trusts], Documents(clusters, trusts, has_all_roles=True)
+    trusting = [*trusts]
+    there = Documents(clusters, trusts, has_all_roles=True)
     if not trusting:
         return [], there
     shown = [*trusting[:SHOWN], *([f"and {len(trusting) - SHOWN} more"] if len(trusting) > SHOWN else [])]

@@ -92,7 +92,8 @@ def migrate(request: Request, settings: Settings, log: WireLog, tell: Callable[[
     begin(connection, settings)
     with naming_caller(connection.caller):
         names = dict.fromkeys(request.names or names_in(connection, request.namespace))
-    done, stop = AppliedList(), RunGroup()
+    done = AppliedList()
+    stop = RunGroup()
     support = cache(partial(support_of, connection, request.namespace))
     templates = cache(partial(templates_of, connection, request.namespace))
     settings = replace(settings, dry_run=settings.dry_run or request.status)
@@ -136,7 +137,8 @@ class _Moving:
 
     def run(self, settings: Settings) -> Result:
         """Add, restart and finish, as far as requested; each step can be repeated."""
-        request, title = self.request, f"{self.request.namespace}/{self.name}"
+        request = self.request
+        title = f"{self.request.namespace}/{self.name}"
         asked = f"{request.to.value}{' finish' if request.finish else ''}"
         context = RunContext.of(Command.MIGRATE, self.connection, title, request=asked)
         earlier = earlier_runs(settings, context)
@@ -271,7 +273,8 @@ class _Moving:
             result.notes += self._next(self.ways or ways)
 
     def _plan(self, ways: Ways) -> tuple[Plan, list[str]]:
-        request, role = self.request, self._role(ways)
+        request = self.request
+        role = self._role(ways)
         notes = self._warnings(ways, role)
         if request.finish:
             plan = planning.retirement(request.to, ways, others=request.others, restarts=request.restart)
@@ -296,9 +299,11 @@ class _Moving:
     def _check_exchanges(self, ways: Ways, *, checks: bool = True) -> list[str]:
         """Refuse to remove IRSA while somebody exchanges its tokens; returns the evidence."""
         request = self.request
-        exchanges, unread = Exchanges.of(self.connection, request.namespace, self.name), list[str]()
+        exchanges = Exchanges.of(self.connection, request.namespace, self.name)
+        unread = list[str]()
         if checks and request.to is IdentitySource.POD_IDENTITY and request.unused_for != 0:
-            pods, command = ways.pods.get(request.to, ()), self._command(ways.binding)
+            pods = ways.pods.get(request.to, ())
+            command = self._command(ways.binding)
             unread = exchanges.check_unused(ways.binding, pods, request.unused_for, command)
         return [*unread, *exchanges.notes]
 
@@ -307,7 +312,8 @@ class _Moving:
 
         `rehearses`: by pods that are created as a dry run, not only by the text of the templates.
         """
-        request, role = self.request, ways.binding.role_arn
+        request = self.request
+        role = ways.binding.role_arn
         if request.to is IdentitySource.POD_IDENTITY:
             self.support().check_pods(request.namespace, self.name)
             if rehearses:
@@ -319,7 +325,8 @@ class _Moving:
 
     def _check_templates(self, settings: Settings, ways: Ways) -> list[str]:
         """Check that new pods get the role with both ways there; returns what is not known."""
-        to, role = self.request.to, ways.binding.role_arn
+        to = self.request.to
+        role = ways.binding.role_arn
         if settings.dry_run:
             return self.new_pods.check_templates(to, role)
         self._await_webhook(settings)
@@ -371,12 +378,14 @@ class _Moving:
         planning.check_has(self.request.to, self._read())
         # Until the webhook uses the new way, pods are created with the old one.
         self._await_webhook(settings)
-        ways, to = self._read(), self.request.to
+        ways = self._read()
+        to = self.request.to
         if to is IdentitySource.POD_IDENTITY:
             self.support().check_pods(self.request.namespace, self.name)
         for note in self.new_pods.check_created(to, ways.binding.role_arn):
             settings.note(f"Note: {note}")
-        pods, kept = ways.pods[to.other], list[str]()
+        pods = ways.pods[to.other]
+        kept = list[str]()
         for kind, name in planning.workloads_of(pods):
             if kind not in ROLLED:
                 kept.append(f"{kind} {name}")
@@ -399,7 +408,8 @@ class _Moving:
     def _await_webhook(self, settings: Settings) -> None:
         """Wait until a new pod would get the identity: a pod that is only created as a dry run shows it."""
         body = probe(self.request.namespace, self.name)
-        to, waited = self.request.to, 0.0
+        to = self.request.to
+        waited = 0.0
         while True:
             found = kinds.pod(self.connection.kube.create_pod(self.request.namespace, body))
             if ways_of(found) == {to}:

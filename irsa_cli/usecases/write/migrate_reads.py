@@ -42,7 +42,8 @@ def read_ways(connection: Connection, namespace: str, name: str) -> Ways:
         provider = pool.submit(read_provider, connection)
         asked = pool.submit(read_association, connection, namespace, name)
         account = read_service_account(connection, namespace, name)
-    named, association = NamedServiceAccount(connection, namespace, name), asked.result()
+    named = NamedServiceAccount(connection, namespace, name)
+    association = asked.result()
     if account is None:
         raise named.missing()
     binding = Binding(

@@ -98,7 +98,8 @@ def repoint(request: Request, settings: Settings, log: WireLog, tell: Callable[[
     connection = repoint_reads.connect_new(request.target, hear)
     begin(connection, settings)
     request = replace(request, target=connection.target)
-    done, stop = AppliedList(noun="role"), RunGroup()
+    done = AppliedList(noun="role")
+    stop = RunGroup()
     with naming_caller(connection.caller):
         move = _Moving.read(connection, request, hear)
     done.notices = move.notices
@@ -171,7 +172,8 @@ class _Moving:
     @classmethod
     def read(cls, connection: Connection, request: Request, log: WireLog) -> _Moving:
         """Read both clusters and the roles; raises `IrsaError` if they can't be read."""
-        cluster, listed = connection.cluster, list_roles(connection.iam, request.role_path).roles
+        cluster = connection.cluster
+        listed = list_roles(connection.iam, request.role_path).roles
         old = repoint_reads.find_old(request.old, connection, log, listed)
         move = Move(old.provider, provider_arn(cluster.partition, cluster.home, cluster.issuer))
         if move.old == move.new:
@@ -238,7 +240,8 @@ class _One:
 
     def run(self, settings: Settings) -> Result:
         """Do the phase for this role."""
-        phase, connection = self.move.request.phase, self.move.connection
+        phase = self.move.request.phase
+        connection = self.move.connection
         if not phase.writes:
             with naming_caller(connection.caller):
                 role = self._read()
@@ -255,7 +258,8 @@ class _One:
         role = read_role(self.move.connection.iam, self.listed.name)
         if role is None:
             raise Refused(f"role {self.listed.name} is gone")
-        move, trust = self.move.move, role.trust
+        move = self.move.move
+        trust = role.trust
         users = self._users(0)
         self.facts |= {
             "phase": self.move.request.phase.value,
@@ -313,7 +317,8 @@ class _One:
         return replace(permitted, accounts=accounts, trusts=({"Statement": copies},))
 
     def _add(self, role: Role) -> tuple[Plan, list[str]]:
-        move, trust = self.move.move, role.trust
+        move = self.move.move
+        trust = role.trust
         if note := self._left_to_its_maker(role, planning.additions(trust, move)[0], "add"):
             return Plan(()), [note]
         planning.check_addition(role.name, trust, move, self.move.quota)
@@ -358,7 +363,8 @@ class _One:
 
     def _accounts(self) -> AccountPlan:
         """The ServiceAccounts of the new cluster for this role, each read now."""
-        kube, wanted = self.move.connection.kube, self.move.wanted.get(self.listed.arn, [])
+        kube = self.move.connection.kube
+        wanted = self.move.wanted.get(self.listed.arn, [])
 
         def find(item: ExportedAccount) -> ServiceAccount | None:
             body = kube.service_account(*item.names)
@@ -369,7 +375,9 @@ class _One:
         return planning.accounts_plan(wanted, {name: it for name, it in found.items() if it is not None})
 
     def _retire(self, role: Role) -> tuple[Plan, list[str]]:
-        move, trust, request = self.move.move, role.trust, self.move.request
+        move = self.move.move
+        trust = role.trust
+        request = self.move.request
         if not planning.of_provider(trust, move.old):
             return Plan(()), []
         why = "the old cluster's OIDC provider does not exist, so STS takes no token of it"
@@ -387,7 +395,8 @@ class _One:
         return plan, [why, *self._accepted(objections)]
 
     def _tags(self, role: Role) -> list[Change]:
-        name, connection = parse_full_name(role.tags.get(SERVICE_ACCOUNT_TAG, "")), self.move.connection
+        name = parse_full_name(role.tags.get(SERVICE_ACCOUNT_TAG, ""))
+        connection = self.move.connection
         if name is None:
             return []
         found = read(lambda: read_accounts(connection, BindingsScope(*name)))
@@ -397,7 +406,9 @@ class _One:
 
     def _verify(self, role: Role) -> Result:
         """Exchange tokens of both clusters; those of the old one as long as the role trusts it."""
-        move, notes, failed = self.move.move, list[str](), list[str]()
+        move = self.move.move
+        notes = list[str]()
+        failed = list[str]()
         providers = (move.new, move.old)
         for number, (connection, _) in enumerate(self.move.accounts):
             if not planning.of_provider(role.trust, providers[number]):

@@ -95,7 +95,8 @@ def _name_of(target: Target, log: WireLog) -> str:
 
 def find_old(old: str, new: Connection, log: WireLog, roles: Iterable[Role]) -> OldCluster:
     """The old cluster by its name, its issuer or the issuer's id; it may be gone. Raises `Refused`."""
-    cluster, issuer = new.cluster, _EKS.fullmatch(old)
+    cluster = new.cluster
+    issuer = _EKS.fullmatch(old)
     arn = Arn.parse(old) if is_cluster(old) else None
     target = replace(
         new.target, cluster=arn.name if arn else old, region=arn.region if arn else new.target.region,

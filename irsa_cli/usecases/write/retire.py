@@ -198,10 +198,13 @@ class _Running:
 
     def _draft_of_provider(self, connection: Connection, arn: str, trusting: Sequence[str]) -> Draft:
         provider = reading.provider(connection.iam, arn)
-        why, changes = "", []
-        url, audiences = connection.cluster.issuer, list[str]()
+        why = ""
+        changes = []
+        url = connection.cluster.issuer
+        audiences = list[str]()
         if provider is not None:
-            url, audiences = provider.url, provider.audiences
+            url = provider.url
+            audiences = provider.audiences
             why = planning.provider_kept(provider, trusting, unmarked=self.request.unmarked)
             changes = [] if why else [Change(Kind.PROVIDER, (arn,), provider, None)]
 
@@ -295,7 +298,8 @@ def _in_terms_of(command: str, error: IrsaError) -> IrsaError:
 def _living(account: ReadAccount) -> Iterator[Cluster]:
     """The clusters of an account, as far as their ARNs and issuers tell."""
     for arn, issuer in account.living.items():
-        name, region = arn.rpartition("/")[2], arn.split(":")[3]
+        name = arn.rpartition("/")[2]
+        region = arn.split(":")[3]
         yield Cluster(name, arn, region, account.partition, account.number, f"https://{issuer}")
 
 
@@ -342,7 +346,8 @@ class _Retired:
         why = self.retiring.why_kept(role, self.dead)
         gone = planning.deletion(role)
         plan, notes = self._removals(role, why) if why else (gone.plan, gone.notes)
-        trust, clusters = current.trust, (self.connection.cluster, *_living(self.retiring.account))
+        trust = current.trust
+        clusters = (self.connection.cluster, *_living(self.retiring.account))
 
         def describe(result: Result) -> None:
             result.notes += notes
@@ -368,7 +373,8 @@ class _Retired:
 
     def _removals(self, role: Role, why: str) -> tuple[Plan, list[str]]:
         """The removal of statements from a role that stays; of one that is used, CloudTrail has to say so."""
-        notes, unwanted = [f"the role stays: {why}"], list[Document]()
+        notes = [f"the role stays: {why}"]
+        unwanted = list[Document]()
         for item in self.retiring.statements(role, self.dead):
             recent = planning.recent_use(role, self.retiring.account.now, self.retiring.unused_for)
             if used := recent and self._use(item):

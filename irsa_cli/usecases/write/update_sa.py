@@ -85,7 +85,8 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     )
     begin(connection, settings)
     update = request.update
-    attach, detach = resolved(connection, update.attach), resolved(connection, update.detach)
+    attach = resolved(connection, update.attach)
+    detach = resolved(connection, update.detach)
     for arn in {*attach} & {*detach}:
         raise InvalidInput(f"--attach-policy-arn and --detach-policy-arn contradict each other: {arn}")
     exact = None if update.policies is None else resolved(connection, update.policies)
@@ -104,7 +105,8 @@ def _update(connection: Connection, request: Request, settings: Settings) -> Res
     question = Question(connection, request.namespace, request.name)
     result = Loop(connection, settings, context, earlier).run(updating.draft)
     if "role" in result.facts:
-        role, annotated = result.facts["role"]["arn"], not updating.by_association
+        role = result.facts["role"]["arn"]
+        annotated = not updating.by_association
         question.tell(result, request.namespace, request.name, role, annotated=annotated)
     return result
 
@@ -191,7 +193,8 @@ class _Updating:
 
     def _read(self) -> tuple[Binding, PolicyVersions, list[str]]:
         """The current state, its policies, and notes about gaps; raises `Refused` if it must not change."""
-        request, connection = self.request, self.connection
+        request = self.request
+        connection = self.connection
         if not request.update.concerns_role:
             binding = self._checked(read_without_role(connection, request.namespace, request.name))
             return binding, PolicyVersions(), []
@@ -229,7 +232,9 @@ class _Updating:
         return self.request.boundaries.default or None if boundary is None else boundary
 
     def _plan(self, binding: Binding) -> _Planned:
-        update, quotas, doubts = self.request.update, planning.Quotas(), list[str]()
+        update = self.request.update
+        quotas = planning.Quotas()
+        doubts = list[str]()
         role = binding.seen_role
         if role is not None and not role.boundary and update.concerns_role:
             update = replace(update, boundary=self._boundary())
@@ -244,14 +249,16 @@ class _Updating:
             update, binding, quotas, associate=self.request.associate, gated=self.request.verify
         )
         if chain is not None:
-            adds, gated = update.update_target_trust, self.request.verify
+            adds = update.update_target_trust
+            gated = self.request.verify
             allows_power = self.request.allow_wide_trust
             binding = _with_chains(self.connection, binding, chain, judged=adds and not allows_power)
             plan = planning.with_chain(
                 plan, chain, binding, adds=adds, allows_power=allows_power, gated=gated
             )
         if update.also_pod_identity:
-            ways, role_name = ways_of(self.connection, binding), binding.role_name
+            ways = ways_of(self.connection, binding)
+            role_name = binding.role_name
             allowed = Permitted(wide_trust=self.request.allow_wide_trust)
             added = addition(IdentitySource.POD_IDENTITY, ways, allowed)
             doubts += notes_of_support(added, binding, lambda: support_of(self.connection, binding.namespace))
