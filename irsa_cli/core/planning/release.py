@@ -74,4 +74,4 @@ def _account(binding: Binding) -> list[Change]:
 
 def _own(texts: Mapping[str, str]) -> dict[str, str]:
     """Those of tags or annotations that are irsa's."""
-    return {key: value for key, value in texts.items() if key.startswith(_OWN)}
+    return {key: value for key, value in sorted(texts.items()) if key.startswith(_OWN)}
