@@ -143,7 +143,8 @@ def test_commands_of_a_schedule_run(job: MakeJob, stage: Stage) -> None:
     assert ended(migrated) == "4 refused failed", migrated.log
     assert "has no EKS Pod Identity agent" in migrated.summary
     assert not job().use(command="retire", args="--all", **IRSA).failed
-    refused = job().use(command="repoint", args="--from demo --to nowhere", **IRSA)
+    to_nowhere = "--to nowhere --from demo"
+    refused = job().use(command="repoint", args=to_nowhere, **IRSA)
     assert (refused.failed, refused.outputs["outcome"]) == (True, "refused"), refused.log
     # The machine of the job is no pod: preflight says so, and does not know more.
     asked = job().use(command="preflight", **IRSA)
