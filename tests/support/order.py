@@ -14,6 +14,11 @@ import pytest
 
 T = TypeVar("T")
 SLOW: dict[str, float] = {
+    "tests/recipes/test_adding_a_writing_command.py": 300,
+    "tests/recipes/test_adding_a_kind.py": 300,
+    "tests/recipes/test_adding_a_flag.py": 200,
+    "tests/recipes/test_adding_a_room.py": 200,
+    "tests/recipes/test_adding_an_output_form.py": 200,
     "tests/docs/test_permissions.py": 320,
     "tests/faults/test_sample.py": 250,
     "tests/pipeline/test_packaging.py": 200,
