@@ -569,7 +569,7 @@ COMMANDS = {
         Command(
             "release",
             ("release", "app", "-n", NAMESPACE),
-            (_provider, _namespace, _bound()),
+            (_provider, _namespace, _bound(*_ONE)),
             failing="500",
             marked=False,
             followers=("adopt", "recover-all"),
