@@ -275,6 +275,7 @@ CHANGING = (
         needs="list serviceaccounts",
     ),
     Work("adopt all", "adopt --all -n backend"),
+    Work("release", "release $app"),
     *FINDING,
 )
 CHANGING_BOUNDED = (Work("change", WITHIN, needs=f"{EVERY_CHANGE}, iam:DeleteRolePolicy"), *FINDING)

@@ -42,6 +42,7 @@ BEFORE: dict[str, tuple[str, ...]] = {
         BOUND,
     ),
     "irsa delete": (PROVIDER, "irsa apply -f cluster.yaml -q"),
+    "irsa release": BOUND,
     "irsa delete-sa": (*BOUND, APP),
     "irsa repoint": (PROVIDER.replace("demo", "blue"), READER.replace("demo", "blue")),
     "irsa update-sa": (*BOUND, APP, WORKER),

@@ -41,8 +41,8 @@ def command(options: ReleaseOptions) -> int:
     irsa adopt; irsa export --to terraform writes the resources for the next owner.
 
     Examples:
+      irsa release s3-reader -n backend -c prod --dry-run
       irsa release s3-reader -n backend -c prod
-      irsa export s3-reader -n backend -c prod --to terraform --out roles.tf
     """
     from irsa_cli.usecases.write.release import Request, release
 
