@@ -79,6 +79,7 @@ RESULTS = (
     ("update-sa none -c demo --label a=b", "refused", 4),
     ("delete-sa none -c demo --yes", "refused", 4),
     ("adopt none -c demo", "refused", 4),
+    ("release none -c demo", "refused", 4),
     ("adopt --all -c demo", "unchanged", 0),
     ("migrate none --to irsa -c demo", "refused", 4),
     ("repoint --from demo --to demo", "refused", 4),
