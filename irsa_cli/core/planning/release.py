@@ -29,10 +29,12 @@ def release(binding: Binding) -> Plan:
     who = belonging(role, binding)
     if who is Belongs.OTHERS:
         raise ownership.theirs(binding, role)
-    if who is Belongs.OURS:
-        ownership.check_over(binding, role)
-        _check_no_target(binding)
-    # The role first: a run that is cut off then leaves marks that mean nothing without its tags.
+    if who is Belongs.NOBODY:
+        # Tags of a role that irsa only uses are not what irsa owns it by: they stay.
+        return Plan.of(_association(binding), _account(binding))
+    ownership.check_over(binding, role)
+    _check_no_target(binding)
+    # The role before its ServiceAccount, whose marks mean nothing without the role's tags.
     return Plan.of(_association(binding), _role(role), _account(binding))
 
 
