@@ -11,9 +11,6 @@ from tests.faults.injections import Call
 from tests.faults.judge import essence
 from tests.faults.zygote import RENEWING
 
-TRIES = 5
-"""How often a run is tried that fails before its call: its time limits are short on a busy machine."""
-
 
 def record(bench: Bench, command: Command) -> Recording:
     """Run a command once without a fault, and as often as it takes with a write broken."""
@@ -31,12 +28,7 @@ def record(bench: Bench, command: Command) -> Recording:
 def _rollbacks(bench: Bench, command: Command, writes: Sequence[Call]) -> Iterator[Rollback]:
     """The longest rollback that a failing write brings about, and the longest upon a signal."""
     for breaking, code in ((command.failing, 1), (SIGNAL, 130)):
-        tries = TRIES if breaking != SIGNAL else 1
-        found = (
-            _rollback(bench, command, write, breaking, code)
-            for _ in range(tries)
-            for write in reversed(writes)
-        )
+        found = (_rollback(bench, command, write, breaking, code) for write in reversed(writes))
         rollback = next(filter(None, found), None)
         assert rollback or breaking == SIGNAL, f"{command.name} is never taken back"
         if rollback:
@@ -48,13 +40,9 @@ def _rollback(bench: Bench, command: Command, broken: Call, breaking: str, code:
 
     It isn't for rehearsals of writes, and for a signal at the last write.
     """
-    for _ in range(TRIES):
-        ran = bench.run_broken(Case("", command.name, breaking, broken))
-        calls = number(ran.calls)
-        if broken in calls:
-            break
-    else:
-        raise AssertionError(f"{command.name} does not come to {broken} within the matrix's time limits")
+    ran = bench.run_broken(Case("", command.name, breaking, broken))
+    calls = number(ran.calls)
+    assert broken in calls, f"{command.name} does not come to {broken}: {ran.ending}"
     if ran.ending.code != code:
         return None
     found = _following(calls, broken, breaking, command)
