@@ -225,25 +225,37 @@ def _updating(desired: DesiredState, current: CurrentState, differences: list[Di
     """The one update-sa command for all differences, or what it would leave."""
     binding = current.binding
     if not binding.is_annotated and binding.other_role is None:
-        steps = ["run this again with the existing values"]
-        if all(difference.aspect is Aspect.SERVICE_ACCOUNT for difference in differences):
-            steps.append("to overwrite them: run this again with --override-existing-serviceaccounts")
-        return steps
+        return _keeping_account(differences)
     if desired.association is not None and binding.is_annotated:
         return [f"{desired.command('migrate')} --to pod-identity  # adds it next to IRSA"]
     without_flag = [difference.what for difference in differences if difference.update is None]
     account = binding.existing
     if without_flag or account is None:
-        steps = ["run this again with the existing values, or change them first"]
+        titles = [title.rpartition(", ")[2] for title in without_flag]
         return [
-            *steps,
-            *(f"irsa update-sa does not change the {title.rpartition(', ')[2]}" for title in without_flag),
+            "run this again with the existing values, or change them first",
+            *(f"irsa update-sa does not change the {title}" for title in titles),
         ]
-    options = " ".join(difference.keep for difference in differences if difference.keep)
-    keep = [f"to include what the role already has, add: {options}"] if options else []
+    return _command_of_flags(desired, account, differences)
+
+
+def _keeping_account(differences: list[Difference]) -> list[str]:
+    """What to do about a ServiceAccount that has no role yet."""
+    steps = ["run this again with the existing values"]
+    if all(difference.aspect is Aspect.SERVICE_ACCOUNT for difference in differences):
+        steps.append("to overwrite them: run this again with --override-existing-serviceaccounts")
+    return steps
+
+
+def _command_of_flags(
+    desired: DesiredState, account: ServiceAccount, differences: list[Difference]
+) -> list[str]:
+    """The update-sa command with a flag for each difference, which all have one."""
     flags = dict.fromkeys(difference.update for difference in differences if difference.update)
     if audience := _of_audience(desired, account):
         flags[audience] = None
+    options = " ".join(difference.keep for difference in differences if difference.keep)
+    keep = [f"to include what the role already has, add: {options}"] if options else []
     if not flags:
         return ["run this again with the existing values", *keep]
     steps = ["run this again with the existing values, or change them:"]

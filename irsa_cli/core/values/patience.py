@@ -170,42 +170,80 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
     After an attempt without an answer, the outcome stays unknown, whatever a later refusal says. A
     Retry-After sets the pause. Also raises as `Patience.pause` does.
     """
-    mine = current()
-    started = time.monotonic()
-    number = 0
-    lost = False
+    attempts = _Attempts(current(), writes=writes)
     while True:
-        number += 1
-        if writes:
-            _assure(mine, lost=lost)
+        attempts.begin()
         try:
             return attempt()
         except ServiceError as error:
-            failure = error
-        if writes:
-            _note_failure(failure)
-        lost = lost or failure.outcome is Outcome.UNKNOWN
-        if lost:
-            failure = failure.knowing(outcome=Outcome.UNKNOWN)
-        reached = failure.outcome is not Outcome.NOT_SENT
-        # Seconds to repeat a call; fewer for a service that a reading command already waited for in vain.
-        seconds = limits.retry_seconds()
-        in_vain = isinstance(mine, CommandPatience) and _place(failure) in mine.waited_for
-        most = seconds * ONCE_MORE if in_vain else seconds
-        wait = _wait(failure, number, most)
-        spent = time.monotonic() - started
-        over = spent + wait > most or wait >= mine.remaining
-        if not failure.transient or over or not (reached or mine.persistent or number < FEW):
-            if failure.transient and over and isinstance(mine, CommandPatience):
-                mine.waited_for.add(_place(failure))
-            raise failure
-        _tell_waiting(failure, spent, most)
+            failure = attempts.note(error)
+        attempts.pause_after(failure)
+
+
+class _Attempts:
+    """The attempts of one call: how many, since when, and whether one of them got no answer."""
+
+    def __init__(self, patience: Patience, *, writes: bool) -> None:
+        self._patience = patience
+        self._writes = writes
+        self._started = time.monotonic()
+        self._number = 0
+        self._lost = False
+
+    def begin(self) -> None:
+        """Begin an attempt; raises as `Patience.assure` does if nothing may be written any more."""
+        self._number += 1
+        if not self._writes:
+            return
         try:
-            mine.pause(wait)
+            self._patience.assure()
         except IrsaError:
-            if lost and writes:
-                give_up()  # A caller that is stopped in the pause has to check for it.
+            self._look_for_lost()
             raise
+
+    def note(self, failure: ServiceError) -> ServiceError:
+        """Note how the attempt failed; returns the failure with what the attempts before it make of it."""
+        if self._writes:
+            _note_failure(failure)
+        self._lost = self._lost or failure.outcome is Outcome.UNKNOWN
+        return failure.knowing(outcome=Outcome.UNKNOWN) if self._lost else failure
+
+    def pause_after(self, failure: ServiceError) -> None:
+        """Wait until the next attempt; raises the failure if there is none."""
+        if not failure.transient:
+            raise failure
+        longest = self._longest(failure)
+        wait = _wait(failure, self._number, longest)
+        spent = time.monotonic() - self._started
+        if spent + wait > longest or wait >= self._patience.remaining:
+            if isinstance(self._patience, CommandPatience):
+                self._patience.waited_for.add(_place(failure))
+            raise failure
+        if not self._is_worthwhile(failure):
+            raise failure
+        _tell_waiting(failure, spent, longest)
+        try:
+            self._patience.pause(wait)
+        except IrsaError:
+            # A caller that is stopped in the pause has to look for what was written.
+            self._look_for_lost()
+            raise
+
+    def _longest(self, failure: ServiceError) -> float:
+        """Seconds to repeat the call; fewer for a service that the command already waited for in vain."""
+        seconds = limits.retry_seconds()
+        if isinstance(self._patience, CommandPatience) and _place(failure) in self._patience.waited_for:
+            return seconds * ONCE_MORE
+        return seconds
+
+    def _is_worthwhile(self, failure: ServiceError) -> bool:
+        reached = failure.outcome is not Outcome.NOT_SENT
+        return reached or self._patience.persistent or self._number < FEW
+
+    def _look_for_lost(self) -> None:
+        """Note that an attempt of a write got no answer, if one did."""
+        if self._lost and self._writes:
+            give_up()
 
 
 def _tell_waiting(failure: ServiceError, spent: float, most: float) -> None:
@@ -220,16 +258,6 @@ def _note_failure(failure: ServiceError) -> None:
         give_up()
     if failure.outcome is Outcome.REFUSED and (calls := _current.get()) is not None:
         calls.refused.add(failure.status)
-
-
-def _assure(mine: Patience, *, lost: bool) -> None:
-    """Ask whether it may be written; who may not has to look for what an attempt before did."""
-    try:
-        mine.assure()
-    except IrsaError:
-        if lost:
-            give_up()
-        raise
 
 
 def _place(failure: ServiceError) -> str:

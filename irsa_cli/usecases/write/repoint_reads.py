@@ -28,6 +28,7 @@ from irsa_cli.core.planning.repoint import Name
 from irsa_cli.core.planning.retire import EKS, is_cluster
 from irsa_cli.core.policies.statements import names_provider, trusted_providers
 from irsa_cli.core.values.arn import Arn, issuer_of, provider_arn
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError, Unreadable, read
 from irsa_cli.core.values.patience import current
 from irsa_cli.core.values.shown import moment, plural
@@ -94,42 +95,69 @@ def _name_of(target: Target, log: WireLog) -> str:
 
 
 def find_old(old: str, new: Connection, log: WireLog, roles: Iterable[Role]) -> OldCluster:
-    """The old cluster by its name, its issuer or the issuer's id; it may be gone. Raises `Refused`."""
-    cluster = new.cluster
-    issuer = _EKS.fullmatch(old)
-    arn = Arn.parse(old) if is_cluster(old) else None
-    target = replace(
-        new.target, cluster=arn.name if arn else old, region=arn.region if arn else new.target.region,
-        issuer_url=None, account=None, kubeconfig=None, context=None, meant=("", ""), expect_clusters=(),
-    )  # fmt: skip
-    if arn and arn.account != cluster.account:
-        raise Refused(f"cluster {old} is in another account: give its issuer URL")
-    provider = ""
-    if issuer or old.startswith("https://"):
-        provider = provider_arn(cluster.partition, cluster.home, issuer[1] if issuer else old)
-    elif ISSUER_ID.fullmatch(old):
-        every = {arn for role in roles for arn in trusted_providers(role.trust)}
-        found = sorted(arn for arn in every if arn.endswith(f"/id/{old}"))
-        if len(found) > 1:
-            raise Refused(f"several issuers have the id {old}: give the URL of one", details=found)
-        same_place = f"{cluster.issuer.rpartition('/')[0]}/{old}"
-        provider = found[0] if found else provider_arn(cluster.partition, cluster.home, same_place)
+    """The old cluster by its name, ARN, issuer or the issuer's id; it may be gone. Raises `Refused`."""
+    target = _target_of(old, new)
+    provider = _provider_of(old, new.cluster, roles)
     if provider:
         region = EKS.fullmatch(issuer_of(provider))
         target = replace(target, cluster=as_id(old), region=region["region"] if region else target.region)
         target = replace(target, cluster=_name_of(target, log))
     if not target.cluster:
-        return OldCluster(provider, why=f"no cluster of {target.region or cluster.region} has its issuer")
+        place = target.region or new.cluster.region
+        return OldCluster(provider, why=f"no cluster of {place} has its issuer")
     connection = connect(target, kube=True, log=log, gone=recognize)
-    there = connection.cluster
-    if not there.issuer:
+    cluster = connection.cluster
+    if not cluster.issuer:
         raise Refused(
             f"cluster {old} is gone, and nothing in IAM shows its issuer",
             next_steps=("give its issuer, or the id of it: --from https://oidc.eks…/id/…",),
         )
-    provider = provider_arn(there.partition, cluster.home, there.issuer)
-    gone = connection.gone is not None
-    return OldCluster(provider, there.arn, None if gone else connection, "it is gone" if gone else "")
+    provider = provider_arn(cluster.partition, new.cluster.home, cluster.issuer)
+    if connection.gone is not None:
+        return OldCluster(provider, cluster.arn, why="it is gone")
+    return OldCluster(provider, cluster.arn, connection)
+
+
+def _target_of(old: str, new: Connection) -> Target:
+    """How to connect to the old cluster: as to the new one under another name. Raises `Refused`."""
+    name = old
+    region = new.target.region
+    if is_cluster(old):
+        arn = Arn.parse(old)
+        if arn.account != new.cluster.account:
+            raise Refused(f"cluster {old} is in another account: give its issuer URL")
+        name = arn.name
+        region = arn.region
+    return replace(
+        new.target,
+        cluster=name,
+        region=region,
+        issuer_url=None,
+        account=None,
+        kubeconfig=None,
+        context=None,
+        meant=("", ""),
+        expect_clusters=(),
+    )
+
+
+def _provider_of(old: str, cluster: Cluster, roles: Iterable[Role]) -> str:
+    """The provider (ARN) if the old cluster is given by its issuer or the issuer's id, else ''."""
+    issuer = _EKS.fullmatch(old)
+    if issuer:
+        return provider_arn(cluster.partition, cluster.home, issuer[1])
+    if old.startswith("https://"):
+        return provider_arn(cluster.partition, cluster.home, old)
+    if not ISSUER_ID.fullmatch(old):
+        return ""
+    trusted = {arn for role in roles for arn in trusted_providers(role.trust)}
+    providers = sorted(arn for arn in trusted if arn.endswith(f"/id/{old}"))
+    if len(providers) > 1:
+        raise Refused(f"several issuers have the id {old}: give the URL of one", details=providers)
+    if providers:
+        return providers[0]
+    beside_new = f"{cluster.issuer.rpartition('/')[0]}/{old}"
+    return provider_arn(cluster.partition, cluster.home, beside_new)
 
 
 def select(
