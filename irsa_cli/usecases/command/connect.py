@@ -202,33 +202,99 @@ def _connected(
     await_caller = _ask_caller(aws, target)
     with naming_caller(lambda _: aws.caller()), ThreadPoolExecutor(1 + len(ways)) as pool:
         opened = {flag: pool.submit(_open, way, aws, target, log) for flag, way in ways.items()}
+        connecting = _Connecting(target, aws, kube, log, opened)
         if target.issuer_url:
-            cluster = _foreign_cluster(aws, target)
-            check_expected(target, cluster)
-            if target.expect_account:
-                _check_caller(aws.identity(), target)
-            return _with_sessions(Connection(aws, target, cluster, None, log, kube), opened)
-        future = pool.submit(eks.describe, aws, target.cluster)
-        if not target.role_account:
-            aws.client("iam")
-        if kube:
-            aws.client("sts")
-            importlib.import_module("irsa_cli.kube.connection")
+            return connecting.by_issuer()
+        describing = pool.submit(eks.describe, aws, target.cluster)
+        connecting.prepare()
         try:
-            described = future.result()
+            described = describing.result()
             await_caller()
         except eks.NoCluster as error:
-            if target.expect_account:  # An account that is not meant has no such cluster, of course.
-                _check_caller(aws.caller(), target)
-            if target.tell_region is not None:
-                return _elsewhere(aws, target, opened, kube=kube, log=log)
-            # The kubeconfig's cluster exists: account or region are wrong.
-            if gone is None or target.kubeconfig or target.context:
-                raise
-            return _gone(aws, target, opened, error, gone, log=log)
-        check_expected(target, described.cluster)
-        found = Connection(aws, target, _at_home(described.cluster, target), described, log, kube)
-        return _with_sessions(found, opened)
+            return connecting.without(error, gone)
+        return connecting.to(described)
+
+
+@dataclass(frozen=True)
+class _Connecting:
+    """What connects to a cluster; `opened` are the sessions of other accounts, which open meanwhile."""
+
+    target: Target
+    aws: AwsSession
+    kube: bool
+    log: WireLog
+    opened: Mapping[str, Future[AwsSession]]
+
+    def prepare(self) -> None:
+        """Create clients and import what is needed next, while EKS is asked."""
+        if not self.target.role_account:
+            self.aws.client("iam")
+        if self.kube:
+            self.aws.client("sts")
+            importlib.import_module("irsa_cli.kube.connection")
+
+    def to(self, described: eks.EksCluster) -> Connection:
+        """Connect to the cluster that EKS describes."""
+        check_expected(self.target, described.cluster)
+        cluster = _at_home(described.cluster, self.target)
+        connection = Connection(self.aws, self.target, cluster, described, self.log, self.kube)
+        return self._with_sessions(connection)
+
+    def by_issuer(self) -> Connection:
+        """Connect to a cluster that EKS is not asked about."""
+        cluster = _foreign_cluster(self.aws, self.target)
+        check_expected(self.target, cluster)
+        if self.target.expect_account:
+            _check_caller(self.aws.identity(), self.target)
+        return self._with_sessions(Connection(self.aws, self.target, cluster, None, self.log, self.kube))
+
+    def without(self, error: eks.NoCluster, gone: Recognizer | None) -> Connection:
+        """Connect if there is no such cluster here: to one elsewhere, or to what a deleted one left."""
+        if self.target.expect_account:  # An account that is not meant has no such cluster, of course.
+            _check_caller(self.aws.caller(), self.target)
+        if self.target.tell_region is not None:
+            return self._elsewhere()
+        # The kubeconfig's cluster exists: account or region are wrong.
+        if gone is None or self.target.kubeconfig or self.target.context:
+            raise error
+        return self._to_gone(error, gone)
+
+    def _elsewhere(self) -> Connection:
+        """The connection to the cluster in another region; raises `Refused` if there is none."""
+        region = eks.find_region(self.aws, self.target.cluster)
+        if self.target.tell_region is not None:
+            self.target.tell_region(f"cluster {self.target.cluster} is in {region}, not in {self.aws.region}")
+        there = replace(self, target=replace(self.target, region=region), aws=self.aws.moved_to(region))
+        connection = there.to(eks.describe(there.aws, self.target.cluster))
+        connection.others = {
+            account: session.moved_to(region) for account, session in connection.others.items()
+        }
+        return connection
+
+    def _to_gone(self, error: eks.NoCluster, recognize: Recognizer) -> Connection:
+        """The connection without the cluster; raises `error` if nothing proves that there was one."""
+        cluster = _at_home(eks.expected(self.aws, self.target.cluster), self.target)
+        check_expected(self.target, cluster)
+        connection = self._with_sessions(
+            Connection(self.aws, self.target, cluster, None, self.log, asks_cluster=False)
+        )
+        connection.cluster, connection.gone = recognize(connection.iam, cluster, error)
+        return connection
+
+    def _with_sessions(self, connection: Connection) -> Connection:
+        """With the sessions of other accounts; who needs no other way in is the same caller."""
+        cluster = connection.cluster
+        way = connection.target.role_way
+        plain = way is not None and not way.options and way.account == cluster.account
+        if "role" in self.opened and not plain:
+            session = self.opened["role"].result()
+            if not connection.target.role_account:  # The account of --role-profile.
+                connection.cluster = replace(cluster, role_account=session.account)
+                connection.target = replace(connection.target, role_account=session.account)
+            connection.others = {connection.cluster.home: session}
+        if "target" in self.opened:
+            connection.target_session = self.opened["target"].result()
+        return connection
 
 
 def _ask_caller(aws: AwsSession, target: Target) -> Callable[[], None]:
@@ -269,63 +335,11 @@ def _open(way: AccountAccess, aws: AwsSession, target: Target, log: WireLog) -> 
     return session
 
 
-def _with_sessions(connection: Connection, opened: Mapping[str, Future[AwsSession]]) -> Connection:
-    """The connection with the sessions of other accounts; who needs no other way in is the same caller."""
-    cluster = connection.cluster
-    target = connection.target
-    way = target.role_way
-    plain = way is not None and not way.options and way.account == cluster.account
-    if "role" in opened and not plain:
-        session = opened["role"].result()
-        if not target.role_account:  # The account of --role-profile.
-            connection.cluster = cluster = replace(cluster, role_account=session.account)
-            connection.target = replace(target, role_account=session.account)
-        connection.others = {cluster.home: session}
-    if "target" in opened:
-        connection.target_session = opened["target"].result()
-    return connection
-
-
-def _gone(
-    aws: AwsSession,
-    target: Target,
-    opened: Mapping[str, Future[AwsSession]],
-    error: eks.NoCluster,
-    recognize: Recognizer,
-    *,
-    log: WireLog,
-) -> Connection:
-    """The connection without the cluster; raises `error` if nothing proves that there was one."""
-    cluster = _at_home(eks.expected(aws, target.cluster), target)
-    check_expected(target, cluster)
-    found = _with_sessions(Connection(aws, target, cluster, None, log, asks_cluster=False), opened)
-    found.cluster, found.gone = recognize(found.iam, cluster, error)
-    return found
-
-
 def _at_home(found: Cluster, target: Target) -> Cluster:
     way = target.role_way
     return replace(
         found, role_account=target.role_account or "", role_way=way.options if way is not None else ""
     )
-
-
-def _elsewhere(
-    aws: AwsSession, target: Target, opened: Mapping[str, Future[AwsSession]], *, kube: bool, log: WireLog
-) -> Connection:
-    """The connection to the cluster in another region; raises `Refused` if there is none."""
-    region = eks.find_region(aws, target.cluster)
-    if target.tell_region is not None:
-        target.tell_region(f"cluster {target.cluster} is in {region}, not in {aws.region}")
-    moved = aws.moved_to(region)
-    there = replace(target, region=region)
-    found = eks.describe(moved, target.cluster)
-    check_expected(target, found.cluster)
-    connection = _with_sessions(
-        Connection(moved, there, _at_home(found.cluster, target), found, log, kube), opened
-    )
-    connection.others = {account: item.moved_to(region) for account, item in connection.others.items()}
-    return connection
 
 
 def _foreign_cluster(aws: AwsSession, target: Target) -> Cluster:
