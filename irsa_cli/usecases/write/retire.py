@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
@@ -85,6 +85,15 @@ def retire(request: Request, settings: Settings, log: WireLog, tell: Callable[[I
     return done
 
 
+@dataclass(frozen=True)
+class _Place:
+    """A deleted cluster as a group of the report: `name` is its heading, '' if there is only one."""
+
+    name: str
+    dead: DeadCluster
+    connection: Connection
+
+
 @dataclass
 class _Running:
     """One run. `freed`: roles, by name, that no longer trust a provider (its ARN)."""
@@ -101,44 +110,53 @@ class _Running:
 
     def clusters(self, log: WireLog) -> None:
         """The roles of the deleted clusters, then their OIDC providers."""
-        request, self.done.noun = self.request, "role"
+        request = self.request
+        self.done.noun = "role"
         aws = retired.open_session(request.target, log)
         account = retired.read_account(aws, request.target, self.settings.note)
         retired.check_read(account)
         self._find_journals(account)
-        found = retired.dead_clusters(account, log)
-        chosen = (
-            found
-            if request.everything
-            else planning.chosen(found, request.names, account, reach_of(request.target))
-        )
-        left = [role for item in chosen for role in item.roles]
-        unclear = retired.unclear_providers(account, left, log)
-        retiring = Retiring(account, found, request.age, request.unmarked, unclear)
-        notices = [f"{item.name}: nothing is removed: {item.doubt}" for item in chosen if item.doubt]
-        proven = {
-            item.name if len(chosen) > 1 else "": (item, self._connection(aws, item, account, log))
-            for item in chosen
-            if not item.doubt
-        }
-        roles = {role.arn: (place, role) for place in reversed(proven) for role in proven[place][0].roles}
-        works = [
-            _Retired(self, proven[place][1], role, proven[place][0], retiring).work(place)
-            for place, role in sorted(roles.values(), key=lambda pair: (pair[0], pair[1].name))
+        dead_clusters = retired.dead_clusters(account, log)
+        chosen = dead_clusters
+        if not request.everything:
+            chosen = planning.chosen(dead_clusters, request.names, account, reach_of(request.target))
+        roles = [role for dead in chosen for role in dead.roles]
+        unclear = retired.unclear_providers(account, roles, log)
+        retiring = Retiring(account, dead_clusters, request.age, request.unmarked, unclear)
+        notices = [f"{dead.name}: nothing is removed: {dead.doubt}" for dead in chosen if dead.doubt]
+        several = len(chosen) > 1
+        places = [
+            _Place(dead.name if several else "", dead, self._connection(aws, dead, account, log))
+            for dead in chosen
+            if not dead.doubt
         ]
-        later = [work.name for work in works if work.deletes][request.most :]
-        if later:
-            notices.append(f"{plural(len(later), 'more role')} left for another run (--max {request.most})")
+        removals = self._removals(places, retiring, notices)
         self.done.notices = notices
-        self._run([work for work in works if work.name not in {*later}])
+        self._run(removals)
         begin_time_limit(self.settings)
         trusting = read(lambda: self._trusting(aws, account))
-        self._run([
-            Task(connection.cluster, CLUSTER, place, partial(self._provider, connection, arn, trusting))
-            for place, (dead, connection) in proven.items()
-            for arn in dead.providers
-            if arn in account.providers
-        ])  # fmt: skip
+        self._run(
+            [
+                self._provider_task(place, arn, trusting)
+                for place in places
+                for arn in place.dead.providers
+                if arn in account.providers
+            ]
+        )
+
+    def _removals(self, places: Sequence[_Place], retiring: Retiring, notices: list[str]) -> list[Task]:
+        """The work on each role once, at most `Request.most` deletions; a notice tells what is left."""
+        roles = {role.arn: (place, role) for place in reversed(places) for role in place.dead.roles}
+        ordered = sorted(roles.values(), key=lambda pair: (pair[0].name, pair[1].name))
+        tasks = [
+            _Retired(self, place.connection, role, place.dead, retiring).work(place.name)
+            for place, role in ordered
+        ]
+        most = self.request.most
+        later = {task.name for task in [task for task in tasks if task.deletes][most:]}
+        if later:
+            notices.append(f"{plural(len(later), 'more role')} left for another run (--max {most})")
+        return [task for task in tasks if task.name not in later]
 
     def _connection(
         self, aws: AwsSession, dead: DeadCluster, account: ReadAccount, log: WireLog
@@ -180,6 +198,11 @@ class _Running:
                 if (name, arn) not in self.freed:
                     found.setdefault(arn, []).append(name)
         return found
+
+    def _provider_task(self, place: _Place, arn: str, trusting: dict[str, list[str]] | Unreadable) -> Task:
+        connection = place.connection
+        delete = partial(self._provider, connection, arn, trusting)
+        return Task(connection.cluster, CLUSTER, place.name, delete)
 
     def _provider(
         self,
@@ -224,21 +247,37 @@ class _Running:
             roles = retired.left_by(connection.iam, connection.cluster.arn)
             names = {planning.service_account_of(role)[0] for role in roles} - {""}
             asked = sorted(name for name in names if fnmatchcase(name, self.request.pattern))
-            there = pool.map(lambda name: read(lambda: connection.kube.one("namespaces", "", name)), asked)
-            answers = dict(zip(asked, there, strict=True))
-        found, unread = parted(answers)
+            present = pool.map(lambda name: read(lambda: connection.kube.one("namespaces", "", name)), asked)
+            answers = dict(zip(asked, present, strict=True))
+        namespaces, unread = parted(answers)
         if unread:
-            details = [f"namespace {name} was not read: {why}" for name, why in unread.items()]
-            error = IrsaError("some namespaces could not be read: their bindings stay", details=details)
-            item = ended(connection.cluster, CLUSTER, Result(Ended.FAILED, error=error))
-            self.done.items.append(item)
-            self.tell(item)
+            self._report_unread(connection, unread)
+        gone = {name for name, namespace in namespaces.items() if namespace is None}
+        of_gone = [role for role in roles if planning.service_account_of(role)[0] in gone]
+        settings = replace(self.settings, group=self.stop)
+        # In the order in which they begin: so one batch is read after the other.
+        chosen = self._deletions(of_gone)
+        with (
+            Locks.of(connection, self.settings, Command.RETIRE) as locks,
+            Batches(connection, settings, locks, chosen) as batches,
+        ):
+            self._run([self._binding(batches, number) for number in range(len(chosen))])
+
+    def _report_unread(self, connection: Connection, unread: Mapping[str, str]) -> None:
+        details = [f"namespace {name} was not read: {why}" for name, why in unread.items()]
+        error = IrsaError("some namespaces could not be read: their bindings stay", details=details)
+        item = ended(connection.cluster, CLUSTER, Result(Ended.FAILED, error=error))
+        self.done.items.append(item)
+        self.tell(item)
+
+    def _deletions(self, roles: Iterable[Role]) -> list[delete_sa.Request]:
+        """The bindings of these roles, at most `Request.most` of them, as requests in their order."""
         notices: list[str] = []
-        gone = {name for name, item in found.items() if item is None}
         requests: dict[str, delete_sa.Request] = {}
-        for role in (role for role in roles if planning.service_account_of(role)[0] in gone):
+        now = datetime.now(timezone.utc)
+        for role in roles:
             full_name = role.tags[SERVICE_ACCOUNT_TAG]
-            recent = planning.recent_use(role, datetime.now(timezone.utc), self.request.age)
+            recent = planning.recent_use(role, now, self.request.age)
             if recent:
                 notices.append(f"{full_name} stays: {recent} (--older-than)")
                 continue
@@ -251,20 +290,14 @@ class _Running:
                 extent=delete_sa.Extent.BINDING,
                 ignore_not_found=True,
             )
-        self.done.notices = notices
         most = self.request.most
         if len(requests) > most:
             notices.append(
                 f"{plural(len(requests) - most, 'more binding')} left for another run (--max {most})"
             )
-        settings = replace(self.settings, group=self.stop)
-        # In the order in which they begin: so one batch is read after the other.
-        chosen = [requests[full_name] for full_name in sorted([*requests][:most])]
-        with (
-            Locks.of(connection, self.settings, Command.RETIRE) as locks,
-            Batches(connection, settings, locks, chosen) as batches,
-        ):
-            self._run([self._binding(batches, number) for number in range(len(chosen))])
+        self.done.notices = notices
+        chosen = sorted([*requests][:most])
+        return [requests[full_name] for full_name in chosen]
 
     def _binding(self, batches: Batches, number: int) -> Task:
         request = batches.requests[number]
