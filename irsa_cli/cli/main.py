@@ -76,13 +76,7 @@ def irsa() -> None:
 def run(arguments: list[str] | None = None, program: str = "irsa") -> int:
     """Run the command line and return the exit code, without a traceback. Usage texts show `program`."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    # A stream that the caller closed: writes to standard output fail, as on a full disk.
-    sys.stdout = sys.stdout or open(os.open(os.devnull, os.O_RDONLY), "w")  # noqa: SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        # Names from AWS and Kubernetes may have characters that the stream cannot encode.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    _open_streams()
     try:
         code = irsa.main(arguments, prog_name=program, standalone_mode=False)
         click.echo(nl=False)  # Flushes the stream, if there is one.
@@ -95,9 +89,7 @@ def run(arguments: list[str] | None = None, program: str = "irsa") -> int:
             _wrong_usage(error, arguments, program)
         return error.exit_code
     except click.Abort as abort:
-        # click raises this for a KeyboardInterrupt; that of irsa has the signal.
-        stop = abort.__cause__
-        code = 128 + stop.args[0] if isinstance(stop, KeyboardInterrupt) and stop.args else 130
+        code = _code_of(abort)
         _show_failure(code, arguments, "interrupted", code="Interrupted")
         return code
     except Unshown as error:
@@ -110,6 +102,25 @@ def run(arguments: list[str] | None = None, program: str = "irsa") -> int:
         _unwritable(error)
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _open_streams() -> None:
+    """Make the standard streams usable: each exists, and takes any character."""
+    # A stream that the caller closed: writes to standard output fail, as on a full disk.
+    sys.stdout = sys.stdout or open(os.open(os.devnull, os.O_RDONLY), "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        # Names from AWS and Kubernetes may have characters that the stream cannot encode.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _code_of(abort: click.Abort) -> int:
+    """The exit code after an interrupt: click raises `Abort` for it; that of irsa has the signal."""
+    stop = abort.__cause__
+    if isinstance(stop, KeyboardInterrupt) and stop.args:
+        return 128 + int(stop.args[0])
+    return 130
 
 
 _WITHOUT_COMMAND: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -127,29 +138,48 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str], program:
     from irsa_cli.core.values.shown import without_secrets
 
     context = error.ctx if isinstance(error, click.UsageError) else None
+    command = "" if context is None else command_of(context)
     lines = [*_lines_of(error), *_said_by(error)]
     root = click.Context(irsa, info_name=program, **irsa.context_settings)
-    command = "" if context is None else command_of(context)
-    if line := line_meant(error, arguments, root):
-        of_command = command or not isinstance(error, click.NoSuchOption)
-        wrong = _ADVICE.split(lines[0])[0] if of_command else "Options follow the command"
-        wrong = re.sub("^Invalid value for [^:]+: (?=')", "", wrong)
-        if as_typed(arguments) != [*arguments]:
-            wrong = "The line has dashes or quotes of a chat or word processor"
-        lines = [f"{wrong}. Did you mean:", line, *lines[1:]]
+    meant = line_meant(error, arguments, root)
+    if meant:
+        of_command = bool(command) or not isinstance(error, click.NoSuchOption)
+        as_pasted = as_typed(arguments) != [*arguments]
+        mistake = _mistake(lines[0], of_command=of_command, as_pasted=as_pasted)
+        lines = [f"{mistake}. Did you mean:", meant, *lines[1:]]
     say(without_secrets(f"Error: {lines[0]}"), err=True)
-    for more in lines[1:]:
-        say(without_secrets(f"  {more}"), err=True)
-    if context is not None and not line:
-        missing = lines[0].startswith("Missing") and "--cluster" not in lines[0]
-        shown = [text for text in examples(context.command) if missing and "\n" not in text]
-        if shown:
-            say(f"  For example: {min(shown, key=len).replace('irsa', program, 1)}", err=True)
-        elif not isinstance(error, click.BadParameter) or len(lines[0]) < 70:
-            say(f"  For help: {context.command_path} --help", err=True)
+    for line in lines[1:]:
+        say(without_secrets(f"  {line}"), err=True)
+    if context is not None and not meant:
+        hint = _hint(error, lines[0], context, program)
+        if hint:
+            say(f"  {hint}", err=True)
     _show_failure(error.exit_code, arguments, *lines, code="WrongUsage", command=command)
 
 
+def _mistake(message: str, *, of_command: bool, as_pasted: bool) -> str:
+    """What is wrong with a line, without the advice at the end of the message: the right line follows."""
+    if as_pasted:
+        return "The line has dashes or quotes of a chat or word processor"
+    if not of_command:
+        return "Options follow the command"
+    mistake = _ADVICE.split(message)[0]
+    return re.sub("^Invalid value for [^:]+: (?=')", "", mistake)
+
+
+def _hint(error: click.ClickException, message: str, context: click.Context, program: str) -> str:
+    """The shortest example if something is missing, else where to find help; '' below a long message."""
+    if message.startswith("Missing") and "--cluster" not in message:
+        lines = [example for example in examples(context.command) if "\n" not in example]
+        if lines:
+            return f"For example: {min(lines, key=len).replace('irsa', program, 1)}"
+    if isinstance(error, click.BadParameter) and len(message) >= _LONG:
+        return ""
+    return f"For help: {context.command_path} --help"
+
+
+_LONG = 70
+"""Characters of a message about a value that says enough."""
 _EXTRA = re.compile(r"^Got unexpected extra arguments? \((.*)\)$", re.DOTALL)
 _NO_ARGUMENTS = {
     "history": "irsa history lists all transactions; it has no filter.",
