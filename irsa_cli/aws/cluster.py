@@ -70,12 +70,14 @@ def describe(aws: AwsSession, name: str) -> EksCluster:
             f"cluster {name} is {status}, not ACTIVE",
             reason="its issuer and API are not ready yet",
             next_steps=(f"aws eks wait cluster-active --name {name} --region {shlex.quote(aws.region)}",),
+            rests_on=(),
         )
     issuer = description.get("identity", {}).get("oidc", {}).get("issuer", "")
     if not issuer:
         raise Refused(
             f"cluster {name} has no OIDC issuer",
             reason="IRSA requires one; EKS has it since Kubernetes 1.13",
+            rests_on=(),
         )
     arn = Arn.parse(check_cluster(description["arn"]))
     cluster = Cluster(name, description["arn"], arn.region, arn.partition, arn.account, check_issuer(issuer))
@@ -133,6 +135,7 @@ def find_region(aws: AwsSession, name: str) -> str:
             f"several regions of {aws.partition} have a cluster {name}",
             details=(f"regions: {', '.join(places)}",),
             next_steps=(f"add --region {places[0]}", *(f"or --region {region}" for region in places[1:])),
+            rests_on=(),
         )
     unread: dict[str, list[str]] = {}
     for region, error in answers.items():

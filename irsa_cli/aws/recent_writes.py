@@ -114,8 +114,8 @@ class RecentWrites:
 
     def is_late(self, operation: str, parameters: Mapping[str, Any], answer: _Answer) -> bool:
         """Whether a read shows, or misses, an older state than a recent write; the read is noted."""
-        _note_age(answer or {})
         place = _object(parameters)
+        _note_age(place, answer or {})
         with self._lock:
             written = self._written[place]
             shown = _shown_by(operation, parameters, answer, written)
@@ -201,7 +201,8 @@ class RecentWrites:
         return any(write and write.value != ABSENT and write.is_recent() for write in writes)
 
 
-_young_until = 0.0
+_young: dict[str, float] = {}
+"""Until when (monotonic) a role (by name) or provider (by issuer) is young, as far as its tags have shown."""
 _expected: dict[str, float] = {}
 """Until when (monotonic) a role may not show yet although something that irsa wrote refers to it."""
 
@@ -214,9 +215,24 @@ def expect_role(role_arn: str, transaction: str) -> None:
         _expected[role_arn.rpartition("/")[2]] = time.monotonic() + limits.PROPAGATION_SECONDS - age
 
 
-def may_be_late() -> bool:
-    """Whether something was seen shortly before that irsa wrote shortly before that."""
-    return time.monotonic() < _young_until
+def may_be_late(objects: Iterable[str] | None = None) -> bool:
+    """Whether something was seen shortly before that irsa wrote shortly before that.
+
+    `objects` (ARNs, names or issuers): whether one of these was; None for whatever was seen. A role counts,
+    too, that does not show although something young refers to it.
+    """
+    now = time.monotonic()
+    if objects is None:
+        return any(now < until for until in _young.values())
+    names = [_short(name) for name in objects]
+    return any(now < max(_young.get(name, 0.0), _expected.get(name, 0.0)) for name in names)
+
+
+def _short(name: str) -> str:
+    """The name of a role, or the issuer of a provider, without what stands before it."""
+    if ":oidc-provider/" in name:
+        return name.partition("/")[2]
+    return name.rpartition("/")[2] if name.startswith("arn:") else name.removeprefix("https://")
 
 
 def server_time(metadata: Mapping[str, Any]) -> datetime | None:
@@ -224,15 +240,15 @@ def server_time(metadata: Mapping[str, Any]) -> datetime | None:
     return limits.date_of((metadata.get("HTTPHeaders") or {}).get("date"))
 
 
-def _note_age(answer: Mapping[str, Any]) -> None:
+def _note_age(place: Key, answer: Mapping[str, Any]) -> None:
     """Note until when an object is young: a run of irsa began to write it shortly before."""
-    global _young_until
     role = answer.get("Role", answer)
     now = server_time(answer.get("ResponseMetadata", {})) or datetime.now(timezone.utc)
     marks = [tag["Value"] for tag in role.get("Tags", ()) if tag["Key"] == TRANSACTION_TAG]
     ages = (abs((now - moment).total_seconds()) for moment in began("".join(marks)))
     remaining = limits.PROPAGATION_SECONDS - min(ages, default=math.inf)
-    _young_until = max(_young_until, time.monotonic() + remaining)
+    if place and remaining > 0:
+        _young[place[1]] = max(_young.get(place[1], 0.0), time.monotonic() + remaining)
 
 
 _OF_CLIENTS: WeakKeyDictionary[Any, RecentWrites] = WeakKeyDictionary()

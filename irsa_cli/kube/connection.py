@@ -78,11 +78,13 @@ def from_eks(eks: EksCluster, token: Callable[[], str]) -> ApiServer:
         raise Refused(
             f"cluster {eks.cluster.name} has no https endpoint",
             reason=f"EKS returned {redacted(eks.endpoint) or 'none'}; irsa sends tokens over https only",
+            rests_on=(),
         )
     if not eks.ca_data:
         raise Refused(
             f"cluster {eks.cluster.name} has no certificate authority",
             reason="EKS returned none, and irsa can't verify the endpoint without it",
+            rests_on=(),
         )
     lock = threading.Lock()
     made_at = float("-inf")

@@ -53,7 +53,7 @@ def irsa(
     (tmp_path / "demo.yaml").write_text(CONFIG)
 
     def run_irsa(text: str, form: str = "json", **words: str) -> Ran:
-        recent_writes._young_until = 0.0  # A run of its own has seen nothing yet.
+        recent_writes._young.clear()  # A run of its own has seen nothing yet.
         monkeypatch.delenv("IRSA_CREDENTIALS_ACTIVE", raising=False)
         monkeypatch.setattr("sys.stdin", io.StringIO())
         capsys.readouterr()

@@ -4,6 +4,7 @@ On the sandbox only: no real API server is needed to have IAM lag. irsa waits fo
 scenarios; the lag is a part of it.
 """
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -153,3 +154,36 @@ def test_who_is_stopped_before_its_own_role_shows_looks_for_it(stage: Stage) -> 
     stage.sandbox.faults.add(Fault("iam", "CreateRole", "reset-after"))
     stage.sandbox.lag = 1.2
     stage.run(f"{CREATE} --timeout 1s", code=1, changes="", IRSA_CALL_TIMEOUT="1")
+
+
+PROPAGATION = "FAULTS_PROPAGATION_SECONDS"
+"""For how long irsa expects late reads here."""
+REFUSED_AT_ONCE = (
+    "create-sa other -n $ns --no-policy --pod-identity",
+    f"create-sa other -n $ns --attach-role-arn arn:aws:iam::{ACCOUNT}:role/mistyped",
+    "create-sa other -n $ns --attach-policy-arn NoSuchPolicy",
+    "create-sa other -n nowhere --no-policy --no-create-namespace",
+    f"create-sa other -n $ns --no-policy --target-role arn:aws:iam::{ACCOUNT}:role/mistyped",
+    "update-sa mistyped -n $ns --token-expiration 7200",
+    "update-sa app -n $ns --external-id other",
+    "update-sa app -n nowhere --token-expiration 7200",
+    "adopt mistyped -n $ns",
+    "release mistyped -n $ns",
+    "migrate app -n $ns --to pod-identity",
+    "exec mistyped -n $ns -- true",
+    "verify mistyped -n $ns",
+)
+
+
+@pytest.mark.parametrize("line", REFUSED_AT_ONCE)
+@pytest.mark.usefixtures("associated")
+def test_a_refusal_that_no_late_read_explains_is_not_looked_at_again(stage: Stage, line: str) -> None:
+    """As many calls shortly after a write, when irsa expects late reads, as in an account at rest."""
+    stage.run(CREATE)
+
+    def calls(seconds: str) -> Counter[tuple[str, str]]:
+        stage.sandbox.calls.clear()
+        stage.run(line, code=(2, 4, 5), **{PROPAGATION: seconds})
+        return Counter((call.service, call.operation) for call in stage.sandbox.calls)
+
+    assert calls("60") == calls("0")

@@ -84,7 +84,7 @@ def _text(stream: IO[bytes]) -> str:
 
 def forget_runs() -> None:
     """Forget what earlier runs of this process have seen and begun: it would make a later one wait."""
-    recent_writes._young_until = 0.0
+    recent_writes._young.clear()
     recent_writes._expected.clear()
     execute._begun_here.clear()
     trust_statement._LATE.clear()

@@ -90,6 +90,7 @@ def _check_tokens(desired: DesiredState, role: Role) -> Document | None:
             f"the trust policy of {desired.role_arn} denies {desired.identity.subject}",
             reason="a Deny statement applies to it, and a Deny overrides every Allow",
             details=tuple(attached.outlook.text),
+            rests_on=(desired.role_arn,),
         )
     if attached.added is not None and not desired.force:
         unchanged = "to use the role unchanged, run this again without --update-trust"
@@ -119,6 +120,7 @@ def _check_service(desired: DesiredState, role: Role) -> Document | None:
             next_steps=("run this again with --update-trust, which adds the statement",)
             if statement is None
             else (),
+            rests_on=(desired.role_arn,),
         )
     if statement is not None and not desired.force:
         _adding(desired, role, statement).check_conditions()
@@ -139,6 +141,7 @@ def _not_admitted(desired: DesiredState, attached: Attached, maker: str) -> Refu
         reason="STS would reject its token",
         details=(*(restriction.text for restriction in voids), f"this statement is missing: {missing}"),
         next_steps=(step,),
+        rests_on=(desired.role_arn,),
     )
 
 

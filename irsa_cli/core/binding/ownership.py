@@ -46,6 +46,7 @@ def check_account(binding: Binding) -> None:
             f"role {binding.role_arn} is in account {account}",
             reason=f"irsa looks for roles in account {binding.cluster.home}",
             next_steps=(binding.cluster.in_account(account),),
+            rests_on=(),
         )
 
 
@@ -59,6 +60,7 @@ def check_there(binding: Binding) -> Role:
             f"role {binding.role_arn} does not exist",
             reason=f"{user} {binding.full_name} refers to it",
             next_steps=(create,),
+            rests_on=(binding.role_arn,),
         )
     # IAM finds roles by name alone; STS wants the whole ARN, path included.
     if f"role{role.path}{binding.role_name}" != role_arn(binding.role_arn).resource:
@@ -66,6 +68,7 @@ def check_there(binding: Binding) -> Role:
             f"role {binding.role_arn} does not exist",
             reason=f"the role {binding.role_name} has the path {role.path}",
             next_steps=(create,),
+            rests_on=(binding.role_arn,),
         )
     return role
 
@@ -112,6 +115,7 @@ def check_unshared(binding: Binding, sharers: Sequence[str]) -> None:
                 f"create a separate role for this one: {_with_its_own_role(binding)}",
                 "or change the role with the tool that manages it",
             ),
+            rests_on=(binding.role_arn,),
         )
 
 

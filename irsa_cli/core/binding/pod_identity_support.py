@@ -61,6 +61,7 @@ class PodIdentitySupport:
                 f"pods of {namespace} run on Fargate (profile {self.profile}), without EKS Pod Identity",
                 reason="the EKS Pod Identity agent does not run on Fargate",
                 next_steps=(use,),
+                rests_on=(),
             )
         if not isinstance(self.platforms, Unreadable) and self.platforms and "linux" not in self.platforms:
             found = " and ".join(_TITLES.get(name, name) for name in sorted(self.platforms))
@@ -68,6 +69,7 @@ class PodIdentitySupport:
                 f"cluster {cluster.name} has only {found} nodes",
                 reason="the EKS Pod Identity agent runs on Linux nodes of EC2",
                 next_steps=(use,),
+                rests_on=(),
             )
         if self.agent is False:
             raise Refused(
@@ -78,14 +80,14 @@ class PodIdentitySupport:
                     f" --addon-name {AGENT}",
                     "or use IRSA, which needs no agent",
                 ),
+                rests_on=(),
             )
         if isinstance(self.associations, int) and self.associations >= LIMIT:
             raise Refused(
                 f"cluster {cluster.name} has {self.associations} EKS Pod Identity associations",
                 reason=f"EKS allows {LIMIT}, and does not raise this quota",
                 next_steps=(f"aws eks list-pod-identity-associations --cluster-name {cluster.name}"
-                            f" --region {cluster.region}  # delete unused ones",),
-            )  # fmt: skip
+                            f" --region {cluster.region}  # delete unused ones",), rests_on=(),)  # fmt: skip
         self.check_pods(namespace, name)
         for workload in self.templates.of(name):
             check(_new_pods(workload), IdentitySource.POD_IDENTITY, namespace)
@@ -101,7 +103,10 @@ class PodIdentitySupport:
         for title, reasons in found:
             for why, remedy in reasons:
                 raise Refused(
-                    f"{title} would get no credentials by EKS Pod Identity", reason=why, next_steps=(remedy,)
+                    f"{title} would get no credentials by EKS Pod Identity",
+                    reason=why,
+                    next_steps=(remedy,),
+                    rests_on=(),
                 )
 
     def _obstacles_of(self, workload: Workload) -> Iterator[tuple[str, str]]:

@@ -29,6 +29,7 @@ def check(update: Update, binding: Binding, *, verify: bool = False) -> None:
         raise Refused(
             f"{binding.full_name} has no EKS Pod Identity association to limit",
             next_steps=(f"{binding.command('update-sa')} --also pod-identity  # creates one",),
+            rests_on=(),
         )
     if binding.has_association_only:
         fields = [name for name in _OF_IRSA if getattr(update, name) != getattr(Update(), name)]
@@ -38,11 +39,13 @@ def check(update: Update, binding: Binding, *, verify: bool = False) -> None:
                 f"{' and '.join(flags)} can't be used with EKS Pod Identity",
                 reason=f"pods of {binding.full_name} get no token for STS, and EKS chooses the external ID",
                 next_steps=(f"{binding.command('migrate --to irsa')}  # adds IRSA",),
+                rests_on=(),
             )
         if binding.existing is None and (update.labels or update.annotations):
             raise Refused(
                 f"there is no ServiceAccount {binding.full_name}",
                 next_steps=("create it first, or leave out labels and annotations",),
+                rests_on=(),
             )
     if association is None or not _concerns(update, binding):
         return
@@ -53,15 +56,17 @@ def check(update: Update, binding: Binding, *, verify: bool = False) -> None:
             f"the association {association.id} of {binding.full_name} is not managed by irsa",
             reason="it does not have irsa's tags",
             next_steps=(f"{binding.command('adopt')}  # adopts it unchanged",),
+            rests_on=(),
         )
     if update.session_policy and not association.without_tags:
         raise Refused(
             f"the association {association.id} of {binding.full_name} has session tags",
             reason="EKS accepts a session policy only without them, and its trust policy compares them",
             next_steps=("irsa docs how-to/pod-identity  # how to create it without session tags",),
+            rests_on=(),
         )
     if update.target_role == binding.role_arn:
-        raise Refused(f"{binding.role_arn} can't be its own target role")
+        raise Refused(f"{binding.role_arn} can't be its own target role", rests_on=())
 
 
 def check_owner(association: Association, binding: Binding) -> None:
@@ -71,6 +76,7 @@ def check_owner(association: Association, binding: Binding) -> None:
             f"the association {association.id} of {binding.full_name} belongs to an add-on",
             reason=f"{association.owner} owns it, and would change it back",
             next_steps=("change it with: aws eks update-addon --pod-identity-associations",),
+            rests_on=(),
         )
 
 

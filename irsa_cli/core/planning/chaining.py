@@ -50,6 +50,7 @@ def check(desired: DesiredState, current: CurrentState) -> None:
                 f"ConfigMap {desired.namespace}/{desired.aws_config_map} has another configuration",
                 details=policy.difference(config_map.data, _data(desired)),
                 next_steps=(f"to overwrite it: {update} --aws-config-map {desired.aws_config_map}",),
+                rests_on=(),
             )
 
 
@@ -61,6 +62,7 @@ def check_config_map(owner: tuple[str, str], name: str, config_maps: Mapping[str
             f"ConfigMap {owner[0]}/{name} was not created by irsa for {owner[1]}",
             reason="irsa does not change it",
             next_steps=("use another name: --aws-config-map (in files awsConfigMap)",),
+            rests_on=(),
         )
 
 
@@ -68,12 +70,17 @@ def check_target(chain: Chain, target: TargetRole, *, adds: bool) -> None:
     """Raise `Refused` if the target's trust policy does not allow the role, and irsa does not add it."""
     if isinstance(target, Unreadable):
         if adds:
-            raise Refused(f"the trust policy of {chain.target_arn} can't be updated", reason=target.why)
+            raise Refused(
+                f"the trust policy of {chain.target_arn} can't be updated",
+                reason=target.why,
+                rests_on=(chain.target_arn,),
+            )
         return
     if target is None:
         raise Refused(
             f"role {chain.target_arn} does not exist",
             reason="--target-role (in files targetRole) needs an existing role",
+            rests_on=(chain.target_arn,),
         )
     answers = chain.judge(target.trust)
     if answer_of(answers) is not Answer.NO:
@@ -84,6 +91,7 @@ def check_target(chain: Chain, target: TargetRole, *, adds: bool) -> None:
             f"the trust policy of {chain.target_arn} denies {chain.role_arn}",
             reason="a Deny statement applies to it",
             details=why,
+            rests_on=(chain.target_arn,),
         )
     if not adds:
         raise Refused(
@@ -91,6 +99,7 @@ def check_target(chain: Chain, target: TargetRole, *, adds: bool) -> None:
             reason="STS would deny AssumeRole",
             details=(*why, "missing statement:", *json.dumps(chain.statement, indent=2).splitlines()),
             next_steps=("to add the statement: run this again with --update-target-trust",),
+            rests_on=(chain.target_arn,),
         )
 
 

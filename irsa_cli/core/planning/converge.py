@@ -205,6 +205,7 @@ def _check_account(desired: DesiredState, account: ServiceAccount | None) -> Non
                 f" {desired.cluster.in_account(elsewhere)}",
                 f"run this again with {OVERRIDE}",
             ),
+            rests_on=(),
         )
     if not wrote(annotations, states.ROLE_ARN_ANNOTATION) or own not in present:
         keep = f"to keep that role: {desired.command('adopt')}, and name no other role in the entry"
@@ -214,6 +215,7 @@ def _check_account(desired: DesiredState, account: ServiceAccount | None) -> Non
             f"{desired.full_name} has another role",
             reason=f"it is annotated with {present}, which irsa did not create or did not annotate",
             next_steps=(keep, f"run this again with {OVERRIDE}"),
+            rests_on=(),
         )
 
 
@@ -235,6 +237,7 @@ def _check_association(desired: DesiredState, current: CurrentState) -> None:
                 f"{desired.command('migrate')} --to pod-identity  # then again with --restart and --finish",
                 "or keep both: also: pod-identity in the entry (kind Bindings)",
             ),
+            rests_on=(),
         )
     if association is None or (association.is_like(state) and not association.owner):
         return
@@ -244,6 +247,7 @@ def _check_association(desired: DesiredState, current: CurrentState) -> None:
             f"{desired.full_name} has an association that irsa did not create",
             reason=f"{association.id} gives {association.last_role}{owner}",
             next_steps=() if association.owner else (f"run this again with {OVERRIDE}",),
+            rests_on=(),
         )
 
 
@@ -262,6 +266,7 @@ def _check_audience(desired: DesiredState, account: ServiceAccount | None) -> No
             "to keep it: add audience to the entry (kind Bindings)",
             "to remove it: run this again with --override-existing-serviceaccounts",
         ),
+        rests_on=(),
     )
 
 

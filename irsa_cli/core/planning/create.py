@@ -308,6 +308,7 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
             if current.similar_namespaces
             else (),
             next_steps=(f"kubectl create namespace {desired.namespace}",),
+            rests_on=(),
         )
     if current.support is not None:
         current.support.check(desired.cluster, desired.namespace, desired.name)
@@ -319,6 +320,7 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
             reason="--attach-role-arn (in files attachRoleARN) needs an existing role",
             next_steps=[f"{attach} {arn}  # a role with a similar name" for arn in current.similar_roles]
             or ("aws iam list-roles --query 'Roles[].Arn'  # lists the ARNs",),
+            rests_on=(desired.role_arn,),
         )
     if desired.update_trust and isinstance(binding.role, Unreadable):
         raise Refused(f"the trust policy of {desired.role_arn} can't be updated", reason=binding.role.why)

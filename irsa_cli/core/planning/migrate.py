@@ -56,6 +56,7 @@ def _missing(to: IdentitySource, ways: Ways, *, force: bool = False) -> Plan:
             f"{binding.full_name} has an association with another role",
             reason=f"{association.id} gives {association.role_arn}, the annotation {binding.role_arn}",
             next_steps=(f"{binding.command('describe-sa')}  # shows both",),
+            rests_on=(),
         )
     if association is not None:
         check_owner(association, binding)
@@ -82,6 +83,7 @@ def _statement(to: IdentitySource, ways: Ways, statement: Document, *, force: bo
             f"the trust policy of {binding.role_arn} does not allow {to.title}, also with irsa's statement",
             details=why,
             next_steps=(f"aws iam get-role --role-name {binding.role_name}  # shows it",),
+            rests_on=(binding.role_arn,),
         )
     if not lacks:
         return []
@@ -97,6 +99,7 @@ def check_account(binding: Binding) -> None:
             f"role {binding.role_arn} is not in the cluster's account {account}",
             reason="EKS Pod Identity assumes only roles of that account",
             next_steps=(f"{binding.command('create-sa')} --pod-identity --target-role {binding.role_arn}",),
+            rests_on=(),
         )
 
 
@@ -109,12 +112,14 @@ def _add_association(ways: Ways) -> Plan:
             f"pods of {binding.full_name} assume the target role {annotations[states.TARGET_ANNOTATION]}",
             reason="they do so with the token of IRSA, which pods with Pod Identity do not get",
             next_steps=(f"{binding.command('update-sa')} --remove-target-role",),
+            rests_on=(),
         )
     if ways.disables_tags and ways.is_tagged:
         raise Refused(
             f"the association of {binding.full_name} has session tags, which irsa does not change",
             reason="the trust policy compares them",
             next_steps=without_tags(ways),
+            rests_on=(),
         )
     form = assuming.statement if binding.is_own_role else assuming.marked_statement
     statement = form(binding.cluster, binding.namespace, binding.name, tagged=ways.is_tagged)
@@ -146,6 +151,7 @@ def _add_annotation(ways: Ways, *, force: bool) -> Plan:
             f"the association {association.id} of {binding.full_name} has {what}",
             reason="IRSA has no such setting: pods would get other permissions",
             next_steps=(f"{binding.command('describe-sa')}  # shows it",),
+            rests_on=(),
         )
     check_provider(binding.cluster, binding.audience, binding.known_provider, associates=False)
     is_theirs = association is not None and association.tags.get(THEIRS_TAG) == THEIRS
@@ -189,6 +195,7 @@ def check_unused(to: IdentitySource, ways: Ways) -> None:
             f"{ways.binding.full_name} has {plural(len(pods), f'running pod with {to.other.title}')}",
             details=listed(pod.name for pod in pods),
             next_steps=(f"{ways.binding.command('migrate')} --to {to.value} {restart}",),
+            rests_on=(),
         )
 
 
@@ -314,6 +321,7 @@ def _check_goes(ways: Ways, *, others: bool) -> None:
             f"or let irsa delete it: {binding.command('migrate --to irsa')} --finish --restart"
             " --include-managed",
         ),
+        rests_on=(),
     )
 
 
@@ -359,8 +367,7 @@ def warnings(
             f"{', '.join(tagged)} of {binding.role_arn} compares session tags",
             reason="only EKS Pod Identity sets them: with IRSA such a condition does not hold",
             next_steps=(f"compare aws:PrincipalTag with tags of the role: {binding.command('update-sa')}"
-                        " --tags K=V",),
-        )  # fmt: skip
+                        " --tags K=V",), rests_on=(binding.role_arn,),)  # fmt: skip
     warnings += [
         f"{name} compares the session's name ({key}), which differs with {to.title}"
         for name, text in texts.items()

@@ -47,6 +47,7 @@ def _check_no_target(binding: Binding) -> None:
             f"{binding.full_name} has a target role, which irsa manages with it",
             reason=f"the ServiceAccount has the annotation {noted[0]}",
             next_steps=(f"{binding.command('update-sa')} --remove-target-role  # removes the target first",),
+            rests_on=(),
         )
 
 

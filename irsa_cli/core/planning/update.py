@@ -305,7 +305,11 @@ def chain_update(update: Update, binding: Binding) -> ChainUpdate | None:
     target = before.target_arn if before is not None else ""
     new_target = update.target_role or target
     if not new_target:
-        raise Refused(f"{binding.full_name} has no target role", next_steps=("add --target-role ARN",))
+        raise Refused(
+            f"{binding.full_name} has no target role",
+            next_steps=("add --target-role ARN",),
+            rests_on=(),
+        )
     # An external ID belongs to one target.
     same = before if before is not None and new_target == target else None
     external_id = update.external_id

@@ -83,12 +83,18 @@ def check_unused(full_name: str, use: Use, end: OldWayEnd, place: str, command: 
             )
         else:
             step = f"if that was a pod that is gone: run this again after {_shown(use.last + end.window)}"
-        raise Refused(f"{full_name} still uses IRSA", reason=reason, next_steps=(step, anyway))
+        raise Refused(
+            f"{full_name} still uses IRSA",
+            reason=reason,
+            next_steps=(step, anyway),
+            rests_on=(),
+        )
     if use.is_used is None and use.known_from is not None:
         raise Refused(
             f"not known yet if anything but pods uses IRSA of {full_name}",
             reason=f"{by_pods}, and CloudTrail can be {DELAY.seconds // 60} minutes late",
             next_steps=(f"run this again after {_shown(use.known_from)}", anyway),
+            rests_on=(),
         )
 
 

@@ -92,12 +92,14 @@ def check(pods: NewPods, way: IdentitySource, namespace: str, *, alone: bool = F
             f"a new pod of {title} would get no credentials by {way.title}",
             reason=pods.lost[0],
             next_steps=(REMEDY,),
+            rests_on=(),
         )
     if pods.kept and alone:
         raise Refused(
             f"new pods of {title} use {way.other.title} with a token of their own",
             reason=f"the pod template sets it for container {', '.join(pods.kept)}",
             next_steps=(REMEDY,),
+            rests_on=(),
         )
 
 

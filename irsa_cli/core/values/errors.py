@@ -80,9 +80,26 @@ class InvalidInput(IrsaError):
 
 
 class Refused(IrsaError):
-    """An existing object differs from the desired one, or a precondition fails; nothing was attempted."""
+    """An existing object differs from the desired one, or a precondition fails; nothing was attempted.
+
+    `rests_on`: the objects of IAM, by ARN, name or issuer, whose reads it rests on; () if it rests on EKS,
+    Kubernetes, files or flags alone, whose answers are never late; None for all that the run has read.
+    """
 
     exit_code = ExitCode.REFUSED
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "",
+        details: Sequence[str] = (),
+        next_steps: Sequence[str] = (),
+        code: str = "",
+        rests_on: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(message, reason=reason, details=details, next_steps=next_steps, code=code)
+        self.rests_on = rests_on
 
 
 class UnexpectedCluster(Refused):

@@ -134,8 +134,9 @@ def _lacked_locks(error: Exception, hold: HeldLocks | None) -> bool:
 
 def _wait_for_iam(error: Exception, waited: float, pause: float) -> None:
     """Pause before IAM is read again; raises the error if it rests on no old read, or has come for long."""
-    most = limits.settled_seconds(young=may_be_late())
-    is_late = may_be_late() or isinstance(error, NotSeenYet | ServiceError)
+    young = may_be_late(error.rests_on if isinstance(error, Refused) else None)
+    most = limits.settled_seconds(young=young)
+    is_late = young or isinstance(error, NotSeenYet | ServiceError)
     if waited >= most or not is_late:
         raise error
     patience.waiting("IAM to return its latest state: it may have been changed just now", waited, most)

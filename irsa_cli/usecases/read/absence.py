@@ -54,6 +54,7 @@ def missing_account(connection: Connection, namespace: str, name: str, *, delete
             else reach_of(connection.target).for_irsa(f"get-sa -n {shlex.quote(namespace)}")
             + "  # lists those with a role",
         ),
+        rests_on=None if deletes else (),
     )
 
 
@@ -72,6 +73,7 @@ def check_namespace(connection: Connection, name: str) -> None:
             f"there is no namespace {name} in {connection.cluster.name}",
             details=(f"namespaces with a similar name: {', '.join(similar)}",) if similar else (),
             next_steps=("check --namespace and --cluster",),
+            rests_on=(),
         )
 
 

@@ -69,6 +69,7 @@ class NamedServiceAccount(Namespaced):
                 if found.annotated
                 else f"it has no annotation {ROLE_ARN_ANNOTATION}",
                 next_steps=(self.command("create-sa") + " --attach-policy-arn ARN  # creates one",),
+                rests_on=(),
             )
         try:
             arn.role_arn(found.role_arn)
@@ -77,6 +78,7 @@ class NamedServiceAccount(Namespaced):
                 f"the annotation {ROLE_ARN_ANNOTATION} of {self.full_name} is not valid",
                 reason=str(error),
                 next_steps=(self.command("doctor"),),
+                rests_on=(),
             ) from error
         return found
 

@@ -187,6 +187,7 @@ def read_role(connection: Connection, desired: DesiredState) -> Role | Unreadabl
             f"role {desired.role_arn} does not exist",
             reason=f"the role {desired.role_name} has the path {role.path}",
             next_steps=(f"run this again with --attach-role-arn {real}",),
+            rests_on=(desired.role_arn,),
         )
     if desired.update_trust and not desired.allow_wide_trust:
         return reading.with_documents(connection.iam, role)

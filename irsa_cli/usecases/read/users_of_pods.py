@@ -56,7 +56,10 @@ def account_used(connection: Connection, kind: str, namespace: str, name: str) -
         bodies = connection.kube.workloads(namespace, kind)
         body = next((body for body in bodies if body["metadata"]["name"] == name), None)
     if body is None:
-        raise Refused(f"there is no {kind.removesuffix('s')} {namespace}/{name}")
+        raise Refused(
+            f"there is no {kind.removesuffix('s')} {namespace}/{name}",
+            rests_on=(),
+        )
     spec: dict[str, Any] = body.get("spec") or {}
     spec = (spec.get("jobTemplate") or {}).get("spec") or spec
     found: dict[str, Any] = (spec.get("template") or {}).get("spec") or spec

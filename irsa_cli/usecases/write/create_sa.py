@@ -381,7 +381,11 @@ def _arn_of(connection: Connection, name: str, own: dict[str, str]) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise Refused(f"{len(found)} policies have the name {name}: give the ARN", details=found)
+        raise Refused(
+            f"{len(found)} policies have the name {name}: give the ARN",
+            details=found,
+            rests_on=(),
+        )
     from irsa_cli.core.policies import wellknown
 
     plain = name.rpartition("/")[2]
@@ -396,4 +400,5 @@ def _arn_of(connection: Connection, name: str, own: dict[str, str]) -> str:
             if name in wellknown.names()
             else "check the spelling, or give its full ARN; IAM can list a new policy some seconds late",
         ),
+        rests_on=(),
     )

@@ -358,6 +358,7 @@ def _check_home(bound: Binding) -> None:
                 bound.cluster.in_account(account),
                 "or keep the role: run this again with --keep-role",
             ),
+            rests_on=(),
         )
 
 
