@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain
 from typing import Any
 
 from irsa_cli.core.audit.estate import AuditedAccount, Estate
@@ -75,13 +74,15 @@ class Trusts:
 
     @cached_property
     def administrators(self) -> Mapping[str, frozenset[str]]:
-        """The roles that lead to administrator permissions, each with the services that it trusts."""
-        services: dict[str, frozenset[str]] = {}
+        """The roles that lead to administrator permissions, each with what it trusts: services, providers."""
+        trusted: dict[str, frozenset[str]] = {}
         for role in self.estate.roles:
             if self.holder(role).power.level >= PowerLevel.ESCALATION:
-                trusted = (principals(statement, "Service") for _, statement in allowing(role.trust))
-                services[role.arn] = frozenset(chain.from_iterable(trusted))
-        return services
+                names: set[str] = set()
+                for _, statement in allowing(role.trust):
+                    names.update(principals(statement, "Service"), principals(statement, "Federated"))
+                trusted[role.arn] = frozenset(names)
+        return trusted
 
     def holder(
         self, role: Role, administrators: Callable[[], Mapping[str, frozenset[str]]] = dict
