@@ -47,7 +47,7 @@ class InCluster:
     def becoming(self, cluster: AuditedCluster) -> Becoming:
         if cluster.name not in self._becoming:
             levels = None if isinstance(cluster.levels, Unreadable) else cluster.levels
-            self._becoming[cluster.name] = becoming_of(cluster.rbac, cluster.access, levels)
+            self._becoming[cluster.name] = becoming_of(cluster.rbac, cluster.access, levels, cluster.version)
         return self._becoming[cluster.name]
 
     def risks(self, account: str = "", role: str = "") -> Iterator[Risk]:
@@ -71,10 +71,13 @@ class InCluster:
         # Many roles trust the same ServiceAccounts: check each set once.
         sets: dict[int, tuple[frozenset[str], list[Way]]] = {}
         roles = {role: self.reach.ways.get(role, ())} if role else self.reach.ways
-        for way in chain.from_iterable(roles.values()):
+        missing = (way for way in self.reach.missing if not role or way.role == role)
+        for way in chain(chain.from_iterable(roles.values()), missing):
             if way.cluster == cluster.name:
                 _, ways = sets.setdefault(id(way.accounts), (way.accounts, []))
                 ways.append(way)
+        existing = {each.full_name for each in cluster.known_accounts}
+        is_known = not isinstance(cluster.accounts, Unreadable)
         goals: dict[str, Goal] = {}
         for accounts, ways in sets.values():
             worst = max(ways, key=self._power_by)
@@ -82,7 +85,8 @@ class InCluster:
             for name in accounts & {account} if account else accounts:
                 known = goals.get(name)
                 if known is None or (known.weight, not known.conditions) < (weight, not worst.conditions):
-                    goals[name] = Goal(name, worst.role, weight, None, worst.conditions)
+                    is_missing = is_known and name not in existing
+                    goals[name] = Goal(name, worst.role, weight, None, worst.conditions, is_missing)
         return goals
 
     def _power_by(self, way: Way) -> tuple[int, bool, str]:
