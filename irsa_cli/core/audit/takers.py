@@ -170,17 +170,22 @@ class Takers:
         if act.id == "annotate" or any(condition.startswith(ALSO) for condition in conditions):
             return None  # The role's trust policy decides that.
         runs = not isinstance(self.cluster.pods, Unreadable) and not conditions.isdisjoint(_ON_NODES)
-        goals = self.within(space, acting=not conditions.isdisjoint((ACTS, STORED)), runs=runs)
-        if act.names:
-            goals = [goal for goal in goals if goal.account.partition("/")[2] in act.names]
-        if self._has_missing:
-            goals = [goal for goal in goals if not goal.missing or self._creates(taker, act, goal)]
+        acting = not conditions.isdisjoint((ACTS, STORED))
+        goals = self._possible(taker, act, self.within(space, acting=acting, runs=runs))
         if not goals:
             return None
         # The goals are chosen by these.
         decided = {ACTS, RUNS} if runs else {ACTS}
         open_conditions = tuple(condition for condition in act.conditions if condition not in decided)
         return TakerStep(taker, act, goals, open_conditions)
+
+    def _possible(self, taker: AccountTaker, act: Act, goals: list[Goal]) -> list[Goal]:
+        """The goals of an act: those of its names, and missing ones if the subject can create them."""
+        if act.names:
+            goals = [goal for goal in goals if goal.account.partition("/")[2] in act.names]
+        if self._has_missing:
+            goals = [goal for goal in goals if not goal.missing or self._creates(taker, act, goal)]
+        return goals
 
     @cached_property
     def _has_missing(self) -> bool:

@@ -81,6 +81,16 @@ def test_look_alikes_without_passing_are_quiet(service: str, actions: list[str])
     assert power_of(allowing(actions), others=(trusting(service),)).level is PowerLevel.NONE
 
 
+def test_a_role_that_passes_the_powerful_one_is_powerful_itself() -> None:
+    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    passes = {"Statement": [statement(PASSES), statement("Allow states:* on *")]}
+    middle = role("middle", trust, attached=(), inline={"p": passes})
+    boss = trusting("states.amazonaws.com")
+    texts = ("Allow ec2:RunInstances on *", f"Allow iam:PassRole on {arn_of('middle')}")
+    assert power_of(*texts, others=(middle, boss)).level is PowerLevel.ESCALATION
+    assert power_of(*texts, others=(middle,)).level is PowerLevel.NONE
+
+
 def level_with(
     pattern: str, *more: str, service: str = "newest.amazonaws.com", **settings: Any
 ) -> PowerLevel:
