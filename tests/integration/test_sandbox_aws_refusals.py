@@ -33,6 +33,22 @@ def made(statement: str, name: str = "new") -> str:
     return f"CreateRole {{RoleName: {name}, AssumeRolePolicyDocument: {{Statement: {{{inside}}}}}}}"
 
 
+def on(resource: str) -> str:
+    """An inline policy about a resource."""
+    statement = f"{{Effect: Allow, Action: 'iam:*', Resource: '{resource}'}}"
+    return f"PutRolePolicy {{RoleName: free, PolicyName: new, PolicyDocument: {{Statement: {statement}}}}}"
+
+
+@pytest.mark.parametrize("path", ["*", "root", "role/*"])
+def test_resources_of_a_whole_account(iam: Client, path: str) -> None:
+    do(iam, on(f"arn:aws:iam::{ACCOUNT}:{path}"))
+
+
+@pytest.mark.parametrize("path", ["*x", "thing/*", "rooted"])
+def test_resources_that_are_no_path(iam: Client, path: str) -> None:
+    assert refused(iam, on(f"arn:aws:iam::{ACCOUNT}:{path}")) == "MalformedPolicyDocument 400"
+
+
 def put(condition: str) -> str:
     """An inline policy with a condition."""
     statement = f"{{Effect: Allow, Action: 's3:Get*', Resource: '*', Condition: {condition}}}"

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from irsa_cli.core.trust.rules.escalations import DATE, ESCALATIONS, SOURCE  # noqa: E402
+from irsa_cli.core.trust.rules.escalations import DATE, ESCALATIONS, RUNNING, SOURCE  # noqa: E402
 from irsa_cli.core.trust.rules.rule import RULES, TRUST_RULES, Area, Rule, after, before  # noqa: E402  # noqa: E402 - the package may not be installed
 
 PAGE = ROOT / "docs" / "reference" / "audit-rules.md"
@@ -58,6 +58,12 @@ one needs all of its actions on all resources of their kind, or on those in the 
   [can-become-administrator](#can-become-administrator) is also medium.
 - A role that is passed by its ARN counts if it has (or has a way to) administrator permissions and trusts
   the service.
+- The list of services is open. A role that can pass such a role to a service, and has any action of that
+  service that does more than read, tag or end something, "might": severity medium, and no other severity is
+  raised.
+- A limit that the role can remove itself does not count: its permissions boundary, a policy of its own with a
+  Deny, and its own tags if a condition asks for them.
+- A SAML provider that the role can replace counts if a role with administrator permissions trusts it.
 - Functions, instances and projects that a policy lists one by one do not count, because their roles are not
   read.
 """
@@ -105,6 +111,10 @@ def _power() -> Iterator[str]:
     for way in ESCALATIONS:
         actions = ", ".join(f"`{action}`" for action in way.actions)
         yield f"| {actions} | {way.by} | {way.target.value} | {way.needs} |"
+    for way in RUNNING:
+        actions = ", ".join(f"`{action}`" for action in way.actions)
+        trust = f"such a role trusts {' or '.join(way.passed)}, and {way.needs}"
+        yield f"| {actions} | {way.by} | | {trust} |"
     yield ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -47,7 +47,7 @@ class InCluster:
     def becoming(self, cluster: AuditedCluster) -> Becoming:
         if cluster.name not in self._becoming:
             levels = None if isinstance(cluster.levels, Unreadable) else cluster.levels
-            self._becoming[cluster.name] = becoming_of(cluster.rbac, cluster.access, levels)
+            self._becoming[cluster.name] = becoming_of(cluster.rbac, cluster.access, levels, cluster.version)
         return self._becoming[cluster.name]
 
     def risks(self, account: str = "", role: str = "") -> Iterator[Risk]:
@@ -68,22 +68,32 @@ class InCluster:
 
     def _goals(self, cluster: AuditedCluster, account: str = "", role: str = "") -> Mapping[str, Goal]:
         """The ServiceAccounts with roles in a cluster, or those about one ServiceAccount or role."""
-        # Many roles trust the same ServiceAccounts: check each set once.
-        sets: dict[int, tuple[frozenset[str], list[Way]]] = {}
-        roles = {role: self.reach.ways.get(role, ())} if role else self.reach.ways
-        for way in chain.from_iterable(roles.values()):
-            if way.cluster == cluster.name:
-                _, ways = sets.setdefault(id(way.accounts), (way.accounts, []))
-                ways.append(way)
+        existing = {each.full_name for each in cluster.known_accounts}
+        is_known = not isinstance(cluster.accounts, Unreadable)
         goals: dict[str, Goal] = {}
-        for accounts, ways in sets.values():
+        for accounts, ways in self._sets(cluster, role):
             worst = max(ways, key=self._power_by)
             weight = self.trusts.weight(worst.role)
             for name in accounts & {account} if account else accounts:
                 known = goals.get(name)
                 if known is None or (known.weight, not known.conditions) < (weight, not worst.conditions):
-                    goals[name] = Goal(name, worst.role, weight, None, worst.conditions)
+                    is_missing = is_known and name not in existing
+                    goals[name] = Goal(name, worst.role, weight, None, worst.conditions, is_missing)
         return goals
+
+    def _sets(self, cluster: AuditedCluster, role: str) -> Iterable[tuple[frozenset[str], list[Way]]]:
+        """The sets of ServiceAccounts that can assume roles, or one role, each with its ways.
+
+        Many roles trust the same ServiceAccounts: each set is checked once.
+        """
+        sets: dict[int, tuple[frozenset[str], list[Way]]] = {}
+        roles = {role: self.reach.ways.get(role, ())} if role else self.reach.ways
+        missing = (way for way in self.reach.missing if not role or way.role == role)
+        for way in chain(chain.from_iterable(roles.values()), missing):
+            if way.cluster == cluster.name:
+                _, ways = sets.setdefault(id(way.accounts), (way.accounts, []))
+                ways.append(way)
+        return sets.values()
 
     def _power_by(self, way: Way) -> tuple[int, bool, str]:
         """The sort key of ways: those to less powerful roles first, then those with conditions."""

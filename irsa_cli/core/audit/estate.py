@@ -86,7 +86,10 @@ class AuditedAssociation(Namespaced):
 
 @dataclass(frozen=True)
 class AuditedCluster:
-    """A cluster as far as it was read: pods by ServiceAccount, Pod Security levels by namespace."""
+    """A cluster as far as it was read: pods by ServiceAccount, Pod Security levels by namespace.
+
+    `version` is that of Kubernetes (`1.33`), '' if unknown.
+    """
 
     name: str
     issuer: str = ""
@@ -99,6 +102,7 @@ class AuditedCluster:
     rbac: RbacObjects = field(default_factory=RbacObjects)
     levels: Mapping[str, str] | Unreadable = field(default_factory=dict)
     access: ClusterAccess = field(default_factory=ClusterAccess)
+    version: str = ""
 
     @cached_property
     def host_path(self) -> str:
@@ -328,6 +332,7 @@ def _clusters(gathered: _Gathered) -> Iterator[AuditedCluster]:
             cluster.rbac.rbac,
             NOT_GIVEN if namespaces is None else dict(_of(gathered, namespaces, pod_security)),
             cluster.rbac.access(mode),
+            str(described.get("version") or ""),
         )
 
 

@@ -21,8 +21,10 @@ from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.width import MOST_AUDIENCES
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import Unreadable
 
 _WILD = frozenset("*?")
+SUBJECT = "system:serviceaccount:"
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,11 @@ class SubjectIndex:
         for pattern in patterns:
             alike = list(_divided(alike, self.matching(pattern)))
         yield from ((min(subjects), subjects) for subjects in alike if subjects)
+
+
+def _example(pattern: str) -> str:
+    """A name that matches a pattern."""
+    return pattern.replace("*", "x").replace("?", "x")
 
 
 def _singles(subjects: Iterable[str]) -> Iterator[tuple[str, frozenset[str]]]:
@@ -126,17 +133,56 @@ class Reachable:
                     yield from self._associated(cluster, association)
 
     @cached_property
+    def missing(self) -> tuple[Way, ...]:
+        """The ways of ServiceAccounts that do not exist: whoever creates one gets the role.
+
+        Of a pattern that no ServiceAccount matches, the pattern is the name.
+        """
+        ways: list[Way] = []
+        for role in self.estate.roles:
+            if size_of(role) <= LARGEST:
+                ways += self._missing(role)
+        return tuple(ways)
+
+    def _missing(self, role: Role) -> Iterator[Way]:
+        for provider, cluster in self._clusters_of(role):
+            if isinstance(cluster.accounts, Unreadable):
+                continue
+            index = self.index(cluster)
+            audiences = self._audiences(role, provider, cluster.host_path)
+            for subject in sorted(set(values_of_key(role.trust, f"{cluster.host_path}:sub"))):
+                namespace, colon, name = subject.removeprefix(SUBJECT).partition(":")
+                is_one = subject.startswith(SUBJECT) and colon and _WILD.isdisjoint(namespace)
+                if not is_one or "${" in name or index.matching(subject):
+                    continue
+                best = self._accepted(role, provider, cluster, _example(subject), audiences)
+                if best is not None:
+                    statement, conditions, accepted = best
+                    accounts = frozenset((f"{namespace}/{name}",))
+                    reason = (statement, (*conditions, *self._unsure), accepted, True)
+                    yield Way(role.arn, cluster.name, By.WEB_IDENTITY, accounts, *reason)
+
+    @property
+    def _unsure(self) -> tuple[str, ...]:
+        return () if self.estate.providers is not None else ("the account has the OIDC provider",)
+
+    @cached_property
     def hops(self) -> Hops:
         return Hops(self.estate)
 
     def _web(self, role: Role) -> Iterator[Way]:
+        for provider, cluster in self._clusters_of(role):
+            yield from self._of_cluster(role, provider, cluster)
+
+    def _clusters_of(self, role: Role) -> Iterator[tuple[str, AuditedCluster]]:
+        """The providers that a role trusts and that exist, each with its cluster."""
         for provider in sorted(trusted_providers(role.trust)):
             cluster = self.estate.cluster_of(provider)
             if cluster is None:
                 continue
             if self.estate.providers is not None and provider not in self.estate.providers:
                 continue  # Without its provider, STS rejects an issuer's tokens.
-            yield from self._of_cluster(role, provider, cluster)
+            yield provider, cluster
 
     def _audiences(self, role: Role, provider: str, issuer: str) -> tuple[str, ...]:
         tested = values_of_key(role.trust, f"{issuer}:aud")
@@ -148,24 +194,29 @@ class Reachable:
     def _of_cluster(self, role: Role, provider: str, cluster: AuditedCluster) -> Iterator[Way]:
         index = self.index(cluster)
         issuer = cluster.host_path
-        unsure = () if self.estate.providers is not None else ("the account has the OIDC provider",)
         audiences = self._audiences(role, provider, issuer)
         listed = set(values_of_key(role.trust, f"{issuer}:sub"))
         by_reason: dict[tuple[str, tuple[str, ...], tuple[str, ...], bool], frozenset[str]] = {}
         for subject, members in index.classes(role.trust, issuer):
-            explanations: dict[str, Explanation] = {}
-            for audience in audiences:
-                identity = WebIdentity(provider, f"https://{issuer}", subject, audience)
-                explanations[audience] = explain(role.trust, identity, now=self.estate.now)
-            best = _best(explanations)
+            best = self._accepted(role, provider, cluster, subject, audiences)
             if best is not None:
                 key = (*best, subject in listed)
                 names = index.names_of(members)
                 # Mostly the same set object, not a copy.
                 by_reason[key] = by_reason[key] | names if key in by_reason else names
         for (statement, conditions, accepted, is_listed), names in by_reason.items():
-            reason = (statement, (*conditions, *unsure), accepted, is_listed)
+            reason = (statement, (*conditions, *self._unsure), accepted, is_listed)
             yield Way(role.arn, cluster.name, By.WEB_IDENTITY, names, *reason)
+
+    def _accepted(
+        self, role: Role, provider: str, cluster: AuditedCluster, subject: str, audiences: Iterable[str]
+    ) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
+        """How a role's trust policy allows tokens of a subject; None if it does not."""
+        explanations: dict[str, Explanation] = {}
+        for audience in audiences:
+            identity = WebIdentity(provider, f"https://{cluster.host_path}", subject, audience)
+            explanations[audience] = explain(role.trust, identity, now=self.estate.now)
+        return _best(explanations)
 
     def _associated(self, cluster: AuditedCluster, association: AuditedAssociation) -> Iterator[Way]:
         role = self.estate.roles_by_arn.get(association.role_arn)

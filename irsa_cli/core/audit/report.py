@@ -195,6 +195,7 @@ class AuditReport(RiskReport):
 
 
 NEVER_READ = ("service and resource control policies", "session policies", "resource policies")
+UNKNOWN_WAYS = "ways to administrator permissions through services that irsa does not know"
 
 
 def scope_of(question: str, report: AuditReport | WhoCanReport, *, gaps_matter: bool = True) -> AnswerScope:
@@ -208,7 +209,10 @@ def scope_of(question: str, report: AuditReport | WhoCanReport, *, gaps_matter: 
         "ServiceAccount": sum(len(cluster.known_accounts) for cluster in clusters),
         "EKS Pod Identity association": sum(len(cluster.known_associations) for cluster in clusters),
     }
-    not_examined = (*not_read(audit.unread, matters=gaps_matter), *by_design(*NEVER_READ))
+    never_read = by_design(*NEVER_READ)
+    if isinstance(report, AuditReport):
+        never_read += by_design(UNKNOWN_WAYS)
+    not_examined = (*not_read(audit.unread, matters=gaps_matter), *never_read)
     nothing = "" if any(examined.values()) else "No roles or clusters to check were found."
     return AnswerScope(question, examined, not_examined, nothing)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
@@ -22,7 +23,7 @@ from irsa_cli.core.rbac.becoming import ANY_ACCOUNT, AccountTaker, AccountTarget
 from irsa_cli.core.rbac.evaluation import ACCOUNT_GROUP
 from irsa_cli.core.rbac.objects import RbacBinding, RbacSubject
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
-from irsa_cli.core.rbac.takeovers import ACTS, ALSO, HOST_PATH, RUNS, STORED, Named
+from irsa_cli.core.rbac.takeovers import ACTS, ALSO, HOST_PATH, PRIVILEGED, RUNS, STORED, Named
 from irsa_cli.core.trust.rules.rule import ORDER, RULES, Risk, risk, some
 from irsa_cli.core.values.errors import Unreadable
 
@@ -36,13 +37,17 @@ def less_sure(risk: Risk, conditions: Sequence[str]) -> Risk:
 
 @dataclass(frozen=True)
 class Goal:
-    """A ServiceAccount (namespace/name) with a role, or with a `step` to one, under `conditions`."""
+    """A ServiceAccount (namespace/name) with a role, or with a `step` to one, under `conditions`.
+
+    `missing`: a role trusts it, but it does not exist.
+    """
 
     account: str
     role: str
     weight: int
     step: TakerStep | None = None
     conditions: tuple[str, ...] = ()
+    missing: bool = False
 
     @property
     def place(self) -> tuple[int, bool, int, str]:
@@ -76,7 +81,20 @@ class TakerStep:
         yield from self.goals[0].step or ()
 
     def __str__(self) -> str:
-        return f"as {self.goals[0].account} ({self.act.right})"
+        goal = self.goals[0]
+        created = ", which it can create first" if goal.missing else ""
+        return f"as {goal.account}{created} ({self.act.right})"
+
+
+_ALSO_OF_NEW = ("everything", "create-token", "create-pod", "create-workload", "bind-role", "escalate-role")
+"""The ways to act as a ServiceAccount that was only just created."""
+_ON_NODES = (RUNS, HOST_PATH, PRIVILEGED)
+"""The conditions for which the ServiceAccount needs a running pod."""
+_RESERVED = ("system:", "eks:", "aws:", "amazon:", "iam:")
+"""The names that EKS rejects in an access entry.
+
+https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html
+"""
 
 
 @dataclass
@@ -95,6 +113,8 @@ class Takers:
         """Find the ServiceAccounts that lead to powerful roles, the nearest first."""
         for account in self.cluster.known_accounts:
             self._spaces.setdefault(account.namespace, []).append(account.full_name)
+        for goal in self.goals.values():
+            self._spaces.setdefault(goal.account.partition("/")[0], [])
         bindings = [
             binding for binding in self.becoming.index.bindings if any(map(self._members, binding.subjects))
         ]
@@ -149,16 +169,44 @@ class Takers:
         conditions = set(act.conditions)
         if act.id == "annotate" or any(condition.startswith(ALSO) for condition in conditions):
             return None  # The role's trust policy decides that.
-        runs = not isinstance(self.cluster.pods, Unreadable) and not conditions.isdisjoint((RUNS, HOST_PATH))
-        goals = self.within(space, acting=not conditions.isdisjoint((ACTS, STORED)), runs=runs)
-        if act.names:
-            goals = [goal for goal in goals if goal.account.partition("/")[2] in act.names]
+        runs = not isinstance(self.cluster.pods, Unreadable) and not conditions.isdisjoint(_ON_NODES)
+        acting = not conditions.isdisjoint((ACTS, STORED))
+        goals = self._possible(taker, act, self.within(space, acting=acting, runs=runs))
         if not goals:
             return None
         # The goals are chosen by these.
         decided = {ACTS, RUNS} if runs else {ACTS}
         open_conditions = tuple(condition for condition in act.conditions if condition not in decided)
         return TakerStep(taker, act, goals, open_conditions)
+
+    def _possible(self, taker: AccountTaker, act: Act, goals: list[Goal]) -> list[Goal]:
+        """The goals of an act: those of its names, and missing ones if the subject can create them."""
+        if act.names:
+            goals = [goal for goal in goals if goal.account.partition("/")[2] in act.names]
+        if self._has_missing:
+            goals = [goal for goal in goals if not goal.missing or self._creates(taker, act, goal)]
+        return goals
+
+    @cached_property
+    def _has_missing(self) -> bool:
+        return any(goal.missing for goal in self.goals.values())
+
+    def _creates(self, taker: AccountTaker, act: Act, goal: Goal) -> bool:
+        """Whether a subject can create a missing ServiceAccount, and then act as it by the same right."""
+        namespace, _, name = goal.account.partition("/")
+        target = AccountTarget(self.becoming, namespace, name)
+        return act.id in _ALSO_OF_NEW and target.can_be_created_by(taker.subject)
+
+    def best_nameable(self) -> TakerStep | None:
+        """The best step of a group or user that an access entry can name; None for none."""
+        best: TakerStep | None = None
+        for binding in self.becoming.index.bindings:
+            for step in self.steps(binding):
+                subject = step.taker.subject
+                reserved = subject.name.startswith(_RESERVED) or subject.kind not in ("Group", "User")
+                if not reserved and (best is None or step.place < best.place):
+                    best = step
+        return best
 
     def within(self, space: str = "", *, acting: bool = False, runs: bool = False) -> list[Goal]:
         """The goals of a namespace ('': all), the best first.
@@ -193,17 +241,23 @@ _CLUSTER = "{eks}:cluster/{name}"
 _ENTRY = "{eks}:access-entry/{name}/role/{account}/any/00000000-0000-0000-0000-000000000000"
 _NODE = "{ec2}:instance/i-00000000000000000"
 _ASSOCIATE = ("eks:AssociateAccessPolicy", _ENTRY)
+_CHANGE_ENTRY = ("eks:UpdateAccessEntry", _ENTRY)
 _MODE = ("eks:UpdateClusterConfig", _CLUSTER)
 """The action that enables access entries in a cluster."""
 IAM_WAYS: tuple[IamWay, ...] = (
     (("eks:CreateAccessEntry", _CLUSTER), _ASSOCIATE),
     (_ASSOCIATE,),
+    (("eks:CreateAccessEntry", _CLUSTER),),
+    (_CHANGE_ENTRY,),
+    (("eks:AssociateIdentityProviderConfig", _CLUSTER),),
     (("ssm:SendCommand", _NODE),),
     (("ssm:StartSession", _NODE),),
     (("ec2-instance-connect:SendSSHPublicKey", _NODE),),
     (("ec2:ModifyInstanceAttribute", _NODE), ("ec2:StopInstances", _NODE), ("ec2:StartInstances", _NODE)),
 )
 """The second way is for roles with an access entry, the last one changes the node's user data."""
+NAMING = IAM_WAYS[2:5]
+"""The ways that name a group or user of the cluster: one that can act as the ServiceAccount."""
 Candidates = tuple[tuple[Role, IamWay], ...]
 
 
@@ -232,16 +286,29 @@ def by_iam(takers: Takers, estate: Estate, able: Candidates, trusts: Trusts) -> 
     if not cluster.arn:
         return
     reported: set[str] = set()
+    named = takers.best_nameable() if any(way in NAMING for _, way in able) else None
     for role, way in able:
-        goals = takers.within(runs=_is_on_nodes(way))
-        if not goals or role.arn in reported or goals[0].weight <= trusts.weight(role.arn):
+        step = named if way in NAMING else None
+        goal = _goal_of(takers, way, step)
+        if goal is None or role.arn in reported or goal.weight <= trusts.weight(role.arn):
             continue
         permissions = _allowed(estate, cluster, role, way)
         if permissions:
             reported.add(role.arn)
-            violation = _act_as(goals[0], cluster, role, way, permissions)
-            power = trusts.worst([goals[0].role])
-            yield less_sure(violation.behind(power), _conditions(goals[0], cluster, way, permissions))
+            conditions = _conditions(goal, cluster, way, permissions)
+            if step is not None:
+                conditions += step.conditions
+            violation = _act_as(goal, cluster, role, _actions(way, step), permissions, conditions)
+            yield less_sure(violation.behind(trusts.worst([goal.role])), conditions)
+
+
+def _goal_of(takers: Takers, way: IamWay, step: TakerStep | None) -> Goal | None:
+    """The best goal of a way; None for none."""
+    if way in NAMING:
+        return None if step is None else step.goals[0]
+    # A ServiceAccount that does not exist has no policy of its own, and is on no node.
+    goals = (goal for goal in takers.within(runs=_is_on_nodes(way)) if not goal.missing)
+    return next(goals, None)
 
 
 def _conditions(
@@ -254,10 +321,16 @@ def _conditions(
     return conditions
 
 
-def _act_as(goal: Goal, cluster: AuditedCluster, role: Role, way: IamWay, permissions: list[Allowed]) -> Risk:
+def _act_as(
+    goal: Goal,
+    cluster: AuditedCluster,
+    role: Role,
+    actions: str,
+    permissions: list[Allowed],
+    conditions: list[str],
+) -> Risk:
     """The risk of a role that can act as a ServiceAccount."""
-    reason = f"can act as {goal.account} of cluster {cluster.name} with {_actions(way)}"
-    conditions = _conditions(goal, cluster, way, permissions)
+    reason = f"can act as {goal.account} of cluster {cluster.name} with {actions}"
     if conditions:
         reason += f", if {some(conditions)}"
     evidence = tuple(f"{permission.by} allows it" for permission in permissions)
@@ -269,8 +342,10 @@ def _is_on_nodes(way: IamWay) -> bool:
     return way[0][1] == _NODE
 
 
-def _actions(way: IamWay) -> str:
+def _actions(way: IamWay, step: TakerStep | None) -> str:
     actions = " and ".join(action for action, _ in way)
+    if step is not None:
+        return f"{actions}, which can name {step.taker.subject}"
     return f"{actions} on its nodes" if _is_on_nodes(way) else actions
 
 
@@ -283,7 +358,7 @@ def _allowed(estate: Estate, cluster: AuditedCluster, role: Role, way: IamWay) -
     """The permissions for all actions of a way in a cluster, empty if one is missing."""
     if role.arn.split(":")[4] != cluster.account:
         return []
-    if way == (_ASSOCIATE,) and not _has_entry(cluster, role):
+    if way in ((_ASSOCIATE,), (_CHANGE_ENTRY,)) and not _has_entry(cluster, role):
         return []
     if cluster.access.reads_entries is False and not _is_on_nodes(way):
         way = (*way, _MODE)

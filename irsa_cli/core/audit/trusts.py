@@ -15,6 +15,7 @@ from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.statements import allowing, principals, trusted_providers
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust.correction import CORRECTIONS, Meant, corrected_together
+from irsa_cli.core.trust.rules.escalations import PASSES_ROLE
 from irsa_cli.core.trust.rules.judge import LARGEST, judge
 from irsa_cli.core.trust.rules.power import Granted, Power, PowerLevel, RolePower, granted, of_managed
 from irsa_cli.core.trust.rules.providers import AccountContext, KnownCluster, cluster_providers
@@ -75,13 +76,30 @@ class Trusts:
 
     @cached_property
     def administrators(self) -> Mapping[str, frozenset[str]]:
-        """The roles that lead to administrator permissions, each with the services that it trusts."""
-        services: dict[str, frozenset[str]] = {}
-        for role in self.estate.roles:
-            if self.holder(role).power.level >= PowerLevel.ESCALATION:
-                trusted = (principals(statement, "Service") for _, statement in allowing(role.trust))
-                services[role.arn] = frozenset(chain.from_iterable(trusted))
-        return services
+        """The roles that lead to administrator permissions, each with what it trusts: services, providers."""
+        known = self._leading({}, self.estate.roles)
+        passing = [role for role in self.estate.roles if self._passes_roles(role)]
+        while further := self._leading(known, passing):
+            known = {**known, **further}
+        return known
+
+    def _leading(
+        self, known: Mapping[str, frozenset[str]], roles: Iterable[Role]
+    ) -> dict[str, frozenset[str]]:
+        """Those of the roles that lead to administrator permissions, maybe by known ones."""
+        further: dict[str, frozenset[str]] = {}
+        for role in roles:
+            if role.arn in known or self.holder(role, lambda: known).power.level < PowerLevel.ESCALATION:
+                continue
+            names: set[str] = set()
+            for _, statement in allowing(role.trust):
+                names.update(principals(statement, "Service"), principals(statement, "Federated"))
+            further[role.arn] = frozenset(names)
+        return further
+
+    def _passes_roles(self, role: Role) -> bool:
+        grants = chain.from_iterable(self.holder(role).policies.values())
+        return any(PASSES_ROLE in grant.actions and not grant.denies for grant in grants)
 
     def holder(
         self, role: Role, administrators: Callable[[], Mapping[str, frozenset[str]]] = dict

@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
+from irsa_cli.core.policies.iam_kinds import iam_kind
 from irsa_cli.core.policies.operators import Operator, like, operator_of
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.web_identity import ACTION
@@ -221,7 +222,7 @@ def _about(document: Any, action: str, resource: str) -> Iterator[tuple[int, Sta
     """The statements about an action on a resource; None where a variable decides whether they are."""
     for index, statement in enumerate(statements(document)):
         if does(statement, action):
-            truth = _on(statement, resource)
+            truth = _on(statement, resource, iam_kind(action))
             if truth is not False:
                 yield index, statement, truth
 
@@ -237,18 +238,29 @@ def _permission(where: str, statement: Statement, truth: bool | None) -> Allowed
     return Allowed(where, resources, tuple(conditions))
 
 
-def _on(statement: Statement, resource: str) -> bool | None:
-    """Whether a statement is about the resource; None where a variable decides."""
+def _on(statement: Statement, resource: str, kind: str) -> bool | None:
+    """Whether a statement is about the resource; None where a variable decides.
+
+    `kind` is the kind of IAM resource of the action: of any resource, a role is no user.
+    """
     excluding = "NotResource" in statement
     element = statement["NotResource"] if excluding else statement.get("Resource", [])
     patterns = list(map(str, as_list(element)))
     if resource == ANY:
-        return bool(patterns)
+        return bool(patterns) and (excluding or any(can_be(kind, pattern) for pattern in patterns))
     if any(like(resource, pattern) for pattern in patterns):
         return not excluding
     if any("${" in pattern for pattern in patterns):
         return None
     return excluding
+
+
+def can_be(kind: str, pattern: str) -> bool:
+    """Whether a pattern of resources can mean an IAM resource of the kind ('' for any)."""
+    if not kind or not pattern.strip("*"):
+        return True
+    _, _, service, *_, path = [*pattern.split(":", 5), *"*****"][:6]
+    return like("iam", service) and like(kind, path.partition("/")[0])
 
 
 def _condition(statement: Statement) -> str:

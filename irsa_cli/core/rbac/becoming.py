@@ -19,14 +19,17 @@ from irsa_cli.core.rbac.evaluation import (
     has_resource,
     matches,
 )
-from irsa_cli.core.rbac.objects import RbacBinding, RbacObjects, RbacRule, RbacSubject, RoleRef
+from irsa_cli.core.rbac.objects import RBAC_GROUP, RbacBinding, RbacObjects, RbacRule, RbacSubject, RoleRef
 from irsa_cli.core.rbac.principals import AWS_AUTH, ClusterAccess, Principal
 from irsa_cli.core.rbac.takeovers import (
     ACTS,
     ALSO,
     AWS_AUTH_READ,
+    BOUND,
     HOST_PATH,
+    OLD_SERVER,
     OTHER_NAMESPACE,
+    PRIVILEGED,
     RUNS,
     TAKEOVERS,
     Named,
@@ -40,6 +43,11 @@ ANY_ACCOUNT = "*"
 """Any ServiceAccount of a namespace; conditions about a single one stay open."""
 _RESTRICTED = ("baseline", "restricted")
 """The Pod Security levels that reject hostPath."""
+_CHANGE_NAMESPACE = Right(("update", "patch"), "namespaces")
+_CREATE_NAMESPACE = Right(("create",), "namespaces")
+_CREATE_ACCOUNT = Right(("create",), "serviceaccounts")
+_NEEDS_CREATE = (1, 35)
+"""The first version of Kubernetes that requires `create` for exec and attach by GET."""
 
 
 @dataclass(frozen=True)
@@ -117,12 +125,13 @@ class Becoming:
     """The ways to act as the ServiceAccounts of one cluster.
 
     `levels` are the Pod Security levels by namespace, `aws_auth` is whether the cluster uses the ConfigMap;
-    None if unknown.
+    None if unknown. `version` is the server's (`1.33`), '' if unknown.
     """
 
     index: RbacIndex
     levels: Mapping[str, str] | None = None
     aws_auth: bool | None = None
+    version: str = ""
     _openings: dict[RoleRef, RoleOpenings] = field(default_factory=dict, compare=False, repr=False)
 
     def openings(self, ref: RoleRef) -> RoleOpenings:
@@ -132,6 +141,23 @@ class Becoming:
             openings = openings_of(self.index.known_rules_of(ref))
             self._openings[ref] = openings
         return openings
+
+    @property
+    def enters_by_get(self) -> bool | None:
+        """Whether `get pods/exec` is enough to enter a pod; None if the version is unknown."""
+        numbers = [number for number in self.version.split(".")[:2] if number.isdecimal()]
+        if len(numbers) < len(_NEEDS_CREATE):
+            return None
+        return tuple(map(int, numbers)) < _NEEDS_CREATE
+
+    def bindings_of(self, subject: RbacSubject) -> Iterator[RbacBinding]:
+        """The bindings of a subject; those of a ServiceAccount include its groups' bindings."""
+        names = [subject]
+        if subject.account:
+            namespace, _, name = subject.account.partition("/")
+            names = list(account_requester(namespace, name).subjects)
+        for each in names:
+            yield from self.index.by_subject.get(each, ())
 
     def takers(self, namespace: str, name: str, pods: int | None = None) -> tuple[AccountTaker, ...]:
         """The subjects that can act as it: sure ones first, components of Kubernetes last."""
@@ -187,7 +213,7 @@ class AccountTarget:
             if not self._holds(way, binding):
                 continue
             by_names = self._conditions_of_names(opening, subject)
-            besides = self._conditions_besides(way, binding)
+            besides = self._conditions_besides(way, binding, subject)
             if by_names is None or besides is None:
                 continue
             conditions = [*by_names, *besides]
@@ -206,13 +232,15 @@ class AccountTarget:
             return False
         if way.place == OTHER_NAMESPACE:
             return not holds_in(binding, self.namespace)
+        if way.condition == PRIVILEGED and holds_in(binding, self.namespace):
+            return False  # It can enter the pods of the ServiceAccount.
         return holds_in(binding, way.place or self.namespace)
 
     def _conditions_of_names(self, opening: Opening, subject: RbacSubject) -> list[str] | None:
         """The open conditions from the rule's resource names; None if they exclude the way."""
         names = opening.names
         way = opening.takeover
-        if not names:
+        if not names or way.condition == BOUND:
             return []
         if way.named is Named.GROUP:
             return self._by_groups(way, names)
@@ -251,11 +279,17 @@ class AccountTarget:
             return None
         return [f"the role {' or '.join(unknown)} allows this"]
 
-    def _conditions_besides(self, way: Takeover, binding: RbacBinding) -> list[str] | None:
+    def _conditions_besides(
+        self, way: Takeover, binding: RbacBinding, subject: RbacSubject
+    ) -> list[str] | None:
         """The conditions besides RBAC; None if one of them is known to fail."""
         condition = way.condition
         if condition == HOST_PATH:
-            return self._of_host_path(way, binding)
+            return self._of_host_path(way, binding, subject)
+        if condition == OLD_SERVER:
+            return self._of_version()
+        if condition == BOUND and self._escalates_own_role(subject, way.right.resource):
+            return []
         if condition == AWS_AUTH_READ and self.becoming.aws_auth is False:
             return None
         is_known_to_hold = (
@@ -266,17 +300,59 @@ class AccountTarget:
         )
         return [] if is_known_to_hold else [condition]
 
-    def _of_host_path(self, way: Takeover, binding: RbacBinding) -> list[str] | None:
+    def _of_host_path(self, way: Takeover, binding: RbacBinding, subject: RbacSubject) -> list[str] | None:
         """The conditions of a pod that mounts a folder of its node, or of such a volume."""
         if self.pods == 0:
             return None
+        conditions = [HOST_PATH]
+        if way.besides:
+            conditions.append(way.besides)
         if not way.place:
-            return [HOST_PATH]  # Pod Security does not check volumes.
+            return conditions  # Pod Security does not check volumes.
+        if self._changes_namespace(subject, binding.namespace):
+            return conditions  # It can remove the namespace's Pod Security label.
         if self.becoming.levels is None:
-            return [HOST_PATH, "Pod Security does not reject it"]
+            return [*conditions, "Pod Security does not reject it"]
         if self.becoming.levels.get(binding.namespace) in _RESTRICTED:
             return None
-        return [HOST_PATH]
+        return conditions
+
+    def _changes_namespace(self, subject: RbacSubject, namespace: str) -> bool:
+        """Whether a subject can change a namespace; a right in the namespace itself is enough."""
+        there = replace(self, namespace=namespace)
+        return bool(namespace) and there._has(subject, _CHANGE_NAMESPACE, (namespace,))
+
+    def _of_version(self) -> list[str] | None:
+        """The conditions of a way that newer servers close."""
+        running = [] if self.pods else [RUNS]
+        enters = self.becoming.enters_by_get
+        if enters is None:
+            return [OLD_SERVER, *running]
+        return running if enters else None
+
+    def _escalates_own_role(self, subject: RbacSubject, resource: str) -> bool:
+        """Whether a role that the subject can change, with any rules, is bound to itself here."""
+        kind = "Role" if resource == "roles" else "ClusterRole"
+        needed = (
+            Right(("escalate",), resource, RBAC_GROUP),
+            Right(("update", "patch"), resource, RBAC_GROUP),
+        )
+        for binding in self.becoming.bindings_of(subject):
+            role = binding.role
+            if role.kind == kind and self.becoming.index.holds_in(binding, self.namespace):
+                place = replace(self, namespace=role.namespace)
+                if all(place._has(subject, right, (role.name,)) for right in needed):
+                    return True
+        return False
+
+    def can_be_created_by(self, subject: RbacSubject) -> bool:
+        """Whether a subject can create this ServiceAccount, and its namespace if that is missing."""
+        levels = self.becoming.levels
+        if levels is not None and self.namespace not in levels:
+            cluster = replace(self, namespace="")
+            if not cluster._has(subject, _CREATE_NAMESPACE):
+                return False
+        return self._has(subject, _CREATE_ACCOUNT)
 
     def _acts_for_itself(self) -> bool:
         """Whether the ServiceAccount can create its own tokens or pods."""
@@ -291,7 +367,7 @@ class AccountTarget:
         self, subject: RbacSubject, right: Right, names: tuple[str, ...] = ("",), *, anywhere: bool = False
     ) -> bool:
         """Whether a subject has another right here (or anywhere) by any of its bindings."""
-        for binding in self.becoming.index.by_subject.get(subject, ()):
+        for binding in self.becoming.bindings_of(subject):
             if not (anywhere or self.becoming.index.holds_in(binding, self.namespace)):
                 continue
             for rule in self.becoming.index.known_rules_of(binding.role):
@@ -334,10 +410,10 @@ def in_kubernetes(
 
 
 def becoming_of(
-    objects: RbacObjects, access: ClusterAccess, levels: Mapping[str, str] | None = None
+    objects: RbacObjects, access: ClusterAccess, levels: Mapping[str, str] | None = None, version: str = ""
 ) -> Becoming:
     """The ways to act as the ServiceAccounts of a cluster, including EKS's access policies."""
-    return Becoming(RbacIndex(objects, access.bindings), levels, access.reads_aws_auth)
+    return Becoming(RbacIndex(objects, access.bindings), levels, access.reads_aws_auth, version)
 
 
 def taker_json(taker: AccountTaker, principals: tuple[Principal, ...]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.resources import files
 from typing import Any
@@ -237,6 +237,8 @@ def _text(node: Node | None) -> str:
 
 Json = Mapping[str, Any]
 _FILE_KINDS = (*RBAC_KINDS, "ServiceAccount", "Pod", "Namespace")
+_IN_EVERY_CLUSTER = frozenset({"Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding"})
+"""The kinds that every cluster has objects of. A list of all four is that of the documented command."""
 RBAC_KEYS = ("data", "accessEntries", "accessEntry", "associatedAccessPolicies")
 """The distinctive keys of documents that `RbacFiles.take` adds."""
 NOT_GIVEN = Unreadable("no file contains them")
@@ -258,8 +260,10 @@ class RbacFiles:
 
     def take_objects(self, bodies: Iterable[Json], kinds: Iterable[str]) -> None:
         """Add the objects of a list, and `aws-auth`; `kinds` are the kinds of the list."""
+        listed = set(kinds)
+        is_whole = listed >= _IN_EVERY_CLUSTER  # Then a kind without objects was listed as well.
         for kind in _FILE_KINDS:
-            if f"{kind}List" in kinds:
+            if is_whole or f"{kind}List" in listed:
                 self.objects.setdefault(kind, [])
         for body in bodies:
             kind = str(body.get("kind", ""))
@@ -289,7 +293,14 @@ class RbacFiles:
 
     @property
     def rbac(self) -> RbacObjects:
-        return rbac_objects({kind: self.objects.get(kind, NOT_GIVEN) for kind in RBAC_KINDS})
+        objects = rbac_objects({kind: self.objects.get(kind, NOT_GIVEN) for kind in RBAC_KINDS})
+        bindings = objects.role_bindings
+        if "Role" in self.objects or isinstance(bindings, Unreadable):
+            return objects
+        # A Role that no binding refers to gives nothing to anybody.
+        if any(binding.role.kind == "Role" for binding in bindings):
+            return objects
+        return replace(objects, roles=())
 
     def access(self, mode: str) -> ClusterAccess:
         """The IAM principals; `mode` is the cluster's authentication mode, '' if unknown."""

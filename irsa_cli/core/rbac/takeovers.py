@@ -1,7 +1,7 @@
 """The ways to act as a ServiceAccount by Kubernetes' own rights: a maintained list.
 
 Constrained impersonation exists since Kubernetes 1.35. Certificates are left out (EKS signs none for API
-users), as are custom resources whose operators create pods. The list follows
+users). Of operators, the best known kinds count that create pods with a ServiceAccount. The list follows
 https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/ and
 https://kubernetes.io/docs/concepts/security/rbac-good-practices/#kubernetes-rbac-privilege-escalation-risks
 """
@@ -46,7 +46,8 @@ class Takeover:
     """A way to act as a ServiceAccount; `condition` is a requirement that RBAC does not show.
 
     `everywhere`: it needs the right in the whole cluster. `also`: one right of each tuple is also needed.
-    `place` is the namespace: '' for the ServiceAccount's, `OTHER_NAMESPACE` for any other one.
+    `place` is the namespace: '' for the ServiceAccount's, `OTHER_NAMESPACE` for any other one. `besides` is a
+    second requirement.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Takeover:
     everywhere: bool = False
     also: tuple[tuple[Right, ...], ...] = ()
     place: str = ""
+    besides: str = ""
 
 
 RUNS = "one of its pods is running"
@@ -67,10 +69,15 @@ STORED = (
 HOST_PATH = "it runs on a node that accepts such a pod, and no admission policy or webhook rejects hostPath"
 AWS_AUTH_READ = "the cluster uses aws-auth (authentication mode)"
 _CREATED = "one of its pods is created afterwards"
-_OLD_SERVER = "the API server is older than Kubernetes 1.35, which also requires create"
+OLD_SERVER = "the API server is older than Kubernetes 1.35, which also requires create"
 _IMPERSONATED = "a user or group that it can impersonate can do this (never system:masters in this mode)"
 _TRUSTED = "a role in the new annotation trusts it"
-_BOUND = "a role that the subject can change is bound to it"
+BOUND = "a role that the subject can change is bound to it"
+
+_AGGREGATED = "a role bound to it aggregates ClusterRoles (as admin, edit and view do)"
+_POLICY_BOUND = "a binding of the policy exists, and one of its pods is created afterwards"
+_OPERATOR = "its operator is installed, and creates pods with the ServiceAccount that the object names"
+PRIVILEGED = "a pod there is privileged, on a node that runs one of its pods (as aws-node and kube-proxy)"
 
 ALSO = "the subject can also "
 OTHER_NAMESPACE = "*"
@@ -104,6 +111,32 @@ def _on(mode: str, resource: str) -> Right:
     return Right((f"impersonate-on:{mode}:create",), resource)
 
 
+_OPERATORS = (
+    ("clonesets", "apps.kruise.io"),
+    ("cronworkflows", "argoproj.io"),
+    ("rollouts", "argoproj.io"),
+    ("workflows", "argoproj.io"),
+    ("jobs", "batch.volcano.sh"),
+    ("jobsets", "jobset.x-k8s.io"),
+    ("scaledjobs", "keda.sh"),
+    ("notebooks", "kubeflow.org"),
+    ("pytorchjobs", "kubeflow.org"),
+    ("alertmanagers", "monitoring.coreos.com"),
+    ("prometheuses", "monitoring.coreos.com"),
+    ("rayclusters", "ray.io"),
+    ("rayjobs", "ray.io"),
+    ("services", "serving.knative.dev"),
+    ("sparkapplications", "sparkoperator.k8s.io"),
+    ("pipelineruns", "tekton.dev"),
+    ("taskruns", "tekton.dev"),
+)
+"""Kinds whose operators create pods in the same namespace."""
+_DEPLOYERS = (
+    ("applications", "argoproj.io"),
+    ("helmreleases", "helm.toolkit.fluxcd.io"),
+    ("kustomizations", "kustomize.toolkit.fluxcd.io"),
+)
+"""Kinds whose operators create objects in any namespace."""
 _AS_USER = (_on("user-info", "serviceaccounts/token"), _on("user-info", "pods"))
 _USERS_INFO = Right(("impersonate:user-info",), "users", _AUTHENTICATION)
 
@@ -128,12 +161,45 @@ TAKEOVERS = (
         )
         for resource, group in _CHANGEABLE
     ),
+    *(
+        Takeover(
+            "mount-host",
+            Right(_CHANGE, resource, group),
+            condition=HOST_PATH,
+            place=OTHER_NAMESPACE,
+            besides=f"the namespace has {resource}",
+        )
+        for resource, group in _CHANGEABLE
+    ),
+    Takeover(
+        "mount-host",
+        Right(_CHANGE, "pods/ephemeralcontainers"),
+        condition=HOST_PATH,
+        place=OTHER_NAMESPACE,
+        besides="the namespace has a pod on that node",
+    ),
+    *(
+        Takeover("run-operator", Right(_WRITE, resource, group), condition=_OPERATOR)
+        for resource, group in (*_OPERATORS, *_DEPLOYERS)
+    ),
+    *(
+        Takeover("run-operator", Right(_WRITE, resource, group), condition=_OPERATOR, place=OTHER_NAMESPACE)
+        for resource, group in _DEPLOYERS
+    ),
     Takeover("change-pod", Right(_CHANGE, "pods"), condition=RUNS),
     Takeover("enter-pod", Right(_CREATE, "pods/exec"), condition=RUNS),
     Takeover("enter-pod", Right(_CREATE, "pods/attach"), condition=RUNS),
-    Takeover("enter-pod", Right(("get",), "pods/exec"), condition=_OLD_SERVER),
-    Takeover("enter-pod", Right(("get",), "pods/attach"), condition=_OLD_SERVER),
+    Takeover("enter-pod", Right(("get",), "pods/exec"), condition=OLD_SERVER),
+    Takeover("enter-pod", Right(("get",), "pods/attach"), condition=OLD_SERVER),
     Takeover("enter-pod", Right(_CHANGE, "pods/ephemeralcontainers"), condition=RUNS),
+    *(
+        Takeover("enter-host", right, condition=PRIVILEGED, place="kube-system")
+        for right in (
+            Right(_CREATE, "pods/exec"),
+            Right(_CREATE, "pods/attach"),
+            Right(_CHANGE, "pods/ephemeralcontainers"),
+        )
+    ),
     Takeover("reach-kubelet", Right(("create", "get"), "nodes/proxy"), condition=RUNS, everywhere=True),
     Takeover("annotate", Right(_CHANGE, "serviceaccounts"), Named.ACCOUNT, _TRUSTED),
     Takeover("impersonate-account", Right(_IMPERSONATE, "serviceaccounts"), Named.ACCOUNT, ACTS),
@@ -181,10 +247,17 @@ TAKEOVERS = (
         Takeover(
             "escalate-role",
             Right(("escalate",), resource, _RBAC),
-            condition=_BOUND,
+            condition=BOUND,
             also=((Right(_CHANGE, resource, _RBAC),),),
         )
         for resource in ("clusterroles", "roles")
+    ),
+    Takeover(
+        "escalate-role",
+        Right(("escalate",), "clusterroles", _RBAC),
+        condition=_AGGREGATED,
+        everywhere=True,
+        also=((Right(_CREATE, "clusterroles", _RBAC),),),
     ),
     Takeover(
         "token-in-secret",
@@ -206,6 +279,12 @@ TAKEOVERS = (
         condition=_CREATED,
         everywhere=True,
         also=((Right(_WRITE, "mutatingadmissionpolicybindings", _ADMISSION),),),
+    ),
+    Takeover(
+        "change-admission-policy",
+        Right(_CHANGE, "mutatingadmissionpolicies", _ADMISSION),
+        condition=_POLICY_BOUND,
+        everywhere=True,
     ),
     Takeover(
         "change-aws-auth",

@@ -248,7 +248,9 @@ def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -
     except NoCluster as error:
         return error
     seen = connection.cluster
-    audited = AuditedCluster(seen.name, seen.issuer, seen.region, seen.account, seen.arn)
+    audited = AuditedCluster(
+        seen.name, seen.issuer, seen.region, seen.account, seen.arn, version=connection.version
+    )
     with ThreadPoolExecutor(4) as pool:
         _ = connection.aws.client("eks")
         associations = pool.submit(read, lambda: account.associations(connection.aws.client("eks"), name))

@@ -58,6 +58,11 @@ class Connection:
         """The answer of DescribeCluster; None if the cluster is not on EKS."""
         return None if self._eks is None else self._eks.description
 
+    @property
+    def version(self) -> str:
+        """Kubernetes' version by DescribeCluster, such as `1.33`; '' if the cluster is not on EKS."""
+        return str((self.description or {}).get("version") or "")
+
     @cached_property
     def associations(self) -> Collection[tuple[str, str]] | str:
         """The ServiceAccounts that EKS Pod Identity serves, read once, or why that is not known."""

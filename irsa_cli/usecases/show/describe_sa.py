@@ -103,7 +103,7 @@ class _Describing:
             own = pods_of(account, all_pods, association)
             alive = sum(pod.is_alive and pod.service_account == self.request.name for pod in all_pods)
         makers = self._makers(own)
-        becoming = becoming_of(rbac.result(), access.result())
+        becoming = becoming_of(rbac.result(), access.result(), version=self.connection.version)
         return replace(
             description,
             pods=all_pods if isinstance(all_pods, Unreadable) else own,

@@ -41,6 +41,9 @@ RUNNING = {"prod/boss": 1}
 
 
 GROUPS = {
+    "argo": "argoproj.io",
+    "flux": "kustomize.toolkit.fluxcd.io",
+    "tekton": "tekton.dev",
     "apps": "apps",
     "batch": "batch",
     "rbac": RBAC_GROUP,
@@ -109,8 +112,19 @@ def of_first(found: Estate, **more: Any) -> Estate:
 SURE = {
     "a pod": ("prod", "create pods"),
     "a deployment": ("prod", "create deployments apps"),
+    "a stateful set": ("prod", "create statefulsets apps"),
+    "a replica set": ("prod", "create replicasets apps"),
+    "a replication controller": ("prod", "create replicationcontrollers"),
+    "a cron job": ("prod", "create cronjobs batch"),
     "a token": ("prod", "create serviceaccounts/token only boss"),
+    "any token": ("", "create serviceaccounts/token"),
     "entering its pod": ("prod", "create pods/exec"),
+    "attaching to its pod": ("prod", "create pods/attach"),
+    "a container in its pod": ("prod", "patch pods/ephemeralcontainers"),
+    "the image of its pod": ("prod", "update pods"),
+    "its own role": ("", "escalate,update clusterroles rbac"),
+    "its own role by name": ("", "escalate,patch clusterroles rbac only b-role"),
+    "binding everywhere": ("", "bind,create clusterroles,clusterrolebindings rbac"),
     "a role of more": ("prod", "bind,create clusterroles,rolebindings rbac"),
     "aws-auth": ("kube-system", "patch configmaps only aws-auth"),
     "the kubelet": ("", "get nodes/proxy"),
@@ -135,6 +149,18 @@ MAYBE = {
     ),
     "a webhook": ("", "update mutatingwebhookconfigurations admission", "created afterwards"),
     "its template": ("prod", "patch deployments apps", "its namespace has deployments"),
+    "its schedule": ("prod", "update cronjobs batch", "its namespace has cronjobs"),
+    "a bound policy": ("", "patch mutatingadmissionpolicies admission", "a binding of the policy exists"),
+    "the host by a template": ("dev", "patch daemonsets apps", "the namespace has daemonsets"),
+    "the host by a container": ("dev", "patch pods/ephemeralcontainers", "rejects hostPath"),
+    "a privileged pod": ("kube-system", "create pods/exec", "a pod there is privileged"),
+    "a workflow": ("prod", "create workflows argo", "its operator is installed"),
+    "a task": ("prod", "create taskruns tekton", "its operator is installed"),
+    "Argo CD": ("tools", "patch applications argo", "its operator is installed"),
+    "Flux": ("tools", "create kustomizations flux", "its operator is installed"),
+    "an aggregated role": ("", "escalate,create clusterroles rbac", "aggregates ClusterRoles"),
+    "a role of others": ("prod", "escalate,update roles rbac", "is bound to it"),
+    "an old server": ("prod", "get pods/exec", "older than Kubernetes 1.35"),
 }
 
 
@@ -169,6 +195,66 @@ HALF = [
     ("", "impersonate groups"),
     ("prod", "patch serviceaccounts"),
 ]
+
+
+CHANGES_NAMESPACES = (
+    ("dev", "patch namespaces"),
+    ("", "update namespaces"),
+    ("", "patch namespaces only dev"),
+)
+
+
+@pytest.mark.parametrize(("place", "right"), CHANGES_NAMESPACES)
+def test_who_can_change_a_namespace_can_remove_its_pod_security(place: str, right: str) -> None:
+    pods = bound("dev", "create pods")
+    restricted = {"dev": "restricted", "prod": ""}
+    (item,) = risks(world(pods, bound(place, right, name="label"), levels=restricted))
+    assert (item.severity.value, "rejects hostPath" in item.reason) == ("medium", True)
+    for other in ("patch namespaces only prod", "get namespaces"):
+        assert risks(world(pods, bound("", other, name="label"), levels=restricted)) == []
+
+
+GHOST = role("boss", admits("one", f"{SA}prod:ghost"), attached=(ADMIN,))
+PATTERN = role("boss", admits("one", f"{SA}prod:run-*", operator="StringLike"), attached=(ADMIN,))
+NOWHERE = role("boss", admits("one", f"{SA}gone:app"), attached=(ADMIN,))
+PAIR = "create serviceaccounts,pods"
+
+
+@pytest.mark.parametrize(
+    ("trusting", "place", "right", "expected"),
+    [
+        (GHOST, "prod", PAIR, "prod/ghost"),
+        (GHOST, "", PAIR, "prod/ghost"),
+        (GHOST, "prod", "create serviceaccounts; create serviceaccounts/token only ghost", "prod/ghost"),
+        (GHOST, "prod", "create serviceaccounts; create jobs batch", "prod/ghost"),
+        (GHOST, "", "* * *", "prod/ghost"),
+        (GHOST, "prod", "create pods", ""),
+        (GHOST, "prod", "create serviceaccounts", ""),
+        (GHOST, "prod", "create serviceaccounts,pods/exec", ""),
+        (GHOST, "dev", PAIR, ""),
+        (PATTERN, "prod", PAIR, "prod/run-*"),
+        (NOWHERE, "", PAIR, ""),
+        (NOWHERE, "", "create serviceaccounts,pods,namespaces", "gone/app"),
+    ],
+)
+def test_a_missing_service_account_is_of_whoever_can_create_it(
+    trusting: Any, place: str, right: str, expected: str
+) -> None:
+    levels = dict.fromkeys(("prod", "dev", "tools", "batch"), "restricted")
+    told = risks(world(bound(place, right), roles=(trusting,), levels=levels))
+    assert len(told) == bool(expected)
+    for item in told:
+        assert (item.severity.value, item.statement) == ("high", "Group devs of cluster one")
+        assert f"as {expected}, which it can create first (" in item.reason
+
+
+@pytest.mark.parametrize(
+    ("version", "severities"), [("1.33", ["high"]), ("1.35", []), ("2.0", []), ("", ["medium"])]
+)
+def test_the_version_decides_whether_get_is_enough_to_enter(version: str, severities: list[str]) -> None:
+    told = risks(world(bound("prod", "get pods/exec"), version=version))
+    assert [item.severity.value for item in told] == severities
+    assert all("older than" not in item.reason for item in told if version)
 
 
 def test_half_a_way_and_what_leads_elsewhere_is_no_risk() -> None:
@@ -384,6 +470,31 @@ def test_iam_roles_and_what_the_cluster_reads() -> None:
     assert len(by_iam(f"{BOTH},eks:UpdateClusterConfig on {OF_CLUSTER}", access=only_map)) == 1
     # No pod runs on a node.
     assert by_iam(f"ssm:SendCommand on {NODE}", pods={}) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "has_entry", "expected"),
+    [
+        ("eks:CreateAccessEntry", False, True),
+        ("eks:UpdateAccessEntry", True, True),
+        ("eks:UpdateAccessEntry", False, False),
+        ("eks:AssociateIdentityProviderConfig", False, True),
+    ],
+)
+def test_iam_roles_that_can_name_a_group(action: str, has_entry: bool, expected: bool) -> None:
+    entries = (AccessEntry(arn_of("ops"), "ops"),) if has_entry else ()
+    access = ClusterAccess(entries, (), True, True)
+
+    def told(*subjects: Json) -> list[str]:
+        whole = world(
+            bound("", "* * *", *subjects), roles=(*ROLES, ops(f"Allow {action} on *")), access=access
+        )
+        return [item.reason for item in risks(whole) if item.statement == arn_of("ops")]
+
+    named = [f"with {action}, which can name Group devs" in reason for reason in told()]
+    assert named == ([True] if expected else [])
+    # EKS rejects names of Kubernetes itself.
+    assert told({"kind": "Group", "name": "system:masters"}, sa("tools/ci")) == []
 
 
 def test_iam_roles_of_which_something_is_not_known() -> None:

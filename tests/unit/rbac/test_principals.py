@@ -150,3 +150,25 @@ def test_a_list_without_objects_of_a_kind_has_none_where_it_says_so() -> None:
     files.take_objects([], {"RoleList"})
     assert files.rbac.roles == ()
     assert isinstance(files.rbac.role_bindings, Unreadable)
+
+
+def _binding(kind: str) -> dict[str, object]:
+    ref = {"kind": kind, "name": "r"}
+    return {"kind": "RoleBinding", "metadata": {"name": "b", "namespace": "one"}, "roleRef": ref}
+
+
+def test_a_cluster_without_roles_was_read() -> None:
+    files = RbacFiles()
+    files.take_objects([_binding("ClusterRole")], {"RoleBinding", "List"})
+    assert files.rbac.roles == ()
+    # A Role that a binding refers to is somewhere.
+    files.take_objects([_binding("Role")], {"RoleBinding", "List"})
+    assert isinstance(files.rbac.roles, Unreadable)
+    # The documented command lists all kinds, and no cluster is without these.
+    kinds = ("Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding")
+    files = RbacFiles()
+    files.take_objects([], {"List", *kinds[1:]})
+    assert isinstance(files.rbac.role_bindings, Unreadable)
+    files.take_objects([], {"List", *kinds})
+    assert files.rbac.unread == ()
+    assert files.objects["Pod"] == []

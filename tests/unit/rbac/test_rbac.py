@@ -198,6 +198,38 @@ def test_constrained_impersonation_needs_a_right_for_what_is_done() -> None:
     assert conditions(objects(node, doing, place="")) == {"impersonate-node": ()}
 
 
+def test_rights_of_its_groups_are_rights_of_a_service_account() -> None:
+    own = {"kind": "ServiceAccount", "namespace": "two", "name": "ci"}
+    group = {"kind": "Group", "name": "system:serviceaccounts:two"}
+    lists = objects(rule("bind", "clusterroles", RBAC_GROUP), subject=own)
+    assert acts(lists) == [("bind-role", False)]
+    lists["ClusterRole"].append(
+        {"metadata": {"name": "maker"}, "rules": [rule("create", "rolebindings", RBAC_GROUP)]}
+    )
+    ref = {"kind": "ClusterRole", "name": "maker"}
+    binding = {"metadata": {"name": "all", "namespace": "one"}, "roleRef": ref, "subjects": [group]}
+    lists["RoleBinding"].append(binding)
+    assert acts(lists) == [("bind-role", True)]
+
+
+def test_escalating_a_role_of_its_own_needs_nothing_else() -> None:
+    escalates = rule("escalate update", "clusterroles", RBAC_GROUP)
+    assert acts(objects(escalates, place=""))[0] == ("escalate-role", True)
+    # In a namespace nobody can change a ClusterRole.
+    assert acts(objects(escalates)) == [("escalate-role", False)]
+    named = rule("escalate update", "clusterroles", RBAC_GROUP, names="other")
+    assert ("escalate-role", True) not in acts(objects(named, place=""))
+    lists = objects(rule("get", "pods"))
+    lists["Role"].append(
+        {
+            "metadata": {"name": "own", "namespace": "one"},
+            "rules": [rule("escalate patch", "roles", RBAC_GROUP, names="own")],
+        }
+    )
+    lists["RoleBinding"][0]["roleRef"] = {"kind": "Role", "name": "own"}
+    assert acts(lists) == [("escalate-role", True)]
+
+
 def test_mutating_admission_policies_need_a_binding() -> None:
     policies = rule("create", "mutatingadmissionpolicies", ADMISSION)
     assert len(conditions(objects(policies, place=""))["change-admission-policy"]) == 2

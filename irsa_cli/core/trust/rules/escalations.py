@@ -24,13 +24,16 @@ class EscalationTarget(Enum):
     POLICY = "a customer managed policy that is attached to the role"
     ADMINISTRATOR = "a role with (or with a way to) administrator permissions"
     SAME = "the same user or role for all actions"
+    PROVIDER = "a provider that a role with administrator permissions trusts"
+    UNKNOWN_PROVIDER = "a provider of which irsa does not know enough"
 
 
 @dataclass(frozen=True)
 class Escalation:
     """A way to escalate that needs all of these actions; `by` describes it.
 
-    `needs` must exist; `passed` has the services that get the role.
+    `needs` must exist (of a provider: it must be so if no such role is known); `passed` has the services
+    that get, or have, the role.
     """
 
     id: str
@@ -42,6 +45,11 @@ class Escalation:
 
 
 PASSES_ROLE = "iam:PassRole"
+
+
+def _running(service: str, by: str, needs: str, *actions: str) -> Escalation:
+    """A way that changes, or enters, something that a service runs with a powerful role already."""
+    return Escalation("", actions, by, needs=needs, passed=(f"{service}.amazonaws.com",))
 
 
 def _passing(identifier: str, service: str, by: str, *actions: str, needs: str = "") -> Escalation:
@@ -451,7 +459,587 @@ ESCALATIONS = (
         "becoming a cluster administrator",
         needs="a pod of the cluster has a powerful role",
     ),
+    _passing(
+        "irsa-03",
+        "pods.eks.amazonaws.com",
+        "changing the role that is associated with a pod",
+        "eks:UpdatePodIdentityAssociation",
+    ),
+    _passing(
+        "irsa-04",
+        "pods.eks.amazonaws.com",
+        "associating another role with a pod of an add-on",
+        "eks:CreateAddon",
+    ),
+    _passing(
+        "irsa-05",
+        "pods.eks.amazonaws.com",
+        "associating another role with a pod of an add-on",
+        "eks:UpdateAddon",
+    ),
+    _passing(
+        "irsa-06",
+        "lambda.amazonaws.com",
+        "running a function with another role",
+        "lambda:CreateFunction",
+        "lambda:CreateFunctionUrlConfig",
+    ),
+    _passing(
+        "irsa-07",
+        "lambda.amazonaws.com",
+        "changing the role and the layers of a function",
+        "lambda:UpdateFunctionConfiguration",
+    ),
+    _passing(
+        "irsa-08",
+        "lambda.amazonaws.com",
+        "running a canary with another role",
+        "synthetics:CreateCanary",
+        "synthetics:StartCanary",
+    ),
+    _passing(
+        "irsa-09",
+        "ec2.amazonaws.com",
+        "attaching another role to an instance",
+        "ec2:AssociateIamInstanceProfile",
+    ),
+    _passing(
+        "irsa-10",
+        "ec2.amazonaws.com",
+        "replacing the role of an instance",
+        "ec2:ReplaceIamInstanceProfileAssociation",
+    ),
+    _passing(
+        "irsa-11",
+        "ec2.amazonaws.com",
+        "starting a fleet of instances with another role",
+        "ec2:CreateLaunchTemplate",
+        "ec2:CreateFleet",
+    ),
+    _passing(
+        "irsa-12",
+        "ec2.amazonaws.com",
+        "starting a fleet of spot instances with another role",
+        "ec2:RequestSpotFleet",
+    ),
+    _passing(
+        "irsa-13",
+        "ec2.amazonaws.com",
+        "starting instances of an Auto Scaling group with another role",
+        "autoscaling:CreateLaunchConfiguration",
+        "autoscaling:CreateAutoScalingGroup",
+    ),
+    _passing(
+        "irsa-14",
+        "ec2.amazonaws.com",
+        "starting instances of an Auto Scaling group with another role",
+        "ec2:CreateLaunchTemplate",
+        "autoscaling:CreateAutoScalingGroup",
+    ),
+    _passing(
+        "irsa-15",
+        "ec2.amazonaws.com",
+        "building an image on an instance with another role",
+        "imagebuilder:CreateInfrastructureConfiguration",
+        "imagebuilder:CreateImage",
+    ),
+    _passing(
+        "irsa-16",
+        "ec2.amazonaws.com",
+        "starting nodes with another role",
+        "eks:CreateNodegroup",
+    ),
+    _passing(
+        "irsa-17",
+        "cloudformation.amazonaws.com",
+        "creating a stack with another role by a change set",
+        "cloudformation:CreateChangeSet",
+        "cloudformation:ExecuteChangeSet",
+    ),
+    _passing(
+        "irsa-18",
+        "ecs-tasks.amazonaws.com",
+        "running a task with another role",
+        "ecs:RunTask",
+    ),
+    _passing(
+        "irsa-19",
+        "ecs-tasks.amazonaws.com",
+        "changing the role of a service",
+        "ecs:RegisterTaskDefinition",
+        "ecs:UpdateService",
+    ),
+    _passing(
+        "irsa-20",
+        "ecs-tasks.amazonaws.com",
+        "running a batch job with another role",
+        "batch:RegisterJobDefinition",
+        "batch:SubmitJob",
+    ),
+    _passing(
+        "irsa-21",
+        "codebuild.amazonaws.com",
+        "changing the role of a project",
+        "codebuild:UpdateProject",
+        "codebuild:StartBuild",
+    ),
+    _passing(
+        "irsa-22",
+        "codepipeline.amazonaws.com",
+        "running a pipeline with another role",
+        "codepipeline:CreatePipeline",
+    ),
+    _passing(
+        "irsa-23",
+        "glue.amazonaws.com",
+        "opening a Glue session with another role",
+        "glue:CreateSession",
+        "glue:RunStatement",
+    ),
+    _passing(
+        "irsa-24",
+        "sagemaker.amazonaws.com",
+        "running a pipeline of SageMaker with another role",
+        "sagemaker:CreatePipeline",
+        "sagemaker:StartPipelineExecution",
+    ),
+    _passing(
+        "irsa-25",
+        "states.amazonaws.com",
+        "running a state machine with another role",
+        "states:CreateStateMachine",
+        "states:StartExecution",
+    ),
+    _passing(
+        "irsa-26",
+        "states.amazonaws.com",
+        "changing the role of a state machine",
+        "states:UpdateStateMachine",
+        "states:StartExecution",
+    ),
+    _passing(
+        "irsa-27",
+        "states.amazonaws.com",
+        "testing a state with another role",
+        "states:TestState",
+    ),
+    _passing(
+        "irsa-28",
+        "scheduler.amazonaws.com",
+        "calling an API on a schedule with another role",
+        "scheduler:CreateSchedule",
+    ),
+    _passing(
+        "irsa-29",
+        "scheduler.amazonaws.com",
+        "calling an API on a schedule with another role",
+        "scheduler:UpdateSchedule",
+    ),
+    _passing(
+        "irsa-30",
+        "events.amazonaws.com",
+        "starting a target with another role",
+        "events:PutRule",
+        "events:PutTargets",
+    ),
+    _passing(
+        "irsa-31",
+        "ssm.amazonaws.com",
+        "running a runbook with another role",
+        "ssm:StartAutomationExecution",
+    ),
+    _passing(
+        "irsa-32",
+        "ssm.amazonaws.com",
+        "registering a machine with another role",
+        "ssm:CreateActivation",
+    ),
+    _passing(
+        "irsa-33",
+        "elasticmapreduce.amazonaws.com",
+        "running a cluster of EMR with another role",
+        "elasticmapreduce:RunJobFlow",
+    ),
+    _passing(
+        "irsa-34",
+        "emr-serverless.amazonaws.com",
+        "running a job of EMR with another role",
+        "emr-serverless:CreateApplication",
+        "emr-serverless:StartJobRun",
+    ),
+    _passing(
+        "irsa-35",
+        "tasks.apprunner.amazonaws.com",
+        "changing the role of an App Runner service",
+        "apprunner:UpdateService",
+    ),
+    _passing(
+        "irsa-36",
+        "gamelift.amazonaws.com",
+        "starting a fleet of GameLift with another role",
+        "gamelift:CreateFleet",
+    ),
+    _passing(
+        "irsa-37",
+        "braket.amazonaws.com",
+        "running a job of Braket with another role",
+        "braket:CreateJob",
+    ),
+    _passing(
+        "irsa-38",
+        "bedrock-agentcore.amazonaws.com",
+        "running an agent with another role",
+        "bedrock-agentcore:CreateAgentRuntime",
+        "bedrock-agentcore:InvokeAgentRuntime",
+    ),
+    _passing(
+        "irsa-39",
+        "kinesisanalytics.amazonaws.com",
+        "running an application of Flink with another role",
+        "kinesisanalytics:CreateApplication",
+        "kinesisanalytics:StartApplication",
+    ),
+    _passing(
+        "irsa-40",
+        "credentials.iot.amazonaws.com",
+        "getting credentials of another role for a thing",
+        "iot:CreateRoleAlias",
+    ),
+    _passing(
+        "irsa-41",
+        "rolesanywhere.amazonaws.com",
+        "getting credentials of another role for a certificate",
+        "rolesanywhere:CreateTrustAnchor",
+        "rolesanywhere:CreateProfile",
+    ),
+    Escalation(
+        "irsa-42",
+        ("sts:AssumeRoot",),
+        "acting as the root user of another account",
+        needs="it is in the organization's management account, or one that manages root access",
+    ),
+    Escalation(
+        "irsa-43",
+        ("eks:CreateAccessEntry",),
+        "naming a group of a cluster in a new access entry",
+        needs="a powerful group of the cluster exists",
+    ),
+    Escalation(
+        "irsa-44",
+        ("eks:UpdateAccessEntry",),
+        "naming a group of a cluster in an access entry",
+        needs="a powerful group of the cluster exists",
+    ),
+    Escalation(
+        "irsa-45",
+        ("eks:AssociateAccessPolicy",),
+        "adding an access policy to its access entry",
+        needs="it has an access entry, and a pod of the cluster has a powerful role",
+    ),
+    Escalation(
+        "irsa-46",
+        ("eks:AssociateIdentityProviderConfig",),
+        "adding an identity provider to a cluster",
+        needs="a powerful group of the cluster exists",
+    ),
+    Escalation(
+        "irsa-47",
+        ("identitystore:CreateGroupMembership",),
+        "adding a user to a group of IAM Identity Center",
+        needs="it controls a user",
+    ),
+    Escalation(
+        "irsa-48", ("sso:PutInlinePolicyToPermissionSet",), "adding an inline policy to a permission set"
+    ),
+    Escalation(
+        "irsa-49", ("sso:AttachManagedPolicyToPermissionSet",), "attaching a policy to a permission set"
+    ),
+    Escalation(
+        "irsa-50",
+        ("sso:AttachCustomerManagedPolicyReferenceToPermissionSet",),
+        "attaching a policy to a permission set",
+    ),
+    Escalation("irsa-51", ("sso:CreateAccountAssignment",), "assigning a permission set"),
+    Escalation(
+        "irsa-52",
+        ("iam:UpdateSAMLProvider",),
+        "replacing the metadata of a SAML provider",
+        EscalationTarget.PROVIDER,
+        "a powerful role trusts the provider",
+    ),
+    Escalation(
+        "irsa-53",
+        ("iam:DeleteSAMLProvider", "iam:CreateSAMLProvider"),
+        "replacing a SAML provider",
+        EscalationTarget.PROVIDER,
+        "a powerful role trusts the provider",
+    ),
+    Escalation(
+        "irsa-54",
+        ("iam:CreateSAMLProvider",),
+        "creating a SAML provider",
+        EscalationTarget.UNKNOWN_PROVIDER,
+        "a powerful role trusts a missing provider of that name",
+    ),
+    Escalation(
+        "irsa-55",
+        ("iam:CreateOpenIDConnectProvider",),
+        "creating an OIDC provider",
+        EscalationTarget.UNKNOWN_PROVIDER,
+        "a powerful role trusts a missing provider, and it controls that issuer",
+    ),
+    Escalation(
+        "irsa-56",
+        ("iam:AddClientIDToOpenIDConnectProvider",),
+        "adding an audience to an OIDC provider",
+        EscalationTarget.UNKNOWN_PROVIDER,
+        "a powerful role trusts tokens for that audience",
+    ),
+    Escalation(
+        "irsa-57",
+        ("iam:UpdateOpenIDConnectProviderThumbprint",),
+        "changing the thumbprint of an OIDC provider",
+        EscalationTarget.UNKNOWN_PROVIDER,
+        "a powerful role trusts the provider, and it can answer as that issuer",
+    ),
+    _passing(
+        "irsa-58",
+        "cloudformation.amazonaws.com",
+        "changing a stack and its role",
+        "cloudformation:UpdateStack",
+    ),
+    _passing(
+        "irsa-59",
+        "ec2.amazonaws.com",
+        "running a cluster of EMR with another role on its instances",
+        "elasticmapreduce:RunJobFlow",
+    ),
+    _passing(
+        "irsa-60",
+        "sagemaker.amazonaws.com",
+        "running a model with another role",
+        "sagemaker:CreateModel",
+        "sagemaker:CreateEndpointConfig",
+        "sagemaker:CreateEndpoint",
+    ),
+    _passing(
+        "irsa-61",
+        "ec2.amazonaws.com",
+        "replacing the role of an instance profile",
+        "iam:RemoveRoleFromInstanceProfile",
+        "iam:AddRoleToInstanceProfile",
+    ),
+    _passing(
+        "irsa-62",
+        "ec2.amazonaws.com",
+        "adding another role to an instance profile",
+        "iam:AddRoleToInstanceProfile",
+        needs="an instance profile without a role is in use",
+    ),
+    Escalation(
+        "irsa-63",
+        ("sso:DeletePermissionsBoundaryFromPermissionSet",),
+        "removing the boundary of a permission set",
+        needs="a boundary limits a powerful permission set",
+    ),
+    Escalation(
+        "irsa-64",
+        ("sso:PutPermissionsBoundaryToPermissionSet",),
+        "changing the boundary of a permission set",
+        needs="a boundary limits a powerful permission set",
+    ),
+    Escalation(
+        "irsa-65",
+        ("sso:DeleteInlinePolicyFromPermissionSet",),
+        "removing a Deny of a permission set",
+        needs="a Deny limits a powerful permission set",
+    ),
+    Escalation(
+        "irsa-66",
+        ("emr-containers:StartJobRun",),
+        "running a job of EMR on EKS",
+        needs="a powerful role trusts the ServiceAccounts of such jobs",
+    ),
 )
+
+RUNNING = (
+    _running(
+        "lambda",
+        "adding a layer to a function with another role",
+        "a function with a powerful role exists",
+        "lambda:UpdateFunctionConfiguration",
+    ),
+    _running(
+        "cloudformation",
+        "changing a stack set with another role",
+        "a stack set with a powerful role exists",
+        "cloudformation:UpdateStackSet",
+    ),
+    _running(
+        "ecs-tasks",
+        "running commands in tasks",
+        "a task with a powerful role is running",
+        "ecs:ExecuteCommand",
+    ),
+    _running(
+        "ecs-tasks",
+        "running a task with its own command",
+        "a task definition with a powerful role exists",
+        "ecs:RunTask",
+    ),
+    _running(
+        "codebuild",
+        "changing the commands of a project",
+        "a project with a powerful role exists",
+        "codebuild:UpdateProject",
+    ),
+    _running(
+        "glue",
+        "changing the script of a Glue job",
+        "a Glue job with a powerful role exists",
+        "glue:UpdateJob",
+    ),
+    _running(
+        "states",
+        "changing a state machine",
+        "a state machine with a powerful role exists",
+        "states:UpdateStateMachine",
+    ),
+    _running(
+        "datapipeline",
+        "changing a pipeline",
+        "a pipeline with a powerful role exists",
+        "datapipeline:PutPipelineDefinition",
+        "datapipeline:ActivatePipeline",
+    ),
+    _running(
+        "ec2",
+        "running steps on a cluster of EMR",
+        "a cluster of EMR with a powerful role exists",
+        "elasticmapreduce:AddJobFlowSteps",
+    ),
+    _running(
+        "sagemaker",
+        "opening SageMaker Studio as a user",
+        "a user profile with a powerful role exists",
+        "sagemaker:CreatePresignedDomainUrl",
+    ),
+    _running(
+        "servicecatalog",
+        "provisioning a product",
+        "a product with a powerful launch role exists",
+        "servicecatalog:ProvisionProduct",
+    ),
+    _running(
+        "ssm",
+        "running a runbook",
+        "a runbook with a powerful role exists",
+        "ssm:StartAutomationExecution",
+    ),
+    _running(
+        "ec2",
+        "running commands on instances by an association",
+        "an instance with a powerful role exists",
+        "ssm:CreateAssociation",
+    ),
+    _running(
+        "ec2",
+        "changing a document that instances run",
+        "an instance with a powerful role exists",
+        "ssm:UpdateDocument",
+    ),
+    _running(
+        "ec2",
+        "logging in on an instance",
+        "an instance with a powerful role is reachable",
+        "ec2-instance-connect:SendSSHPublicKey",
+    ),
+    _running(
+        "ec2",
+        "logging in on the serial console of an instance",
+        "an instance with a powerful role exists",
+        "ec2-instance-connect:SendSerialConsoleSSHPublicKey",
+    ),
+    _running(
+        "servicecatalog",
+        "changing a provisioned product",
+        "a product with a powerful launch role exists",
+        "servicecatalog:UpdateProvisionedProduct",
+    ),
+    _running(
+        "ec2",
+        "running commands on instances by an association",
+        "an instance with a powerful role exists",
+        "ssm:UpdateAssociation",
+    ),
+    _running(
+        "ec2",
+        "replacing the disk of an instance",
+        "an instance with a powerful role exists",
+        "ec2:CreateReplaceRootVolumeTask",
+    ),
+    _running(
+        "ec2",
+        "deploying code to instances",
+        "an instance with a powerful role exists",
+        "codedeploy:CreateDeployment",
+    ),
+    _running(
+        "ecs-tasks",
+        "running a batch job with its own command",
+        "a job definition with a powerful role exists",
+        "batch:SubmitJob",
+    ),
+    _running(
+        "glue",
+        "running code in a Glue session",
+        "a Glue session with a powerful role exists",
+        "glue:RunStatement",
+    ),
+    _running(
+        "amplify",
+        "changing the build of an app",
+        "an app with a powerful role exists",
+        "amplify:UpdateApp",
+    ),
+    _running(
+        "kinesisanalytics",
+        "changing an application of Flink",
+        "an application with a powerful role exists",
+        "kinesisanalytics:UpdateApplication",
+    ),
+    _running(
+        "airflow",
+        "running commands in an environment of Airflow",
+        "an environment with a powerful role exists",
+        "airflow:CreateCliToken",
+    ),
+    _running(
+        "airflow",
+        "opening an environment of Airflow",
+        "an environment with a powerful role exists",
+        "airflow:CreateWebLoginToken",
+    ),
+    _running(
+        "appstream",
+        "opening an instance of AppStream",
+        "a fleet with a powerful role exists",
+        "appstream:CreateStreamingURL",
+    ),
+    _running(
+        "rolesanywhere",
+        "trusting another issuer of certificates",
+        "a profile with a powerful role exists",
+        "rolesanywhere:CreateTrustAnchor",
+    ),
+    _running(
+        "rolesanywhere",
+        "changing the issuer of certificates",
+        "a profile with a powerful role exists",
+        "rolesanywhere:UpdateTrustAnchor",
+    ),
+)
+"""The ways that count only if a powerful role trusts the service: it needs no `iam:PassRole`."""
 
 READING: dict[str, tuple[str, ...]] = {
     "all objects in S3": ("s3:GetObject",),
@@ -466,23 +1054,15 @@ READING: dict[str, tuple[str, ...]] = {
 }
 """The actions that read each kind of data; one of them is enough."""
 
-KINDS: dict[str, tuple[str, ...]] = {
-    "role": (
-        "iam:PassRole",
-        "iam:AttachRolePolicy",
-        "iam:PutRolePolicy",
-        "iam:UpdateAssumeRolePolicy",
-        "sts:AssumeRole",
-    ),
-    "user": (
-        "iam:CreateAccessKey",
-        "iam:DeleteAccessKey",
-        "iam:CreateLoginProfile",
-        "iam:UpdateLoginProfile",
-        "iam:PutUserPolicy",
-        "iam:AttachUserPolicy",
-    ),
-    "group": ("iam:AttachGroupPolicy", "iam:PutGroupPolicy", "iam:AddUserToGroup"),
+LIMITS = {
+    "boundary": ("iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary"),
+    "inline": ("iam:DeleteRolePolicy",),
+    "attached": ("iam:DetachRolePolicy",),
     "policy": ("iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion"),
+    "tags": ("iam:TagRole",),
 }
-"""The actions on each kind of IAM resource."""
+"""The actions that remove a role's own limits, by the kind of limit; one of them is enough.
+
+A policy can be a boundary or contain a Deny, and a condition can ask for a tag of the role.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
+"""

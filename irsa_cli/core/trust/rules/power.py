@@ -1,29 +1,33 @@
 """How powerful a role's policies are: administrator, privilege escalation, access to all data. Pure.
 
 Denies, the permissions boundary and conditions count as far as they are known; an unknown condition leads to
-"might". The ways to escalate are in `escalations.py`.
+"might". A limit that the role can remove itself is none. The known ways to escalate are in `escalations.py`,
+the rule for services that irsa does not know is in `doors.py`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import lru_cache
 from itertools import chain
 from typing import Any
 
+from irsa_cli.core.policies.iam_kinds import iam_kind
 from irsa_cli.core.policies.operators import first_failing, like
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.policies.statements import Statement, conditions_of, covers, statements
+from irsa_cli.core.policies.statements import Statement, can_be, conditions_of, covers, does, statements
 from irsa_cli.core.policies.web_identity import UNKNOWN, Context, PresentKey
 from irsa_cli.core.trust.assuming import context_of_session
+from irsa_cli.core.trust.rules.doors import may_use_a_role, prefixes_of
 from irsa_cli.core.trust.rules.escalations import (
     ESCALATIONS,
-    KINDS,
+    LIMITS,
     PASSES_ROLE,
     READING,
+    RUNNING,
     Escalation,
     EscalationTarget,
 )
@@ -40,9 +44,9 @@ class PowerLevel(IntEnum):
     ADMINISTRATOR = 4
 
 
-_KINDS = {action: kind for kind, actions in KINDS.items() for action in actions}
-"""The kind of IAM resource of each action."""
-ACTIONS = frozenset().union(*(way.actions for way in ESCALATIONS), *READING.values())
+ACTIONS = frozenset().union(
+    *(way.actions for way in (*ESCALATIONS, *RUNNING)), *READING.values(), *LIMITS.values()
+)
 ASSUME = "sts:AssumeRole"
 _ALL = {"*", "*:*", "iam:*"}
 _CORE = ("iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:CreatePolicyVersion")
@@ -53,6 +57,8 @@ _OF_AWS: dict[str, Statement] = {
     "PowerUserAccess": {"NotAction": ["iam:*", "organizations:*", "account:*"]},
     "IAMFullAccess": {"Action": "iam:*"},
 }
+_OF_PROVIDERS = (EscalationTarget.PROVIDER, EscalationTarget.UNKNOWN_PROVIDER)
+_REMOVING = frozenset(chain.from_iterable(LIMITS.values()))
 SHOWN_WAYS = 2
 """The most ways to escalate that are listed."""
 ANY = ""
@@ -87,11 +93,15 @@ def check_power(role_arn: str, who: str, much: str, policies: Iterable[str]) -> 
 
 @dataclass(frozen=True)
 class PowerGrant:
-    """A statement that allows or denies listed actions; `much`: patterns of all actions, or all of IAM."""
+    """A statement that allows or denies actions; `much`: patterns of all actions, or all of IAM.
+
+    `actions` are those that are listed here, `patterns` its own.
+    """
 
     item: Statement
     actions: frozenset[str]
     much: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
 
     @property
     def denies(self) -> bool:
@@ -103,12 +113,30 @@ class PowerGrant:
         patterns = self.item.get("NotResource", self.item.get("Resource", []))
         return tuple(map(str, as_list(patterns)))
 
+    def includes(self, action: str) -> bool:
+        """Whether it is about an action, or a pattern of actions."""
+        if action in ACTIONS:
+            return action in self.actions
+        return does(self.item, action)
+
+    def writes(self, prefix: str) -> Iterator[str]:
+        """The actions, or patterns of actions, of a service that it lists and that might use a role."""
+        if "NotAction" in self.item:
+            yield f"{prefix}:*"
+        for pattern in self.patterns:
+            service, colon, name = pattern.lower().partition(":")
+            if like(prefix, service) and (colon or service == "*"):
+                action = f"{prefix}:{name or '*'}"
+                if may_use_a_role(action):
+                    yield pattern if service == prefix else action
+
     def is_about(self, target: str, kind: str, account: str) -> bool:
         """Whether it covers a target; a Deny must surely do."""
         excluding = "NotResource" in self.item
         patterns = self.resources
         if target == ANY and (excluding or not self.denies):
-            return bool(patterns) and not self.denies
+            can_be_any = excluding or any(can_be(kind, pattern) for pattern in patterns)
+            return bool(patterns) and not self.denies and can_be_any
         if target in (ANY, EVERY):
             return any(_is_every(pattern, kind, account) for pattern in patterns) != excluding
         own = [pattern.replace("${aws:PrincipalAccount}", account) for pattern in patterns]
@@ -142,9 +170,9 @@ def granted(document: Any) -> Granted:
         if "NotAction" in statement:
             spared = map(_listed, map(str, as_list(statement["NotAction"])))
             actions = ACTIONS.difference(*spared)
-        if actions:
+        if patterns or "NotAction" in statement:
             much = tuple(pattern for pattern in patterns if pattern.lower() in _ALL)
-            grants.append(PowerGrant(statement, actions, much))
+            grants.append(PowerGrant(statement, actions, much, patterns))
     return tuple(grants)
 
 
@@ -184,7 +212,8 @@ class RolePower:
     """A role as far as it is known: its ARN ('' if unknown) and the grants of its policies by name.
 
     `limit` are the grants of its permissions boundary, None if there is none or it is unknown.
-    `administrators` returns the ARNs of powerful roles, each with the services that it trusts.
+    `administrators` returns the ARNs of powerful roles, each with the services and providers that it trusts.
+    `chooses_tags`: it can give itself any tags.
     """
 
     policies: Mapping[str, Granted]
@@ -194,17 +223,22 @@ class RolePower:
     limit: Granted | None = None
     administrators: Callable[[], Mapping[str, frozenset[str]]] = dict
     tags: Mapping[str, str] = field(default_factory=dict)
+    chooses_tags: bool = False
 
     @property
     def power(self) -> Power:
         held = frozenset().union(*(grant.actions for grant in self._grants if not grant.denies))
         if not held:
             return Power()
-        level, words = max(self._administrator(), self._escalation(held), key=lambda ranked: ranked[0])
+        level, words = max(self._administrator(), self._escalation(held), key=_level_of)
+        if level is PowerLevel.NONE and PASSES_ROLE in held:
+            level, words = self._through_a_service()
         if self.boundary and words:
             words = f"{words} (limited by its permissions boundary)"
             if self.limit is None:
                 level = min(level, PowerLevel.DEPENDING)
+        if level < PowerLevel.ESCALATION:
+            level, words = max((level, words), self._without_limits(held), key=_level_of)
         return Power(level, tuple(self._data(held)), words)
 
     @property
@@ -226,12 +260,12 @@ class RolePower:
     def _conditions(
         self, grants: Iterable[PowerGrant], action: str, target: str, passed: tuple[str, ...]
     ) -> tuple[str, ...] | None:
-        kind = _KINDS.get(action, "")
+        kind = iam_kind(action)
         context = self._context(passed)
         best: tuple[str, ...] | None = None
         unless: list[str] = []
         for grant in grants:
-            if action not in grant.actions or not grant.is_about(target, kind, self._account):
+            if not grant.includes(action) or not grant.is_about(target, kind, self._account):
                 continue
             condition = grant.condition(context)
             if condition is None:
@@ -254,7 +288,8 @@ class RolePower:
         context: dict[str, Any] = {"aws:securetransport": ("true",)}
         if self._account:
             context = {**context_of_session(self.arn), "aws:resourceaccount": (self._account,)}
-        context |= {f"aws:principaltag/{key.lower()}": (value,) for key, value in self.tags.items()}
+        if not self.chooses_tags:
+            context |= {f"aws:principaltag/{key.lower()}": (value,) for key, value in self.tags.items()}
         if passed:
             context["iam:passedtoservice"] = PresentKey(passed)
         context["iam:policyarn"] = policies
@@ -298,19 +333,17 @@ class RolePower:
     def _escalation(self, held: frozenset[str]) -> tuple[PowerLevel, str]:
         """The ways to escalate that the policies allow; the surest ones are listed."""
         best_ways: dict[str, tuple[PowerLevel, str]] = {}
-        for way in ESCALATIONS:
-            if not held.issuperset(way.actions):
-                continue
+        for way in self._known_ways(held):
             conditions = self._way(way)
             if conditions is None:
                 continue
+            needs = () if way.target in _OF_PROVIDERS or not way.needs else (way.needs,)
             level = PowerLevel.ESCALATION
             if conditions:
                 level = PowerLevel.CONDITIONAL
-            elif way.needs:
+            elif needs:
                 level = PowerLevel.DEPENDING
-            needs = filter(None, (*conditions, way.needs))
-            words = f"{' with '.join(way.actions)} (by {way.by}{_if(tuple(needs))})"
+            words = f"{' with '.join(way.actions)} (by {way.by}{_if((*conditions, *needs))})"
             known_level, _ = best_ways.get(way.by, (level, ""))
             if known_level <= level:
                 best_ways[way.by] = (level, words)
@@ -318,6 +351,89 @@ class RolePower:
         if best is PowerLevel.NONE:
             return best, ""
         return best, self._described([words for level, words in best_ways.values() if level is best])
+
+    @property
+    def _trusted_by_others(self) -> frozenset[str]:
+        """The services and providers that other powerful roles trust."""
+        others = (trusted for arn, trusted in self.administrators().items() if arn != self.arn)
+        return frozenset(chain.from_iterable(others))
+
+    def _through_a_service(self) -> tuple[PowerLevel, str]:
+        """Passing a powerful role to a service that it trusts, with any write action of that service."""
+        for arn, trusted in self.administrators().items():
+            if arn == self.arn:
+                continue
+            for principal in sorted(trusted):
+                action = self._write_action(arn, principal)
+                if action:
+                    needs = f"if {action} uses {arn}, which trusts {principal}"
+                    words = f"{PASSES_ROLE} with {action} (by passing a role to a service, {needs})"
+                    return PowerLevel.CONDITIONAL, words
+        return PowerLevel.NONE, ""
+
+    def _write_action(self, role: str, principal: str) -> str:
+        """An action that might use a role which it can pass to the service principal; '' for none."""
+        prefixes = prefixes_of(principal)
+        if not prefixes or self.can(PASSES_ROLE, role, (principal,)) is None:
+            return ""
+        every = (*self._grants, *(self.limit or ()))
+        for prefix in prefixes:
+            actions = chain.from_iterable(grant.writes(prefix) for grant in every)
+            for action in dict.fromkeys(actions):
+                if self.can(action, ANY) is not None:
+                    return action
+        return ""
+
+    def _without_limits(self, held: frozenset[str]) -> tuple[PowerLevel, str]:
+        """Its power after it removed its own boundary, Denies, or the tags that a condition asks for."""
+        best: tuple[PowerLevel, str] = (PowerLevel.NONE, "")
+        if not self.arn or held.isdisjoint(_REMOVING):
+            return best
+        for action, target, what, after in self._released():
+            conditions = self.can(action, target)
+            if conditions is None:
+                continue
+            if self.boundary and self.limit is None:
+                conditions = (*conditions, "its permissions boundary, which was not read, allows it")
+            power = after.power
+            level = min(power.level, PowerLevel.CONDITIONAL if conditions else PowerLevel.ESCALATION)
+            if level > best[0]:
+                best = level, f"{action} (by {what}{_if(conditions)}), then {power.words}"
+        return best
+
+    def _released(self) -> Iterator[tuple[str, str, str, RolePower]]:
+        """The actions that remove a limit, each with its resource, words, and the role afterwards."""
+        if self.boundary:
+            unbounded = replace(self, boundary="", limit=None)
+            for action in LIMITS["boundary"]:
+                yield action, self.arn, "removing its permissions boundary", unbounded
+            if ":iam::aws:" not in self.boundary:
+                for action in LIMITS["policy"]:
+                    yield action, self.boundary, "changing its permissions boundary", unbounded
+        for name, grants in self.policies.items():
+            if any(grant.denies for grant in grants):
+                yield from self._without_policy(name)
+        if self.tags and not self.chooses_tags:
+            yield LIMITS["tags"][0], self.arn, "changing its own tags", replace(self, chooses_tags=True)
+
+    def _without_policy(self, name: str) -> Iterator[tuple[str, str, str, RolePower]]:
+        """The actions that remove a policy of its own with a Deny."""
+        others = {other: grants for other, grants in self.policies.items() if other != name}
+        after = replace(self, policies=others)
+        for action in LIMITS["attached" if name in self.attached else "inline"]:
+            yield action, self.arn, f"removing the Deny of policy {name}", after
+        if name in self.attached and ":iam::aws:" not in name:
+            for action in LIMITS["policy"]:
+                yield action, name, f"changing the Deny of policy {name}", after
+
+    def _known_ways(self, held: frozenset[str]) -> Iterator[Escalation]:
+        """The ways whose actions it has on some resource."""
+        for way in ESCALATIONS:
+            if held.issuperset(way.actions):
+                yield way
+        for way in RUNNING:
+            if held.issuperset(way.actions) and not self._trusted_by_others.isdisjoint(way.passed):
+                yield way
 
     def _described(self, ways: list[str]) -> str:
         """The first ways, and the number of others; AWS's own policies say it in a name instead."""
@@ -332,6 +448,8 @@ class RolePower:
         best: tuple[str, ...] | None = None
         for target in self._targets(way):
             conditions = self._conditions_on(way, target)
+            if conditions is not None and target == EVERY and way.target in _OF_PROVIDERS:
+                conditions = (*conditions, way.needs)
             if conditions == ():
                 return ()
             if conditions is not None and (best is None or len(conditions) < len(best)):
@@ -350,7 +468,7 @@ class RolePower:
 
     def _on(self, way: Escalation, action: str, target: str) -> tuple[str, tuple[str, ...]]:
         """The resource of an action in a way, and the services that a role is passed to."""
-        kind = _KINDS.get(action, "")
+        kind = iam_kind(action)
         if not kind:
             return (ANY if PASSES_ROLE in way.actions else EVERY), ()
         passed = way.passed if action == PASSES_ROLE else ()
@@ -369,6 +487,9 @@ class RolePower:
             for arn, services in self.administrators().items():
                 if arn != self.arn and (not way.passed or not services.isdisjoint(way.passed)):
                     yield arn
+        elif way.target is EscalationTarget.PROVIDER:
+            trusted = sorted(self._trusted_by_others)
+            yield from (principal for principal in trusted if ":saml-provider/" in principal)
         elif way.target is EscalationTarget.SAME:
             yield from self._listed(way.actions[-1])
 
@@ -382,7 +503,7 @@ class RolePower:
         for grant in self._grants:
             if action in grant.actions:
                 arns.update(dict.fromkeys(grant.resources))
-        kind = f":{_KINDS[action]}/"
+        kind = f":{iam_kind(action)}/"
         return (arn for arn in arns if kind in arn and "*" not in arn)
 
     def _data(self, held: frozenset[str]) -> Iterator[str]:
@@ -390,6 +511,10 @@ class RolePower:
             conditions = _fewest(self.can(action, EVERY) for action in actions if action in held)
             if conditions is not None:
                 yield data + _if(conditions)
+
+
+def _level_of(ranked: tuple[PowerLevel, str]) -> PowerLevel:
+    return ranked[0]
 
 
 def _fewest(answers: Iterable[tuple[str, ...] | None]) -> tuple[str, ...] | None:

@@ -37,6 +37,7 @@ _PRINCIPALS = {
     "Service": re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:amazonaws\.com(?:\.cn)?|amazon\.com)"),
 }
 """The forms of principals, by their kinds; one with a partition is good in that one only."""
+_WHOLE_ACCOUNT = re.compile(r"arn:[^:]*:iam:[^:]*:[^:]*:(?:\*|root)")
 _ROLE_OR_USER = re.compile(":iam::[^:]*:(?:user|role)/")
 
 
@@ -75,7 +76,7 @@ def check_identity_policy(text: str, *, managed: bool = False) -> None:
 
     It is moto's check, which says what IAM was recorded to say of 128 of 129 documents on 2026-02-18
     (localstack/localstack, tests/aws/services/iam/test_iam_policies.snapshot.json). Only managed policies
-    must be of the newest version.
+    must be of the newest version. IAM also takes the paths `*` and `root`, as its message says.
     """
     from moto.iam.exceptions import MalformedPolicyDocument
     from moto.iam.policy_validation import IAMPolicyDocumentValidator
@@ -84,7 +85,7 @@ def check_identity_policy(text: str, *, managed: bool = False) -> None:
     if not managed and isinstance(document, dict) and document.get("Version", VERSIONS[0]) == VERSIONS[0]:
         document["Version"] = VERSIONS[1]
     try:
-        IAMPolicyDocumentValidator(json.dumps(document)).validate()
+        IAMPolicyDocumentValidator(json.dumps(_with_paths(document))).validate()
     except MalformedPolicyDocument as error:
         raise malformed_policy(error.message.replace('"*" or', '"*", root, or')) from None
     for statement in listed(document["Statement"]):
@@ -92,6 +93,17 @@ def check_identity_policy(text: str, *, managed: bool = False) -> None:
             raise malformed_policy("Policy document should not specify a principal.")
         for keys in statement.get("Condition", {}).values():
             _check_keys(keys)
+
+
+def _with_paths(element: Any) -> Any:
+    """A policy, or a part of one, whose IAM resources of the path `*` or `root` have one that moto knows."""
+    if isinstance(element, dict):
+        return {key: _with_paths(value) for key, value in element.items()}
+    if isinstance(element, list):
+        return [_with_paths(value) for value in element]
+    if isinstance(element, str) and _WHOLE_ACCOUNT.fullmatch(element):
+        return f"{element.rpartition(':')[0]}:role/*"
+    return element
 
 
 def _parsed(text: str, otherwise: AwsError) -> Any:
