@@ -6,7 +6,12 @@ run here is followed by an application, and nothing may be written by both.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -50,6 +55,63 @@ def owners(body: Json, key: str = f"f:{ROLE_ARN}") -> set[str]:
         for entry in body["metadata"]["managedFields"]
         if key in entry["fieldsV1"].get("f:metadata", {}).get("f:annotations", {})
     }
+
+
+@contextmanager
+def healing(stage: Stage, manifest: Json) -> Iterator[list[Json]]:
+    """A controller that applies a manifest again and again beside the block; the objects that it gets."""
+    seen = [apply(stage, manifest)]
+    is_over = Event()
+
+    def heal() -> None:
+        while not is_over.is_set():
+            seen.append(apply(stage, manifest))
+
+    with ThreadPoolExecutor(1) as pool:
+        controller = pool.submit(heal)
+        try:
+            yield seen
+        finally:
+            is_over.set()
+        controller.result()
+    seen.append(apply(stage, manifest))
+
+
+def annotated(body: Json) -> str | None:
+    role: str | None = body["metadata"].get("annotations", {}).get(ROLE_ARN)
+    return role
+
+
+def test_a_controller_and_irsa_side_by_side_write_no_field_twice(stage: Stage, unique: str) -> None:
+    manifest: Json = {"apiVersion": "v1", "kind": "ServiceAccount"}
+    manifest["metadata"] = {"name": "app", "namespace": unique, "labels": {"team": "web"}}
+    create = "create-sa app -n $ns --attach-policy-arn $S3"
+    with healing(stage, manifest) as seen:
+        stage.run(create)
+        arn = annotated(apply(stage, manifest))
+        stage.run(create, says="Nothing to do")
+        stage.run("update-sa app -n $ns --tags team=b --label tier=front --yes")
+        stage.run("update-sa app -n $ns --annotation example.com/note=a --yes")
+        stage.run("delete-sa app -n $ns --yes")
+    assert arn is not None
+    roles = [role for role, _ in groupby(map(annotated, seen))]
+    assert roles in ([None, arn, None], [None]), "no role comes or goes but by irsa"
+    for key in (ROLE_ARN, "example.com/note"):
+        assert set().union(*(owners(body, f"f:{key}") for body in seen)) <= {"irsa"}
+    assert {body["metadata"]["labels"]["team"] for body in seen} == {"web"}
+
+
+def test_a_controller_with_the_annotation_and_irsa_write_one_object_once(stage: Stage, unique: str) -> None:
+    create = "create-sa app -n $ns --attach-policy-arn $S3 --role-only"
+    stage.run(create)
+    manifest = yaml.safe_load(stage.run("export app -n $ns -q").out)
+    with healing(stage, manifest) as seen:
+        stage.run(create, says="Nothing to do")
+        stage.run("update-sa app -n $ns --description new --tags team=b --yes")
+        stage.run("verify app -n $ns", says="Verified")
+        stage.run("get-sa app -n $ns", says="ok")
+    assert len({body["metadata"]["resourceVersion"] for body in seen}) == 1, "nobody wrote it again"
+    assert set().union(*map(owners, seen)) == {FLUX}
 
 
 def test_an_annotation_that_git_never_had_is_kept_and_nothing_flaps(stage: Stage, unique: str) -> None:

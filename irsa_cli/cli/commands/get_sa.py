@@ -146,7 +146,12 @@ def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
             first = next((step for step in commands if step.startswith("irsa recover ")), commands[0])
             if binding.status is not BindingStatus.DELETING:
                 first = first.replace("irsa delete-sa ", "irsa describe-sa ", 1)
-            yield visible(f"{first.partition('  #')[0]}  # {binding.full_name}: {binding.status.value}")
+            yield visible(f"{first.partition('  #')[0]}  # {binding.full_name}: {_status(binding)}")
+
+
+def _status(binding: ListedBinding) -> str:
+    """The status in one or two words."""
+    return WAITS_FOR_GIT if binding.waits_for_git else binding.status.value
 
 
 def _role_of(binding: ListedBinding) -> Role | None:
@@ -195,6 +200,7 @@ def _age(binding: ListedBinding) -> str:
     return age((datetime.now(timezone.utc) - binding.created).total_seconds())
 
 
+WAITS_FOR_GIT = "waits for Git"
 NOTHING = "-"
 """A cell without a value."""
 _FIRST = 2
@@ -241,7 +247,12 @@ def table(bindings: Sequence[ListedBinding], *, wide: bool) -> Table:
         del columns["BY"]
     rows = []
     for binding in bindings:
-        status = click.style(binding.status.value, fg=_COLOURS.get(binding.status, "red"))
+        text = binding.status.value
+        colour = _COLOURS.get(binding.status, "red")
+        if binding.waits_for_git:
+            colour = "yellow"
+            text = text if wide else f"{text}: {WAITS_FOR_GIT}"  # The reason begins with it.
+        status = click.style(text, fg=colour)
         reason = visible(reason_of(binding))
         if wide and reason:
             status = f"{status}: {reason}"

@@ -13,6 +13,7 @@ from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation, Audit
 from irsa_cli.core.audit.reach import DEPTH, Reachable, size_of
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import By, Hop, conditions_of, policies_of
+from irsa_cli.core.binding.role_only import annotation_line
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG
@@ -27,7 +28,7 @@ from irsa_cli.core.trust.rules.accounts import (
 from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods
 from irsa_cli.core.trust.rules.permissions import OF_ROLES, AssumedRoles, escalation_through
 from irsa_cli.core.trust.rules.power import ASSUME, Power, PowerLevel
-from irsa_cli.core.trust.rules.rule import RULES, Risk, risk, some
+from irsa_cli.core.trust.rules.rule import RULES, Risk, Rule, risk, some
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
 from irsa_cli.core.trust.trust_policy import read_statement
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, Arn, is_role, issuer_of
@@ -253,15 +254,16 @@ class Declared:
                     if subject not in existing:
                         name = subject.removeprefix(SERVICE_ACCOUNT).replace(":", "/", 1)
                         reason = f"allows ServiceAccount {name}, missing in cluster {cluster.name}"
-                        about = {"role": role.arn, "cluster": cluster.name, "account": name}
                         path = place_of(index, "Condition")
-                        yield risk(
-                            RULES["subject-gone"], name_of(index, statement), reason, path=path, **about
+                        where = name_of(index, statement)
+                        yield self._of_subject(
+                            RULES["subject-gone"], where, reason, role.arn, (cluster, name), path
                         )
 
     def _undeclared(self) -> Iterator[Risk]:
         """The risks of ServiceAccounts that a role lists but that are not annotated with it."""
         declared: set[tuple[str, str, str]] = set()
+        clusters = {cluster.name: cluster for cluster in self.estate.clusters}
         for cluster in self.estate.clusters:
             declared |= {(cluster.name, account.full_name, account.role_arn) for account in cluster.annotated}
         for arn, ways in self.reach.ways.items():
@@ -271,8 +273,29 @@ class Declared:
                 for name in sorted(way.accounts):
                     if (way.cluster, name, arn) not in declared:
                         reason = f"allows {name} of cluster {way.cluster}, which is not annotated with it"
-                        about = {"role": arn, "cluster": way.cluster, "account": name}
-                        yield risk(RULES["admitted-not-annotated"], way.statement, reason, **about)
+                        subject = (clusters[way.cluster], name)
+                        rule = RULES["admitted-not-annotated"]
+                        yield self._of_subject(rule, way.statement, reason, arn, subject)
+
+    def _of_subject(
+        self,
+        rule: Rule,
+        statement: str,
+        reason: str,
+        arn: str,
+        subject: tuple[AuditedCluster, str],
+        path: tuple[str | int, ...] = (),
+    ) -> Risk:
+        """A risk of a subject without the role; the annotation for a role-only role belongs into Git."""
+        cluster, account = subject
+        suggestion = ""
+        role = self.estate.roles_by_arn.get(arn)
+        if role is not None and cluster.waits_for_git(role, account):
+            suggestion = f"add to the annotations of {account} in Git: {annotation_line(arn)}"
+            if account == lifecycle.account_of(role.tags):
+                reason = f"{reason}: it waits for Git"
+        about = {"role": arn, "cluster": cluster.name, "account": account}
+        return risk(rule, statement, reason, suggestion, path=path, **about)
 
     @property
     def _where(self) -> str:

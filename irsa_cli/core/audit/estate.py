@@ -13,10 +13,12 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
-from irsa_cli.core.inventory.bindings import annotation_of, policy_details, role_details, text_of
+from irsa_cli.core.binding.role_only import HandOver, hand_over
+from irsa_cli.core.inventory.bindings import policy_details, role_details, text_of
 from irsa_cli.core.objects import kinds, service_accounts
 from irsa_cli.core.objects.kinds import Injection
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ROLE_MARK
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.rbac.objects import RbacObjects
 from irsa_cli.core.rbac.principals import NOT_GIVEN, RBAC_KEYS, ClusterAccess, RbacFiles
@@ -30,13 +32,21 @@ from irsa_cli.core.values.shown import plural
 class AuditedAccount(Namespaced):
     """A ServiceAccount with its annotated role ('' for none) and the audience of its token.
 
-    Of all clusters of an account, no more of it is kept.
+    `lost_role`: the role of irsa's mark, if the annotation has it no more. Of all clusters of an account, no
+    more of it is kept.
     """
 
     namespace: str
     name: str
     role_arn: str = ""
     audience: str = DEFAULT_AUDIENCE
+    lost_role: str = ""
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """Its annotations about roles, as far as they are kept."""
+        annotations = {ROLE_ARN_ANNOTATION: self.role_arn, ROLE_MARK: self.lost_role}
+        return {key: value for key, value in annotations.items() if value}
 
     @property
     def subject(self) -> str:
@@ -49,7 +59,9 @@ class AuditedAccount(Namespaced):
         if not all(isinstance(text, str) for text in account.annotations.values()):
             raise TypeError
         audience = Injection.read(account.annotations).audience
-        return cls(account.namespace, account.name, annotation_of(account) or "", audience)
+        marked = account.annotations.get(ROLE_MARK, "")
+        lost_role = "" if marked == account.role_arn else marked
+        return cls(account.namespace, account.name, account.role_arn, audience, lost_role)
 
 
 def living_pods(bodies: Iterable[kinds.Json]) -> dict[str, int]:
@@ -123,6 +135,16 @@ class AuditedCluster:
     def annotated(self) -> tuple[AuditedAccount, ...]:
         """The ServiceAccounts with a role; none if they were not read."""
         return tuple(account for account in self.known_accounts if account.role_arn)
+
+    @cached_property
+    def _annotations(self) -> Mapping[str, Mapping[str, str]]:
+        return {account.full_name: account.annotations for account in self.known_accounts}
+
+    def waits_for_git(self, role: Role, account: str) -> bool:
+        """Whether a role-only role lacks only the annotation of a ServiceAccount (namespace/name)."""
+        if not self.arn or role.owner != self.arn or isinstance(self.accounts, Unreadable):
+            return False
+        return hand_over(role, self._annotations.get(account, {})) is HandOver.WAITS
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from irsa_cli.core.audit.estate import AuditedAccount, Estate
 from irsa_cli.core.audit.reach import Reachable, SubjectIndex, size_of
+from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.statements import allowing, principals, trusted_providers
 from irsa_cli.core.policies.web_identity import WebIdentity
@@ -20,6 +21,7 @@ from irsa_cli.core.trust.rules.judge import LARGEST, judge
 from irsa_cli.core.trust.rules.power import Granted, Power, PowerLevel, RolePower, granted, of_managed
 from irsa_cli.core.trust.rules.providers import AccountContext, KnownCluster, cluster_providers
 from irsa_cli.core.trust.rules.rule import Risk, Rule, some
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.names import subject
 
@@ -187,7 +189,10 @@ class Fixes:
         return accounts
 
     def _meant(self, role: Role) -> Meant:
-        """The tokens of ServiceAccounts annotated with the role; complete if all clusters are known."""
+        """The tokens of ServiceAccounts annotated with the role, or to be annotated in Git.
+
+        They are complete if all clusters are known.
+        """
         tokens: list[WebIdentity] = []
         complete = True
         for provider in self.trusts.context(role).providers:
@@ -198,6 +203,10 @@ class Fixes:
             for account in self._annotated.get((cluster.name, role.arn), ()):
                 name = subject(account.namespace, account.name)
                 tokens.append(WebIdentity(provider, cluster.issuer, name, account.audience))
+            waiting = lifecycle.account_of(role.tags)
+            if cluster.waits_for_git(role, waiting):
+                name = subject(*waiting.split("/"))
+                tokens.append(WebIdentity(provider, cluster.issuer, name, DEFAULT_AUDIENCE))
         return Meant(tuple(tokens), complete, self._pods(role))
 
     def _pods(self, role: Role) -> tuple[tuple[str, str, str], ...]:

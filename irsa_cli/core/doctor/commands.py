@@ -17,6 +17,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
+from irsa_cli.core.binding.role_only import HandOver, annotation_line, hand_over, options_of_export
 from irsa_cli.core.doctor import subjects
 from irsa_cli.core.doctor.facts import Facts, Subject, known
 from irsa_cli.core.doctor.finding import Judgement, comment, problem, unknown
@@ -31,8 +32,10 @@ from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import Document, as_list, dump
 from irsa_cli.core.policies.statements import allowing, tests_of_key
 from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.assuming import SERVICE
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.rules.power import power
+from irsa_cli.core.trust.trust_policy import trusts_service
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.values.cluster import Reach
 from irsa_cli.core.values.errors import Unreadable
@@ -261,10 +264,21 @@ def _annotation(facts: Facts, arguments: str) -> str:
 
 
 def annotate_and_restart(facts: Facts, value: str, key: str = ROLE_ARN_ANNOTATION, *, more: str = "") -> str:
-    """The same, with the commands that restart pods without this role; `more` extends the first command."""
-    stale = [pod for pod in facts.named.known_users() if not asks_for(pod, unspaced(value))]
-    lines = "\n".join(filter(None, (annotate(facts, value, key) + more, restart(facts, stale))))
+    """The same, with the commands that restart pods without this role; `more` extends the first command.
+
+    Of a role whose annotation belongs into Git, the line there.
+    """
+    role = _for_git(facts, unspaced(value)) if key == ROLE_ARN_ANNOTATION else None
+    if role is not None:
+        return _annotate_in_git(facts, role)
+    restarting = _restart_without(facts, unspaced(value))
+    lines = "\n".join(filter(None, (annotate(facts, value, key) + more, restarting)))
     return proposed(of_role(facts, facts.named, unspaced(value)), value, lines)
+
+
+def _restart_without(facts: Facts, arn: str) -> str:
+    """The commands that restart the pods that were started without a role."""
+    return restart(facts, [pod for pod in facts.named.known_users() if not asks_for(pod, arn)])
 
 
 def asks_for(pod: Pod, role: str) -> bool:
@@ -284,7 +298,13 @@ def admit(facts: Facts, subject: Subject, role: str) -> str:
 
 
 def attach(facts: Facts, subject: Subject, role: str, *, more: str = "") -> str:
-    """The command that binds the ServiceAccount to a role that is there; it makes what is missing."""
+    """The command that binds the ServiceAccount to a role that is there; it makes what is missing.
+
+    Of a role whose annotation belongs into Git, the line there.
+    """
+    for_git = None if more else _for_git(facts, role)
+    if for_git is not None:
+        return _annotate_in_git(facts, for_git)
     audience = subjects.audience_of(facts, subject)
     flags = f"--attach-role-arn {shlex.quote(role)}{more}"
     if audience != DEFAULT_AUDIENCE:
@@ -382,37 +402,86 @@ def evidence(facts: Facts) -> dict[str, str]:
 
 def choose(facts: Facts, otherwise: str) -> str:
     """The command that annotates with the intended role, `otherwise` without one; several are comments."""
+    own = _own_for_git(facts)
+    if own is not None:
+        return _annotate_in_git(facts, own)
     trusting = naming(facts)
-    if len(trusting) == 1 and _is_for_git(facts, trusting[0]):
-        return _annotate_in_git(facts, trusting[0])
     if len(trusting) == 1:
         return annotate_and_restart(facts, trusting[0].arn)
     if not trusting:
         return otherwise
-    return commented(annotate(facts, role.arn) for role in trusting[:5])
+    return commented(_annotate_by_owner(facts, role) for role in trusting[:5])
 
 
-def _is_for_git(facts: Facts, role: Role) -> bool:
-    """Whether irsa created the role for this ServiceAccount without writing it (`--role-only`)."""
-    return role.is_for(facts.cluster, facts.named.full_name) and lifecycle.tells_itself(role.tags)
+def _annotate_by_owner(facts: Facts, role: Role) -> str:
+    """The command that annotates, or the line for Git."""
+    return annotate(facts, role.arn) if _awaited(facts, role) is None else _annotate_in_git(facts, role)
+
+
+def _awaited(facts: Facts, role: Role) -> HandOver | None:
+    """How far the ServiceAccount has come if somebody else annotates it; None if irsa does."""
+    if role.owner != facts.cluster.arn:
+        return None
+    account = facts.named.account
+    return hand_over(
+        role, account if isinstance(account, Unreadable) else subjects.annotations_of(facts.named)
+    )
+
+
+def _for_git(facts: Facts, arn: str) -> Role | None:
+    """The role of this ARN, if its annotation belongs into Git."""
+    for role in (facts.named.role, *known(facts.named.candidates), *facts.named.own_roles.values()):
+        if isinstance(role, Role) and role.arn == arn and _awaited(facts, role) is not None:
+            return role
+    return None
+
+
+def is_role_only(facts: Facts, role: Role, life: lifecycle.Lifecycle) -> bool:
+    """Whether the run that creates a role writes no ServiceAccount: then that can't tell that it is over."""
+    if life.stage is not lifecycle.Stage.INCOMPLETE or trusts_service(role.trust, SERVICE):
+        return False
+    annotations = subjects.annotations_of(facts.named)
+    is_bound = annotations.get(ROLE_ARN_ANNOTATION) == role.arn or lifecycle.was_bound(annotations, role.arn)
+    return lifecycle.tells_itself(role.tags) and not is_bound
+
+
+def _own_for_git(facts: Facts) -> Role | None:
+    """The role-only role of the ServiceAccount; None without one, and if there are several."""
+    subject = facts.named
+    roles = [role for role in known(subject.candidates) if role.is_for(facts.cluster, subject.full_name)]
+    for_git = [role for role in roles if _awaited(facts, role) is not None]
+    return for_git[0] if len(for_git) == 1 else None
+
+
+def waits_for_git(facts: Facts) -> bool:
+    """Whether the ServiceAccount's own role lacks only the annotation in Git."""
+    own = _own_for_git(facts)
+    return own is not None and _awaited(facts, own) is HandOver.WAITS
 
 
 def _annotate_in_git(facts: Facts, role: Role) -> str:
     """The annotation for a repository, as comments: irsa does not write what a repository owns."""
-    return commented(
-        (
-            "the role was created for a ServiceAccount in Git (--role-only): add to its annotations there:",
-            f"  {ROLE_ARN_ANNOTATION}: {role.arn}",
-            f"{of_account(facts, 'export', facts.named)}  # prints the manifest",
-        )
-    )
+    waits = _awaited(facts, role) is HandOver.WAITS
+    act = "add to its annotations there" if waits else "change its annotation there"
+    lines = [
+        f"the role was created for a ServiceAccount in Git (--role-only): {act}:",
+        f"  {annotation_line(role.arn)}",
+    ]
+    if waits and role.is_for(facts.cluster, facts.named.full_name):
+        command = of_account(facts, "export", facts.named, options_of_export(facts.cluster, role))
+        lines.append(f"{command}  # prints the manifest")
+    restarting = _restart_without(facts, role.arn)
+    if restarting:
+        lines += ["then, restart its pods:", *restarting.splitlines()]
+    return commented(lines)
 
 
 def make_or_attach(facts: Facts) -> str:
     """The command that creates the ServiceAccount with the role that trusts it, else with a new one."""
+    own = _own_for_git(facts)
+    if own is not None:
+        return _annotate_in_git(facts, own)
     trusting = naming(facts)
-    if len(trusting) == 1 and _is_for_git(facts, trusting[0]):
-        return _annotate_in_git(facts, trusting[0])
     commands = [attach(facts, facts.named, role.arn) for role in trusting]
     if not commands:
         return make(facts, facts.named)

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from irsa_cli.core.binding.binding import Binding
+from irsa_cli.core.binding.role_only import HandOver, hand_over
 from irsa_cli.core.binding.role_power import known_power
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.lifecycle import Lifecycle
@@ -76,6 +77,7 @@ class ListedBinding:
     `reason` is '' if nothing is wrong; `next_steps` finish an interrupted run; `wide` are the trust policy's
     risks. `agent`: whether the EKS Pod Identity agent runs, None if nothing needs it. `is_unbound`: the
     ServiceAccount, if it exists, has another role or none, and only irsa's tags tie the role to it.
+    `hand_over`: of a role-only binding, how far its ServiceAccount has come.
     """
 
     binding: Binding
@@ -86,6 +88,12 @@ class ListedBinding:
     wide: tuple[Risk, ...] = ()
     agent: bool | Unreadable | None = None
     is_unbound: bool = False
+    hand_over: HandOver | None = None
+
+    @property
+    def waits_for_git(self) -> bool:
+        """Whether only the annotation of a ServiceAccount is missing that irsa does not write."""
+        return self.hand_over is HandOver.WAITS
 
     @property
     def namespace(self) -> str:
@@ -235,7 +243,9 @@ def _by_annotation(binding: Binding, account: ServiceAccount, now: datetime | No
     is_own = role.tags.get(SERVICE_ACCOUNT_TAG) == account.full_name
     life = binding.life_of(role, recorded=binding.is_marked or not is_own)
     if life.is_over:
-        return ListedBinding(binding, *_judgement(explanation, binding.provider, identity), explanation)
+        awaited = hand_over(role, account.annotations) if is_own else None
+        judgement = _judgement(explanation, binding.provider, identity)
+        return ListedBinding(binding, *judgement, explanation, hand_over=awaited)
     steps = life.next_steps(binding.cluster.options)
     return ListedBinding(binding, *interrupted(life), explanation, steps)
 

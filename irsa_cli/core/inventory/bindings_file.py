@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from irsa_cli.core.binding.role_only import HandOver
 from irsa_cli.core.config.documents import OWN
 from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, ListedBinding
 from irsa_cli.core.marks.applied import applied_keys, kept_tags
@@ -104,11 +105,16 @@ def _fields(
         "inlinePolicies": {name: inline[name] for name in inline if name != chain.POLICY_NAME},
         "permissionsBoundary": role.boundary,
         "tags": {key: value for key, value in role.tags.items() if key in _tags(role, of_files=True)},
-        "roleOnly": listed.status is BindingStatus.ROLE_ONLY,
+        "roleOnly": _is_role_only(listed),
         **_trust(cluster, listed, role),
         **_pods(listed, role, inline),
     }
     return {key: value for key, value in values.items() if value or key == "stsRegionalEndpoints"}
+
+
+def _is_role_only(listed: ListedBinding) -> bool:
+    """Whether irsa writes no ServiceAccount for it."""
+    return listed.status is BindingStatus.ROLE_ONLY or listed.hand_over is HandOver.ANNOTATED
 
 
 def _tags(role: Role, *, of_files: bool) -> list[str]:
@@ -141,12 +147,17 @@ def _pods(listed: ListedBinding, role: Role, inline: Mapping[str, Document]) -> 
         for key in (states.STS_REGIONAL_ANNOTATION, states.TOKEN_EXPIRATION_ANNOTATION)
     )
     target = chain.chain_of_policies(role.arn, inline)
-    return {
+    fields: dict[str, Any] = {
         "audience": audience if audience != DEFAULT_AUDIENCE else "",
-        **({"stsRegionalEndpoints": regional == "true"} if regional in ("true", "false") else {}),
-        "tokenExpiration": int(seconds) if seconds.isdecimal() else None,
         "targetRole": target.target_arn if target else "",
         "targetTagSession": target is not None and target.tag_session,
+    }
+    if _is_role_only(listed):
+        return fields
+    return {
+        **fields,
+        **({"stsRegionalEndpoints": regional == "true"} if regional in ("true", "false") else {}),
+        "tokenExpiration": int(seconds) if seconds.isdecimal() else None,
         "externalID": noted_or_none(annotations, states.EXTERNAL_ID_ANNOTATION),
         "awsConfigMap": noted_or_none(annotations, states.CONFIG_MAP_ANNOTATION),
     }

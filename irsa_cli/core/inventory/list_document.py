@@ -91,6 +91,7 @@ def binding_json(listed: ListedBinding) -> dict[str, Any]:
         "role": role_json(listed),
         "owner": listed.owner,
         "status": listed.status.value,
+        "waitsFor": "git" if listed.waits_for_git else None,
         "reason": listed.reason or None,
         "next": list(listed.next_steps),
         "warnings": [warning_json(risk) for risk in listed.wide],

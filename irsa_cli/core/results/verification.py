@@ -215,7 +215,8 @@ class VerificationReport(Reading):
             matters = verification.outcome is _UNDETERMINED
             texts = [f"{verification.full_name}: {text}" for text in verification.left_open]
             gaps += not_read(texts, matters=matters)
-        gaps += (*not_read(self.notes), *by_design(*UNCHECKED))
+        alone = ("roles without a ServiceAccount",) if self.many else ()
+        gaps += (*not_read(self.notes), *by_design(*UNCHECKED, *alone))
         examined = {
             "ServiceAccount": self.accounts if self.many else len(self.items),
             "role": len(self.items),

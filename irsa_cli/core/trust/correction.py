@@ -279,6 +279,8 @@ def _without_subject(place: _Place) -> list[Any]:
     """The statement without one of its subjects; none if that is its only one."""
     namespace, _, name = place.risk.account.partition("/")
     unwanted = f"system:serviceaccount:{namespace}:{name}" if place.risk.account else ""
+    if unwanted in {token.subject for token in place.meant.tokens}:
+        return []  # The role is meant for it, although it does not exist yet.
     for operator, keys in place.statement.get("Condition", {}).items():
         for key, value in keys.items():
             values = as_list(value)

@@ -27,7 +27,7 @@ from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.errors import CannotTell, Unreadable
-from irsa_cli.core.values.names import near
+from irsa_cli.core.values.names import default_role_path, near
 from irsa_cli.usecases.doctor.reads import DoctorReads
 
 T = TypeVar("T")
@@ -160,8 +160,11 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[Role, ...] | Unreadab
     if isinstance(roles, Unreadable):
         return roles
     trusting = tuple(filter(trusts, roles))
-    exact = [role.arn for role in trusting if names_exactly(role.trust, identity, facts.now)][:_SHOWN]
-    answers = _results({arn: reads.role(arn) for arn in exact})
+    exact = [role.arn for role in trusting if names_exactly(role.trust, identity, facts.now)]
+    # Tags tell whether one that trusts it by a pattern is its own.
+    own_path = default_role_path(facts.cluster.name)
+    managed = [role.arn for role in trusting if role.path.startswith(own_path)]
+    answers = _results({arn: reads.role(arn) for arn in (*exact[:_SHOWN], *managed[:_SHOWN])})
     whole = {arn: role for arn, role in answers.items() if isinstance(role, Role)}
     return tuple(whole.get(role.arn, role) for role in trusting)
 

@@ -21,6 +21,7 @@ from irsa_cli.core.trust.assuming import SERVICE
 from irsa_cli.core.trust.jwt import Lifetime
 from irsa_cli.core.values.errors import Refused, ServiceError, Unreadable, Unverified
 from irsa_cli.usecases.read.associations import association, unread
+from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 SHORTEST = 600
@@ -83,8 +84,11 @@ class WorkloadIdentity:
 
     @classmethod
     def of(cls, account: NamedServiceAccount) -> WorkloadIdentity:
-        """Read it; raises `Refused` if it has no role, and `ServiceError`."""
-        settings, pod_identity = account.identity()
+        """Read it; raises `Refused` if it has no role (with one that waits for Git), and `ServiceError`."""
+        try:
+            settings, pod_identity = account.identity()
+        except Refused as error:
+            raise naming_roles(error, account.connection, account.namespace, account.name) from error
         return cls(account, settings, pod_identity)
 
     @property

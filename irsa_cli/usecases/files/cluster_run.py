@@ -12,6 +12,7 @@ from pathlib import Path
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.binding.current import CurrentState
 from irsa_cli.core.binding.role_changes import check_boundaries
+from irsa_cli.core.binding.role_only import HandOver, of_annotations, waiting
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.config.model import BindingEntry
 from irsa_cli.core.marks.locks import Lock
@@ -21,7 +22,7 @@ from irsa_cli.core.planning.converge import converge, trust_notes
 from irsa_cli.core.planning.create import satisfies
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import ALL, CLUSTER, SHARED_PARTS, Command, Ended, Result
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, Unreadable, read
 from irsa_cli.core.values.names import began
 from irsa_cli.transaction.reading import supersede
 from irsa_cli.transaction.recover import stories
@@ -281,6 +282,7 @@ class ClusterRun:
             ).until_settled()
             if result.ended in GOOD:
                 self.settle([str(binding)], [desired])
+                result.notes += _notes_of_git(desired, snapshot)
             return result
 
         item = self._item(binding, lambda: when_needed(self.locks, settings, lock, work, ahead))
@@ -379,6 +381,18 @@ class ClusterRun:
 
     def desired_states(self, snapshot: Snapshot) -> list[DesiredState | IrsaError]:
         return Entries(self.place, self.request, self.connection, snapshot).desired_states()
+
+
+def _notes_of_git(desired: DesiredState, snapshot: Snapshot) -> list[str]:
+    """That a role-only entry waits for its annotation, as far as the caller may see the ServiceAccount."""
+    if not desired.role_only or desired.association is not None:
+        return []
+    account = read(lambda: snapshot.account(desired.namespace, desired.name))
+    if isinstance(account, Unreadable):
+        return []
+    annotations = {} if account is None else account.annotations
+    waits = of_annotations(desired.role_arn, annotations) is HandOver.WAITS
+    return [waiting(desired, desired.role_arn)] if waits else []
 
 
 def _raising(error: Exception) -> Callable[[], Result]:

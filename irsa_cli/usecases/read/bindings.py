@@ -18,6 +18,7 @@ from functools import partial
 
 from irsa_cli.aws import details, iam
 from irsa_cli.core.binding.binding import Binding
+from irsa_cli.core.binding.role_only import hand_over
 from irsa_cli.core.binding.spec import BindingSpec, desired_state_of
 from irsa_cli.core.inventory import bindings
 from irsa_cli.core.inventory.unbound import unbound
@@ -112,16 +113,20 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
             error = error.but(details=details, next_steps=listed.next_steps or error.next_steps)
             continue
         adds = "--pod-identity --attach-policy-arn ARN  # adds the association"
+        is_associated = bool(listed.reason) and listed.hand_over is None
+        why = listed.reason or "without a ServiceAccount"
+        if listed.waits_for_git:
+            why = f"and it {listed.reason}"
         reach = reach_of(connection.target)
         where = f"{shlex.quote(name)} -n {shlex.quote(namespace)}"
         error = error.but(
             details=(
                 *error.details,
-                f"irsa created the role {listed.role_arn} for it,"
-                f" {listed.reason or 'without a ServiceAccount'}",
+                f"irsa created the role {listed.role_arn} for it, {why}",
             ),
             next_steps=(
-                *([reach.for_irsa(f"create-sa {where}", adds)] if listed.reason else []),
+                *listed.next_steps,
+                *([reach.for_irsa(f"create-sa {where}", adds)] if is_associated else []),
                 "irsa apply -f FILE  # changes the role (in FILE: roleOnly: true)",
                 reach.for_irsa(f"delete-sa {where}", "--role-only  # deletes it"),
                 reach.for_irsa(f"get-sa {where}", "-o yaml  # shows it"),
@@ -204,17 +209,15 @@ def _bindings(
         notes.append(f"EKS Pod Identity associations were not checked: {associations.why}")
     notes += _unlisted(own, cluster)
     used = {binding.role_arn for binding in judged}
-    alone = [
-        roles[account][role.name]
-        for account, of_account in listed.items()
-        for role in of_account
-        if role.arn not in used
-    ]
-    for role in alone:
-        if isinstance(role, Unreadable):
-            notes.append(f"can't read a role that no ServiceAccount uses: {role.why}")
-    is_known = not isinstance(associations, Unreadable)
-    judged += _unbound(cluster, scope, accounts, alone, knows_associations=is_known)
+    managed: list[bindings.ReadRole] = []
+    for account, of_account in listed.items():
+        for listed_role in of_account:
+            role = roles[account][listed_role.name]
+            managed.append(role)
+            if isinstance(role, Unreadable) and listed_role.arn not in used:
+                notes.append(f"can't read a role that no ServiceAccount uses: {role.why}")
+    alone = tuple(_without_own_account(managed, accounts, judged))
+    judged += _unbound(cluster, scope, accounts, alone, associations)
     counts = len(accounts), sum(map(len, names.values()))
     texts = tuple(dict.fromkeys(notes))
     return bindings.Bindings(
@@ -222,22 +225,45 @@ def _bindings(
     )
 
 
+def _without_own_account(
+    roles: Iterable[bindings.ReadRole],
+    accounts: Iterable[ServiceAccount],
+    judged: Iterable[bindings.ListedBinding],
+) -> Iterator[Role]:
+    """The roles that nobody uses, and role-only ones that only further subjects of theirs use."""
+    users: dict[str, set[str]] = {}
+    for listed in judged:
+        users.setdefault(listed.role_arn, set()).add(listed.full_name)
+    annotations = {account.full_name: account.annotations for account in accounts}
+    for role in roles:
+        if not isinstance(role, Role):
+            continue
+        own = lifecycle.account_of(role.tags)
+        names = users.get(role.arn, set())
+        if not names or (own not in names and hand_over(role, annotations.get(own, {})) is not None):
+            yield role
+
+
 def _unbound(
     cluster: Cluster,
     scope: BindingsScope,
     accounts: Iterable[ServiceAccount],
-    roles: Iterable[bindings.ReadRole],
-    *,
-    knows_associations: bool,
+    roles: Iterable[Role],
+    associations: Associations | Unreadable,
 ) -> Iterator[bindings.ListedBinding]:
-    """Those of the roles in the scope that irsa created and that no ServiceAccount has."""
+    """Those of the roles in the scope that irsa created for a ServiceAccount which does not have them."""
     by_name = {account.full_name: account for account in accounts}
     for role in roles:
-        if not isinstance(role, Role) or role.owner != cluster.arn:
+        if role.owner != cluster.arn:
             continue
-        listed = unbound(cluster, role, by_name, granted(cluster, role))
-        if not knows_associations and listed.status is bindings.BindingStatus.ROLE_ONLY:
-            listed = replace(listed, reason="")
+        association = None
+        if not isinstance(associations, Unreadable):
+            namespace, _, name = lifecycle.account_of(role.tags).partition("/")
+            association = associations.get((namespace, name))
+        listed = unbound(cluster, role, by_name, granted(cluster, role), association)
+        is_role_only = listed.status is bindings.BindingStatus.ROLE_ONLY
+        if isinstance(associations, Unreadable) and is_role_only and listed.hand_over is None:
+            listed = replace(listed, reason="")  # Whether an association gives it is not known.
         if scope.holds(listed.namespace, listed.name):
             yield listed
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from irsa_cli.core.audit.auditing import Audit
-from irsa_cli.core.audit.estate import AuditedAssociation
+from irsa_cli.core.audit.estate import AuditedAccount, AuditedAssociation
 from irsa_cli.core.audit.trusts import Fixes
 from irsa_cli.core.trust.rules.rule import Risk
 from tests.support.estates import PODS, SA, account, admits, arn_of, cluster, estate, issuer_of, role
@@ -30,6 +33,27 @@ def test_all_risks_of_a_role_get_the_same_document_without_all_of_them() -> None
     assert documents[0] is not None
     again = Audit(estate([role("r", *documents[0]["Statement"])], [cluster("c", account("app", "r"))]))
     assert [item.rule.id for item in again.risks] == []
+
+
+@pytest.mark.parametrize("accounts", [(), (account("app"),)], ids=["missing", "without annotation"])
+def test_a_role_that_waits_for_git_keeps_its_subject(accounts: tuple[AuditedAccount, ...]) -> None:
+    where = cluster("c", *accounts)
+    tags = {"irsa/cluster": where.arn, "irsa/service-account": "prod/app", "irsa/commit": "done"}
+    waiting = role("r", admits("c", f"{SA}prod:app", audience=None), tags=tags)
+    audit = Audit(estate([waiting], [where]))
+    found = {risk.rule.id: risk for risk in Fixes(audit.trusts).of(audit.risks)}
+    risk = found["admitted-not-annotated" if accounts else "subject-gone"]
+    assert risk.reason.endswith(": it waits for Git")
+    assert risk.suggestion == (
+        f"add to the annotations of prod/app in Git: eks.amazonaws.com/role-arn: {arn_of('r')}"
+    )
+    document = found["no-audience"].corrected
+    assert document is not None
+    assert f"{SA}prod:app" in str(document)
+    # With irsa's mark, irsa wrote the annotation: Git has no part in it.
+    undone = replace(where, accounts=(account("app", lost_role=arn_of("r")),))
+    others = Audit(estate([waiting], [undone])).risks
+    assert [risk.reason for risk in others if "Git" in risk.reason] == []
 
 
 def test_who_loses_access_is_said() -> None:

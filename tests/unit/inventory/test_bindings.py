@@ -92,7 +92,11 @@ def test_roles_without_a_service_account() -> None:
     other = unbound(CLUSTER, role(**mine), {"backend/app": account(f"{ARN}2")})
     assert {bare.status, other.status} == {BindingStatus.NO_SERVICE_ACCOUNT}
     assert len({gone.reason, bare.reason, other.reason}) == 3
-    assert unbound(CLUSTER, role(**mine, irsa__commit="done"), {}).status is BindingStatus.ROLE_ONLY
+    only = unbound(CLUSTER, role(**mine, irsa__commit="done"), {})
+    assert (only.status, only.waits_for_git) == (BindingStatus.ROLE_ONLY, True)
+    mine_elsewhere = {"backend/app": account(f"{ARN}2")}
+    elsewhere = unbound(CLUSTER, role(**mine, irsa__commit="done"), mine_elsewhere)
+    assert (elsewhere.status, elsewhere.waits_for_git) == (BindingStatus.ROLE_ONLY, False)
     assert unbound(CLUSTER, role(**mine, irsa__commit="pending"), {}).status is BindingStatus.INCOMPLETE
     assert unbound(CLUSTER, role(**mine, irsa__commit="deleting"), {}).status is BindingStatus.DELETING
 

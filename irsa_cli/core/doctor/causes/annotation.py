@@ -154,7 +154,10 @@ def _annotation(facts: Facts) -> Judgement:
         return hint(text, to_check=commands.of_account(facts, "doctor", subject), **evidence)
     keys = listed(map(_with_reader, sorted(account.annotations))) or "none"
     fix = commands.choose(facts, commands.make(facts, subject))
-    return problem(f"it has no annotation {ROLE_ARN_ANNOTATION}", fix=fix, annotations=keys, **evidence)
+    text = f"it has no annotation {ROLE_ARN_ANNOTATION}"
+    if commands.waits_for_git(facts):
+        text += ": its role waits for Git"
+    return problem(text, fix=fix, annotations=keys, **evidence)
 
 
 def _with_reader(key: str) -> str:

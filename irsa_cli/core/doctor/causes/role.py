@@ -50,7 +50,10 @@ def _incomplete(facts: Facts) -> Judgement:
     role, life = _under_way(facts)
     if life.is_over:
         return ok("no irsa run is changing the role or was interrupted")
-    again = f"{commands.make(facts, facts.named)} # run the same command again to complete the role"
+    again = commands.make(facts, facts.named)
+    if commands.is_role_only(facts, role, life):
+        again += " --role-only"
+    again += " # run the same command again to complete the role"
     # Pasted, only the first does something: to give the role up is a decision.
     other = commands.commented(("# or, to delete it:", *life.deletion(facts.reach.irsa)))
     return problem(f"the role is {life.stage.value}: {life.why}", fix=f"{again}\n{other}", role=role.arn)

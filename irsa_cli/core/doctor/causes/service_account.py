@@ -33,6 +33,7 @@ from irsa_cli.core.doctor.commands import (
     question,
     restart,
     template,
+    waits_for_git,
 )
 from irsa_cli.core.doctor.facts import Facts, Subject, known, there
 from irsa_cli.core.doctor.subjects import goes_by_profile, has_identity, is_bare, listed, pod_names
@@ -68,6 +69,8 @@ def _missing(facts: Facts) -> finding.Judgement:
     text = f"ServiceAccount {subject.full_name} does not exist"
     if subject.namespace_labels is None:
         text += ", and neither does its namespace"
+    if waits_for_git(facts):
+        text += ": its role waits for Git"
     return finding.problem(
         text, fix=fix, expected=subject.full_name, similar=listed(near) or "none", **reason
     )
