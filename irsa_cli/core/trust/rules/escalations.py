@@ -860,6 +860,12 @@ ESCALATIONS = (
         "running a job of EMR on EKS",
         needs="a powerful role trusts the ServiceAccounts of such jobs",
     ),
+    _passing(
+        "irsa-67",
+        "ecs-tasks.amazonaws.com",
+        "starting a task with another role in place of its own",
+        "ecs:StartTask",
+    ),
 )
 
 RUNNING = (
