@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
+from irsa_cli.core.policies.statements import covers
 from tests.docs import escalation, staging
 from tests.docs.staging import PERMISSIONS
 
@@ -48,11 +47,10 @@ def test_each_action_is_a_read_and_none_is_a_pattern() -> None:
     assert not any({"NotAction", "NotResource"} & statement.keys() for statement in POLICY["Statement"])
 
 
-@pytest.mark.parametrize("operation", escalation.writes())
-def test_no_write_of_iam_is_allowed(operation: str) -> None:
-    from irsa_cli.core.policies.statements import covers
-
-    assert not covers(tuple(staging.actions(POLICY)), f"iam:{operation}")
+def test_no_write_of_iam_is_allowed() -> None:
+    writes = [f"iam:{operation}" for operation in escalation.writes()]
+    assert len(writes) > 80
+    assert [action for action in writes if covers(tuple(staging.actions(POLICY)), action)] == []
 
 
 def test_nothing_in_the_cluster_is_written_or_secret() -> None:

@@ -192,7 +192,7 @@ class Nodes:
 
 
 def _is_expression(node: Node) -> bool:
-    """Whether a value is `{{ … }}` without quotes: YAML reads it as a mapping whose only key is one, too."""
+    """Whether a value is `{{ … }}` without quotes, which YAML reads as a mapping in a mapping."""
     if not isinstance(node, MappingNode) or len(node.value) != 1 or not node.flow_style:
         return False
     key, value = node.value[0]

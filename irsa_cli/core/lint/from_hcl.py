@@ -46,7 +46,7 @@ def _kind(block: Block) -> str:
 
 @dataclass
 class _Contents:
-    """What a module and those that it calls create, in the form of a plan, and their data sources."""
+    """The resources of a module and of those that it calls, in the form of a plan, and their data sources."""
 
     local: LocalModules
     resources: list[dict[str, Any]] = field(default_factory=list)

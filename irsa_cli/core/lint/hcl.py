@@ -592,7 +592,7 @@ class _Loop:
 
 
 def _pairs(elements: dict[str, Any] | list[Any]) -> Iterator[dict[str, Any]]:
-    """Key and value of each element, as a dynamic block has them; a list's keys are its indexes."""
+    """Key and value of each element, for a dynamic block; a list's keys are its indexes."""
     pairs = elements.items() if isinstance(elements, dict) else enumerate(elements)
     for key, value in pairs:
         yield {"key": key, "value": value}

@@ -1,4 +1,4 @@
-"""Terraform's modules in folders beside the files: each is checked as it is called, with its callers' values.
+"""Terraform's modules in other folders: each is checked as it is called, with its callers' values.
 
 https://developer.hashicorp.com/terraform/language/modules/configuration#local-paths
 """
@@ -52,7 +52,7 @@ class LocalModules:
     def sources(self, folder: Path) -> set[Path]:
         """The folders that the files of a folder may call."""
         return {
-            _beside(folder, source)
+            _resolved(folder, source)
             for text in self.texts(folder).values()
             for source in _SOURCE.findall(text)
         }
@@ -123,10 +123,10 @@ def folder_of(module: Module, block: Block) -> Path | None:
     source = module.get(block, "source")
     if not isinstance(source, str) or (not source.startswith(("./", "../")) and source not in (".", "..")):
         return None
-    return _beside(Path(block.source.name).parent, source)
+    return _resolved(Path(block.source.name).parent, source)
 
 
-def _beside(folder: Path, source: str) -> Path:
+def _resolved(folder: Path, source: str) -> Path:
     return Path(os.path.normpath(folder / source))
 
 

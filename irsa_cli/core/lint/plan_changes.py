@@ -1,4 +1,4 @@
-"""What a Terraform plan does to its resources, and what exists before or after it.
+"""The changes of a Terraform plan: its resources before and after it.
 
 https://developer.hashicorp.com/terraform/internals/json-format#change-representation
 """
@@ -38,7 +38,7 @@ class PlanChanges:
         return {str(change.get("address")): as_dict(change.get("change")) for change in changes}
 
     def word(self, address: str) -> str:
-        """What happens to a resource; '' if the document does not tell."""
+        """The change of a resource in a word; '' if the document does not tell."""
         actions = listed(self._changes.get(address, {}).get("actions"))
         return _WORDS.get(tuple(map(str, actions)), "")
 

@@ -307,7 +307,7 @@ _OF_ROLES = re.compile(
 _SIGNS = ("AssumeRole", ROLE_ARN_ANNOTATION, EKSCTL[0], OWN[0], "AWS::IAM::Role", "kind: ServiceAccount")
 _EXPRESSIONS = re.compile(r"\{\{|\{%|%\{|<%|: *%(?:\[\d+\])?[sdvq]\s")
 _VARIABLES = re.compile(r"\$\{[A-Za-z_]|: *\$[A-Z_]+\s")
-"""What tools fill in before they use a file. CloudFormation has variables of this form itself."""
+"""Expressions for tools that fill in a file before its use. CloudFormation has such variables itself."""
 _NO_DATA = (".template", ".tftpl", ".tpl", ".j2")
 
 

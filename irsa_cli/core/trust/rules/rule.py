@@ -119,7 +119,7 @@ class Risk:
     """The corrected trust policy, if one exists and was requested."""
 
     def behind(self, power: str) -> Risk:
-        """The risk with a powerful role's permissions: more severe by one. What is broken grants nothing."""
+        """The risk with a powerful role's permissions: more severe by one. A broken one grants nothing."""
         if not power or self.rule.broken:
             return self
         worse = ORDER[min(ORDER.index(self.severity) + 1, len(ORDER) - 1)]
