@@ -26,7 +26,7 @@ _IAM_MODULE = re.compile(r"terraform-aws-(?:modules/iam/aws|iam(?:\.git)?)//modu
 
 
 def of_hcl(module: Module, named: Collection[str], local: LocalModules) -> Iterator[Found]:
-    """The objects in the given files and in the modules that they call, and the parts that only a plan shows."""
+    """The objects in the given files and in the modules that they call, and the parts that a plan shows."""
     contents = _Contents(local)
     contents.take(module, named)
     yield from contents.unknown
@@ -80,7 +80,7 @@ class _Contents:
             return
         folder = folder_of(module, block) if block.labels[0] == "module" else None
         if folder is not None and module.is_unset(block):
-            self.unknown += _unset(module, block)
+            self.unknown += _unset(block)
             return
         if folder is not None and self.local.is_readable(folder):
             for child in self.local.instances(module, block, folder):
@@ -102,7 +102,7 @@ class _Contents:
         return documents
 
 
-def _unset(module: Module, block: Block) -> Iterator[Unjudged]:
+def _unset(block: Block) -> Iterator[Unjudged]:
     """A call that has no element in the files: who uses the folder gives it some."""
     mark = block.source.mark(block.tree)
     place = FilePlace(mark.name, mark.line + 1, mark.column + 1, ".".join(block.labels))

@@ -184,6 +184,16 @@ def _label(reference: str) -> str:
     return label
 
 
+def _deferred_documents(value: Mapping[str, Any], gaps: Gaps) -> dict[str, Any]:
+    """The policies of data sources that are read only during apply, by their references."""
+    policies: dict[str, Any] = {}
+    for change in dicts(value.get("resource_changes")):
+        after = _part(change, "change", "after")
+        if change.get("type") == _DATA and after:
+            policies[gaps.gap(_label(f"{change.get('address')}.json"))] = _document(after, {}, gaps)
+    return policies
+
+
 def _attached(
     value: Mapping[str, Any],
     resources: list[_Resource],
@@ -191,26 +201,23 @@ def _attached(
     gaps: Gaps,
     changes: PlanChanges,
 ) -> _Roles:
-    roles = _Roles()
-    for change in dicts(value.get("resource_changes")):
-        after = _part(change, "change", "after")
-        if change.get("type") == _DATA and after:
-            roles.policies[gaps.gap(_label(f"{change.get('address')}.json"))] = _document(after, {}, gaps)
+    roles = _Roles(policies=_deferred_documents(value, gaps))
     for resource in resources:
         known = {name: value for name, value in resource.values.items() if value is not None}
         values = {**references.get(_INDEX.sub("", resource.address), {}), **known}
         document = _policy(values.get("policy"), gaps)
         if isinstance(document, str):
             document = roles.policies.get(document, document)
-        is_changed = changes.is_changed(resource.address)
         roles.audiences |= audiences_of(resource.type, values)
+        names: set[str] = set()
         if resource.type == "aws_iam_policy":
             arn = str(values.get("arn") or gaps.gap(_label(f"{resource.address}.arn")))
             roles.policies[arn] = document
-            roles.changed |= {arn} if is_changed else set()
+            names = {arn}
         elif resource.type.startswith("aws_iam_"):
             names = _attach(roles, resource, values, document, gaps)
-            roles.changed |= names if is_changed else set()
+        if changes.is_changed(resource.address):
+            roles.changed |= names
     return roles
 
 

@@ -479,22 +479,21 @@ class Module:
 
     def _completed(self, source: Source, tree: Tree, value: Any) -> Any:
         """A variable's value with its type's optional attributes: null if they have no default."""
-        if tree.data == "expr_term":
-            (tree,) = _children(tree) if len(_children(tree)) == 1 else (tree,)
-        if tree.data != "function_call" or not isinstance(value, dict | list):
+        kind, types = _type_of(tree)
+        if not types or not isinstance(value, dict | list):
             return value
         self.budget.spend(1)
-        word, *lists = _children(tree)
-        kind = _word(word)
-        types = _children(lists[0]) if lists else []
-        if kind in ("map", "list", "set") and types:
-            return self._completed_elements(source, types[0], value)
-        if kind == "optional" and types:
+        if kind == "optional":
             return self._completed(source, types[0], value)
-        if kind != "object" or not isinstance(value, dict) or not types:
-            return value
+        if kind in ("map", "list", "set"):
+            return self._completed_elements(source, types[0], value)
+        if kind == "object" and isinstance(value, dict):
+            return self._completed_object(source, types[0], value)
+        return value
+
+    def _completed_object(self, source: Source, tree: Tree, value: dict[str, Any]) -> Any:
         completed = dict(value)
-        for key, type_of_key in _attributes_of(types[0]):
+        for key, type_of_key in _attributes_of(tree):
             if key in value:
                 completed[key] = self._completed(source, type_of_key, value[key])
             else:
@@ -508,11 +507,8 @@ class Module:
 
     def _default(self, source: Source, tree: Tree) -> Any:
         """The default in `optional(type, default)`, null without one."""
-        if tree.data == "expr_term":
-            (tree,) = _children(tree) if len(_children(tree)) == 1 else (tree,)
-        word, *lists = _children(tree) if tree.data == "function_call" else (tree,)
-        arguments = _children(lists[0]) if lists else []
-        if _word(word) != "optional" or len(arguments) != 2:
+        kind, arguments = _type_of(tree)
+        if kind != "optional" or len(arguments) != 2:
             return ""
         return self.value(source, arguments[1], {})
 
@@ -570,6 +566,16 @@ class Module:
         if tree.data in ("attr_splat", "full_splat"):
             return [("*",), *steps]
         return steps or [("",)]
+
+
+def _type_of(tree: Tree) -> tuple[str, list[Tree]]:
+    """The kind of a compound type and its arguments; of a simple one, no arguments."""
+    while tree.data == "expr_term" and len(_children(tree)) == 1:
+        (tree,) = _children(tree)
+    if tree.data != "function_call":
+        return "", []
+    word, *lists = _children(tree)
+    return _word(word), _children(lists[0]) if lists else []
 
 
 def _attributes_of(tree: Tree) -> Iterator[tuple[str, Tree]]:

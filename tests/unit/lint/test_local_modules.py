@@ -33,7 +33,7 @@ data "aws_iam_policy_document" "trust" {
       condition {
         test     = statement.value.test
         variable = "${replace(var.provider_arn, "/^(.*provider/)/", "")}:sub"
-        values   = [for name in statement.value.names : "system:serviceaccount:${statement.key}:${name}" if name != ""]
+        values   = [for n in statement.value.names : "system:serviceaccount:${statement.key}:${n}" if n != ""]
       }
       condition {
         test     = "StringEquals"

@@ -59,15 +59,20 @@ def of_literals(look: Look) -> Iterator[Risk]:
     """Values with wildcards that an operator compares literally: no token has them, so they allow nobody."""
     for index, statement in allowing(look.document):
         for operator, key, values in tests_of(statement):
-            comparison = comparing(operator)
-            issuer, _, claim = key.lower().rpartition(":")
-            if issuer != look.issuer.lower() or claim not in ("sub", "aud"):
-                continue
-            if comparison is None or comparison.wild or not is_positive(operator):
-                continue
             literals = [value for value in values if _has_wildcard(value)]
-            if literals:
+            if literals and _is_claim(look, key) and _is_literal(operator):
                 yield _literal(index, statement, (operator, key), literals)
+
+
+def _is_claim(look: Look, key: str) -> bool:
+    issuer, _, claim = key.lower().rpartition(":")
+    return issuer == look.issuer.lower() and claim in ("sub", "aud")
+
+
+def _is_literal(operator: str) -> bool:
+    """Whether an operator wants one of its values, in which wildcards are ordinary characters."""
+    comparison = comparing(operator)
+    return comparison is not None and not comparison.wild and is_positive(operator)
 
 
 _LITERAL = re.compile(r"\$\{[^}]*\}")
