@@ -104,7 +104,37 @@ AUDITING = (
     ),
     Work("audit a ServiceAccount", "audit --service-account backend/app-0 -o json", holds=without_notes),
 )
+OBSERVED = staging.single_rules(staging.PERMISSIONS / "beside-terraform-rbac.yaml")
+
+
+def complete(caller: Caller) -> bool:
+    """Nothing was left out that could change the answer."""
+    return bool(caller.json["metadata"]["scope"]["complete"])
+
+
+def lacks_no_right(caller: Caller) -> bool:
+    """No right is missing that could change the answer; no pod runs, so it is not complete."""
+    left_out = caller.json["metadata"]["scope"]["notExamined"]
+    deciding = [entry["what"] for entry in left_out if entry["couldChangeAnswer"]]
+    return bool(deciding) and not any("missing" in what for what in deciding)
+
+
+BESIDE = (
+    Work("list", "get-sa -o json", holds=lists, unchanged=True),
+    Work("describe", f"{DESCRIBE} --policies", holds=describes, unchanged=True),
+    Work("audit", "audit -o json --fail-on never", holds=complete, unchanged=True),
+    Work("who can", "who-can s3:GetObject -o json", holds=complete, unchanged=True),
+    Work("diagnose", "doctor app-0 -n backend -o json", code=1, holds=lacks_no_right, unchanged=True),
+    Work("verify", "verify app-0 -n backend -o json", code=1, unchanged=True, says="serviceaccounts/token"),
+)
 PAGES = {
+    "beside Terraform": Page(
+        "beside-terraform-policy",
+        BESIDE,
+        OBSERVED,
+        given=associated,
+        untried=" ".join(staging.actions(staging.joined("beside-terraform-policy"))),
+    ),
     "reading": Page("reading-policy", READING, RULES, RULES, given=associated),
     "audit": Page("audit-policy", AUDITING, AUDIT_RULES, AUDIT_RULES, given=associated),
 }

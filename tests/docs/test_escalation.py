@@ -43,6 +43,7 @@ MADE_OF = {
     "other-account": "role-account-policy target-policy",
     "acceptance": "acceptance-policy",
     "moves": "migrate-policy repoint-policy retire-policy",
+    "beside Terraform": "beside-terraform-policy",
 }
 ALL = {name: _together(*files.split()) for name, files in MADE_OF.items()}
 """All that is documented, each for one caller; what is for the other account is tried in this one.

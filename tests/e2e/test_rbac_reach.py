@@ -85,6 +85,17 @@ REACH = {
         "pods/log in backend": "get",
     },
     f"{PERMISSIONS}/audit-rbac.yaml": {**WHO_IS_WHO, "namespaces": "list"},
+    f"{PERMISSIONS}/beside-terraform-rbac.yaml": {
+        **WHO_IS_WHO,
+        **_in_use("everywhere"),
+        "serviceaccounts everywhere": "get list",
+        "pods everywhere": "get list",
+        "namespaces": "get list",
+        "events everywhere": "list",
+        "networkpolicies.networking.k8s.io everywhere": "list",
+        "mutatingwebhookconfigurations.admissionregistration.k8s.io": "list",
+        "leases.coordination.k8s.io everywhere": "get list",
+    },
     f"{PERMISSIONS}/acceptance-rbac.yaml": {
         "namespaces": "list",
         **dict.fromkeys((f"namespaces/{ACCEPTANCE}", f"namespaces/{ACCEPTANCE}-gone"), "delete get"),

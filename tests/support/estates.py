@@ -158,6 +158,7 @@ def planted() -> Iterator[Planted]:
     )
     yield plant("w11", admits("shop-prod", f"{SA}prod:w11", audience=None), breaks="no-audience=low")
     yield plant("w12", admits("shop-prod", named("w12"), audience=[STS, VAULT]), breaks="extra-audience=low")
+    yield plant("w35", admits("shop-prod", f"{SA}prod:w3?"), breaks="literal-wildcard=medium")
     yield plant(
         "w13",
         admits("shop-prod", f"{SA}prod:w13", operator="ForAllValues:StringEquals"),

@@ -8,7 +8,7 @@ import click
 
 from irsa_cli.cli.help.helping import HelpedCommand
 from irsa_cli.cli.options.audits import FailOn, RiskFlags, ScopeFlags, fail_on_flag, shows_fixes
-from irsa_cli.cli.options.fields import arguments, bound, group, switch
+from irsa_cli.cli.options.fields import arguments, bound, group, many, switch
 from irsa_cli.cli.options.kinds import TEXT
 from irsa_cli.cli.options.outputs import verbose_flag
 from irsa_cli.cli.output.speaking import deliver
@@ -21,6 +21,9 @@ class LintOptions:
     files: tuple[str, ...] = arguments(kind=TEXT, required=True, metavar="FILE...")
     skip_unknown: bool = switch(
         "--skip-unknown", help="Skip files of an unknown kind (for pre-commit hooks)."
+    )
+    exclude: tuple[str, ...] = many(
+        "--exclude", kind=TEXT, metavar="GLOB", help="Skip files and folders that match this pattern."
     )
     fail_on: FailOn = fail_on_flag()
     scope: ScopeFlags = group(ScopeFlags)
@@ -46,7 +49,7 @@ def command(options: LintOptions) -> int:
       irsa lint cluster.yaml manifests/ --min-severity medium
       irsa lint - < plan.json
       irsa lint cdk.out/ -o sarif > lint.sarif
-      irsa lint . --baseline baseline.json --fail-on medium
+      irsa lint . --exclude test --baseline baseline.json --fail-on medium
     """
     from irsa_cli.cli.output.results.audit import of_risks
     from irsa_cli.core.lint.report import LintReport
@@ -56,6 +59,7 @@ def command(options: LintOptions) -> int:
     request = Request(
         tuple(dict.fromkeys(options.files)),
         options.skip_unknown,
+        options.exclude,
         at_least=options.risks.severity,
         fail_on=options.fail_on.severity,
         fail_on_broken=options.fail_on.broken,

@@ -121,7 +121,7 @@ class FoundRisk:
 def whose(risk: Risk) -> str:
     """The place or role of a risk as the beginning of a line."""
     if risk.place is not None:
-        subject = risk.place.subject
+        subject = risk.place.whose
         return f"{risk.place}: {subject}: " if subject else f"{risk.place}: "
     return f"{risk.role}: " if risk.role and risk.role not in risk.sentence else ""
 

@@ -21,7 +21,7 @@ from irsa_cli.core.config.project import ACCEPTED_DAYS, AuditIgnore
 from irsa_cli.core.results.envelope import DocumentKind, Envelope
 from irsa_cli.core.results.result_document import warning_json
 from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_read, unanswered
-from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
+from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
 from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError
 from irsa_cli.core.values.names import account_json
 
@@ -249,6 +249,10 @@ def _cluster_json(name: str, arns: Arns) -> dict[str, str | None] | None:
     return {"name": name, "arn": arns.get(name) or None}
 
 
+def _place_json(place: FilePlace) -> dict[str, Any]:
+    return {**asdict(place), "subject": place.subject or None, "change": place.change or None}
+
+
 def risk_json(risk: Risk, arns: Arns) -> dict[str, Any]:
     place = risk.place
     return {
@@ -259,7 +263,7 @@ def risk_json(risk: Risk, arns: Arns) -> dict[str, Any]:
         "cluster": _cluster_json(risk.cluster, arns),
         "serviceAccount": account_json(risk.account),
         "path": list(risk.path),
-        "place": None if place is None else {**asdict(place), "subject": place.subject or None},
+        "place": None if place is None else _place_json(place),
         "fix": {"command": risk.command or None, "document": risk.corrected},
         "source": risk.rule.source,
         "evidence": list(risk.evidence),

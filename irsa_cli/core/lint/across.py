@@ -12,6 +12,7 @@ from irsa_cli.core.lint.found import (
     Found,
     LintedAccount,
     LintedAssociation,
+    LintedDeletion,
     LintedObject,
     LintedTrust,
     Unjudged,
@@ -19,6 +20,7 @@ from irsa_cli.core.lint.found import (
     is_known,
 )
 from irsa_cli.core.lint.judging import declared, refuses
+from irsa_cli.core.lint.roles_of_files import RolesOfFiles
 from irsa_cli.core.objects.kinds import KINDS
 from irsa_cli.core.objects.workloads import workload
 from irsa_cli.core.rbac.becoming import AccountTaker, AccountTarget, Becoming
@@ -42,6 +44,7 @@ from irsa_cli.core.trust.rules.accounts import (
     association_refused,
     not_trusted,
     open_to_everybody,
+    role_gone,
 )
 from irsa_cli.core.trust.rules.rule import Risk, Severity, some
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
@@ -62,9 +65,13 @@ def across(found: Sequence[Found], *, whole: bool) -> Iterator[Risk | Unjudged]:
     """The risks across objects; `whole`: all files were read."""
     objects = [linted for linted in found if isinstance(linted, LintedObject)]
     trusts = [linted for linted in found if isinstance(linted, LintedTrust)]
+    deletions = [linted for linted in found if isinstance(linted, LintedDeletion)]
+    accounts = [linted for linted in found if isinstance(linted, LintedAccount)]
+    roles = RolesOfFiles(trusts, deletions, accounts)
     for linted in found:
         if isinstance(linted, LintedAccount):
             yield from _refused(linted, trusts)
+            yield from _gone(linted, roles)
         elif isinstance(linted, LintedAssociation):
             yield from _untrusted(linted, trusts)
     yield from _everybody(objects)
@@ -99,6 +106,13 @@ def _refused(account: LintedAccount, trusts: Sequence[LintedTrust]) -> Iterator[
     place = policies[0].placed.place()
     trusted = not refuses(policies[0], subject)
     yield from not_trusted(replace(declared(account), role=role, trusted=trusted, trust_place=place))
+
+
+def _gone(account: LintedAccount, roles: RolesOfFiles) -> Iterator[Risk]:
+    """The role of an annotation, if the files define it otherwise, or delete it."""
+    why = roles.why_gone(account)
+    if why:
+        yield from role_gone(replace(declared(account), exists=False, why_gone=why))
 
 
 def _untrusted(association: LintedAssociation, trusts: Sequence[LintedTrust]) -> Iterator[Risk]:

@@ -28,15 +28,16 @@ class Gaps:
     """The gaps of one document."""
 
     def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
+        self._numbers: dict[tuple[str, str], int] = {}
         self._names: list[str] = []
 
-    def gap(self, expression: str) -> str:
-        """The placeholder for an expression, the same for the same expression."""
-        if expression not in self._numbers:
-            self._numbers[expression] = len(self._names)
+    def gap(self, expression: str, scope: str = "") -> str:
+        """The placeholder for an expression, the same for the same expression of a scope (a module)."""
+        key = (scope, expression)
+        if key not in self._numbers:
+            self._numbers[key] = len(self._names)
             self._names.append(expression)
-        return f"unknown-{self._numbers[expression]}-k7q2"
+        return f"unknown-{self._numbers[key]}-k7q2"
 
     def name(self, text: str) -> str:
         """The expression of the first gap in a text, '' for none."""
@@ -168,6 +169,8 @@ class Nodes:
         return known[id(node)]
 
     def _plain(self, node: Node, known: dict[int, Any]) -> Any:
+        if _is_expression(node):
+            return self._written(node)
         if isinstance(node, MappingNode):
             return {name: self.value(value, known) for name, (_, value) in self.pairs(node).items()}
         if isinstance(node, SequenceNode):
@@ -178,6 +181,22 @@ class Nodes:
             return node.value.lower() == "true"
         number = json_number(node)
         return text_of(node) if number is None else number
+
+    def _written(self, node: Node) -> str:
+        """The source of a part of one line; that of a longer one is shortened to its braces."""
+        start = node.start_mark
+        end = node.end_mark
+        if start.line != end.line or start.line >= len(self.lines):
+            return "{{ }}"
+        return self.lines[start.line][start.column : end.column]
+
+
+def _is_expression(node: Node) -> bool:
+    """Whether a value is `{{ … }}` without quotes, which YAML reads as a mapping in a mapping."""
+    if not isinstance(node, MappingNode) or len(node.value) != 1 or not node.flow_style:
+        return False
+    key, value = node.value[0]
+    return isinstance(key, MappingNode) and bool(key.flow_style) and value.tag == NULL
 
 
 def documents(text: str, source: str) -> tuple[list[Placed], list[IrsaError]]:
@@ -215,7 +234,10 @@ def _problems_from(line: int, text: str, source: str) -> Iterator[IrsaError]:
 
 @dataclass(frozen=True)
 class Placed:
-    """A document or a part of one; `source` is its file, `subject` its name in messages."""
+    """A document or a part of one; `source` is its file, `subject` its name in messages.
+
+    `change` is what a plan does to the subject, as in `FilePlace`.
+    """
 
     source: str
     node: Node
@@ -223,6 +245,7 @@ class Placed:
     subject: str = ""
     offset: tuple[int, int] = (0, 0)
     """The start of the node's text, as line and column from 0."""
+    change: str = ""
 
     @cached_property
     def value(self) -> Any:
@@ -234,7 +257,7 @@ class Placed:
         mark = self.nodes.mark(self.node, path)
         line = mark.line + self.offset[0]
         column = mark.column + self.offset[1]
-        return FilePlace(self._source_of(mark), line + 1, column + 1, self.subject)
+        return FilePlace(self._source_of(mark), line + 1, column + 1, self.subject, self.change)
 
     def _source_of(self, mark: Mark) -> str:
         """The file of a mark; those from YAML have no name but <unicode string>."""
@@ -274,7 +297,8 @@ class LintedTrust:
     """A trust policy with its place and context.
 
     `power` has the role's powerful permissions. `refined` sets a risk's place and fix if the file does not
-    contain the policy itself. `known_as` has the role's ARN, name and references.
+    contain the policy itself. `known_as` has the role's ARN, name and references, `path` its path if known.
+    `audiences` are those of OIDC providers, `gone` the providers that a plan deletes, by ARN.
     """
 
     placed: Placed
@@ -285,6 +309,17 @@ class LintedTrust:
     clusters: Mapping[str, KnownCluster] = field(default_factory=dict)
     refined: Callable[[Risk], Risk] | None = None
     known_as: tuple[str, ...] = ()
+    path: str | None = None
+    audiences: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class LintedDeletion:
+    """A role that a plan deletes, by its ARN."""
+
+    placed: Placed
+    role: str
 
 
 @dataclass(frozen=True)
@@ -339,11 +374,15 @@ class LintedObject:
 
 @dataclass(frozen=True)
 class Unjudged:
-    """A part that is known only after deployment; it can hide a risk up to severity `at_most`."""
+    """A part that is known only after deployment; it can hide a risk up to severity `at_most`.
+
+    `elsewhere` is what decides it, if that is not in the files and nothing in them points to a risk.
+    """
 
     place: FilePlace
     text: str
     at_most: Severity
+    elsewhere: str = ""
 
     def __str__(self) -> str:
         if self.place.subject:
@@ -351,4 +390,4 @@ class Unjudged:
         return f"{self.place}: {self.text}"
 
 
-Found = LintedTrust | LintedAccount | LintedAssociation | LintedObject | Unjudged
+Found = LintedTrust | LintedAccount | LintedAssociation | LintedDeletion | LintedObject | Unjudged

@@ -22,6 +22,7 @@ from irsa_cli.core.lint.found import (
     as_dict,
     as_text,
     association_of,
+    has_gap,
 )
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.statements import statements
@@ -258,7 +259,9 @@ def _of_role(placed: Placed, path: Path, role: Mapping[str, Any]) -> LintedTrust
     inline = _inline(role.get("RolePolicyList"))
     boundary = as_dict(role.get("PermissionsBoundary"))
     much = power(attached, inline, str(boundary.get("PermissionsBoundaryArn", "")))
-    return LintedTrust(policy, document, power=much, known_as=names)
+    path_of_role = role.get("Path")
+    known_path = path_of_role if isinstance(path_of_role, str) else None
+    return LintedTrust(policy, document, power=much, known_as=names, path=known_path)
 
 
 def _inline(policies: Any) -> dict[str, Any]:
@@ -316,7 +319,9 @@ def _of_resource(placed: Placed, template: Template, name: str, properties: Mapp
     names = [gaps.gap(name), gaps.gap(f"{name}.Arn"), template.resolved(properties.get("RoleName"))]
     known_as = tuple(alias for alias in names if isinstance(alias, str))
     much = _power_of_resource(template, properties, known_as)
-    return LintedTrust(policy, document, gaps, much, known_as=known_as)
+    path = template.resolved(properties.get("Path")) or "/"
+    known_path = path if isinstance(path, str) and not has_gap(path) else None
+    return LintedTrust(policy, document, gaps, much, known_as=known_as, path=known_path)
 
 
 def _power_of_resource(template: Template, properties: Mapping[str, Any], names: tuple[str, ...]) -> str:

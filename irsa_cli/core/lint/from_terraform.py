@@ -16,7 +16,7 @@ from typing import Any
 from irsa_cli.core.lint.found import (
     Found,
     Gaps,
-    LintedAccount,
+    LintedDeletion,
     LintedTrust,
     Path,
     Placed,
@@ -28,22 +28,23 @@ from irsa_cli.core.lint.found import (
     part_of,
 )
 from irsa_cli.core.lint.from_aws import as_json, dicts, listed
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.lint.plan_changes import UNCHANGED, PlanChanges, audiences_of
+from irsa_cli.core.lint.terraform_accounts import KINDS, LATER, accounts_of
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust.rules.power import power
 from irsa_cli.core.trust.rules.rule import Risk, Severity
 from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 
-ACCOUNTS = ("kubernetes_service_account", "kubernetes_service_account_v1")
 ASSOCIATION = "aws_eks_pod_identity_association"
 _ASSOCIATION_KEYS = ("namespace", "service_account", "role_arn", "disable_session_tags")
 _DATA = "aws_iam_policy_document"
-_WHOLE = "known after apply"
 
 
 def is_terraform(value: Mapping[str, Any]) -> bool:
-    """Whether a document is a plan or a state of Terraform's."""
+    """Whether a document is a plan or a state of Terraform's; an empty state has only its version."""
+    if value.keys() == {"format_version"}:
+        return True
     roots = (value.get("planned_values"), value.get("values"))
     modules = any(isinstance(root, dict) and "root_module" in root for root in roots)
     return modules or ("format_version" in value and "terraform_version" in value)
@@ -51,11 +52,17 @@ def is_terraform(value: Mapping[str, Any]) -> bool:
 
 @dataclass
 class _Roles:
-    """The policies of roles by role name; `policies` are documents by their references."""
+    """The policies of roles by role name; `policies` are documents by their references.
+
+    `changed` has the roles and policies that get other permissions by the plan.
+    """
 
     attached: dict[str, list[str]] = field(default_factory=dict)
     inline: dict[str, dict[str, Any]] = field(default_factory=dict)
     policies: dict[str, Any] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+    audiences: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The audiences of OIDC providers by their ARNs."""
 
 
 @dataclass(frozen=True)
@@ -76,21 +83,32 @@ def of_plan(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> Iterator[Fo
     """The trust policies and ServiceAccounts of a plan's value, with its gaps."""
     resources = list(_resources(value))
     references = _references(value, gaps)
-    roles = _attached(value, resources, references, gaps)
-    # The values of each resource that are known only after apply, by address.
-    changes = dicts(value.get("resource_changes"))
-    unknown = {str(change.get("address")): _part(change, "change", "after_unknown") for change in changes}
+    changes = PlanChanges(value)
+    roles = _attached(value, resources, references, gaps, changes)
     for resource in resources:
+        own = replace(placed, change=changes.word(resource.address))
         if resource.type == "aws_iam_role":
-            yield from _role(placed, resource, roles, gaps)
-        elif resource.type in ACCOUNTS:
-            yield from _account(placed, resource, unknown.get(resource.address, {}), gaps)
+            yield from _role(own, resource, roles, gaps, changes)
+            continue
+        referred = references.get(_INDEX.sub("", resource.address), {})
+        where = own.at(*resource.path, subject=resource.address)
+        if resource.type in KINDS:
+            unknown = changes.unknown(resource.address)
+            role = referred.get("annotated", "")
+            yield from accounts_of(resource.type, resource.values, unknown, where, gaps, role)
         elif resource.type == ASSOCIATION:
             known = {key: value for key, value in resource.values.items() if value}
-            values = {**references.get(_INDEX.sub("", resource.address), {}), **known}
-            where = placed.at(*resource.path, subject=resource.address)
-            yield association_of(where, values, _ASSOCIATION_KEYS, gaps)
+            yield association_of(where, {**referred, **known}, _ASSOCIATION_KEYS, gaps)
     yield from _deferred(placed, value, gaps)
+    yield from _deleted(placed, changes)
+    yield from changes.incomplete(placed)
+
+
+def _deleted(placed: Placed, changes: PlanChanges) -> Iterator[LintedDeletion]:
+    for index, address, values in changes.deleted("aws_iam_role"):
+        if isinstance(values.get("arn"), str):
+            where = replace(placed, change="deleted").at("resource_changes", index, subject=address)
+            yield LintedDeletion(where, values["arn"])
 
 
 def _resources(value: Mapping[str, Any]) -> Iterator[_Resource]:
@@ -127,9 +145,30 @@ def _references(value: Mapping[str, Any], gaps: Gaps) -> dict[str, dict[str, str
                 for reference in listed(targets)[:1]:
                     gap = gaps.gap(prefix + _label(str(reference)))
                     references.setdefault(f"{prefix}{resource.get('address')}", {})[name] = gap
+            role = _annotated_role(resource)
+            if role:
+                gap = gaps.gap(prefix + _label(role))
+                references.setdefault(f"{prefix}{resource.get('address')}", {})["annotated"] = gap
         calls = _part(module, "module_calls")
         modules += [(_part(calls, name, "module"), f"{prefix}module.{name}.") for name in calls]
     return references
+
+
+_ROLE_ARN = re.compile(r"aws_iam_role\.[^.]+\.arn")
+
+
+def _annotated_role(resource: Mapping[str, Any]) -> str:
+    """The role whose ARN a resource refers to in its annotations; '' for none or several."""
+    if resource.get("type") not in KINDS:
+        return ""
+    expressions = as_dict(resource.get("expressions"))
+    places = [*dicts(expressions.get("metadata")), expressions]
+    roles: dict[str, None] = {}
+    for place in places:
+        for name in ("annotations", "manifest"):
+            references = map(str, listed(_part(place, name).get("references")))
+            roles.update(dict.fromkeys(filter(_ROLE_ARN.search, references)))
+    return min(roles) if len(roles) == 1 else ""
 
 
 def _part(value: Any, *path: str) -> Mapping[str, Any]:
@@ -145,39 +184,55 @@ def _label(reference: str) -> str:
     return label
 
 
+def _deferred_documents(value: Mapping[str, Any], gaps: Gaps) -> dict[str, Any]:
+    """The policies of data sources that are read only during apply, by their references."""
+    policies: dict[str, Any] = {}
+    for change in dicts(value.get("resource_changes")):
+        after = _part(change, "change", "after")
+        if change.get("type") == _DATA and after:
+            policies[gaps.gap(_label(f"{change.get('address')}.json"))] = _document(after, {}, gaps)
+    return policies
+
+
 def _attached(
     value: Mapping[str, Any],
     resources: list[_Resource],
     references: Mapping[str, Mapping[str, str]],
     gaps: Gaps,
+    changes: PlanChanges,
 ) -> _Roles:
-    roles = _Roles()
-    for change in dicts(value.get("resource_changes")):
-        after = _part(change, "change", "after")
-        if change.get("type") == _DATA and after:
-            roles.policies[gaps.gap(_label(f"{change.get('address')}.json"))] = _document(after, {}, gaps)
+    roles = _Roles(policies=_deferred_documents(value, gaps))
     for resource in resources:
         known = {name: value for name, value in resource.values.items() if value is not None}
         values = {**references.get(_INDEX.sub("", resource.address), {}), **known}
         document = _policy(values.get("policy"), gaps)
         if isinstance(document, str):
             document = roles.policies.get(document, document)
+        roles.audiences |= audiences_of(resource.type, values)
+        names: set[str] = set()
         if resource.type == "aws_iam_policy":
-            arn = values.get("arn") or gaps.gap(_label(f"{resource.address}.arn"))
-            roles.policies[str(arn)] = document
+            arn = str(values.get("arn") or gaps.gap(_label(f"{resource.address}.arn")))
+            roles.policies[arn] = document
+            names = {arn}
         elif resource.type.startswith("aws_iam_"):
-            _attach(roles, resource, values, document, gaps)
+            names = _attach(roles, resource, values, document, gaps)
+        if changes.is_changed(resource.address):
+            roles.changed |= names
     return roles
 
 
-def _attach(roles: _Roles, resource: _Resource, values: Mapping[str, Any], document: Any, gaps: Gaps) -> None:
-    """Add the policy that a resource attaches, or puts inline, to its roles."""
-    for role in map(str, (values.get("role"), *listed(values.get("roles")))):
+def _attach(
+    roles: _Roles, resource: _Resource, values: Mapping[str, Any], document: Any, gaps: Gaps
+) -> set[str]:
+    """Add the policy that a resource attaches, or puts inline, to its roles; returns them."""
+    names = set(map(str, filter(None, (values.get("role"), *listed(values.get("roles"))))))
+    for role in names:
         if isinstance(values.get("policy_arn"), str):
             roles.attached.setdefault(role, []).append(values["policy_arn"])
         elif resource.type == "aws_iam_role_policy":
             name = gaps.shown(str(values.get("name") or resource.address))
             roles.inline.setdefault(role, {})[name] = document
+    return names
 
 
 def _policy(value: Any, gaps: Gaps) -> Any:
@@ -189,15 +244,19 @@ def _policy(value: Any, gaps: Gaps) -> Any:
     return as_json(value)
 
 
-def _role(placed: Placed, resource: _Resource, roles: _Roles, gaps: Gaps) -> Iterator[Found]:
+def _role(
+    placed: Placed, resource: _Resource, roles: _Roles, gaps: Gaps, changes: PlanChanges
+) -> Iterator[Found]:
     policy = placed.at(*resource.path, "assume_role_policy", subject=resource.address)
     value = resource.values.get("assume_role_policy")
     if value is None:
         place = placed.at(*resource.path[:-1], subject=resource.address).place()
-        yield Unjudged(place, f"the trust policy is {_WHOLE}, so it was not checked", Severity.CRITICAL)
+        yield Unjudged(place, f"the trust policy is {LATER}, so it was not checked", Severity.CRITICAL)
         return
     name = str(resource.values.get("name") or gaps.gap(_label(f"{resource.address}.name")))
     arns = [*map(str, listed(resource.values.get("managed_policy_arns"))), *roles.attached.get(name, ())]
+    if policy.change == UNCHANGED and not roles.changed.isdisjoint((name, *arns)):
+        policy = replace(policy, change="updated")
     inline = dicts(resource.values.get("inline_policy"))
     policies = {arn: roles.policies[arn] for arn in arns if arn in roles.policies}
     policies |= {gaps.shown(str(block.get("name"))): _policy(block.get("policy"), gaps) for block in inline}
@@ -212,23 +271,23 @@ def _role(placed: Placed, resource: _Resource, roles: _Roles, gaps: Gaps) -> Ite
     arn = resource.values.get("arn")
     reference = gaps.gap(_label(f"{resource.address}.arn"))
     known_as = tuple(filter(None, (arn, name, reference)))
-    yield LintedTrust(inside, document, gaps, much, refined=refined, known_as=known_as)
+    yield LintedTrust(
+        inside,
+        document,
+        gaps,
+        much,
+        refined=refined,
+        known_as=known_as,
+        path=_path_of(resource.values),
+        audiences=roles.audiences,
+        gone=changes.deleted_providers,
+    )
 
 
-def _account(placed: Placed, resource: _Resource, later: Mapping[str, Any], gaps: Gaps) -> Iterator[Found]:
-    for index, metadata in enumerate(dicts(resource.values.get("metadata"))):
-        annotations = metadata.get("annotations")
-        where = placed.at(*resource.path, "metadata", index, subject=resource.address)
-        name = str(metadata.get("name") or "")
-        namespace = str(metadata.get("namespace") or "")
-        if isinstance(annotations, dict) and ROLE_ARN_ANNOTATION in annotations:
-            role = annotations[ROLE_ARN_ANNOTATION]
-            known = role if role is not None else gaps.gap(_WHOLE)
-            path = ("annotations", ROLE_ARN_ANNOTATION)
-            yield LintedAccount(where, namespace, name, known, gaps, path, ("name",))
-        elif annotations is None and later.get("metadata"):
-            text = f"the annotations of ServiceAccount {namespace}/{name} are {_WHOLE}"
-            yield Unjudged(where.place(), text, Severity.MEDIUM)
+def _path_of(values: Mapping[str, Any]) -> str | None:
+    """The path of a role, None if it is not known."""
+    path = values.get("path") or "/"
+    return path if isinstance(path, str) and not has_gap(path) else None
 
 
 def _deferred(placed: Placed, value: Mapping[str, Any], gaps: Gaps) -> Iterator[LintedTrust]:
@@ -273,7 +332,7 @@ def _document(after: Mapping[str, Any], later: Mapping[str, Any], gaps: Gaps) ->
 def _merged(value: Any, later: Any, gaps: Gaps, name: str) -> Any:
     """The value with gaps for parts known only after apply."""
     if later is True:
-        return gaps.gap(f"{name} {_WHOLE}")
+        return gaps.gap(f"{name} {LATER}")
     if isinstance(value, dict) and isinstance(later, dict):
         keys = dict.fromkeys([*value, *later])
         return {key: _merged(value.get(key), later.get(key), gaps, key) for key in keys}
@@ -301,7 +360,7 @@ def _statement(arguments: Mapping[str, Any], gaps: Gaps) -> Document:
             if blocks:
                 statement[key] = _principals(blocks)
         elif blocks or key == "Principal":
-            statement[key] = blocks or gaps.gap(f"{name} {_WHOLE}")
+            statement[key] = blocks or gaps.gap(f"{name} {LATER}")
     conditions = arguments.get("condition")
     block = conditions if isinstance(conditions, str) else _condition(conditions, gaps)
     if block or isinstance(conditions, str):
@@ -331,7 +390,7 @@ def _key(variable: Any, values: Any, gaps: Gaps) -> str:
         return str(variable)
     texts = [value for value in as_list(values) if isinstance(value, str)]
     if any(value.startswith(SERVICE_ACCOUNT) for value in texts):
-        return gaps.gap(f"issuer {_WHOLE}") + ":sub"
+        return gaps.gap(f"issuer {LATER}") + ":sub"
     if texts == [DEFAULT_AUDIENCE]:
-        return gaps.gap(f"issuer {_WHOLE}") + ":aud"
+        return gaps.gap(f"issuer {LATER}") + ":aud"
     return str(variable)

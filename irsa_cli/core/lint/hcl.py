@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -21,6 +21,7 @@ from irsa_cli.core.config.service_accounts import ReadFile
 from irsa_cli.core.lint.budget import Budget, TooMuch
 from irsa_cli.core.lint.found import Gaps, is_gap
 from irsa_cli.core.lint.hcl_functions import Call
+from irsa_cli.core.lint.hcl_operators import binary, negated, truth
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 
@@ -61,7 +62,7 @@ class Block:
     blocks: tuple[Block, ...]
 
 
-def _parse(source: Source) -> Block:
+def parse(source: Source) -> Block:
     """Parse a file into a block without labels; raise `InvalidInput` for invalid HCL."""
     from hcl2.api import parses_to_tree  # A slow import.
     from lark.exceptions import LarkError, UnexpectedInput
@@ -109,16 +110,34 @@ _PIECES = re.compile(r'"(?:\\.|[^"\\])*"|[{}]')
 _ESCAPES = {"\\n": "\n", "\\t": "\t", '\\"': '"', "\\\\": "\\"}
 
 
+@dataclass(frozen=True)
+class CallOfModule:
+    """The block that calls a module, in the module that has the block; `names` are those of its `for_each`."""
+
+    module: Module
+    block: Block
+    names: Names
+
+
 @dataclass
 class Module:
-    """The files of a folder; `read` reads a referenced file, `marks` has places and sizes of values."""
+    """The files of a folder; `read` reads a referenced file, `marks` has places and sizes of values.
+
+    A module that another one calls (`call`) has the values of its variables from there. `prefix` is the
+    beginning of its addresses. `child` finds the module that a block calls, None if it is not in a folder.
+    """
 
     read: ReadFile
     gaps: Gaps = field(default_factory=Gaps)
     budget: Budget = field(default_factory=Budget)
     blocks: list[Block] = field(default_factory=list)
     marks: dict[int, tuple[Any, Mark, int]] = field(default_factory=dict)
+    call: CallOfModule | None = None
+    prefix: str = ""
+    child: Callable[[Module, Block], Module | None] | None = None
+    """The module that a block calls once; None for a block that calls it for each of several elements."""
     _named: dict[str, tuple[Source, Tree]] = field(default_factory=dict)
+    _given: dict[str, tuple[Source, Tree]] = field(default_factory=dict)
     _known: dict[str, Any] = field(default_factory=dict)
     _expressions: dict[Source, Block] = field(default_factory=dict)
     _by_labels: dict[tuple[str, ...], Block] = field(default_factory=dict)
@@ -126,7 +145,17 @@ class Module:
     def add(self, text: str, name: str) -> None:
         """Add a file; raise `InvalidInput` for invalid HCL."""
         self.budget.add(text)
-        for block in _parse(Source(name, text)).blocks:
+        self.use(parse(Source(name, text)).blocks)
+
+    def add_values(self, text: str, name: str) -> None:
+        """Add a file with values of variables (`terraform.tfvars`); raise `InvalidInput` for invalid HCL."""
+        self.budget.add(text)
+        root = parse(Source(name, text))
+        self._given.update({f"var.{key}": (root.source, value) for key, value in root.attributes.items()})
+
+    def use(self, blocks: Iterable[Block]) -> None:
+        """Add the blocks of a file."""
+        for block in blocks:
             self.blocks.append(block)
             self._by_labels.setdefault(block.labels, block)
             kind = block.labels[0]
@@ -148,16 +177,51 @@ class Module:
         values: dict[str, Any] = {}
         for inner in block.blocks:
             name = inner.labels[-1]
-            content = next((block for block in inner.blocks if block.labels == ("content",)), inner)
-            gap = self.gaps.gap(f'dynamic "{name}"')
-            if inner.labels[0] != "dynamic":
-                values.setdefault(name, []).append(self.body(content, names))
-            elif name == "statement":
-                values.setdefault(name, []).append({**self.body(content, names), "condition": gap})
-            else:
-                values[name] = gap
+            bodies = self._bodies(inner, names or {})
+            if bodies is None:
+                values[name] = self.gaps.gap(f'dynamic "{name}"', self.prefix)
+            elif isinstance(values.setdefault(name, []), list):
+                values[name] += bodies
         values |= {name: self.get(block, name, names) for name in block.attributes if name not in without}
         return self.placed(values, block.source.mark(block.tree))
+
+    def _bodies(self, inner: Block, names: Names) -> list[Any] | None:
+        """The bodies of an inner block: one, or one for each element of a dynamic one; None if unknown."""
+        if inner.labels[0] != "dynamic":
+            return [self.body(inner, names)]
+        name = inner.labels[-1]
+        content = next((block for block in inner.blocks if block.labels == ("content",)), inner)
+        elements = self.get(inner, "for_each", names)
+        if elements == "" and "for_each" in inner.attributes:
+            return []  # null
+        if isinstance(elements, dict | list):
+            self.budget.spend_instances(len(elements))
+            iterator = inner.attributes.get("iterator")
+            variable = name if iterator is None else _word(iterator)
+            return [self.body(content, {**names, variable: pair}) for pair in _pairs(elements)]
+        if name != "statement":
+            return None
+        return [{**self.body(content, names), "condition": self.gaps.gap(f'dynamic "{name}"', self.prefix)}]
+
+    def each(self, block: Block, key: Any) -> Names:
+        """The names in one instance of a block with `for_each` or `count`; none if the key is unknown."""
+        elements = self.get(block, "for_each")
+        if "count" in block.attributes and isinstance(key, int):
+            return {"count": {"index": key}}
+        if isinstance(elements, dict | list):
+            for pair in _pairs(elements):
+                if key == (pair["value"] if isinstance(elements, list) else pair["key"]):
+                    own_key = pair["value"] if isinstance(elements, list) else pair["key"]
+                    return {"each": {"key": own_key, "value": pair["value"]}}
+        return {}
+
+    def is_unset(self, block: Block) -> bool:
+        """Whether a block's `for_each` is a variable that is empty by default, and gets no other value."""
+        tree = block.attributes.get("for_each")
+        if tree is None or self.call is not None:
+            return False
+        name = block.source.written(tree)
+        return name in self._named and name not in self._given and self._value_of(name) in ([], {})
 
     def placed(self, value: Any, mark: Mark) -> Any:
         """Record a value's place; None if it is too large."""
@@ -201,7 +265,7 @@ class Module:
     def _gap(self, source: Source, tree: Tree) -> str:
         written = source.written(tree)
         self.budget.spend(len(written) // _LETTERS)
-        return self.gaps.gap(written)
+        return self.gaps.gap(written, self.prefix)
 
     def _joined(self, texts: Iterable[str]) -> str | None:
         """The texts in one; None if it is too long."""
@@ -213,6 +277,24 @@ class Module:
     def _term(self, source: Source, tree: Tree, names: Names) -> Any:
         children = _children(tree)
         return self.value(source, children[0], names) if len(children) == 1 else None
+
+    def _choice(self, source: Source, tree: Tree, names: Names) -> Any:
+        """The part of `a ? b : c` that is chosen; None if the condition is unknown, and the parts differ."""
+        condition, chosen, other = _children(tree)
+        known = truth(self.value(source, condition, names))
+        if known is not None:
+            return self.value(source, chosen if known else other, names)
+        value = self.value(source, chosen, names)
+        return value if not is_gap(value) and value == self.value(source, other, names) else None
+
+    def _binary(self, source: Source, tree: Tree, names: Names) -> bool | None:
+        left, term = _children(tree)
+        sign, right = _children(term)
+        return binary(_word(sign), self.value(source, left, names), self.value(source, right, names))
+
+    def _unary(self, source: Source, tree: Tree, names: Names) -> bool | None:
+        (operand,) = _children(tree)
+        return negated(self.value(source, operand, names)) if str(tree.children[0]) == "!" else None
 
     def _literal(self, _: Source, tree: Tree, __: Names) -> Any:
         word = _word(tree)
@@ -281,23 +363,51 @@ class Module:
     def _expression(self, source: Source) -> Tree:
         """The expression of `x = …`, parsed once: a template of a `for_each` is read for each element."""
         if source not in self._expressions:
-            self._expressions[source] = _parse(source)
+            self._expressions[source] = parse(source)
         return self._expressions[source].attributes["x"]
 
     def _for(self, source: Source, tree: Tree, names: Names) -> list[Any] | None:
+        loop = self._loop(source, tree, names)
+        if loop is None or len(loop.bodies) != 1:
+            return None
+        values: list[Any] = []
+        for own in loop.names:
+            chosen = True if loop.condition is None else truth(self.value(source, loop.condition, own))
+            if chosen is None:
+                return None
+            if chosen:
+                values.append(self.value(source, loop.bodies[0], own))
+        return values
+
+    def _for_object(self, source: Source, tree: Tree, names: Names) -> dict[str, Any] | None:
+        loop = self._loop(source, tree, names)
+        if loop is None or len(loop.bodies) != 2 or "..." in map(str, tree.children):
+            return None
+        values: dict[str, Any] = {}
+        for own in loop.names:
+            chosen = True if loop.condition is None else truth(self.value(source, loop.condition, own))
+            key = self.value(source, loop.bodies[0], own)
+            if chosen is None or not isinstance(key, str) or is_gap(key):
+                return None
+            if chosen:
+                values[key] = self.value(source, loop.bodies[1], own)
+        return values
+
+    def _loop(self, source: Source, tree: Tree, names: Names) -> _Loop | None:
+        """The parts of a `for`; None if its elements are unknown."""
         intro, *bodies = _children(tree)
+        condition = None
+        if bodies and bodies[-1].data == "for_cond":
+            (condition,) = _children(bodies.pop())
         *words, over = _children(intro)
         elements = self.value(source, over, names)
-        if is_gap(elements):  # Use one example element.
-            elements = [self.gaps.gap(source.written(words[-1]))]
-        if len(bodies) != 1 or not isinstance(elements, dict | list):
+        if is_gap(elements) and tree.data == "for_tuple_expr":  # Use one example element.
+            elements = [self.gaps.gap(source.written(words[-1]), self.prefix)]
+        if not isinstance(elements, dict | list):
             return None
         pairs = elements.items() if isinstance(elements, dict) else enumerate(elements)
-        values: list[Any] = []
-        for key, element in pairs:
-            own = {**names, _word(words[0]): key, _word(words[-1]): element}
-            values.append(self.value(source, bodies[0], own))
-        return values
+        own = [{**names, _word(words[0]): key, _word(words[-1]): element} for key, element in pairs]
+        return _Loop(own, bodies, condition)
 
     def _call(self, source: Source, tree: Tree, names: Names) -> Any:
         word, *lists = _children(tree)
@@ -325,45 +435,115 @@ class Module:
         if head in ("local", "var") and len(labels) > 1:
             name = f"{head}.{labels[1]}"
             value = self.once(name, lambda: self._value_of(name))
-            if head == "var" and value in ("", [], {}):
+            if head == "var" and self.call is None and value in ("", [], {}):
                 return None
             return _inside(value, path[2:])
-        return self._attribute(labels if head == "data" else ["resource", *labels])
+        if head == "module" and len(labels) > 2:
+            return self._output(path)
+        return self._attribute(path if head == "data" else ["resource", *path])
+
+    def _output(self, path: list[Any]) -> Any:
+        """The output of a module that is called by its folder; None if it is unknown."""
+        block = self._by_labels.get(("module", path[1]))
+        if block is None or self.child is None:
+            return None
+        child = self.child(self, block)
+        place = 3 if isinstance(path[2], tuple) else 2
+        if child is None or len(path) <= place or not isinstance(path[place], str):
+            return None
+        output = child._by_labels.get(("output", path[place]))
+        if output is None:
+            return None
+        value = child.once(f"output.{path[place]}", lambda: child.get(output, "value"))
+        return _inside(value, path[place + 1 :])
 
     def _value_of(self, name: str) -> Any:
-        """The value of a local, or the default of a variable; None if there is none."""
-        if name not in self._named:
+        """The value of a local or a variable, else its default; None if there is none."""
+        variable = name.removeprefix("var.")
+        if variable == name:
+            return self._value_in(self._named, name)
+        if self.call is not None and variable in self.call.block.attributes:
+            value = self.call.module.get(self.call.block, variable, self.call.names)
+        else:
+            value = self._value_in(self._given if name in self._given else self._named, name)
+        block = self._by_labels.get(("variable", variable))
+        if block is None or "type" not in block.attributes:
+            return value
+        return self._completed(block.source, block.attributes["type"], value)
+
+    def _value_in(self, named: Mapping[str, tuple[Source, Tree]], name: str) -> Any:
+        if name not in named:
             return None
-        source, tree = self._named[name]
+        source, tree = named[name]
         return self.value(source, tree, {})
 
-    def _attribute(self, labels: list[str]) -> Any:
+    def _completed(self, source: Source, tree: Tree, value: Any) -> Any:
+        """A variable's value with its type's optional attributes: null if they have no default."""
+        kind, types = _type_of(tree)
+        if not types or not isinstance(value, dict | list):
+            return value
+        self.budget.spend(1)
+        if kind == "optional":
+            return self._completed(source, types[0], value)
+        if kind in ("map", "list", "set"):
+            return self._completed_elements(source, types[0], value)
+        if kind == "object" and isinstance(value, dict):
+            return self._completed_object(source, types[0], value)
+        return value
+
+    def _completed_object(self, source: Source, tree: Tree, value: dict[str, Any]) -> Any:
+        completed = dict(value)
+        for key, type_of_key in _attributes_of(tree):
+            if key in value:
+                completed[key] = self._completed(source, type_of_key, value[key])
+            else:
+                completed[key] = self._default(source, type_of_key)
+        return self.placed(completed, source.mark(tree)) if completed != value else value
+
+    def _completed_elements(self, source: Source, tree: Tree, value: dict[str, Any] | list[Any]) -> Any:
+        if isinstance(value, list):
+            return [self._completed(source, tree, element) for element in value]
+        return {key: self._completed(source, tree, element) for key, element in value.items()}
+
+    def _default(self, source: Source, tree: Tree) -> Any:
+        """The default in `optional(type, default)`, null without one."""
+        kind, arguments = _type_of(tree)
+        if kind != "optional" or len(arguments) != 2:
+            return ""
+        return self.value(source, arguments[1], {})
+
+    def _attribute(self, path: list[Any]) -> Any:
+        labels = [step for step in path if isinstance(step, str)]
         block = self._by_labels.get(tuple(labels[:3]))
         if block is None or len(labels) != 4:
             return None
         kind = labels[1]
         name = labels[3]
+        key = path[3][0] if isinstance(path[3], tuple) else None
         if kind == "aws_iam_policy_document":
-            return self.document(block)
+            return self.document(block, key)
         if (kind, name) == ("aws_iam_role", "id"):
             name = "name"
-        label = f"{kind}.{labels[2]}.{name}"
-        value = self.once(f"{labels[0]} {label}", lambda: self.get(block, name)) or self.gaps.gap(label)
+        label = f"{self.prefix}{kind}.{labels[2]}.{name}"
+        names = {} if key is None else self.each(block, key)
+        value = self.once(f"{labels[0]} {label} {key!r}", lambda: self.get(block, name, names))
+        value = value or self.gaps.gap(label)
         if kind == "aws_iam_openid_connect_provider":
             return str(value).replace("https://", "")
         return value
 
-    def document(self, block: Block) -> Any:
-        """A data source of a policy, the same value for all references."""
+    def document(self, block: Block, key: Any = None) -> Any:
+        """A data source of a policy, the same value for all references to one of its instances."""
+        names = {} if key is None else self.each(block, key)
 
         def build() -> Any:
-            document = {"statement": [], **self.body(block)}
+            document = {"statement": [], **self.body(block, names)}
             for statement in as_list(document["statement"]):
                 if isinstance(statement, dict):
                     statement.setdefault("principals", [])
             return document
 
-        return self.once(".".join(block.labels), build)
+        return self.once(f"{'.'.join(block.labels)} {names}", build)
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
         """A named value, evaluated once; None if it refers to itself."""
@@ -386,6 +566,42 @@ class Module:
         if tree.data in ("attr_splat", "full_splat"):
             return [("*",), *steps]
         return steps or [("",)]
+
+
+def _type_of(tree: Tree) -> tuple[str, list[Tree]]:
+    """The kind of a compound type and its arguments; of a simple one, no arguments."""
+    while tree.data == "expr_term" and len(_children(tree)) == 1:
+        (tree,) = _children(tree)
+    if tree.data != "function_call":
+        return "", []
+    word, *lists = _children(tree)
+    return _word(word), _children(lists[0]) if lists else []
+
+
+def _attributes_of(tree: Tree) -> Iterator[tuple[str, Tree]]:
+    """The attributes of an object's type."""
+    (term,) = _children(tree) if tree.data == "expr_term" else (tree,)
+    if term.data != "object":
+        return
+    for element in _children(term):
+        key, value = _children(element)
+        yield _word(key), value
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """A `for`: the names of each of its elements, what it makes of them, and its condition."""
+
+    names: Sequence[Names]
+    bodies: list[Tree]
+    condition: Tree | None
+
+
+def _pairs(elements: dict[str, Any] | list[Any]) -> Iterator[dict[str, Any]]:
+    """Key and value of each element, for a dynamic block; a list's keys are its indexes."""
+    pairs = elements.items() if isinstance(elements, dict) else enumerate(elements)
+    for key, value in pairs:
+        yield {"key": key, "value": value}
 
 
 def _end_of(text: str, start: int) -> int:
@@ -422,6 +638,10 @@ _FORMS: Mapping[str, Callable[[Module, Source, Tree, Names], Any]] = {
     "tuple": Module._list,
     "object": Module._object,
     "for_tuple_expr": Module._for,
+    "for_object_expr": Module._for_object,
+    "conditional": Module._choice,
+    "binary_op": Module._binary,
+    "unary_op": Module._unary,
     "function_call": Module._call,
     **dict.fromkeys(("int_lit", "float_lit", "literal_value"), Module._literal),
     **dict.fromkeys(("identifier", "index_expr_term", "get_attr_expr_term"), Module._reference),

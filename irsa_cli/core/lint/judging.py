@@ -88,7 +88,7 @@ def _of_trust(trust: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudg
     known = _readable(document, trust.gaps)
     if known is None:
         return
-    context = AccountContext(_providers(known), power=trust.power, clusters=trust.clusters or None)
+    context = _context(trust, _providers(known))
     reported: set[tuple[str, str, str]] = set()
     for risk in judge(known, context):
         path = _written(trust, risk.path)
@@ -102,6 +102,15 @@ def _of_trust(trust: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudg
         elif with_fixes and is_known(document):
             placed = replace(placed, corrected=corrected(document, risk, context, Meant()))
         yield _shown(placed, trust.gaps)
+
+
+def _context(trust: LintedTrust, providers: tuple[str, ...]) -> AccountContext:
+    """The context of a policy: of a plan, with the audiences of its providers and without deleted ones."""
+    existing = None
+    if trust.audiences or trust.gone:
+        kept = (arn for arn in providers if arn not in trust.gone)
+        existing = {arn: trust.audiences.get(arn) for arn in kept}
+    return AccountContext(providers, power=trust.power, existing=existing, clusters=trust.clusters or None)
 
 
 def _shown(risk: Risk, gaps: Gaps) -> Risk:
@@ -223,6 +232,9 @@ def _unknown_values(trust: LintedTrust, index: int, statement: Statement) -> Ite
 
 def _worst(operator: str, value: str) -> Severity | None:
     """The severity that an unknown subject can hide; None if it is a single ServiceAccount."""
+    beginning = re.split(r"[*?]|unknown-", value)[0]
+    if not SERVICE_ACCOUNT.startswith(beginning) and not beginning.startswith(SERVICE_ACCOUNT):
+        return Severity.LOW  # Not a ServiceAccount: a subject of GitHub, for example.
     comparison = comparing(operator)
     if comparison is None or comparison.wild or not is_positive(operator):
         return Severity.HIGH
@@ -288,7 +300,7 @@ def _is_others(statement: Statement) -> bool:
 def _unjudged(
     trust: LintedTrust, path: tuple[str | int, ...], text: str, at_most: Severity = Severity.CRITICAL
 ) -> Unjudged:
-    return Unjudged(trust.placed.place(_written(trust, path)), text, at_most)
+    return Unjudged(trust.placed.place(_written(trust, path)), trust.gaps.shown(text), at_most)
 
 
 def _written(trust: LintedTrust, path: Sequence[str | int]) -> tuple[str | int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
@@ -27,10 +27,13 @@ from irsa_cli.core.lint.from_hcl import of_hcl
 from irsa_cli.core.lint.from_kubernetes import is_manifest, of_bindings, of_manifest
 from irsa_cli.core.lint.from_terraform import is_terraform, of_terraform
 from irsa_cli.core.lint.hcl import Module
+from irsa_cli.core.lint.local_modules import LocalModules
+from irsa_cli.core.lint.plan_changes import UNCHANGED
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome, whole
 from irsa_cli.core.results.scope import AnswerScope, NotExamined, WhyNot, unanswered
-from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Severity
+from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity, some
 from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError
+from irsa_cli.core.values.shown import plural
 
 
 class FileKind(str, Enum):
@@ -81,12 +84,12 @@ def read_file(text: str, name: str, read: ReadFile) -> LintedFile:
     return LintedFile(name, kinds, tuple(objects), tuple(problems))
 
 
-def read_module(module: Module, named: Sequence[str]) -> Iterator[LintedFile]:
+def read_module(module: Module, named: Sequence[str], local: LocalModules) -> Iterator[LintedFile]:
     """Read the given files of a folder; the first one gets all objects."""
     objects: list[Found] = []
     problems: list[IrsaError] = []
     try:
-        objects += of_hcl(module, named)
+        objects += of_hcl(module, named, local)
     except RecursionError:
         problems.append(InvalidInput(f"{named[0]} can't be checked", reason="it is nested too deeply"))
     except TooMuch as error:
@@ -99,6 +102,22 @@ def read_module(module: Module, named: Sequence[str]) -> Iterator[LintedFile]:
 
 
 _PLAN = ("check the plan instead: terraform show -json PLANFILE | irsa lint -",)
+
+
+def elsewhere(parts: Iterable[Unjudged]) -> Iterator[str]:
+    """A note on what is decided outside of the files: its places, by what decides it."""
+    places: dict[str, dict[FilePlace, None]] = {}
+    for part in parts:
+        if part.elsewhere:
+            places.setdefault(part.elsewhere, {})[part.place] = None
+    count = sum(map(len, places.values()))
+    if count:
+        sources = some(list(places))
+        is_one = count == 1
+        yield (
+            f"{plural(count, 'module')} {'is' if is_one else 'are'} decided elsewhere ({sources}): "
+            f"check the plan, which has {'its' if is_one else 'their'} resources"
+        )
 
 
 def not_judged(error: Exception, place: FilePlace) -> IrsaError:
@@ -128,6 +147,15 @@ _KINDS: Mapping[FileKind, _Kind] = {
     FileKind.CLOUDFORMATION: (is_template, of_template),
 }
 """The test and the reader of each kind."""
+
+
+def _of_unchanged(risks: Sequence[Risk]) -> Iterator[str]:
+    """How many risks of a plan were there before."""
+    count = sum(1 for risk in risks if risk.place and risk.place.change == UNCHANGED)
+    if count == 1:
+        yield f"1 of {plural(len(risks), 'finding')} is about a resource that the plan does not change"
+    elif count:
+        yield f"{count} of {plural(len(risks), 'finding')} are about resources that the plan does not change"
 
 
 @dataclass(frozen=True)
@@ -172,6 +200,7 @@ class LintReport(RiskReport):
         """The parts that were not checked, skipped files, and acceptances that are ignored."""
         notes = [*self.unchecked, *self.skipped, *self.selection.notes]
         counts = list(self.scope.examined.values())[1:]
+        notes += _of_unchanged(self.selection.shown)
         if self.files and not (self.unread or self.selection.shown or any(counts)):
             notes.append("nothing to check: no trust policy, and no ServiceAccount with a role")
         return tuple(notes)

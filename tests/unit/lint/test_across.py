@@ -200,3 +200,104 @@ def test_broken_is_a_scale_of_its_own(tmp_path: Path) -> None:
     scale = "high=0 broken=5 high,broken=5 low=5 never=0 never,high=2 x=2"
     for fail_on, _, code in (item.partition("=") for item in scale.split()):
         assert cli(["lint", str(tmp_path), "--fail-on", fail_on]) == int(code), fail_on
+
+
+def terraform(name: str, subject: str = "system:serviceaccount:prod:app", more: str = "") -> str:
+    return f"""resource "aws_iam_role" "r" {{
+  name               = {name}
+  {more}
+  assume_role_policy = jsonencode({{ Statement = [{{
+    Effect = "Allow", Action = "sts:AssumeRoleWithWebIdentity"
+    Principal = {{ Federated = "arn:aws:iam::111122223333:oidc-provider/{ISSUER}" }}
+    Condition = {{ StringEquals = {{ "{ISSUER}:sub" = "{subject}", "{ISSUER}:aud" = "sts.amazonaws.com" }} }}
+  }}] }})
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("role", "rules"),
+    [
+        (terraform('"app"'), []),
+        (terraform('"ap"'), ["role-gone"]),
+        (terraform('"App"'), ["role-gone"]),
+        (terraform('"app"', more='path = "/irsa/"'), ["role-gone"]),
+        # Defined elsewhere, for another ServiceAccount, or with a name that is not known yet.
+        (terraform('"other"', "system:serviceaccount:prod:web"), []),
+        (terraform("var.name"), []),
+        (terraform("null", more='name_prefix = "app-"'), []),
+        ("locals {}\n", []),
+    ],
+)
+def test_a_role_that_the_files_define_otherwise_is_gone(tmp_path: Path, role: str, rules: list[str]) -> None:
+    (tmp_path / "main.tf").write_text(role)
+    assert found(run(tmp_path, account(ROLE))) == rules
+
+
+def test_the_role_of_another_cluster_is_not_called_gone(tmp_path: Path) -> None:
+    """The files have the ServiceAccount twice, and one of the two has the role that trusts it."""
+    (tmp_path / "main.tf").write_text(terraform('"ap"'))
+    assert found(run(tmp_path, account(ROLE), account(ROLE.replace("role/app", "role/ap")))) == []
+
+
+def test_what_helm_fills_in_is_no_wrong_annotation(tmp_path: Path) -> None:
+    text = account("ROLE").replace('"ROLE"', "{{ .Values.roleArn }}")
+    block = f"""apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {{{{ .Release.Name }}}}
+  annotations:
+    {ANNOTATION}: {{{{ .Values.roleArn | quote }}}}
+"""
+    for written in (text, block):
+        report = run(tmp_path, written)
+        assert (found(report), len(report.unjudged)) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Dockerfile.template", "FROM x\nRUN echo: : y\n"),
+        ("user-data.tftpl", "#!/bin/sh\n%{ if x }\n"),
+        ("values.yaml", "a: b\n%{ if x }\nc: d\n%{ endif }\n"),
+        ("pods.yaml", "spec:\n  name: %s\n"),
+    ],
+)
+def test_a_template_of_another_tool_is_no_wrong_file(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    report = run(tmp_path, account(ROLE))
+    assert (report.unread, report.unjudged, report.exit_code) == ((), (), 0)
+
+
+def test_a_template_that_terraform_reads_is_no_unknown_file(tmp_path: Path) -> None:
+    policy = (
+        '{"Statement": [{"Action": "sts:AssumeRoleWithWebIdentity", "Effect": "Deny", "Principal": "*"}]}'
+    )
+    (tmp_path / "trust.tftpl").write_text(policy)
+    role = 'resource "aws_iam_role" "r" {\n  assume_role_policy = FILE\n}\n'
+    for file, unknown in (('templatefile("trust.tftpl", {})', 0), ("jsonencode({ Statement = [] })", 1)):
+        (tmp_path / "main.tf").write_text(role.replace("FILE", file))
+        assert len(run(tmp_path, account(ROLE)).unjudged) == unknown
+
+
+@pytest.mark.parametrize(
+    ("patterns", "left"),
+    [
+        ((), 3),
+        (("test",), 2),
+        (("test/",), 2),
+        (("**/test/*.yaml",), 2),
+        (("*.yaml",), 1),
+        (("a/test/0.yaml", "main.tf"), 1),
+        (("es",), 3),
+        (("/",), 3),
+    ],
+)
+def test_excluded_files_are_not_read(tmp_path: Path, patterns: tuple[str, ...], left: int) -> None:
+    (tmp_path / "a" / "test").mkdir(parents=True)
+    run(tmp_path / "a" / "test", account("wrong"))
+    run(tmp_path, account("wrong"))
+    (tmp_path / "main.tf").write_text("locals {}\n")
+    report = lint(Request((str(tmp_path),), exclude=patterns))
+    assert len(report.files) == left
+    assert any("by --exclude" in note for note in report.notes) is (left < 3)

@@ -86,7 +86,13 @@ CONDITIONS = {
     ),
     '{"StringEquals": {"<P>:sub": "<SUB>", "<P>:aud": "sts.amazonaws.com"}}': "",
     f'{{"StringEquals": {{"<P>:sub": ["<SUB>", "{SA}prod:web"], "<P>:aud": "sts.amazonaws.com"}}}}': "",
-    f'{{"StringEquals": {{"<P>:sub": "{SA}prod:*", "<P>:aud": "sts.amazonaws.com"}}}}': "",
+    f'{{"StringEquals": {{"<P>:sub": "{SA}prod:*", "<P>:aud": "sts.amazonaws.com"}}}}': "literal-wildcard",
+    f'{{{TO_STS}, "StringEqualsIgnoreCase": {{"<P>:sub": ["<SUB>", "{SA}a:b?"]}}}}': "literal-wildcard",
+    f'{{{TO_STS}, "ForAnyValue:StringEquals": {{"<P>:sub": "{SA}a:*"}}}}': "literal-wildcard",
+    '{"StringEquals": {"<P>:sub": "<SUB>", "<P>:aud": "*"}}': "literal-wildcard",
+    f'{{{TO_STS}, "StringEquals": {{"<P>:sub": "<SUB>", "<P>:aud": "sts.amazonaws.com",'
+    ' "aws:PrincipalTag/x": "*"}}': "",
+    f'{{{TO_STS[:-1]}, "<P>:sub": "{SA}prod:${{*}}"}}}}': "",
     '{"StringEquals": {"<P>:sub": "<SUB>", "<P>:aud": "sts.amazonaws.com"},'
     ' "StringLike": {"<P>:sub": "*"}}': "",
     '{"StringLike": {"other:sub": "*"}}': "",
@@ -239,6 +245,7 @@ def test_what_is_much() -> None:
 COUNTS = (
     "no-audience=36 no-subject=5 name-pattern=4 every-namespace=3 no-condition=2 other-services=2"
     " namespace-pattern=1 every-subject=1 every-name=1 default-service-account=1 for-all-values=1"
+    " literal-wildcard=1"
 )
 
 

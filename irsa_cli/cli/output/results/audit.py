@@ -264,7 +264,7 @@ def _cases(report: RiskReport) -> Iterator[Case]:
 
 def _risk(risk: Risk) -> Line:
     _, rank, level = _SEVERITIES[risk.severity]
-    subject = f"{risk.place.subject}: " if risk.place and risk.place.subject else ""
+    subject = f"{risk.place.whose}: " if risk.place and risk.place.subject else ""
     more = (*_evidence(risk), f"source: {risk.rule.source}")
     documents = [Document(f"{risk.rule.id}: evidence and fix", more)]
     if risk.corrected is not None:

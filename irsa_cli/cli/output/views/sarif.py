@@ -67,7 +67,7 @@ def _result(finding: FoundRisk) -> dict[str, Any]:
     risk = finding.risk
     beginning = whose(risk)
     if risk.place is not None:
-        beginning = f"{risk.place.subject}: " if risk.place.subject else ""
+        beginning = f"{risk.place.whose}: " if risk.place.subject else ""
     level, score = _LEVELS[risk.severity]
     suppression = {"kind": "external", "status": "accepted", "justification": visible(finding.accepted or "")}
     return {

@@ -23,8 +23,9 @@ from irsa_cli.core.values.placeholders import UNFILLED, placeholder
 class DeclaredAccount:
     """A ServiceAccount with a role annotation, in a cluster or (with the annotation's `place`) in a file.
 
-    `exists` tells whether the role does, `trusted` whether the role's trust policy allows the ServiceAccount.
-    `association` is one with another role, which EKS uses instead.
+    `exists` tells whether the role does, and `why_gone` how files show that it does not. `trusted` tells
+    whether the role's trust policy allows the ServiceAccount. `association` is one with another role, which
+    EKS uses instead.
     """
 
     namespace: str
@@ -34,6 +35,7 @@ class DeclaredAccount:
     place: FilePlace | None = None
     name_place: FilePlace | None = None
     exists: bool | None = None
+    why_gone: str = "which does not exist"
     trusted: bool | None = None
     trust_place: FilePlace | None = None
     association: DeclaredAssociation | None = None
@@ -90,7 +92,7 @@ def shared_name(account: DeclaredAccount) -> Iterator[Risk]:
 def role_gone(account: DeclaredAccount) -> Iterator[Risk]:
     """Its role does not exist."""
     if account.exists is False:
-        reason = f"is annotated with {account.role}, which does not exist"
+        reason = f"is annotated with {account.role}, {account.why_gone}"
         yield account.risk("role-gone", reason, role=account.role)
 
 

@@ -5,6 +5,7 @@ Pure, and the only entry point of this folder.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,7 @@ from irsa_cli.core.policies.statements import (
     Statement,
     actions_of,
     allowing,
+    comparing,
     covers,
     does,
     is_positive,
@@ -27,7 +29,7 @@ from irsa_cli.core.policies.statements import (
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.assuming import SERVICE as POD_IDENTITY
 from irsa_cli.core.trust.restrictions import ALWAYS, demands
-from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk, worst_first
+from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk, some, worst_first
 from irsa_cli.core.trust.rules.width import NO_AUDIENCE, SERVICE_ACCOUNT, Look, of_subjects
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, issuer_of
 
@@ -51,6 +53,48 @@ def of_claims(
             yield from _default_account(look, index, statement)
         yield from _operators(look, index, statement)
         yield from _ineffective(look, index, statement, loose)
+
+
+def of_literals(look: Look) -> Iterator[Risk]:
+    """Values with wildcards that an operator compares literally: no token has them, so they allow nobody."""
+    for index, statement in allowing(look.document):
+        for operator, key, values in tests_of(statement):
+            literals = [value for value in values if _has_wildcard(value)]
+            if literals and _is_claim(look, key) and _is_literal(operator):
+                yield _literal(index, statement, (operator, key), literals)
+
+
+def _is_claim(look: Look, key: str) -> bool:
+    issuer, _, claim = key.lower().rpartition(":")
+    return issuer == look.issuer.lower() and claim in ("sub", "aud")
+
+
+def _is_literal(operator: str) -> bool:
+    """Whether an operator wants one of its values, in which wildcards are ordinary characters."""
+    comparison = comparing(operator)
+    return comparison is not None and not comparison.wild and is_positive(operator)
+
+
+_LITERAL = re.compile(r"\$\{[^}]*\}")
+"""IAM's variables, with `${*}` and `${?}` for the characters themselves."""
+
+
+def _has_wildcard(value: str) -> bool:
+    return not {"*", "?"}.isdisjoint(_LITERAL.sub("", value))
+
+
+def _literal(index: int, statement: Statement, test: tuple[str, str], literals: list[str]) -> Risk:
+    """The risk of a test; its place is the first of the values."""
+    operator, key = test
+    claim = key.rpartition(":")[2].lower()
+    path = place_of(index, "Condition", operator, key)
+    written = statement["Condition"][operator][key]
+    if isinstance(written, list):
+        path = (*path, written.index(literals[0]))
+    shown = some([f"'{value}'" for value in literals])
+    what = "ServiceAccount" if claim == "sub" else "token"
+    reason = f"compares {claim} literally with {shown} ({operator} has no wildcards), which allows no {what}"
+    return risk(RULES["literal-wildcard"], name_of(index, statement), reason, path=path)
 
 
 def _default_account(look: Look, index: int, statement: Statement) -> Iterator[Risk]:
@@ -222,6 +266,7 @@ def judge(document: Mapping[str, Any], context: TrustContext) -> tuple[Risk, ...
         wide = list(of_subjects(look))
         of_provider = [violation for _, violation in wide]
         of_provider += of_claims(look, wide, (context.existing or {}).get(provider))
+        of_provider += of_literals(look)
         risks += [violation for violation in of_provider if violation.statement not in open_statements]
     risks += [*of_principals(document, context.providers), *context.of_providers(document)]
     # Report a risk that two clusters' providers share once, in the place of the last one.

@@ -70,12 +70,21 @@ def some(names: Sequence[str], between: str = ", ") -> str:
 
 @dataclass(frozen=True)
 class FilePlace:
-    """A place in a file, counted from 1 (0 is unknown); `subject` is the resource or object there."""
+    """A place in a file, counted from 1 (0 is unknown); `subject` is the resource or object there.
+
+    `change` is what a plan does to it, a `PlannedChange`; '' outside of plans.
+    """
 
     file: str
     line: int = 0
     column: int = 0
     subject: str = ""
+    change: str = ""
+
+    @property
+    def whose(self) -> str:
+        """The subject with what happens to it; '' for none."""
+        return f"{self.subject} ({self.change})" if self.subject and self.change else self.subject
 
     def __str__(self) -> str:
         numbers = filter(None, (self.line, self.column))
@@ -110,8 +119,8 @@ class Risk:
     """The corrected trust policy, if one exists and was requested."""
 
     def behind(self, power: str) -> Risk:
-        """The risk with a powerful role's permissions: more severe by one."""
-        if not power:
+        """The risk with a powerful role's permissions: more severe by one. A broken one grants nothing."""
+        if not power or self.rule.broken:
             return self
         worse = ORDER[min(ORDER.index(self.severity) + 1, len(ORDER) - 1)]
         return replace(self, severity=worse, reason=f"{self.reason}; this grants {power}")

@@ -1,4 +1,4 @@
-# risks: none
+# risks: literal-wildcard medium
 # not known: 0
 
 module "irsa" {
