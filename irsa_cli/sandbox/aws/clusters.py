@@ -122,7 +122,7 @@ class Clusters:
     def _check_mode(self, cluster: Cluster) -> None:
         """Quoted in Team-likelion-2nd-Project/likelion-devops-7th-team04 issue 286, of 2026-08-18."""
         described = {**table("cluster"), **self._said.get(cluster.arn, {})}
-        if described["accessConfig"]["authenticationMode"] == "CONFIG_MAP":
+        if described["accessConfig"].get("authenticationMode") == "CONFIG_MAP":
             modes = "[API, API_AND_CONFIG_MAP]"
             why = (
                 f"The cluster's authentication mode must be set to one of {modes} to perform this operation."
