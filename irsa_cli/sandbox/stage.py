@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from irsa_cli.sandbox.aws.cloud import Cloud, iam_world, user_key
-from irsa_cli.sandbox.aws.clusters import Cluster, cluster_arn, issuer_of
+from irsa_cli.sandbox.aws.clusters import Cluster, issuer_of
 from irsa_cli.sandbox.aws.eks_auth import PATH, Agent
 from irsa_cli.sandbox.aws.front import Front
+from irsa_cli.sandbox.aws.of_clusters import cluster_arn
 from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Endpoint, Exchange, Faults, Label
 from irsa_cli.sandbox.kube.admission import Webhook

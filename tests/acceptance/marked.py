@@ -70,11 +70,26 @@ def delete(place: Place, item: Left) -> None:
     if item.kind == "IAM role":
         delete_role(place, item.name)
     elif item.kind == "namespace":
+        delete_associations(place, item.name)
         listed = place.try_kube("list_namespaced_service_account", item.name)
         for account in listed.items if listed else ():
             if account.metadata.name != "default":
                 place.try_kube("delete_namespaced_service_account", account.metadata.name, item.name)
         place.try_kube("delete_namespace", item.name)
+
+
+def delete_associations(place: Place, namespace: str) -> None:
+    """Delete all Pod Identity associations of a namespace; who can't list them has created none."""
+    where = {"clusterName": place.args.cluster}
+    try:
+        listed = place.eks.list_pod_identity_associations(**where, namespace=namespace)
+    except ClientError as error:
+        # Stock moto does not have them.
+        if error.response["Error"]["Code"] not in ("AccessDeniedException", "404"):
+            raise
+        return
+    for association in listed["associations"]:
+        place.eks.delete_pod_identity_association(**where, associationId=association["associationId"])
 
 
 def delete_role(place: Place, name: str) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import kubernetes.client
 import kubernetes.config
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from kubernetes.client.exceptions import ApiException
@@ -81,12 +82,14 @@ class Place:
         region = args.region or os.environ.get("AWS_REGION")
         self._session = boto3.Session(profile_name=args.profile, region_name=region)
         self._session.events.register("before-call", self.budget.spend)
-        self.iam, sts, eks = (self._aws(name) for name in ("iam", "sts", "eks"))
+        self.iam, self.eks = self._aws("iam"), self._aws("eks")
+        sts = self._aws("sts")
+        self.sts = self._aws("sts", signed=False)
         who = sts.get_caller_identity()
         self.account: str = who["Account"]
         self.partition: str = who["Arn"].split(":")[1]
-        self.cluster: Json = eks.describe_cluster(name=args.cluster)["cluster"]
-        self.region: str = eks.meta.region_name
+        self.cluster: Json = self.eks.describe_cluster(name=args.cluster)["cluster"]
+        self.region: str = self.eks.meta.region_name
         self.issuer: str = self.cluster["identity"]["oidc"]["issuer"]
         self.kube = kubernetes.client.CoreV1Api(self._kubernetes(sts.meta.endpoint_url))
         self.kubernetes_version: str = self._on_kube(
@@ -97,9 +100,10 @@ class Place:
         """Remove the files."""
         self._folder.cleanup()
 
-    def _aws(self, service: str) -> Any:
+    def _aws(self, service: str, *, signed: bool = True) -> Any:
         make: Any = self._session.client
         config = Config(
+            signature_version=None if signed else UNSIGNED,
             retries={"mode": "standard", "total_max_attempts": 5},
             parameter_validation=False,
             connect_timeout=10,

@@ -1,4 +1,7 @@
-"""The report: built of what is safe to send in, never of what a service or irsa has said."""
+"""The report: built of what is safe to send in.
+
+Of what services have said, there are only refusals without names and numbers, if their words are unknown.
+"""
 
 import json
 import os
@@ -82,6 +85,7 @@ class Report:
                 "rightCodeOnly": verdicts.count("right code only"),
                 "not": verdicts.count("not"),
                 "notAsked": self.facts.not_asked,
+                "wordsSeen": [{"id": name, "words": words} for name, words in self.facts.words.items()],
                 "different": [
                     {"id": name, "verdict": self.facts.verdicts[name], "code": code}
                     for name, code in self.facts.codes.items()
@@ -120,6 +124,11 @@ class Report:
             f"{facts['not']} not, {facts['notAsked']} not asked.",
             "",
             *(f"- `{item['id']}`: {item['verdict']} {item['code']}" for item in facts["different"]),
+            "",
+            *(
+                f"- `{item['id']}`, whose words nobody has told: {item['words']}"
+                for item in facts["wordsSeen"]
+            ),
             "",
             f"| old state last seen, s | {' | '.join(name for name, _ in BUCKETS)} | longest |",
             f"| --- |{' --- |' * (len(BUCKETS) + 1)}",

@@ -117,14 +117,19 @@ def test_all_of_it_with_the_documented_permissions_and_late_reads(sandbox: Sandb
     report = run.report
     assert report["outcome"] == "passed"
     assert report["left"] == 0
+    # The documented policy allows no associations.
+    others = [fact for fact in facts.askable() if facts.is_about_associations(fact)]
+    words = report["facts"].pop("wordsSeen")
     assert report["facts"] == {
-        "asAWS": len(facts.askable()),
+        "asAWS": len(facts.askable()) - len(others),
         "rightCodeOnly": 0,
         "not": 0,
-        "notAsked": 0,
+        "notAsked": len(others),
         "different": [],
     }
-    assert len(facts.askable()) > 90
+    assert len(facts.askable()) - len(others) > 90
+    assert len(others) > 20
+    assert words
     delays = report["delays"]
     assert {sum(item["histogram"].values()) for item in delays.values()} == {2}
     assert sum(item["histogram"]["<0.3"] for item in delays.values()) > 0
@@ -132,6 +137,22 @@ def test_all_of_it_with_the_documented_permissions_and_late_reads(sandbox: Sandb
     issuer = issuer_of(ClusterSpec()).rpartition("/")[2]
     for path in (run.markdown, run.json):
         assert_clean(path, "111122223333", env["AWS_ACCESS_KEY_ID"], issuer, ID, "demo", "tester")
+    assert sandbox.world() == before
+
+
+def test_doubtful_facts_come_first_also_of_associations(sandbox: Sandbox, tmp_path: Path) -> None:
+    before = sandbox.world()
+    asked = [fact for fact in facts.askable() if fact.evidence != "words"]
+    assert facts.askable()[: len(asked)] == asked
+    run = Acceptance(
+        tmp_path, sandbox.env(), "--id", ID, *QUICK[:-2], "--steps", "2", "--facts", str(len(asked))
+    )
+    assert run.wait() == 0, run.said
+    assert run.report["facts"]["asAWS"] == len(asked)
+    told = {item["id"]: item["words"] for item in run.report["facts"]["wordsSeen"]}
+    assert told["association-policy-tags"] == "With a policy, disableSessionTags must be set to true."
+    for path in (run.markdown, run.json):
+        assert_clean(path, "111122223333", ID, "demo")
     assert sandbox.world() == before
 
 

@@ -38,7 +38,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error: its code, the HTTP status, and its whole message; empty where no source has the words."""
+    """An error: its code, the HTTP status, and its whole message; empty where no source has them."""
 
     code: str
     status: int = 400
@@ -65,6 +65,16 @@ class Fact:
     calls: tuple[Call, ...]
     answer: Refusal | Success
     not_simulated: str = ""
+
+    @property
+    def evidence(self) -> str:
+        """What the source has of the answer."""
+        if isinstance(self.answer, Refusal):
+            if not self.answer.code:
+                return "unknown"
+            return "words" if self.answer.message else "code only"
+        seen = self.source.startswith(("recorded", "quoted"))
+        return "words" if seen else "rule of a guide"
 
 
 def iam(operation: str, save: str = "", caller: str = "", **parameters: Any) -> Call:

@@ -38,3 +38,8 @@ def guide(page: str) -> str:
 def issue(name: str) -> str:
     """An issue or pull request in which AWS's answer is quoted."""
     return f"quoted in {name}"
+
+
+def pasted(place: str, day: str) -> str:
+    """Issues or pull requests into which somebody has pasted AWS's answer, the last of them on that day."""
+    return f"quoted in {place} ({day})"

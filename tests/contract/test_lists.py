@@ -259,7 +259,7 @@ def test_discovery(cluster: Cluster, group: str, resource: str) -> None:
     assert entry["responseKind"]["kind"] == kind.kind
     assert entry["scope"] == ("Namespaced" if kind.namespaced else "Cluster")
     assert entry["singularResource"] == kind.singular
-    verbs = {"create", "delete", "get", "list", "patch", *["update"] * (resource == "leases")}
+    verbs = {"create", "delete", "get", "list", "patch", "update"}
     assert set(entry["verbs"]) >= verbs
     assert entry.get("shortNames", []) == list(kind.short_names)
     parts = {item["subresource"] for item in entry.get("subresources", [])}

@@ -97,17 +97,10 @@ def test_nothing_secret_and_nothing_shared_comes_out(api: KubeApi) -> None:
     assert "a" not in api.world()["namespaces"]["default"]["labels"]
 
 
-@pytest.mark.parametrize(
-    ("line", "status"),
-    [
-        (f"GET {SPACES}?watch=true", 400),
-        (f"GET {SPACES}?continue=a", 400),
-        (f"PUT {SPACES}/default/serviceaccounts/default {{metadata: {{name: default}}}}", 405),
-    ],
-)
-def test_what_would_be_ignored_is_refused(api: KubeApi, send: Send, line: str, status: int) -> None:
+@pytest.mark.parametrize("line", [f"GET {SPACES}?watch=true", f"GET {SPACES}?continue=a"])
+def test_what_would_be_ignored_is_refused(api: KubeApi, send: Send, line: str) -> None:
     before = api.world()
-    assert send(line).status_code == status
+    assert send(line).status_code == 400
     assert api.world() == before
 
 

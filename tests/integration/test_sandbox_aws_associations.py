@@ -160,3 +160,46 @@ def test_an_exchange_that_was_made_elsewhere(sandbox: Sandbox) -> None:
     assert record["userIdentity"]["userName"] == cart
     sandbox.reset()
     assert do(trail, line)["Events"] == []
+
+
+def test_access_entries_need_a_mode_that_knows_them(sandbox: Sandbox, eks: Any) -> None:
+    line = f"ListAccessEntries {{clusterName: {CLUSTER}}}"
+    for mode in ("API", "API_AND_CONFIG_MAP"):
+        describe_cluster_as(sandbox, CLUSTER, accessConfig={"authenticationMode": mode})
+        assert do(eks, line)["accessEntries"] == []
+    describe_cluster_as(sandbox, CLUSTER, accessConfig={"authenticationMode": "CONFIG_MAP"})
+    assert refused(eks, line) == "InvalidRequestException 400"
+    assert listed(eks) == set()
+
+
+def test_a_repeated_create_is_the_same_until_its_object_is_gone(eks: Any) -> None:
+    """Other parameters, or another ServiceAccount, are another call."""
+    repeated = CREATE.replace("cart,", "cart, clientRequestToken: t,")
+    first = do(eks, repeated)["association"]
+    assert do(eks, repeated)["association"] == first
+    assert refused(eks, repeated.replace("shop", "other")) == INVALID
+    assert refused(eks, CREATE) == IN_USE
+    do(eks, which(first, "Delete"))
+    assert do(eks, repeated)["association"]["associationId"] != first["associationId"]
+
+
+def test_tags_are_of_the_own_account(sandbox: Sandbox, eks: Any) -> None:
+    arn = do(eks, CREATE)["association"]["associationArn"]
+    cluster = f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/{CLUSTER}"
+    for tagged in (arn, cluster):
+        do(eks, f"TagResource {{resourceArn: '{tagged}', tags: {{a: '1', b: '2'}}}}")
+        do(eks, f"UntagResource {{resourceArn: '{tagged}', tagKeys: [a, c]}}")
+        assert do(eks, f"ListTagsForResource {{resourceArn: '{tagged}'}}")["tags"] == {"b": "2"}
+        other = client(sandbox, "eks", account="222233334444")
+        assert refused(other, f"ListTagsForResource {{resourceArn: '{tagged}'}}") == "NotFoundException 404"
+    assert eks.describe_cluster(name=CLUSTER)["cluster"]["tags"] == {"b": "2"}
+
+
+def test_an_addon_takes_its_associations_with_it(sandbox: Sandbox, eks: Any) -> None:
+    own = "podIdentityAssociations: [{serviceAccount: aws-node, roleArn: '$HERE:role/reader'}]"
+    do(eks, CREATE)
+    do(eks, f"CreateAddon {{clusterName: {CLUSTER}, addonName: vpc-cni, {own}}}")
+    assert listed(eks) == {"shop/cart", "kube-system/aws-node"}
+    do(eks, f"DeleteAddon {{clusterName: {CLUSTER}, addonName: vpc-cni}}")
+    assert listed(eks) == {"shop/cart"}
+    assert do(eks, f"ListAddons {{clusterName: {CLUSTER}}}")["addons"] == []

@@ -129,10 +129,10 @@ def test_bad_tokens(shop: Shop, changes: dict[str, Any], ends: str) -> None:
 
 def test_an_issuer_of_another_cluster_or_of_nobody(shop: Shop) -> None:
     demo = client(shop.sandbox, "eks").describe_cluster(name="demo")["cluster"]["identity"]["oidc"]["issuer"]
-    for issuer, ends in ((demo, INVALID), ("https://gone.example.com/id/X", UNREACHABLE)):
+    for issuer in (demo, "https://gone.example.com/id/X"):
         shop.iam.create_open_id_connect_provider(Url=issuer, ClientIDList=[AUDIENCE])
         # It is signed by a key of the first issuer.
-        assert refused(shop.sts, EXCHANGE, TOKEN=token(iss=issuer)) == ends
+        assert refused(shop.sts, EXCHANGE, TOKEN=token(iss=issuer)) == INVALID
 
 
 def test_keys_that_do_not_come(shop: Shop) -> None:

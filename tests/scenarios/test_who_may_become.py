@@ -90,7 +90,7 @@ def test_access_policies_hold_in_their_namespaces(stage: Stage, binding: Binding
     space = binding.namespace
     enter(stage, "Here", "AmazonEKSEditPolicy", f"{space[:-1]}*")
     enter(stage, "There", "AmazonEKSEditPolicy", f"{space}-2")
-    enter(stage, "There", "AmazonEKSOfTomorrowPolicy")
+    enter(stage, "There", "AmazonEKSEventPolicy")
     ran = stage.run(f"{DESCRIBE} -o json", code=1)
     found = ran.item["kubernetes"]
     ways = {
@@ -101,8 +101,8 @@ def test_access_policies_hold_in_their_namespaces(stage: Stage, binding: Binding
     assert "create-pod" in ways.pop("Here")
     # From another namespace a pod of it can be reached by the files of its node only.
     assert set().union(*ways.values()) <= {"mount-host"}
-    assert found["unseen"] == ["irsa does not know the access policy AmazonEKSOfTomorrowPolicy"]
-    assert any("AmazonEKSOfTomorrowPolicy" in note for note in ran.metadata["notes"])
+    assert found["unseen"] == ["irsa does not know the access policy AmazonEKSEventPolicy"]
+    assert any("AmazonEKSEventPolicy" in note for note in ran.metadata["notes"])
 
 
 def test_the_parts_of_kubernetes_are_counted_only(stage: Stage, binding: Binding) -> None:

@@ -6,9 +6,11 @@ page is stale; the tests do that.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +34,17 @@ asks both for the whole table. No fact was tried on AWS by this project: the sou
 
 An answer is *as AWS* if code, HTTP status, words and fields are the same, as far as the source tells them;
 *right code only* if an error has the same code, but another status or other words.
+
+A source has the answer's *words* (all of it, recorded on AWS or pasted by somebody), its *code only*, or is a
+*rule of a guide* or of AWS's models. If it is *unknown* with which code AWS refuses, the sandbox still does.
 """
+_REPOSITORY = re.compile(r"([\w.-]+/[\w.-]+)(?:#| PR #?|/issues/)\d+")
+_OTHER_MAKERS = {
+    "localstack/localstack, tests": "LocalStack (recorded on AWS)",
+    "botocore": "botocore (AWS's models)",
+    "docs.aws.amazon.com": "AWS's guides",
+    "repost.aws": "AWS re:Post",
+}
 
 
 def asked() -> tuple[Verdicts, Verdicts]:
@@ -47,7 +59,8 @@ def asked() -> tuple[Verdicts, Verdicts]:
 
 def page(sandbox: Verdicts, moto: Verdicts) -> str:
     """The whole page."""
-    return "\n".join([HEAD, *_counts(sandbox, moto), *_not_simulated(), *_parts(sandbox, moto)])
+    parts = (_counts(sandbox, moto), _evidence(sandbox), _makers(), _not_simulated(), _parts(sandbox, moto))
+    return "\n".join([HEAD, *chain.from_iterable(parts)])
 
 
 def _counts(sandbox: Verdicts, moto: Verdicts) -> Iterator[str]:
@@ -57,6 +70,27 @@ def _counts(sandbox: Verdicts, moto: Verdicts) -> Iterator[str]:
         count = Counter(verdicts.values())
         yield f"| {name} | {len(FACTS)} | {' | '.join(str(count[verdict]) for verdict in VERDICTS)} |"
     yield ""
+
+
+def _evidence(sandbox: Verdicts) -> Iterator[str]:
+    yield "| the source has | facts | sandbox as AWS |"
+    yield "| --- | ---: | ---: |"
+    for evidence in ("words", "code only", "rule of a guide", "unknown"):
+        ids = [fact.id for fact in FACTS if fact.evidence == evidence]
+        as_aws = sum(sandbox[name] == "as AWS" for name in ids)
+        yield f"| {evidence} | {len(ids)} | {as_aws} |"
+    yield ""
+
+
+def _makers() -> Iterator[str]:
+    """The makers of the sources, those of most facts first."""
+    counts: Counter[str] = Counter()
+    for fact in FACTS:
+        makers = {name for text, name in _OTHER_MAKERS.items() if text in fact.source}
+        counts.update(makers | set(_REPOSITORY.findall(fact.source)))
+    listed = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    text = ", ".join(f"{_text(name)} {count}" for name, count in listed)
+    yield f"Sources, with their numbers of facts: {text}.\n"
 
 
 def _not_simulated() -> Iterator[str]:
@@ -70,15 +104,18 @@ def _not_simulated() -> Iterator[str]:
 def _parts(sandbox: Verdicts, moto: Verdicts) -> Iterator[str]:
     for title, facts in PARTS.items():
         yield f"## {title}\n"
-        yield "| fact | AWS answers | sandbox | moto | source |"
-        yield "| --- | --- | --- | --- | --- |"
+        yield "| fact | AWS answers | source has | sandbox | moto | source |"
+        yield "| --- | --- | --- | --- | --- | --- |"
         for fact in facts:
-            row = (_text(fact.says), _answer(fact), sandbox[fact.id], moto[fact.id], _text(fact.source))
+            verdicts = (sandbox[fact.id], moto[fact.id])
+            row = (_text(fact.says), _answer(fact), fact.evidence, *verdicts, _text(fact.source))
             yield f"| {' | '.join(row)} |"
         yield ""
 
 
 def _answer(fact: Fact) -> str:
+    if isinstance(fact.answer, Refusal) and not fact.answer.code:
+        return "refuses it"
     if isinstance(fact.answer, Refusal):
         return f"`{fact.answer.code}`, {fact.answer.status}"
     return "accepts it"

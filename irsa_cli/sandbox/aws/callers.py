@@ -44,14 +44,30 @@ class Caller:
 
     @property
     def federation(self) -> dict[str, list[str]]:
-        """`aws:FederatedProvider`, which is there in the sessions of a web identity, and lost by chaining."""
-        provider = self.session.provider if self.session else ""
-        return {"aws:federatedprovider": [provider]} if provider else {}
+        """`aws:FederatedProvider`, which is lost by chaining, and `aws:SourceIdentity`; if there are any."""
+        terms = self.session.terms if self.session else Terms()
+        keys = {"aws:federatedprovider": terms.provider, "aws:sourceidentity": terms.source_identity}
+        return {key: [value] for key, value in keys.items() if value}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Properties of a session from its beginning.
+
+    `policy` bounds it; `provider` is that of the token, by its ARN. The first caller of a chain
+    of roles sets `source_identity`, and no later one can change it. `packed` is the share of the room for
+    session policies and session tags, in percent.
+    """
+
+    policy: Mapping[str, Any] | None = None
+    provider: str = ""
+    source_identity: str = ""
+    packed: int = 0
 
 
 @dataclass(frozen=True)
 class Session:
-    """Temporary credentials of a role, until `expires`; `provider` is that of the token, by its ARN."""
+    """Temporary credentials of a role, until `expires`."""
 
     access_key: str
     secret: str
@@ -62,8 +78,7 @@ class Session:
     role_arn: str
     name: str
     expires: datetime
-    policy: Mapping[str, Any] | None = None
-    provider: str = ""
+    terms: Terms
     tags: dict[str, str] = field(default_factory=dict)
     transitive: set[str] = field(default_factory=set)
 
@@ -96,11 +111,11 @@ class Token:
         return self.issuer.removeprefix("https://")
 
 
-def parse_role_arn(arn: str) -> re.Match[str]:
-    """Partition, account, path and name of a role's ARN; raises AwsError when it is none."""
+def parse_role_arn(arn: str, otherwise: str = "") -> re.Match[str]:
+    """Partition, account, path and name of a role's ARN; raises AwsError, with `otherwise`, if it is none."""
     match = _ROLE_ARN.fullmatch(arn)
     if not match:
-        raise validation_error(f"{arn} is invalid")
+        raise validation_error(otherwise or f"{arn} is invalid")
     return match
 
 
@@ -114,9 +129,7 @@ class Callers:
     def reset(self) -> None:
         self._sessions.clear()
 
-    def open_session(
-        self, role: Any, name: str, seconds: int, policy: Mapping[str, Any] | None = None, provider: str = ""
-    ) -> Session:
+    def open_session(self, role: Any, name: str, seconds: int, terms: Terms = Terms()) -> Session:
         session = Session(
             access_key="ASIA" + "".join(secrets.choice(_UPPER) for _ in range(16)),
             secret=secrets.token_urlsafe(30),
@@ -127,8 +140,7 @@ class Callers:
             role_arn=role.arn,
             name=name,
             expires=datetime.now(timezone.utc) + timedelta(seconds=seconds),
-            policy=policy,
-            provider=provider,
+            terms=terms,
         )
         self._sessions[session.access_key] = session
         return session
@@ -171,13 +183,22 @@ class Callers:
                 return Caller(account, partition, user.arn, user.id, user.name), key.secret_access_key
         raise _unknown(request.service)
 
+    def account_of(self, access_key: str) -> str | None:
+        """The account that an access key belongs to; None for one that nobody has."""
+        if access_key in self._sessions:
+            return self._sessions[access_key].account
+        for account, partition in self._cloud.accounts():
+            if access_key in self._cloud.iam(account, partition).access_keys:
+                return account
+        return None
+
     def powers(self, caller: Caller) -> Powers:
         iam = self._cloud.iam(caller.account, caller.partition)
         if not caller.session:
             user = iam.users[caller.name]
             holders = [user, *iam.get_groups_for_user(user.name)]
             return Powers(list(chain.from_iterable(map(_documents, holders))))
-        return powers_of(iam, iam.roles[caller.session.role_id], caller.session.policy)
+        return powers_of(iam, iam.roles[caller.session.role_id], caller.session.terms.policy)
 
     def is_admin(self, caller: Caller) -> bool:
         iam = self._cloud.iam(caller.account, caller.partition)
@@ -192,18 +213,19 @@ def denied(caller: Caller, act: Act, why: str, service: str) -> AwsError:
 
 def powers_of(iam: Any, role: Any, session: Mapping[str, Any] | None = None) -> Powers:
     boundary = iam.managed_policies.get(role.permissions_boundary_arn)
-    return Powers(_documents(role), _default_document(boundary) if boundary else None, session)
+    return Powers(_documents(role), default_document(boundary) if boundary else None, session)
+
+
+def default_document(policy: Any) -> dict[str, Any]:
+    """The default version of a managed policy."""
+    text = next(v.document for v in policy.versions if v.version_id == policy.default_version_id)
+    document: dict[str, Any] = json.loads(text)
+    return document
 
 
 def _documents(holder: Any) -> list[dict[str, Any]]:
     inline = [json.loads(text) for text in holder.policies.values()]
-    return inline + [_default_document(policy) for policy in holder.managed_policies.values()]
-
-
-def _default_document(policy: Any) -> dict[str, Any]:
-    text = next(v.document for v in policy.versions if v.version_id == policy.default_version_id)
-    document: dict[str, Any] = json.loads(text)
-    return document
+    return inline + [default_document(policy) for policy in holder.managed_policies.values()]
 
 
 def _unknown(service: str) -> AwsError:

@@ -1,8 +1,9 @@
 """The EKS clusters of the sandbox, what EKS answers about them, and what EC2 tells of their VPCs and nodes.
 
-EKS serves DescribeCluster, ListClusters, ListAddons, CreateAddon, and added Fargate profiles; Pod
-Identity associations and access entries are in `identities`. EC2 serves DescribeVpcEndpoints,
-DescribeInstances and DescribeRegions. Everything else is refused with an error that says so.
+EKS serves DescribeCluster, ListClusters, added Fargate profiles, the list of access policies, and tags. Pod
+Identity associations and access entries are in `identities`, add-ons in `addons`. EC2 serves
+DescribeVpcEndpoints, DescribeInstances and DescribeRegions. Everything else is refused by an error that says
+so.
 
 Endpoints are those for STS in the VPCs of clusters; the sandbox's calls come through no VPC, so an endpoint's
 policy decides nothing here: it can only be read. Of a node, EC2 tells what lets pods reach its metadata.
@@ -20,9 +21,11 @@ from typing import Any
 
 import botocore.session
 
+from irsa_cli.sandbox.aws.addons import Addons
 from irsa_cli.sandbox.aws.callers import Caller
 from irsa_cli.sandbox.aws.identities import AccessEntries, Associations
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, result_of
+from irsa_cli.sandbox.aws.of_clusters import OfClusters, check_tags, cluster_arn, missing, page_of
 from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of, table
 
 
@@ -45,11 +48,6 @@ class Cluster:
         return cluster_arn(self.spec)
 
 
-def cluster_arn(spec: ClusterSpec) -> str:
-    partition = partition_of(spec.region).name
-    return f"arn:{partition}:eks:{spec.region}:{spec.account}:cluster/{spec.name}"
-
-
 def issuer_of(spec: ClusterSpec) -> str:
     """An issuer URL in EKS's form, each cluster its own."""
     number = hashlib.sha256(cluster_arn(spec).encode()).hexdigest()[:32].upper()
@@ -63,8 +61,8 @@ class Clusters:
         self._by_arn: dict[str, Cluster] = {}
         self.associations = Associations()
         self.access_entries = AccessEntries()
+        self.addons = Addons(self.associations)
         self._said: dict[str, dict[str, Any]] = {}
-        self._addons: dict[str, list[str]] = {}
         self.fargate: dict[str, dict[str, list[dict[str, Any]]]] = {}
 
     def add(self, cluster: Cluster) -> None:
@@ -80,8 +78,8 @@ class Clusters:
         """Forget all but the clusters themselves."""
         self.associations.reset()
         self.access_entries.reset()
+        self.addons.reset()
         self._said.clear()
-        self._addons.clear()
         self.fargate.clear()
 
     def say(self, arn: str, fields: Mapping[str, Any]) -> None:
@@ -89,7 +87,7 @@ class Clusters:
         self._said.setdefault(arn, {}).update(fields)
 
     def put_addon(self, arn: str, name: str) -> None:
-        self._addons.setdefault(arn, []).append(name)
+        self.addons.put(self._by_arn[arn].spec, arn, name)
 
     def with_issuer(self, issuer: str) -> Cluster | None:
         return next((c for c in self._by_arn.values() if c.issuer == issuer), None)
@@ -99,29 +97,59 @@ class Clusters:
         mine = {c.spec.name: c for c in self.all() if (c.spec.account, c.spec.region) == place}
         if request.operation == "ListClusters":
             return Answer.of_json({"clusters": sorted(mine), "nextToken": None})
-        parts = [part for part in (self.associations, self.access_entries) if part.serves(request.operation)]
+        if request.operation == "ListAccessPolicies":
+            return Answer.of_json(_access_policies(request, caller.partition))
+        if request.path.startswith("/tags/"):
+            own = [cluster.arn for cluster in mine.values()]
+            return Answer.of_json(self._tags(request, f":{request.region}:{caller.account}:", own))
+        parts = [part for part in self._parts() if part.serves(request.operation)]
         if request.operation not in _SERVED and not parts:
             message = f"The sandbox does not serve {request.operation} of EKS."
             raise AwsError("NotImplementedException", message, 501)
-        # Of an ARN after /tags/, the last part but one.
-        name = request.path.split("/")[3 if request.path.startswith("/tags/") else 2]
+        name = request.path.split("/")[2]
         if name not in mine:
-            raise AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", 404)
+            raise missing(f"No cluster found for name: {name}.")
         cluster = mine[name]
+        if parts == [self.access_entries]:
+            self._check_mode(cluster)
         if parts:
             return parts[0].answer(request, cluster.spec, cluster.arn)
         return Answer.of_json(_SERVED[request.operation](self, request, cluster))
 
+    def _parts(self) -> tuple[OfClusters, ...]:
+        return (self.associations, self.access_entries, self.addons)
+
+    def _check_mode(self, cluster: Cluster) -> None:
+        """Quoted in Team-likelion-2nd-Project/likelion-devops-7th-team04 issue 286, of 2026-08-18."""
+        described = {**table("cluster"), **self._said.get(cluster.arn, {})}
+        if described["accessConfig"].get("authenticationMode") == "CONFIG_MAP":
+            modes = "[API, API_AND_CONFIG_MAP]"
+            why = (
+                f"The cluster's authentication mode must be set to one of {modes} to perform this operation."
+            )
+            raise AwsError("InvalidRequestException", why)
+
+    def _tags(self, request: AwsRequest, place: str, clusters: list[str]) -> dict[str, Any]:
+        """Read or change the tags of whatever has the ARN, in the caller's own `place`."""
+        arn = request.parameters["resourceArn"]
+        objects = [part.with_arn(arn) for part in self._parts() if place in arn]
+        if arn in clusters:
+            objects.append(self._said.setdefault(arn, {}))
+        tagged = next((entry for entry in objects if entry is not None), None)
+        if tagged is None:
+            raise AwsError("NotFoundException", f"No resource found for ARN: {arn}.", 404)
+        tags: dict[str, str] = tagged.get("tags", {})
+        if request.operation == "ListTagsForResource":
+            return {"tags": tags}
+        gone = request.parameters.get("tagKeys", [])
+        kept = {key: value for key, value in tags.items() if key not in gone}
+        new = {**kept, **request.parameters.get("tags", {})}
+        check_tags(new, "BadRequestException")
+        tagged["tags"] = new
+        return {}
+
     def _describe_cluster(self, _: AwsRequest, cluster: Cluster) -> dict[str, Any]:
         return {"cluster": {**_description(cluster), **self._said.get(cluster.arn, {})}}
-
-    def _list_addons(self, _: AwsRequest, cluster: Cluster) -> dict[str, Any]:
-        return {"addons": sorted(self._addons.get(cluster.arn, []))}
-
-    def _create_addon(self, request: AwsRequest, cluster: Cluster) -> dict[str, Any]:
-        addon = str(request.json.get("addonName", ""))
-        self.put_addon(cluster.arn, addon)
-        return {"addon": {"addonName": addon, "clusterName": cluster.spec.name, "status": "ACTIVE"}}
 
     def _list_fargate_profiles(self, _: AwsRequest, cluster: Cluster) -> dict[str, Any]:
         return {"fargateProfileNames": sorted(self.fargate.get(cluster.arn, {}))}
@@ -130,18 +158,21 @@ class Clusters:
         name = request.path.rstrip("/").rsplit("/", 1)[-1]
         profiles = self.fargate.get(cluster.arn, {})
         if name not in profiles:
-            message = f"No Fargate Profile found with name: {name}."
-            raise AwsError("ResourceNotFoundException", message, 404)
+            raise missing(f"No Fargate Profile found with name: {name}.")
         return {"fargateProfile": {"fargateProfileName": name, "selectors": profiles[name]}}
 
 
 _SERVED: Mapping[str, Callable[[Clusters, AwsRequest, Cluster], dict[str, Any]]] = {
-    "CreateAddon": Clusters._create_addon,
     "DescribeCluster": Clusters._describe_cluster,
     "DescribeFargateProfile": Clusters._describe_fargate_profile,
-    "ListAddons": Clusters._list_addons,
     "ListFargateProfiles": Clusters._list_fargate_profiles,
 }
+
+
+def _access_policies(request: AwsRequest, partition: str) -> dict[str, Any]:
+    start = f"arn:{partition}:eks::aws:cluster-access-policy"
+    page, more = page_of(request, table("access policies"))
+    return {"accessPolicies": [{"name": name, "arn": f"{start}/{name}"} for name in page], **more}
 
 
 def _description(cluster: Cluster) -> dict[str, Any]:

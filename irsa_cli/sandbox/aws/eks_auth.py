@@ -11,13 +11,14 @@ EKS takes a token that is bound to no pod; here it does, and such a session has 
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from irsa_cli.sandbox.aws.callers import Caller, Callers, Session
+from irsa_cli.sandbox.aws.callers import Caller, Callers, Session, Terms
 from irsa_cli.sandbox.aws.cloud import Cloud
 from irsa_cli.sandbox.aws.clusters import Cluster, Clusters
 from irsa_cli.sandbox.aws.iam.account import Lag
@@ -48,8 +49,8 @@ class EksAuth:
     _sts: Sts
 
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
-        name = request.path.split("/")[2]
-        text = str(request.json.get("token", ""))
+        name = request.parameters["clusterName"]
+        text = request.parameters["token"]
         cluster = self.cluster_of(text)
         spec = cluster.spec
         if (spec.name, spec.account, spec.region) != (name, caller.account, request.region):
@@ -74,8 +75,11 @@ class EksAuth:
         try:
             token = read_token(text, self._clusters)
         except AwsError as error:
-            expired = error.code == "ExpiredTokenException"
-            raise AwsError(error.code if expired else "InvalidTokenException", error.message) from None
+            if error.code != "ExpiredTokenException":
+                raise AwsError("InvalidTokenException", error.message) from None
+            now, end = (_instant(moment) for moment in (time.time(), claims_of(text).get("exp", 0)))
+            words = f"current date/time {now} must be before the expiration date/time {end}."
+            raise AwsError(error.code, f"The token included in the request is expired: {words}") from None
         cluster = self._clusters.with_issuer(token.issuer)
         if cluster is None or SERVICE not in token.audiences:
             raise AwsError("InvalidTokenException", "The service account token is invalid.")
@@ -108,7 +112,7 @@ class EksAuth:
                 document = role.assume_role_policy_document if role else None
                 if not document or not admits(document, action, Who(service=SERVICE), context):
                     raise AwsError("AccessDeniedException", _DENIED)
-            session = self._callers.open_session(role, name, _SECONDS, None if target else limit)
+            session = self._callers.open_session(role, name, _SECONDS, Terms(None if target else limit))
             session.tags.update(tags)
             session.transitive.update(tags)
             note_use(role, cluster.spec.region)
@@ -130,6 +134,10 @@ class EksAuth:
             return self._sts.assume_role(replace(request, params=params), first.caller)
         except AwsError as error:
             raise AwsError("AccessDeniedException", _DENIED) from error
+
+
+def _instant(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _tags(cluster: Cluster, claims: Mapping[str, Any]) -> dict[str, str]:

@@ -22,8 +22,8 @@ from irsa_cli.sandbox.aws.clusters import Clusters, Ec2
 from irsa_cli.sandbox.aws.eks_auth import EksAuth
 from irsa_cli.sandbox.aws.iam import calls
 from irsa_cli.sandbox.aws.iam.account import QUOTAS, Account, Lag
-from irsa_cli.sandbox.aws.iam.grammar import check_parameters
-from irsa_cli.sandbox.aws.messages import SERVICES, AwsError, AwsRequest, read_request, render_error
+from irsa_cli.sandbox.aws.messages import REST, SERVICES, AwsError, AwsRequest, read_request, render_error
+from irsa_cli.sandbox.aws.parameters import check_parameters
 from irsa_cli.sandbox.aws.sts import Sts
 from irsa_cli.sandbox.aws.trail import Trail
 from irsa_cli.sandbox.enforce import Act, of_every_request, refusal
@@ -106,8 +106,8 @@ class Front:
             return self._sts.assume_role_with_web_identity(request)
         with self.cloud.lock:
             caller = self.callers.authenticate(request)
-            if request.service in ("iam", "sts"):
-                check_parameters(request.service, request.operation, request.params)
+            if request.service in ("iam", "sts", *REST):
+                check_parameters(request)
             if request.service == "sts":
                 return self._sts.answer(request, caller)
             account = Account(self.cloud, caller.account, caller.partition, self.quotas, self.lag)
@@ -182,12 +182,12 @@ def _passing_to_pods(request: AwsRequest, act: Act, account: Account) -> list[Ac
 
     https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html
     """
-    arn = request.json.get("roleArn", "")
+    arn = request.parameters.get("roleArn", "")
     if not arn:
         return []
-    cluster = request.path.strip("/").split("/")[1]
+    cluster = request.parameters["clusterName"]
     place = f"arn:{account.partition}:eks:{request.region}:{account.number}:podidentityassociation/{cluster}"
-    tagging = [Act("eks:TagResource", f"{place}/*", act.context)] if request.json.get("tags") else []
+    tagging = [Act("eks:TagResource", f"{place}/*", act.context)] if request.parameters.get("tags") else []
     passing = _passed(arn.rsplit("/", 1)[-1], "pods.eks.amazonaws.com", act, account)
     return [*tagging, replace(passing, resource=arn)]
 

@@ -13,56 +13,35 @@ import json
 import re
 import secrets
 import string
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
+from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy
 from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest
+from irsa_cli.sandbox.aws.of_clusters import (
+    Json,
+    OfClusters,
+    Present,
+    bad_parameter,
+    check_tags,
+    cluster_arn,
+    missing,
+    page_of,
+)
 from irsa_cli.sandbox.enforce import listed
-from irsa_cli.sandbox.model import Answer, ClusterSpec, partition_of
+from irsa_cli.sandbox.model import ClusterSpec, partition_of, table
 
-Json = dict[str, Any]
-_There = dict[str, Json]
-
-
-class _OfClusters:
-    """EKS's objects of one kind in all clusters, by the cluster's ARN and a key, as EKS describes them.
-
-    Members that begin with _ are not shown. Safe to use from several threads.
-    """
-
-    member: str
-    """The name of an object in the answers that describe it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._of: dict[str, _There] = {}
-
-    def reset(self) -> None:
-        with self._lock:
-            self._of.clear()
-
-    def serves(self, operation: str) -> bool:
-        """Whether it answers this operation: it has a method that is called as the operation is."""
-        return hasattr(self, _method(operation))
-
-    def answer(self, request: AwsRequest, spec: ClusterSpec, cluster_arn: str) -> Answer:
-        method = getattr(self, _method(request.operation))
-        with self._lock:
-            return Answer.of_json(method(request, spec, self._of.setdefault(cluster_arn, {})))
-
-    def _shown(self, association: Json) -> Json:
-        return {self.member: {key: value for key, value in association.items() if not key.startswith("_")}}
+_TYPES = table("types of access entries")
+"""By type, the user name and the groups that EKS sets; of those that it doesn't, the caller may."""
+_POLICIES = table("access policies")
+_WITH_POLICIES = ("STANDARD", "EC2")
+_OF_STANDARD = 'This operation can only be performed on Access Entries with a type of "STANDARD".'
+_BRACES = re.compile(r"\{\{(.*?)\}\}")
 
 
-def _method(operation: str) -> str:
-    return re.sub("([A-Z])", r"_\1", operation).lower()
-
-
-class AccessEntries(_OfClusters):
+class AccessEntries(OfClusters):
     """The access entries of all clusters, by the cluster's ARN and the principal's.
 
     `_principal` is the unique id that callers must have, empty for any that has the ARN; `_policies` are the
@@ -86,58 +65,73 @@ class AccessEntries(_OfClusters):
         with self._lock:
             return self._of.get(cluster_arn, {}).get(arn)
 
-    def _create_access_entry(self, request: AwsRequest, spec: ClusterSpec, present: _There) -> Json:
-        parameters = request.json
-        arn = parameters.get("principalArn", "")
+    def _create_access_entry(self, request: AwsRequest, spec: ClusterSpec, present: Present) -> Json:
+        parameters = request.parameters
+        arn = parameters["principalArn"]
+        if ":role/aws-service-role/" in arn:
+            why = "modify access entries with a principalArn value of a Service Linked Role"
+            raise bad_parameter(f"The caller is not allowed to {why}")
         if arn in present:
             message = "The specified access entry resource is already in use on this cluster."
             raise AwsError("ResourceInUseException", message, 409)
         principal = self.principal(arn)
         if principal is None:
-            raise _bad_parameter("The specified principalArn is invalid: invalid principal.")
+            raise bad_parameter("The specified principalArn is invalid: invalid principal.")
+        _check_type(parameters, spec)
         _check_names(parameters)
-        present[arn] = _entry(spec, arn, principal.id, parameters)
+        check_tags(parameters.get("tags", {}))
+        present[arn] = {**_entry(spec, arn, principal.id, parameters), "_call": parameters}
         return self._shown(present[arn])
 
-    def _update_access_entry(self, request: AwsRequest, _: ClusterSpec, present: _There) -> Json:
+    def _update_access_entry(self, request: AwsRequest, _: ClusterSpec, present: Present) -> Json:
         entry = _found_entry(request, present)
-        parameters = request.json
+        parameters = request.parameters
         if entry["type"] != "STANDARD":
-            message = 'This operation can only be performed on Access Entries with a type of "STANDARD".'
-            raise _bad_parameter(message)
+            raise bad_parameter(_OF_STANDARD)
         _check_names(parameters)
         entry["username"] = parameters.get("username") or entry["username"]
         entry["kubernetesGroups"] = parameters.get("kubernetesGroups", entry["kubernetesGroups"])
         return self._shown(entry)
 
-    def _disassociate_access_policy(self, request: AwsRequest, _: ClusterSpec, present: _There) -> Json:
-        policy = request.path.split("/access-policies/", 1)[1]
-        if _found_entry(request, present)["_policies"].pop(policy, None) is None:
-            raise AwsError("ResourceNotFoundException", "The specified policyArn could not be found.", 404)
+    def _disassociate_access_policy(self, request: AwsRequest, _: ClusterSpec, present: Present) -> Json:
+        policies = _found_entry(request, present)["_policies"]
+        if policies.pop(request.parameters["policyArn"], None) is None:
+            raise missing("The specified policyArn could not be found.")
         return {}
 
-    def _list_access_entries(self, request: AwsRequest, _: ClusterSpec, present: _There) -> Json:
-        page, more = _page(request, sorted(present))
+    def _list_access_entries(self, request: AwsRequest, _: ClusterSpec, present: Present) -> Json:
+        policy = request.parameters.get("associatedPolicyArn")
+        chosen = [arn for arn, entry in present.items() if policy in (None, *entry["_policies"])]
+        page, more = page_of(request, sorted(chosen))
         return {"accessEntries": page, **more}
 
-    def _describe_access_entry(self, request: AwsRequest, _: ClusterSpec, present: _There) -> Json:
+    def _describe_access_entry(self, request: AwsRequest, _: ClusterSpec, present: Present) -> Json:
         return self._shown(_found_entry(request, present))
 
-    def _delete_access_entry(self, request: AwsRequest, _: ClusterSpec, present: _There) -> Json:
+    def _delete_access_entry(self, request: AwsRequest, _: ClusterSpec, present: Present) -> Json:
         del present[_found_entry(request, present)["principalArn"]]
         return {}
 
-    def _associate_access_policy(self, request: AwsRequest, _: ClusterSpec, present: _There) -> Json:
+    def _associate_access_policy(self, request: AwsRequest, spec: ClusterSpec, present: Present) -> Json:
         entry = _found_entry(request, present)
-        parameters = request.json
-        policy = parameters.get("policyArn", "")
-        entry["_policies"][policy] = parameters.get("accessScope", {"type": "cluster"})
-        return {**_head(entry), "associatedAccessPolicy": _policy(policy, entry["_policies"][policy])}
+        policy = request.parameters["policyArn"]
+        scope = request.parameters["accessScope"]
+        start = f"arn:{partition_of(spec.region).name}:eks::aws:cluster-access-policy/"
+        if not policy.startswith(start) or policy.removeprefix(start) not in _POLICIES:
+            raise bad_parameter("The specified policyArn is not one of an access policy.")
+        if entry["type"] not in _WITH_POLICIES:
+            raise bad_parameter(_OF_STANDARD)
+        kind = scope.get("type", "cluster")
+        if (kind == "namespace") != bool(scope.get("namespaces")):
+            raise bad_parameter(f"An accessScope of type {kind} does not go with these namespaces.")
+        entry["_policies"][policy] = scope
+        return {**_head(entry), "associatedAccessPolicy": _policy(policy, scope)}
 
-    def _list_associated_access_policies(self, request: AwsRequest, _: ClusterSpec, present: _There) -> Json:
+    def _list_associated_access_policies(self, request: AwsRequest, _: ClusterSpec, present: Present) -> Json:
         entry = _found_entry(request, present)
-        policies = [_policy(policy, scope) for policy, scope in sorted(entry["_policies"].items())]
-        return {**_head(entry), "associatedAccessPolicies": policies}
+        page, more = page_of(request, sorted(entry["_policies"]))
+        policies = [_policy(policy, entry["_policies"][policy]) for policy in page]
+        return {**_head(entry), "associatedAccessPolicies": policies, **more}
 
 
 def _entry(spec: ClusterSpec, arn: str, principal: str, parameters: Json) -> Json:
@@ -148,6 +142,7 @@ def _entry(spec: ClusterSpec, arn: str, principal: str, parameters: Json) -> Jso
     )
     own = f"arn:{arn.split(':')[1]}:eks:{spec.region}:{spec.account}:access-entry/{spec.name}"
     now = int(time.time())
+    kind = parameters.get("type", "STANDARD")
     return {
         "clusterName": spec.name,
         "principalArn": arn,
@@ -157,20 +152,20 @@ def _entry(spec: ClusterSpec, arn: str, principal: str, parameters: Json) -> Jso
         "modifiedAt": now,
         "tags": parameters.get("tags", {}),
         "username": parameters.get("username") or (session if role else arn),
-        "type": parameters.get("type", "STANDARD"),
+        "type": kind,
         "_principal": principal,
         "_policies": {},
+        **_TYPES[kind],
     }
 
 
-def _found_entry(request: AwsRequest, present: _There) -> Json:
-    arn = request.path.split("/access-entries/", 1)[1].rstrip("/").partition("/access-policies")[0]
+def _found_entry(request: AwsRequest, present: Present) -> Json:
+    arn = request.parameters["principalArn"]
     if arn not in present:
-        message = (
+        raise missing(
             "The specified principalArn could not be found. You can view your available access entries with "
             "'list-access-entries'."
         )
-        raise AwsError("ResourceNotFoundException", message, 404)
     return present[arn]
 
 
@@ -178,22 +173,40 @@ def _head(entry: Json) -> Json:
     return {key: entry[key] for key in ("clusterName", "principalArn")}
 
 
+def _check_type(parameters: Mapping[str, Any], spec: ClusterSpec) -> None:
+    """Nodes are roles of the cluster's account, and EKS itself sets their groups and names.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html
+    """
+    kind = parameters.get("type", "STANDARD")
+    if kind not in _TYPES:
+        raise bad_parameter(f"The type {kind} is invalid.")
+    if kind == "STANDARD":
+        return
+    if f"::{spec.account}:role/" not in parameters["principalArn"]:
+        raise bad_parameter(f"An access entry of type {kind} needs a role of the cluster's account.")
+    if parameters.get("kubernetesGroups") or parameters.get("username"):
+        raise bad_parameter(f"An access entry of type {kind} takes neither groups nor a user name.")
+
+
 def _check_names(parameters: Mapping[str, Any]) -> None:
-    """Refuse names for access entries that Kubernetes reserves.
+    """Refuse names for access entries that Kubernetes reserves, and words in braces that mean nothing.
 
     Quoted in terraform-aws-modules/terraform-aws-eks issue 2915, and in
     https://docs.aws.amazon.com/eks/latest/userguide/set-custom-username.html
     """
     for name in parameters.get("kubernetesGroups", ()):
         if name.startswith("system:"):
-            raise _bad_parameter(f"The kubernetes group name {name} is invalid, it cannot start with system:")
+            raise bad_parameter(f"The kubernetes group name {name} is invalid, it cannot start with system:")
+    username = parameters.get("username", "")
     for start in ("system:", "eks:", "aws:", "amazon:", "iam:"):
-        if parameters.get("username", "").startswith(start):
-            raise _bad_parameter(f"The username must not begin with {start}")
-
-
-def _bad_parameter(message: str) -> AwsError:
-    return AwsError("InvalidParameterException", message)
+        if username.startswith(start):
+            raise bad_parameter(f"The username must not begin with {start}")
+    words = set(_BRACES.findall(username))
+    if not words <= {"SessionName", "SessionNameRaw", "AccountID"}:
+        raise bad_parameter("The username has words in braces that are unknown.")
+    if words & {"SessionName", "SessionNameRaw"} and ":" not in username.partition("{{SessionName")[0]:
+        raise bad_parameter("The username needs a colon before the name of the session.")
 
 
 def _policy(policy: str, scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,11 +218,17 @@ def _policy(policy: str, scope: Mapping[str, Any]) -> dict[str, Any]:
 _SERVICE = "pods.eks.amazonaws.com"
 _ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):role/[\x21-\x7e]+")
 _LETTERS = string.ascii_lowercase + string.digits
-_SUMMARY = ("clusterName", "namespace", "serviceAccount", "associationArn", "associationId")
+_SUMMARY = ("clusterName", "namespace", "serviceAccount", "associationArn", "associationId", "ownerArn")
+_CRITERIA = ("namespace", "serviceAccount")
+_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_NAMESPACE = re.compile(_LABEL)
+_SERVICE_ACCOUNT = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
+_MOST_OF_POLICY = 2048
+"""Characters of a session policy, as botocore's model of STS has it."""
 _OPTIONS = ("disableSessionTags", "targetRoleArn", "policy")
 
 
-class Associations(_OfClusters):
+class Associations(OfClusters):
     """The associations of all clusters, by the cluster's ARN and their ids; `_since` is monotonic."""
 
     member = "association"
@@ -238,7 +257,7 @@ class Associations(_OfClusters):
             late = self._there_at(then, spec, self._of.get(cluster_arn, {}))
             return any(_is_of(former, namespace, name) and former["_since"] <= then for former in late)
 
-    def _there_at(self, then: float, spec: ClusterSpec, present: _There) -> list[Json]:
+    def _there_at(self, then: float, spec: ClusterSpec, present: Present) -> list[Json]:
         """Those that are there, and those that were deleted after `then`."""
         gone = (former for when, where, former in self._deleted if when > then and where == _place(spec))
         return [*present.values(), *gone]
@@ -253,22 +272,39 @@ class Associations(_OfClusters):
                 world[name] = {key: value for key, value in association.items() if key in chosen}
         return world
 
+    def own(self, spec: ClusterSpec, parameters: Json, owner: str) -> str:
+        """Create the association of an add-on; returns its ARN."""
+        with self._lock:
+            present = self._of.setdefault(cluster_arn(spec), {})
+            arn: str = self._create(parameters, spec, present)["associationArn"]
+            present[arn.rpartition("/")[2]]["ownerArn"] = owner
+        return arn
+
+    def disown(self, owner: str) -> None:
+        """Delete the associations of an add-on."""
+        with self._lock:
+            for present in self._of.values():
+                for number in [key for key, entry in present.items() if entry.get("ownerArn") == owner]:
+                    del present[number]
+
     def _create_pod_identity_association(
-        self, request: AwsRequest, spec: ClusterSpec, present: _There
+        self, request: AwsRequest, spec: ClusterSpec, present: Present
     ) -> Json:
-        parameters = request.json
-        namespace, name, role = (
-            parameters.get(key, "") for key in ("namespace", "serviceAccount", "roleArn")
-        )
-        if not (namespace and name):
-            raise _bad_parameter("namespace, serviceAccount and the ARN of a role are needed")
-        self._check_role(role, spec)
+        return self._shown(self._create(request.parameters, spec, present))
+
+    def _create(self, parameters: Json, spec: ClusterSpec, present: Present) -> Json:
+        namespace = parameters["namespace"]
+        name = parameters["serviceAccount"]
+        if not (_NAMESPACE.fullmatch(namespace) and _SERVICE_ACCOUNT.fullmatch(name)):
+            raise bad_parameter("The names of a namespace and of a ServiceAccount are needed")
+        self._check_role(parameters["roleArn"], spec)
+        check_tags(parameters.get("tags", {}))
         for former in self._there_at(time.monotonic() - self.lag(), spec, present):
             if _is_of(former, namespace, name):
                 message = f"Association already exists: {former['associationId']}"
                 raise AwsError("ResourceInUseException", message, 409)
         number = "a-" + "".join(secrets.choice(_LETTERS) for _ in range(17))
-        present[number] = {
+        new = {
             "clusterName": spec.name,
             "namespace": namespace,
             "serviceAccount": name,
@@ -278,27 +314,20 @@ class Associations(_OfClusters):
             "tags": parameters.get("tags", {}),
             "disableSessionTags": False,
             "_since": time.monotonic(),
+            "_call": parameters,
         }
-        return self._changed(present[number], parameters)
+        present[number] = _changed(new, parameters, spec)
+        return present[number]
 
     def _update_pod_identity_association(
-        self, request: AwsRequest, spec: ClusterSpec, present: _There
+        self, request: AwsRequest, spec: ClusterSpec, present: Present
     ) -> Json:
         association = _found_association(request, present)
-        parameters = request.json
-        if "roleArn" in parameters:
-            self._check_role(parameters["roleArn"], spec)
-        return self._changed(association, parameters)
-
-    def _changed(self, association: Json, parameters: Json) -> Json:
-        association |= {key: parameters[key] for key in ("roleArn", *_OPTIONS) if key in parameters}
-        for key in _OPTIONS:
-            if association.get(key) == "":
-                del association[key]  # An empty value removes it.
-        association["modifiedAt"] = int(time.time())
-        if association.get("targetRoleArn"):
-            association.setdefault("externalId", str(uuid.uuid4()))
-        return self._shown(association)
+        if "roleArn" in request.parameters:
+            self._check_role(request.parameters["roleArn"], spec)
+        number = association["associationId"]
+        present[number] = _changed(association, request.parameters, spec)
+        return self._shown(present[number])
 
     def _check_role(self, arn: str, spec: ClusterSpec) -> None:
         """The role is there, in the cluster's account, and its trust policy names EKS Pod Identity.
@@ -308,40 +337,28 @@ class Associations(_OfClusters):
         """
         role_match = _ROLE_ARN.fullmatch(arn)
         if not role_match or role_match[1] != spec.account:
-            raise _bad_parameter("the ARN of a role in the cluster's account is needed")
+            raise bad_parameter("Cross-account pass role is not allowed")
         role = self.role(arn)
         if role is None:
-            raise _bad_parameter("Role provided in the request does not exist.")
+            raise bad_parameter("Role provided in the request does not exist.")
         statements = listed(json.loads(role.assume_role_policy_document)["Statement"])
         if not any(_SERVICE in listed(s.get("Principal", {}).get("Service", [])) for s in statements):
-            raise _bad_parameter("Trust policy of the role provided is invalid")
+            raise bad_parameter("Trust policy of the role provided is invalid")
 
-    def _list_pod_identity_associations(self, request: AwsRequest, _: ClusterSpec, present: _There) -> Json:
-        query = request.query
-        criteria = {key: query[key] for key in ("namespace", "serviceAccount") if key in query}
-        chosen = {key: entry for key, entry in present.items() if criteria.items() <= entry.items()}
-        page, more = _page(request, sorted(chosen))
-        summaries = [_summary(chosen[number]) for number in page]
+    def _list_pod_identity_associations(self, request: AwsRequest, _: ClusterSpec, present: Present) -> Json:
+        criteria = {key: value for key, value in request.parameters.items() if key in _CRITERIA}
+        chosen = [key for key, entry in present.items() if all(entry[k] == v for k, v in criteria.items())]
+        page, more = page_of(request, sorted(chosen))
+        summaries = [_summary(present[number]) for number in page]
         return {"associations": summaries, **more}
 
     def _describe_pod_identity_association(
-        self, request: AwsRequest, _: ClusterSpec, present: _There
+        self, request: AwsRequest, _: ClusterSpec, present: Present
     ) -> Json:
         return self._shown(_found_association(request, present))
 
-    def _tag_resource(self, request: AwsRequest, _: ClusterSpec, present: _There) -> Json:
-        association = _found_association(request, present)
-        association["tags"] = {**association["tags"], **request.json["tags"]}
-        return {}
-
-    def _untag_resource(self, request: AwsRequest, _: ClusterSpec, present: _There) -> Json:
-        association = _found_association(request, present)
-        gone = parse_qs(urlsplit(request.target).query)["tagKeys"]
-        association["tags"] = {key: value for key, value in association["tags"].items() if key not in gone}
-        return {}
-
     def _delete_pod_identity_association(
-        self, request: AwsRequest, spec: ClusterSpec, present: _There
+        self, request: AwsRequest, spec: ClusterSpec, present: Present
     ) -> Json:
         gone = present.pop(_found_association(request, present)["associationId"])
         self._deleted.append((time.monotonic(), _place(spec), gone))
@@ -359,20 +376,41 @@ def _is_of(association: Json, namespace: str, name: str) -> bool:
 
 
 def _summary(association: Json) -> Json:
-    return {key: association[key] for key in _SUMMARY}
+    return {key: association[key] for key in _SUMMARY if key in association}
 
 
-def _found_association(request: AwsRequest, present: _There) -> Json:
-    number = request.path.rstrip("/").rsplit("/", 1)[-1]
+def _found_association(request: AwsRequest, present: Present) -> Json:
+    number = request.parameters["associationId"]
     if number not in present:
-        message = f"No association found with id: {number}"
-        raise AwsError("ResourceNotFoundException", message, 404)
+        raise missing(f"No association found with id: {number}")
     return present[number]
 
 
-def _page(request: AwsRequest, keys: list[str]) -> tuple[list[str], dict[str, str]]:
-    """The page of sorted `keys` that a call asks for, and the member that tells of more."""
-    last = request.query.get("nextToken", "")
-    following = [key for key in keys if key > last]
-    page = following[: int(request.query.get("maxResults", "100"))]
-    return page, {"nextToken": page[-1]} if len(page) < len(following) else {}
+def _changed(association: Json, parameters: Json, spec: ClusterSpec) -> Json:
+    """An association with what a call sets of it; an empty value removes a part.
+
+    A session policy does not go with session tags, and bounds the last of two roles only:
+    https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html
+    """
+    changed = association | {key: parameters[key] for key in ("roleArn", *_OPTIONS) if key in parameters}
+    for key in ("targetRoleArn", "policy"):
+        if changed.get(key) == "":
+            del changed[key]
+    policy = changed.get("policy")
+    if policy:
+        if not changed["disableSessionTags"]:
+            raise bad_parameter("With a policy, disableSessionTags must be set to true.")
+        try:
+            check_identity_policy(policy)
+        except AwsError as error:
+            raise bad_parameter(error.message) from None
+        if len(policy) > _MOST_OF_POLICY:
+            raise bad_parameter(f"A policy has at most {_MOST_OF_POLICY} characters.")
+    target = changed.get("targetRoleArn")
+    if target:
+        if not _ROLE_ARN.fullmatch(target):
+            raise bad_parameter("The targetRoleArn is not the ARN of a role.")
+        place = (spec.region, spec.account, spec.name)
+        changed["externalId"] = "/".join((*place, changed["namespace"], changed["serviceAccount"]))
+    changed["modifiedAt"] = int(time.time())
+    return changed

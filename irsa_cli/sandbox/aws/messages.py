@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, cached_property
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from irsa_cli.sandbox.exchange import Incoming
@@ -51,7 +51,7 @@ def malformed_policy(message: str) -> AwsError:
 
 def render_error(service: str, error: AwsError) -> Answer:
     request_id = str(uuid.uuid4())
-    if service in ("eks", "eks-auth"):
+    if service in REST:
         body = json.dumps({"message": error.message}).encode()
         headers = {"Content-Type": "application/json", "x-amzn-errortype": error.code}
     elif service in _JSON:
@@ -82,7 +82,9 @@ def result_of(request: AwsRequest, result: Mapping[str, Any] | None = None) -> A
 
 _JSON = ("cloudtrail", "organizations")
 """Services that name the operation in a header."""
-SERVICES = ("iam", "sts", "eks", "eks-auth", "s3", "ec2", *_JSON)
+REST = ("eks", "eks-auth")
+"""Services that name the operation by method and path, and take JSON."""
+SERVICES = ("iam", "sts", *REST, "s3", "ec2", *_JSON)
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
 _SIGNED_HEADERS = re.compile(r"SignedHeaders=([^,\s]+)")
 _APPLICATION = re.compile(r"(?:^|\s)app/(\S+)")
@@ -133,7 +135,7 @@ class AwsRequest(Incoming):
     @property
     def subject(self) -> str:
         """Its subject for the call log."""
-        if self.service in ("eks", "eks-auth", "s3"):
+        if self.service in (*REST, "s3"):
             return self.path.removeprefix("/clusters").strip("/")
         return next((self.params[name] for name in _SUBJECTS if name in self.params), "")
 
@@ -150,21 +152,44 @@ class AwsRequest(Incoming):
 
     @property
     def json(self) -> dict[str, Any]:
-        """The body of a call in JSON; empty without one."""
-        document: dict[str, Any] = json.loads(self.body or b"{}")
+        """The body of a call in JSON; empty without one. Raises AwsError for what is no object."""
+        try:
+            document = json.loads(self.body or b"{}")
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise AwsError("SerializationException", "The body is no JSON object.")
         return document
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
-        """The parameters of IAM, STS and EC2 as botocore takes them, with lists and structures."""
+        """The parameters as botocore takes them, with lists and structures."""
         from moto.core.parse import EC2QueryParser, QueryParser
 
         model = service_model(self.service)
         if self.operation not in model.operation_names:
             return {}
+        if self.service in REST:
+            return self._of_rest(model.operation_model(self.operation).input_shape)
         parser = EC2QueryParser if self.service == "ec2" else QueryParser
         query: Any = {"values": self.params}
         return dict(parser(model.operation_model(self.operation)).parse(query))
+
+    def _of_rest(self, shape: Any) -> dict[str, Any]:
+        """Parameters from the path, the query and the body."""
+        _, places = _rest_operation(self.service, self.method, self.path)
+        query = parse_qs(urlsplit(self.target).query, keep_blank_values=True)
+        parameters: dict[str, Any] = {}
+        for name, member in shape.members.items():
+            place = member.serialization.get("location")
+            key = member.serialization.get("name", name)
+            if place == "uri":
+                parameters[name] = places[key]
+            elif place == "querystring" and key in query:
+                parameters[name] = query[key] if member.type_name == "list" else query[key][0]
+            elif place is None and self.json.get(key) is not None:
+                parameters[name] = self.json[key]
+        return parameters
 
     def tags(self) -> list[tuple[str, str]]:
         return [(tag.get("Key", ""), tag.get("Value", "")) for tag in self.parameters.get("Tags", [])]
@@ -188,8 +213,8 @@ def read_request(incoming: Incoming) -> AwsRequest:
         service = _UNSIGNED.get(operation, "iam" if params.get("Version") == "2010-05-08" else "sts")
     else:
         service = "eks" if path.startswith("/clusters") else "s3"
-    if service in ("eks", "eks-auth"):
-        operation = _eks_operation(service, method, path)
+    if service in REST:
+        operation, _ = _rest_operation(service, method, path)
     elif service == "s3":
         operation = _s3_operation(method, path, query)
     elif service in _JSON:
@@ -197,12 +222,14 @@ def read_request(incoming: Incoming) -> AwsRequest:
     return AwsRequest(method, target, headers, body, params, signature, service, operation)
 
 
-def _eks_operation(service: str, method: str, path: str) -> str:
+def _rest_operation(service: str, method: str, path: str) -> tuple[str, dict[str, str]]:
+    """The operation, and the parameters that the path has; its line if there is no such operation."""
     place = "/" + "/".join(filter(None, path.split("/")))
-    for verb, form, name in _eks_routes(service):
-        if verb == method and re.fullmatch(form, place):
-            return name
-    return f"{method} {path}"
+    for verb, form, name in _rest_routes(service):
+        found = re.fullmatch(form, place) if verb == method else None
+        if found:
+            return name, found.groupdict()
+    return f"{method} {path}", {}
 
 
 def _read_signature(headers: Mapping[str, str], query: Mapping[str, str]) -> Signature | None:
@@ -230,14 +257,14 @@ def _read_signature(headers: Mapping[str, str], query: Mapping[str, str]) -> Sig
 
 
 @cache
-def _eks_routes(service: str) -> list[tuple[str, str, str]]:
+def _rest_routes(service: str) -> list[tuple[str, str, str]]:
     """Method, form of the path, and name of a service's operations. Only the names of ARNs have slashes."""
     model = service_model(service)
     routes = []
     for name in model.operation_names:
         http = model.operation_model(name).http
-        form = re.sub(r"\{\w+Arn\}", ".+", http["requestUri"])
-        routes.append((http["method"], re.sub(r"\{\w+\}", "[^/]+", form), name))
+        form = re.sub(r"\{(\w+Arn)\}", r"(?P<\1>.+)", http["requestUri"])
+        routes.append((http["method"], re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", form), name))
     return sorted(routes, key=lambda route: len(route[1]), reverse=True)
 
 

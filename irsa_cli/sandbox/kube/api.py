@@ -2,8 +2,8 @@
 
 It serves what irsa calls, and what somebody may put into a namespace to see what irsa does: the kinds in
 `kinds`, tokens of ServiceAccounts, SelfSubjectAccessReview, API discovery, the issuer's documents and the
-version. No watch, no server-side apply; PUT and managedFields of Leases only. A bare server differs
-when `controllers` is on: see `store.Store`. The objects themselves are the store's business.
+version. No watch, no server-side apply; managedFields of Leases only. A bare server differs when
+`controllers` is on: see `store.Store`. The objects themselves are the store's business.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from werkzeug.wrappers import Request, Response
 
-from irsa_cli.sandbox.kube import access, kinds, schema, status
+from irsa_cli.sandbox.kube import access, json_patch, kinds, schema, status
 from irsa_cli.sandbox.kube.access import TokenIssuer, request_token
 from irsa_cli.sandbox.kube.admission import NO_WEBHOOK, Admission, Webhook
 from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS, Kind
@@ -173,7 +173,7 @@ class KubeApi:
             return self._log(request, route)
         if kind is None or (route.subresource and (kind.kind, route.subresource) != ("Pod", "status")):
             raise status.ApiError(404, "NotFound", "the server could not find the requested resource", {})
-        if kind.replaced and route.name and route.verb == "update":
+        if route.name and route.verb == "update" and not route.subresource and _is_one_place(kind, route):
             create = replace(route, verb="create")
             return self._replace(request, route, kind, lambda: self._authorize(who, create))
         handler = self._handler(route, kind)
@@ -185,8 +185,8 @@ class KubeApi:
         self, route: access.Route, kind: Kind
     ) -> Callable[[Request, access.Route, Kind], Response] | None:
         """The handler of this verb for an object or a collection; None if there is none."""
-        everywhere = kind.namespaced and not route.namespace
-        if (everywhere and route.verb != "list") or (route.subresource and route.verb != "patch"):
+        elsewhere = not _is_one_place(kind, route) and route.verb != "list"
+        if elsewhere or (route.subresource and route.verb != "patch"):
             return None
         if route.name:
             return {"get": self._get, "patch": self._patch, "delete": self._delete}.get(route.verb)
@@ -230,22 +230,26 @@ class KubeApi:
         return json_response(new, 201 if is_new else 200)
 
     def _patch(self, request: Request, route: access.Route, kind: Kind) -> Response:
-        """Apply a merge patch; 415 for other kinds of patches, 422 if the result is no such object."""
-        if request.mimetype != MERGE_PATCH:
-            # A real server also takes JSON patches, strategic merge patches and apply; the sandbox does not.
+        """Apply a patch; 415 for kinds that are not served, 422 if the result is no such object."""
+        readers = {MERGE_PATCH: _merge_of, JSON_PATCH: json_patch.reader}
+        if kind.kind in _MERGED_BY_KEYS:
+            readers[STRATEGIC_PATCH] = _strategic_merge_of
+        if request.mimetype not in readers:
+            # A real server also takes apply, and strategic merge patches of all kinds.
             raise status.ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
-        patch = _parse(_read_bytes(request), "error decoding patch: not a JSON object")
+        applied = readers[request.mimetype](_read_bytes(request))
         by = read_writing(request, "Patch")
         place = _place(kind, route)
 
         def change(old: JsonObject) -> JsonObject:
-            merged = schema.merge(old, patch)
+            changed: Any = None
             try:
-                new: JsonObject = {"metadata": {}, **schema.read(kind.schema, merged)}
+                changed = applied(old)
+                new: JsonObject = {"metadata": {}, **schema.read(kind.schema, changed)}
                 if new.get("kind") != kind.kind:
                     raise schema.WrongTypeError(f"a {kind.kind} is wanted")
             except schema.WrongTypeError as error:
-                why = status.invalid_value("patch", json.dumps(merged), str(error))
+                why = status.invalid_value("patch", json.dumps(changed), str(error))
                 raise status.invalid("", "", [why]) from None
             check_place(new, place, route.name)
             return new
@@ -285,6 +289,25 @@ BODY_LIMIT = 3 * 1024 * 1024
 """Bytes of a request body, as a real server's default."""
 
 MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+_MERGED_BY_KEYS = ("Namespace", "ServiceAccount", "ConfigMap", "Secret")
+"""Kinds all of whose lists `schema` knows how to merge."""
+
+
+def _merge_of(data: bytes) -> Callable[[JsonObject], Any]:
+    patch = _parse(data, "error decoding patch: not a JSON object")
+    return lambda old: schema.merge(old, patch)
+
+
+def _strategic_merge_of(data: bytes) -> Callable[[JsonObject], Any]:
+    patch = _parse(data, "error decoding patch: not a JSON object")
+    return lambda old: schema.merge(old, patch, by_keys=True)
+
+
+def _is_one_place(kind: Kind, route: access.Route) -> bool:
+    """Whether the path of an object names the namespace that its kind lives in."""
+    return bool(route.namespace) or not kind.namespaced
 
 
 def json_response(body: JsonObject, code: int = 200, mimetype: str = "application/json") -> Response:

@@ -124,9 +124,9 @@ class Kind:
 
     `answers_deleted`: a DELETE answers the object, not a Status. `kept` are fields that only the server (or a
     subresource) writes, `frozen` those that nobody changes, with the reason given to those who try.
-    `selectable` are the fields that a fieldSelector may use besides name and namespace. `replaced`: a PUT is
-    served, which creates a missing object; `noted`: its managedFields are kept. `freely_named`: a name need
-    not be one of DNS.
+    `selectable` are the fields that a fieldSelector may use besides name and namespace. `made_by_put`: a PUT
+    creates a missing object; `versioned`: a PUT needs the resourceVersion that it replaces. `noted`: its
+    managedFields are kept. `freely_named`: a name need not be one of DNS.
     """
 
     kind: str
@@ -139,7 +139,8 @@ class Kind:
     frozen: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     selectable: Sequence[str] = ()
-    replaced: bool = False
+    made_by_put: bool = False
+    versioned: bool = False
     noted: bool = False
     freely_named: bool = False
 
@@ -197,6 +198,13 @@ def _fill_in_binding(binding: JsonObject) -> None:
             subject.setdefault("apiGroup", _RBAC)
 
 
+def _fill_in_account(account: JsonObject) -> None:
+    """Of references to Secrets, the API server keeps the names only."""
+    for secret in account.get("secrets", []):
+        for key in secret.keys() - {"name"}:
+            del secret[key]
+
+
 def _fill_in_webhooks(configuration: JsonObject) -> None:
     for webhook in configuration.get("webhooks", []):
         _set_defaults(webhook, _WEBHOOK)
@@ -206,6 +214,7 @@ def _fill_in_webhooks(configuration: JsonObject) -> None:
 
 _FILL_IN: Mapping[str, Callable[[JsonObject], None]] = {
     "Pod": _fill_in_pod,
+    "ServiceAccount": _fill_in_account,
     "MutatingWebhookConfiguration": _fill_in_webhooks,
     "RoleBinding": _fill_in_binding,
     "ClusterRoleBinding": _fill_in_binding,

@@ -159,7 +159,7 @@ def _labelled(selector: str, objects: list[JsonObject]) -> list[JsonObject]:
 
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-_VERBS = ["create", "delete", "get", "list", "patch"]
+_VERBS = ["create", "delete", "get", "list", "patch", "update"]
 _REVIEW = REQUESTS["SelfSubjectAccessReview"]
 _TOKEN = {"group": "authentication.k8s.io", "version": "v1", "kind": "TokenRequest"}
 _SUBRESOURCES = {
@@ -184,7 +184,7 @@ def answer_discovery(request: Request, root: str) -> JsonObject:
         if bool(group) is not (root == "apis"):
             continue
         kinds = [kind for (place, _), kind in sorted(KINDS.items()) if place == group]
-        resources = [_discovered(kind, [*_VERBS, "update"] if kind.replaced else _VERBS) for kind in kinds]
+        resources = [_discovered(kind, _VERBS) for kind in kinds]
         if group == _REVIEW.group:
             resources.append(_discovered(_REVIEW, ["create"]))
         served = {"version": "v1", "freshness": "Current", "resources": resources}

@@ -4,7 +4,7 @@ Unknown fields and nulls vanish, wrong types are errors. The fields are in kinds
 
 The API server checks the metadata of all objects on each write. Rules of names, labels and annotations:
 names/, labels/ and annotations/ below https://kubernetes.io/docs/concepts/overview/working-with-objects/.
-Field names, reasons and values agree with a real server; the explanations are our own words.
+Field names, reasons, values and, of names, labels and annotations, the explanations agree with a real server.
 
 managedFields have the last client of each field, and the time. Only whole writes (create, update) are
 distinguished, no server-side apply; managedFields of a client are ignored.
@@ -120,42 +120,97 @@ def _read_fields(schema: Mapping[str, Any], entries: JsonObject, path: str) -> J
     return fields
 
 
-def merge(target: object, patch: object) -> Any:
-    """RFC 7386 JSON merge patch: `null` removes a field, objects merge, everything else replaces."""
+_MERGE_KEYS = {"secrets": "name", "ownerReferences": "uid"}
+"""Lists that a strategic merge patch merges, and what tells their elements apart."""
+
+
+def merge(target: object, patch: object, *, by_keys: bool = False) -> Any:
+    """RFC 7386 JSON merge patch: `null` removes a field, objects merge, everything else replaces.
+
+    With `by_keys`, a strategic merge patch without directives: some lists are merged, new elements first.
+    https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/
+    """
     if not isinstance(patch, dict):
         return patch
     merged = dict(target) if isinstance(target, dict) else {}
     for key, value in patch.items():
+        if by_keys and key.startswith("$"):
+            raise WrongTypeError(f"the sandbox does not know the directive {key}")
         if value is None:
             merged.pop(key, None)
+        elif by_keys and key in _MERGE_KEYS and isinstance(value, list):
+            merged[key] = _merged_list(merged.get(key, []), value, _MERGE_KEYS[key])
+        elif by_keys and key == "finalizers" and isinstance(value, list):
+            merged[key] = [*merged.get(key, []), *(text for text in value if text not in merged.get(key, []))]
         else:
-            merged[key] = merge(merged.get(key), value)
+            merged[key] = merge(merged.get(key), value, by_keys=by_keys)
     return merged
+
+
+def _merged_list(old: list[Any], new: list[Any], key: str) -> list[Any]:
+    former = {element.get(key): element for element in old}
+    if not all(isinstance(element, dict) and key in element for element in new):
+        raise WrongTypeError(f"map: does not contain declared merge key: {key}")
+    merged = [merge(former.get(element[key]), element, by_keys=True) for element in new]
+    named = {element[key] for element in new}
+    return [*merged, *(element for element in old if element.get(key) not in named)]
 
 
 ANNOTATIONS_LIMIT = 256 * 1024
 """Bytes of all keys and values of an object's annotations together."""
 
+
+def _of_form(words: str, form: str, *examples: str) -> str:
+    """How the API server explains a regular expression."""
+    shown = " or ".join(f"'{example}', " for example in examples)
+    return f"{words} (e.g. {shown}regex used for validation is '{form}')"
+
+
+_LOWER = "lower case alphanumeric characters"
+_ENDS = "and must start and end with an alphanumeric character"
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _DNS_NAMES = (
-    (253, rf"{_LABEL}(\.{_LABEL})*", "subdomain (labels of letters, digits and '-', joined by '.')"),
-    (63, _LABEL, "label (lower case letters, digits and inner '-')"),
+    (
+        253,
+        rf"{_LABEL}(\.{_LABEL})*",
+        f"a lowercase RFC 1123 subdomain must consist of {_LOWER}, '-' or '.', {_ENDS}",
+        ("example.com",),
+    ),
+    (
+        63,
+        _LABEL,
+        f"a lowercase RFC 1123 label must consist of {_LOWER} or '-', {_ENDS}",
+        ("my-name", "123-abc"),
+    ),
 )
-_QUALIFIED_NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+_QUALIFIED_NAME = re.compile(_QUALIFIED)
+_SIGNS = f"consist of alphanumeric characters, '-', '_' or '.', {_ENDS}"
+_NAMES = ("MyName", "my.name", "123-abc")
+_NAME_PART = _of_form(f"name part must {_SIGNS}", _QUALIFIED, *_NAMES)
+_WHOLE_KEY = (
+    _of_form(f"a valid label key must {_SIGNS}", _QUALIFIED, *_NAMES)
+    + " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+)
+_LABEL_VALUE = _of_form(
+    f"a valid label must be an empty string or {_SIGNS}",
+    f"({_QUALIFIED})?",
+    *("MyValue", "my_value", "12345"),
+)
 
 
 def dns_problems(value: str, *, label: bool = False) -> list[str]:
     """Why `value` is not an RFC 1123 subdomain, or `label` (namespaces, containers); empty if it is one."""
-    longest, form, kind = _DNS_NAMES[label]
+    longest, form, words, examples = _DNS_NAMES[label]
     problems = [f"must be no more than {longest} characters"] if len(value) > longest else []
-    return problems if re.fullmatch(form, value) else [*problems, f"is not an RFC 1123 {kind}"]
+    return problems if re.fullmatch(form, value) else [*problems, _of_form(words, form, *examples)]
 
 
 def key_problems(key: str) -> list[str]:
     """Why `key` is not a label key (optional DNS prefix, '/', name); empty if it is one."""
     prefix, slash, name = key.rpartition("/")
     if "/" in prefix:
-        return ["has more than one '/'"]
+        return [_WHOLE_KEY]
     problems = []
     if slash and not prefix:
         problems.append("prefix part must be non-empty")
@@ -164,9 +219,9 @@ def key_problems(key: str) -> list[str]:
     if not name:
         problems.append("name part must be non-empty")
     elif len(name) > 63:
-        problems.append("name part must be no more than 63 characters")
+        problems.append("name part must be no more than 63 bytes")
     if not _QUALIFIED_NAME.fullmatch(name):
-        problems.append("name part may have letters, digits and inner '-', '_', '.'")
+        problems.append(_NAME_PART)
     return problems
 
 
@@ -177,9 +232,9 @@ def label_errors(labels: Mapping[str, str]) -> list[FieldError]:
     for key, value in sorted(labels.items()):
         errors += [invalid_value(field, key, problem) for problem in key_problems(key)]
         if len(value) > 63:
-            errors.append(invalid_value(field, value, "must be no more than 63 characters"))
+            errors.append(invalid_value(field, value, "must be no more than 63 bytes"))
         if value and not _QUALIFIED_NAME.fullmatch(value):
-            errors.append(invalid_value(field, value, "may have letters, digits and inner '-', '_', '.'"))
+            errors.append(invalid_value(field, value, _LABEL_VALUE))
     return errors
 
 

@@ -152,7 +152,8 @@ class Store:
         """Create or replace `obj`; returns whether it was created.
 
         Who names a uid means that object: 409 for another one, and when there is none. Else what is not there
-        is created, whatever version was named, after `check_create`. 409 for a stale resourceVersion, 422.
+        is created, whatever version was named, after `check_create`; 404 if a PUT does not create this kind.
+        409 for a stale resourceVersion, 422.
         """
         with self._lock:
             metadata = obj["metadata"]
@@ -160,6 +161,8 @@ class Store:
             uid = metadata.get("uid", "")
             present = self._objects[kind].get((namespace, name))
             former = present["metadata"]["uid"] if present else ""
+            if present is None and not kind.made_by_put:
+                raise status.not_found(kind.resource, name, group=kind.group)
             if uid and uid != former:
                 why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {former}"
                 raise status.conflict(kind.resource, name, why, group=kind.group)
@@ -167,12 +170,15 @@ class Store:
                 check_create()
                 new = {**obj, "metadata": {k: v for k, v in metadata.items() if k != "resourceVersion"}}
                 return self.create(kind, namespace, new, by), True
-            if metadata.get("resourceVersion", "") in ("", "0"):
+            named = metadata.get("resourceVersion", "") not in ("", "0")
+            if kind.versioned and not named:
                 why = "must be specified for an update"
                 error = status.invalid_value("metadata.resourceVersion", 0, why)
                 raise status.invalid(kind.resource, name, [error], group=kind.group)
             new = {**obj, "kind": kind.kind, "apiVersion": kind.api_version}
-            new["metadata"] = {**metadata, "namespace": namespace}
+            new["metadata"] = {**metadata, **({"namespace": namespace} if namespace else {})}
+            if not named:
+                new["metadata"].pop("resourceVersion", None)
             return self.update(kind, namespace, name, lambda _: new, by), False
 
     def update(

@@ -2,12 +2,15 @@
 
 from tests.aws_facts.table import (
     eks_facts,
+    eks_more,
     iam_documents,
+    iam_more,
     iam_policies,
     iam_providers,
     iam_roles,
     limits,
     sts_facts,
+    sts_more,
 )
 
 PARTS = {
@@ -16,7 +19,8 @@ PARTS = {
     "IAM: policies and the account": iam_policies.FACTS,
     "IAM: policy documents": iam_documents.FACTS,
     "IAM and STS: rules for parameters": limits.FACTS,
-    "STS": sts_facts.FACTS,
-    "EKS: clusters, Pod Identity and access entries": eks_facts.FACTS,
+    "IAM: roles of AWS, and limits": iam_more.FACTS,
+    "STS": (*sts_facts.FACTS, *sts_more.FACTS),
+    "EKS: clusters, Pod Identity, access entries and add-ons": (*eks_facts.FACTS, *eks_more.FACTS),
 }
 FACTS = tuple(fact for part in PARTS.values() for fact in part)

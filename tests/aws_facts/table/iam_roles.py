@@ -1,7 +1,7 @@
 """Roles: making, reading, changing and deleting them, and their tags."""
 
 from tests.aws_facts.fact import Fact, Refusal, fact, iam, many_tags, role, tags
-from tests.aws_facts.sources import PROFILES, ROLES, guide, issue, model
+from tests.aws_facts.sources import ROLES, guide, issue, model, pasted
 
 _AT = "1 validation error detected: Value at"
 
@@ -290,7 +290,7 @@ FACTS = (
     fact(
         "role-delete-profile",
         "A role in an instance profile can't be deleted.",
-        PROFILES,
+        pasted("99designs/iamy#68, redhat-performance/cloud-governance#946", "2025-11-07"),
         """
         - iam CreateRole: {RoleName: cart, AssumeRolePolicyDocument: $EC2}
           save: role

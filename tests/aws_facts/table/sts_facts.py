@@ -18,7 +18,7 @@ from tests.aws_facts.fact import (
     tags,
     trust,
 )
-from tests.aws_facts.sources import STS, STS_OLD, STS_ROLE, STS_TAGS, guide, issue, model
+from tests.aws_facts.sources import STS, STS_OLD, STS_ROLE, STS_TAGS, guide, issue, model, pasted
 
 _CART = "arn:aws:iam::<account>:role/cart"
 _OPEN = trust({"AWS": "<account>"}, ["sts:AssumeRole", "sts:TagSession"])
@@ -99,7 +99,6 @@ FACTS = (
           save: role
         - sts AssumeRole: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName: me, Policy: $READS}
         - answers: {PackedPolicySize: '~[0-9]+'}""",
-        not_simulated="how AWS packs policies is not documented",
     ),
     fact(
         "assume-arn-malformed",
@@ -534,7 +533,7 @@ FACTS = (
     fact(
         "web-expired",
         "An expired token.",
-        "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html (2026-11-28)",
+        pasted("parseablehq/parseable#604", "2024-01-08"),
         """
         - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
             [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
@@ -550,7 +549,8 @@ FACTS = (
         - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
             pod, WebIdentityToken: <token>}
           token: {seconds: -10}
-        - refuses: ExpiredTokenException 400""",
+        - refuses: 'ExpiredTokenException 400 ~Token expired: current date/time [0-9]+ must be before the
+            expiration date/time [0-9]+'""",
     ),
     fact(
         "web-signature",
@@ -597,7 +597,7 @@ FACTS = (
     fact(
         "web-no-subject",
         "A token without a subject.",
-        "botocore 1.44.8, model of sts: AssumeRoleWithWebIdentity, InvalidIdentityToken",
+        pasted("aws/aws-sdk-ruby#2698 (of another claim)", "2022-05-16"),
         """
         - iam CreateOpenIDConnectProvider: {Url: <issuer>, ThumbprintList:
             [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa], ClientIDList: [
@@ -613,7 +613,7 @@ FACTS = (
         - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
             pod, WebIdentityToken: <token>}
           token: {sub: null}
-        - refuses: InvalidIdentityToken 400""",
+        - refuses: 'InvalidIdentityToken 400 Missing a required claim: sub'""",
     ),
     fact(
         "web-long",
@@ -670,7 +670,7 @@ FACTS = (
     fact(
         "web-issuer-unreachable",
         "A provider whose issuer can't be asked for keys.",
-        model("sts", "AssumeRoleWithWebIdentity, IDPCommunicationError"),
+        "quoted in GitLab's documentation (doc/ci/cloud_services/aws), openshift/cloud-credential-operator",
         """
         - iam CreateOpenIDConnectProvider: {Url: 'https://nowhere.example.org', ThumbprintList:
             [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa],
@@ -686,7 +686,8 @@ FACTS = (
         - sts AssumeRoleWithWebIdentity: {RoleArn: 'arn:aws:iam::<account>:role/cart', RoleSessionName:
             pod, WebIdentityToken: <token>}
           token: {iss: 'https://nowhere.example.org'}
-        - refuses: IDPCommunicationError 400""",
+        - refuses: 'InvalidIdentityToken 400 Couldn''t retrieve verification key from your
+            identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements'""",
     ),
     fact(
         "web-provider-deleted",

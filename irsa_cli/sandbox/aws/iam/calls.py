@@ -257,6 +257,7 @@ def execute(account: Account, request: AwsRequest) -> Answer:
         with account.lag.stale_view(*place):
             roles.check_nothing_on(account, request)
     with account.lag.watch(*place), view:
+        roles.check_modifiable(account, request)
         rule = _RULES.get(request.operation) or getattr(roles, xform_name(request.operation), None)
         answer = rule(account, request) if rule else None
         if answer is None:

@@ -1,8 +1,5 @@
-"""The grammar of IAM's and STS's calls: what single parameters may be, and policy documents that are written.
+"""The grammar of what is written to IAM: policy documents, and tags that go together.
 
-Source of the rules for parameters (lengths, patterns, ranges, tags): botocore's models of the services. How
-IAM and STS say it: snapshots that were recorded on AWS in 2025 and 2026 (localstack/localstack,
-tests/aws/services); STS repeats the value. The grammar of policies:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 Where public implementations disagree about IAM, the milder reading is taken: `sts:*` is a fine action of a
 trust policy. `enforce` evaluates policies.
@@ -12,10 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from irsa_cli.sandbox.aws.messages import AwsError, malformed_policy, service_model, validation_error
+from irsa_cli.sandbox.aws.messages import AwsError, malformed_policy
 from irsa_cli.sandbox.enforce import is_operator, like, listed
 from irsa_cli.sandbox.model import table
 
@@ -223,22 +220,6 @@ def _syntax_error() -> AwsError:
     return malformed_policy("Syntax errors in policy.")
 
 
-def check_parameters(service: str, operation: str, params: Mapping[str, str]) -> None:
-    """Raises AwsError, ValidationError, that names all parameters which are outside of their rules."""
-    model = service_model(service)
-    shape = model.operation_model(operation).input_shape if operation in model.operation_names else None
-    if shape is None:
-        return
-    shown: Callable[[str], str] = lambda value: f" '{value}'" if service == "sts" else ""  # noqa: E731
-    wrong = [
-        f"Value{' null' if value is None else shown(value)} at '{field}' failed to satisfy constraint: {rule}"
-        for field, value, rule in _breaches(shape, "", "", params)
-    ]
-    if wrong:
-        errors = "error" if len(wrong) == 1 else "errors"
-        raise validation_error(f"{len(wrong)} validation {errors} detected: {'; '.join(wrong)}")
-
-
 def check_tags(tags: Sequence[tuple[str, str]], *, any_case: bool = True) -> None:
     """Raises AwsError, InvalidInput, for tags that don't go together.
 
@@ -250,66 +231,3 @@ def check_tags(tags: Sequence[tuple[str, str]], *, any_case: bool = True) -> Non
     if len({key.lower() if any_case else key for key, _ in tags}) < len(tags):
         more = " Please note that Tag keys are case insensitive." if any_case else ""
         raise AwsError("InvalidInput", f"Duplicate tag keys found.{more}")
-
-
-def _breaches(
-    shape: Any, prefix: str, path: str, params: Mapping[str, str]
-) -> Iterator[tuple[str, str | None, str]]:
-    """Fields, their values, and the rules that they break, in a structure whose parameters have `prefix`."""
-    for name, member in sorted(shape.members.items()):
-        key = prefix + name
-        field = path + name[0].lower() + name[1:]
-        if member.type_name == "list":
-            yield from _breaches_in_list(member, key, field, params)
-        elif key in params:
-            yield from ((field, params[key], rule) for rule in _broken(member, params[key]))
-        elif name in shape.required_members and member.type_name not in ("structure", "map"):
-            yield field, None, "Member must not be null"
-
-
-def _breaches_in_list(
-    shape: Any, key: str, field: str, params: Mapping[str, str]
-) -> Iterator[tuple[str, str | None, str]]:
-    start = f"{key}.member."
-    numbers = sorted({int(k[len(start) :].split(".")[0]) for k in params if re.match(rf"{start}\d", k)})
-    if len(numbers) > shape.metadata.get("max", len(numbers)):
-        yield field, "...", f"Member must have length less than or equal to {shape.metadata['max']}"
-    if shape.member.type_name == "structure":
-        for number in numbers:
-            yield from _breaches(shape.member, f"{start}{number}.", f"{field}.{number}.member.", params)
-    elif any(_broken(shape.member, params.get(f"{start}{number}", "")) for number in numbers):
-        rules = [rule for rule, _ in _rules(shape.member, "")]
-        null = ["Member must not be null"] if "pattern" in shape.member.metadata else []
-        yield field, "...", f"Member must satisfy constraint: [{', '.join(rules + null)}]"
-
-
-def _broken(shape: Any, value: str) -> list[str]:
-    return [rule for rule, kept in _rules(shape, value) if not kept]
-
-
-def _rules(shape: Any, value: str) -> list[tuple[str, bool]]:
-    """The rules for a value, and whether it keeps them."""
-    about = shape.metadata
-    if shape.type_name in ("integer", "long"):
-        size = int(value) if re.fullmatch(r"-?\d{1,18}", value) else -1
-        what = "value"
-    else:
-        size = len(value)
-        what = "length"
-    rules = []
-    if "max" in about:
-        rules.append((f"Member must have {what} less than or equal to {about['max']}", size <= about["max"]))
-    if "min" in about:
-        rules.append(
-            (f"Member must have {what} greater than or equal to {about['min']}", size >= about["min"])
-        )
-    if "pattern" in about:
-        rule = f"Member must satisfy regular expression pattern: {about['pattern']}"
-        # A regular expression of Java's, which has names for kinds of letters.
-        pattern: str = about["pattern"]
-        flags = 0 if r"\p{" in pattern else re.ASCII
-        kept = re.fullmatch(pattern.replace(r"\p{L}\p{Z}\p{N}", r"\w\s"), value, flags) is not None
-        rules.append((rule, kept))
-    if getattr(shape, "enum", None):
-        rules.append((f"Member must satisfy enum value set: [{', '.join(shape.enum)}]", value in shape.enum))
-    return rules

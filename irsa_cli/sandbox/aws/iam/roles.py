@@ -1,22 +1,40 @@
-"""IAM's rules for roles and managed policies, and the account's summary, beyond what moto checks."""
+"""IAM's rules for roles and managed policies, and the account's summary, beyond what moto checks.
+
+The paths of roles that AWS creates, service-linked or of IAM Identity Center, tell them from others: nobody
+else can create a role there.
+"""
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
 from irsa_cli.sandbox.aws.iam import grammar
 from irsa_cli.sandbox.aws.iam.account import Account, members, page_of, serve_tags, tags_of
-from irsa_cli.sandbox.aws.messages import AwsError, AwsRequest, limit_exceeded, no_such_entity, result_of
+from irsa_cli.sandbox.aws.messages import (
+    AwsError,
+    AwsRequest,
+    limit_exceeded,
+    no_such_entity,
+    result_of,
+    service_model,
+    validation_error,
+)
 from irsa_cli.sandbox.model import Answer
 
+_SERVICE_LINKED = "/aws-service-role/"
+_PROTECTED = (_SERVICE_LINKED, "/aws-reserved/")
+"""The beginnings of the paths of roles that only AWS can change."""
 POLICY_ARN = re.compile(r"arn:aws[\w-]*:iam::(?:aws|\d{12}):policy/[\x21-\x7e]+")
 
 
 def create_role(account: Account, request: AwsRequest) -> Answer:
     """Creates a role; names differ by more than case. The answer does not have all of it."""
     name = request.params.get("RoleName", "")
+    if request.params.get("Path", "/").startswith(_PROTECTED):
+        raise validation_error("The path is reserved for roles that AWS creates.")
     grammar.check_tags(request.tags())
     _check_trust(account, request.params.get("AssumeRolePolicyDocument", ""))
     if any(role.name.lower() == name.lower() for role in account.iam.roles.values()):
@@ -28,6 +46,46 @@ def create_role(account: Account, request: AwsRequest) -> Answer:
         return answer
     role = account.role(request)
     return result_of(request, {"Role": {**brief(role), **_details(role)}})
+
+
+def check_modifiable(account: Account, request: AwsRequest) -> None:
+    """Refuse to change what belongs to AWS, in the calls that botocore's model says refuse that.
+
+    rebuy-de/aws-nuke issues 331 and 441; of service-linked roles the description can be changed:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/edit-service-linked-role.html
+    """
+    role = account.role_or_none(request)
+    if role is None or not role.path.startswith(_PROTECTED) or not _is_refused(request.operation):
+        return
+    describes = request.operation.startswith("UpdateRole") and "MaxSessionDuration" not in request.params
+    if describes and role.path.startswith(_SERVICE_LINKED):
+        return
+    why = f"the protected role '{role.name}' - this role is only modifiable by AWS"
+    raise AwsError("UnmodifiableEntity", f"Cannot perform the operation on {why}")
+
+
+@cache
+def _is_refused(operation: str) -> bool:
+    model = service_model("iam")
+    errors = model.operation_model(operation).error_shapes if operation in model.operation_names else []
+    return any(error.name == "UnmodifiableEntityException" for error in errors)
+
+
+def create_service_linked_role(account: Account, request: AwsRequest) -> Answer:
+    """Creates the role of a service, of which there is one without a suffix."""
+    answer = account.forward(request)
+    taken = re.search(rb"Role with name (\S+) already exists", answer.body)
+    if answer.error_code == "EntityAlreadyExists" and taken:
+        why = "has been taken in this account, please try a different suffix."
+        raise AwsError("InvalidInput", f"Service role name {taken[1].decode()} {why}")
+    return answer
+
+
+def delete_service_linked_role(account: Account, request: AwsRequest) -> None:
+    """Nothing but such a role is deleted, whatever is attached to it."""
+    role = account.role(request)
+    if not role.path.startswith(_SERVICE_LINKED):
+        raise no_such_entity(f"The role {role.name} is not a service-linked role.")
 
 
 def get_role(account: Account, request: AwsRequest) -> Answer:
@@ -82,6 +140,8 @@ def attach_role_policy(account: Account, request: AwsRequest) -> Answer | None:
     arn = request.params.get("PolicyArn", "")
     check_policy_arn(arn)
     role = account.role(request)
+    if f":policy{_SERVICE_LINKED}" in arn:
+        raise AwsError("PolicyNotAttachable", "Cannot attach a Service Role Policy to a Customer Role.")
     account.policy(arn)
     if arn in role.managed_policies:
         return result_of(request)
