@@ -4,12 +4,13 @@ Git has the ServiceAccount. Until it has the annotation as well, the role waits 
 broken, and none proposes to write what Git owns.
 """
 
+import re
 import shlex
 
 import pytest
 import yaml
 
-from tests.support.acts import wish_own
+from tests.support.acts import killed, wish_own
 from tests.support.proposals import commands, steps_in_document
 from tests.support.stage import ROLE_ARN, Json, Stage
 
@@ -104,6 +105,19 @@ def test_a_mark_of_irsa_shows_that_git_was_not_to_write_it(stage: Stage, namespa
     )
     item = listed(stage, role["arn"])
     assert (item["status"], item["waitsFor"]) == ("annotation-changed", None)
+
+
+def test_an_interrupted_role_is_completed_without_its_service_account(stage: Stage, namespace: str) -> None:
+    stage.associate("-q")
+    stage.make_account(namespace, "app")
+    killed(stage, CREATE, "iam AttachRolePolicy callback")
+    ran = stage.run("doctor app -n $ns", code=5, says="role-incomplete")
+    (step,) = re.findall(r"irsa (create-sa app .*--attach-policy-arn) ARN --role-only", ran.out)
+    stage.run(f"{step} $S3 --role-only")
+    account = stage.account(namespace, "app")
+    assert account is not None
+    assert ROLE_ARN not in account.get("annotations", {})
+    assert stage.run("get-sa -n $ns -o json").item["waitsFor"] == "git"
 
 
 ENTRY = """{metadata: {name: app, namespace: $ns}, roleOnly: true, attachPolicyARNs: [$S3],

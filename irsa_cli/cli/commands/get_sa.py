@@ -237,6 +237,16 @@ _COLOURS = {
 }
 
 
+def _status_cell(binding: ListedBinding, *, wide: bool) -> str:
+    """The status in its colour, with the reason if `wide`; the reason of a role that waits begins so."""
+    colour = "yellow" if binding.waits_for_git else _COLOURS.get(binding.status, "red")
+    status = click.style(binding.status.value, fg=colour)
+    more = WAITS_FOR_GIT if binding.waits_for_git else ""
+    if wide:
+        more = visible(reason_of(binding))
+    return f"{status}: {more}" if more else status
+
+
 def table(bindings: Sequence[ListedBinding], *, wide: bool) -> Table:
     """The status has its colour and, if `wide`, its reason.
 
@@ -247,15 +257,6 @@ def table(bindings: Sequence[ListedBinding], *, wide: bool) -> Table:
         del columns["BY"]
     rows = []
     for binding in bindings:
-        text = binding.status.value
-        colour = _COLOURS.get(binding.status, "red")
-        if binding.waits_for_git:
-            colour = "yellow"
-            text = text if wide else f"{text}: {WAITS_FOR_GIT}"  # The reason begins with it.
-        status = click.style(text, fg=colour)
-        reason = visible(reason_of(binding))
-        if wide and reason:
-            status = f"{status}: {reason}"
         cells = [visible(cell(binding) or NOTHING) for cell in columns.values()]
-        rows.append([*cells, status])
+        rows.append([*cells, _status_cell(binding, wide=wide)])
     return Table([*columns, "STATUS"], rows, () if wide else _SPARE)
