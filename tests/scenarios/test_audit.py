@@ -114,7 +114,7 @@ def test_every_planted_risk_is_found_and_nothing_else(auditor: Auditor) -> None:
     counts = Counter(call.operation for call in auditor.sandbox.calls)
     assert risks(ran) == expected()
     scope = ran.metadata["scope"]
-    assert {"what": "role", "count": 135} in scope["examined"]
+    assert {"what": "role", "count": 136} in scope["examined"]
     assert {item["why"] for item in scope["notExamined"]} == {"by-design"}
     assert (counts["GetAccountAuthorizationDetails"], counts["ListAccessEntries"]) == (1, 4)
     assert counts["GetRole"] == counts["GetPolicy"] == counts["SimulatePrincipalPolicy"] == 0
@@ -136,7 +136,7 @@ LINES = (
     "account 111122223333 · clusters demo, shop-dev, shop-prod and 1 more · user/admin · 2",
     "\ncritical no-subject: role/w3: statement 1 does not test",
     "\nTo explain a finding: irsa audit --explain no-subject (evidence and fixes: -v)",
-    "in 135 roles, 4 clusters, 137 ServiceAccounts",
+    "in 136 roles, 4 clusters, 137 ServiceAccounts",
     "\nNot checked: service and resource control policies, ",
 )
 
@@ -181,7 +181,7 @@ def test_a_role_and_a_service_account(auditor: Auditor) -> None:
 
 TIGHT = "audit -c shop-prod -o json --role $role/tight1 --fail-on low"
 NEAR = "there is no cluster shop-prd in eu-west-1\n  clusters with a similar name: shop-prod"
-NO_RISKS = ("no findings for $role/w8 in 135 roles, ", " below --min-severity)")
+NO_RISKS = ("no findings for $role/w8 in 136 roles, ", " below --min-severity)")
 UNREAD = ("cluster tools of eu-west-1 was not read", '"name": "shop-prod"')
 EXPLAINED = ("system:serviceaccount:*:*", "every-subject")
 EVIDENCE = ("    statement 1 allows prod/by-association", "    to fix: list the allowed ServiceAccounts")
@@ -189,7 +189,7 @@ TWICE = f"{EKSCTL.replace('$cluster', 'demo')}iam: {{serviceAccounts: [{{foo: 1}
 PROBLEMS = ("Error: eks.yaml has 2 problems\n  eks.yaml:4:26: ", "2 problems, no findings in 1 file, ")
 MEANT = '"s3:DeletBucket" is not an S3 action. Did you mean s3:DeleteBucket?'
 WHO = "who-can s3:DeleteBucket arn:aws:s3:::b"
-CAN = "s3:DeleteBucket on arn:aws:s3:::b, in 1 way.\nChecked: 135 roles, 4 clusters, "
+CAN = "s3:DeleteBucket on arn:aws:s3:::b, in 1 way.\nChecked: 136 roles, 4 clusters, "
 
 
 @rows(

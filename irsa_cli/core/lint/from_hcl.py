@@ -193,7 +193,9 @@ _MORE = re.compile(r"trust_policy|enable_(github|bitbucket|saml)|provider_trust"
 """Arguments that add principals to a module's trust policy."""
 
 _WIDE = re.compile(
-    r"system:serviceaccount:[^\"]*[*?]|(?:service_?account|namespace|subject)\w* *= *[^=]*?[*?]|assume_role_policy",
+    r"system:serviceaccount:[^\"]*[*?]"
+    r"|(?:service_?account|namespace|subject)\w* *= *[^=]*?[*?]"
+    r"|assume_role_policy",
     re.IGNORECASE,
 )
 """Arguments of any module that may lead to a broad trust policy: patterns, and whole policies."""

@@ -112,7 +112,7 @@ _ESCAPES = {"\\n": "\n", "\\t": "\t", '\\"': '"', "\\\\": "\\"}
 
 @dataclass(frozen=True)
 class CallOfModule:
-    """The block that calls a module, in the module that has the block; `names` are those of its `for_each`."""
+    """The block that calls a module, in the module that has the block, with the names of its `for_each`."""
 
     module: Module
     block: Block

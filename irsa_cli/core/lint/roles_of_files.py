@@ -5,8 +5,8 @@ A role can be defined elsewhere. So only three things show that it does not exis
 - a plan deletes it;
 - a role of its name, which may trust the ServiceAccount, has another path or spelling in the files (a name is
   unique in an account, in upper and lower case);
-- the files have roles for exactly this ServiceAccount, with other names, and no other ServiceAccount of its name,
-  which would be the one of another cluster.
+- the files have roles for exactly this ServiceAccount, with other names, and no other ServiceAccount of its
+  name, which would be the one of another cluster.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 """
