@@ -14,7 +14,7 @@ from irsa_cli.sandbox import Sandbox
 from tests.scenarios.breaks import BY_POD_IDENTITY
 from tests.scenarios.reported.cases import Healthy, Make, Reported, findings, scored
 from tests.scenarios.reported.everything import HEALTHY, REPORTED
-from tests.scenarios.reported.playing import play
+from tests.scenarios.reported.playing import play, played
 from tests.scenarios.reported.world import World
 
 
@@ -40,12 +40,19 @@ for reported in REPORTED.values():
 def test_a_reported_failure_has_its_score(
     make: Make, sandbox: Sandbox, tmp_path: Path, always: dict[bool, frozenset[str]]
 ) -> None:
-    document = play(make, sandbox, tmp_path)
+    case_played = played(make, sandbox, tmp_path)
+    document = case_played.document
     by_pods = "pod-identity" in str(BY_WORLD[make][0].named)
     for case in BY_WORLD[make]:
         score = scored(case, document, always[by_pods])
         end = findings(document, "problem"), document["metadata"]["exitCode"]
         assert score.rank <= case.score.rank, (case.source, score, end)
+    for item in document["items"]:
+        for finding in item["findings"]:
+            if finding["fixKind"] == "command":
+                cured = case_played.after(finding["fix"])
+                assert finding["id"] not in findings(cured, "problem"), finding["fix"]
+                return  # What is proposed for the rest was said of the world before.
 
 
 @pytest.mark.parametrize("case", HEALTHY.values(), ids=HEALTHY)

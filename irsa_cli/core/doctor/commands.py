@@ -124,8 +124,17 @@ def by_template(
 
 
 def by_restart(facts: Facts, pods: Sequence[Pod], text: str, /, **evidence: str) -> Judgement:
-    """A problem of pods that new ones do not have."""
-    return problem(text, fix=restart(facts, pods), pods=subjects.pod_names(pods), **evidence)
+    """A problem of pods that new ones do not have; others of the ServiceAccount may be right."""
+    others = [pod for pod in facts.named.known_users() if pod not in pods and subjects.has_identity(pod)]
+    if others:
+        evidence["not_affected"] = subjects.workloads(others)
+    return problem(
+        text,
+        fix=restart(facts, pods),
+        pods=subjects.pod_names(pods),
+        workloads=subjects.workloads(pods),
+        **evidence,
+    )
 
 
 def by_mark(facts: Facts, pods: Sequence[Pod], *, on_purpose: bool) -> Judgement:
@@ -168,6 +177,11 @@ def proposed(why: str, value: str, command: str) -> str:
 def commented(lines: Iterable[str]) -> str:
     """Lines of which a person has to choose: pasted, none of them does anything."""
     return "\n".join(line if line.startswith("#") else comment(line) for line in lines)
+
+
+def decide(look: str, *choices: str) -> str:
+    """A decision, as comments: the command that shows the problem, and the choices."""
+    return commented(("to see it:", look, "then decide:", *choices))
 
 
 def question(condition: str, *lines: str) -> str:
@@ -382,7 +396,8 @@ def evidence(facts: Facts) -> dict[str, str]:
 
 def choose(facts: Facts, otherwise: str) -> str:
     """The command that annotates with the intended role, `otherwise` without one; several are comments."""
-    trusting = naming(facts)
+    pulls_by = subjects.annotations_of(facts.named).get(subjects.PULL_ROLE)
+    trusting = [role for role in naming(facts) if role.arn != pulls_by]
     if len(trusting) == 1 and _is_for_git(facts, trusting[0]):
         return _annotate_in_git(facts, trusting[0])
     if len(trusting) == 1:

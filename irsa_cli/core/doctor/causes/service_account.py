@@ -11,6 +11,7 @@ from dataclasses import replace
 from irsa_cli.core.doctor import finding
 from irsa_cli.core.doctor.clues.refusals import CALLING, REFUSALS
 from irsa_cli.core.doctor.clues.usage import (
+    WAITS_FOR_IMAGE,
     has_role,
     idle,
     is_meant,
@@ -392,7 +393,10 @@ def _seen(facts: Facts) -> finding.Judgement:
     if not running:
         phases = Counter(pod.phase or "unknown phase" for pod in pods)
         states = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
-        return _none_running(facts, "none of its pods is running", pods=pod_names(pods), phases=states)
+        text = "none of its pods is running"
+        if any(pod.waiting in WAITS_FOR_IMAGE for pod in pods):
+            text += ": they wait for an image, which kubelet pulls with the node's role or imagePullSecrets"
+        return _none_running(facts, text, pods=pod_names(pods), phases=states)
     users = [pod for pod in running if has_identity(pod) or goes_by_profile(facts, pod)]
     if not users:
         return _none_running(facts, "none of its running pods has an AWS identity", pods=pod_names(running))
