@@ -19,7 +19,7 @@ from typing import Any
 
 from irsa_cli.core.doctor import subjects
 from irsa_cli.core.doctor.facts import Facts, Subject, known
-from irsa_cli.core.doctor.finding import Judgement, comment, problem, unknown
+from irsa_cli.core.doctor.finding import Judgement, Proposal, comment, kind_of, problem, unknown
 from irsa_cli.core.doctor.reported import Maker
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
@@ -177,6 +177,13 @@ def proposed(why: str, value: str, command: str) -> str:
 def commented(lines: Iterable[str]) -> str:
     """Lines of which a person has to choose: pasted, none of them does anything."""
     return "\n".join(line if line.startswith("#") else comment(line) for line in lines)
+
+
+def followed(first: str, more: str) -> str:
+    """Commands, and those that make sense after them only: after a decision, these are comments as well."""
+    if kind_of(first) in (Proposal.CHOICE, Proposal.LOOK):
+        return commented((*first.splitlines(), *more.splitlines()))
+    return "\n".join(filter(None, (first, more)))
 
 
 def decide(look: str, *choices: str) -> str:

@@ -260,7 +260,7 @@ def _other_name(facts: Facts) -> Judgement:
     pods = [pod for pod in subject.users() if has_nothing(pod)]
     return problem(
         "it has no role, and no pod uses the ServiceAccount with the association",
-        fix=f"{_associate(facts, lost)}\n{commands.restart(facts, pods)}".rstrip(),
+        fix=commands.followed(_associate(facts, lost), commands.restart(facts, pods)),
         **evidence,
         found=subject.full_name,
         pods=subjects.pod_names(pods),
