@@ -25,7 +25,7 @@ CREATED = (
 )
 
 
-class Late:
+class Reluctant:
     """A TLS server whose first connection gets no handshake; it reads the others' requests whole."""
 
     def __init__(self, answer: str) -> None:
@@ -68,23 +68,23 @@ class Late:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Late]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reluctant]:
     """The server, and a limit of half a second for a connection."""
     for module in (calls, session):
         monkeypatch.setattr(module, "CONNECT_SECONDS", 0.5)
-    made = Late("")
+    made = Reluctant("")
     yield made
     made.close()
 
 
-def create_namespace(server: Late) -> None:
+def create_namespace(server: Reluctant) -> None:
     """A write to the Kubernetes API."""
     pool = connection.Bounded(connection._pool(server.url, server.authority.pem))
     made = calls.Calls(connection.ApiServer(server.url, pool))
     made._call("create namespaces", body={"metadata": {"name": "web"}})
 
 
-def tag_role(server: Late) -> None:
+def tag_role(server: Reluctant) -> None:
     """A write to IAM."""
     client = session.AwsSession(region="eu-west-1").client("iam")
     call(client.tag_role, RoleName="app", Tags=[{"Key": "a", "Value": "b"}])
@@ -95,7 +95,7 @@ WRITES = {"kubernetes": (create_namespace, CREATED), "iam": (tag_role, TAGGED)}
 
 @pytest.mark.parametrize("service", WRITES)
 def test_a_handshake_without_an_answer_is_tried_again(
-    service: str, server: Late, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: str, server: Reluctant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write, server.answer = WRITES[service]
     _reach(server, tmp_path, monkeypatch)
@@ -106,7 +106,7 @@ def test_a_handshake_without_an_answer_is_tried_again(
 
 @pytest.mark.parametrize("write", [write for write, _ in WRITES.values()])
 def test_what_was_sent_may_have_been_done(
-    write: Callable[[Late], None], server: Late, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    write: Callable[[Reluctant], None], server: Reluctant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same server reads the request and says nothing: nobody knows, and it must be looked for."""
     _reach(server, tmp_path, monkeypatch)
@@ -119,7 +119,7 @@ def test_what_was_sent_may_have_been_done(
     assert (lost.value.outcome, record.given_up, len(server.requests)) == (Outcome.UNKNOWN, 1, 1)
 
 
-def _reach(server: Late, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _reach(server: Reluctant, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let clients of AWS reach the server, and trust it."""
     bundle = folder / "ca.pem"
     bundle.write_text(server.authority.pem)

@@ -17,8 +17,8 @@ from typing import Any
 
 from irsa_cli.core.objects.variables import (
     Maps,
-    Source,
     Value,
+    VariableSource,
     config_maps_of,
     is_absent,
     of_maps,
@@ -89,7 +89,7 @@ class Environment:
                 environment.open_values[name] = value
         return environment
 
-    def with_config_maps(self, sources: Iterable[Source], maps: Maps) -> Environment:
+    def with_config_maps(self, sources: Iterable[VariableSource], maps: Maps) -> Environment:
         """The same with the values that are in ConfigMaps; of those not in `maps`, nothing is known."""
         # Those of `env` replace those of `envFrom`.
         texts = {name: text for name, text in of_maps(sources, maps).items() if name not in self}
@@ -175,7 +175,7 @@ class Container:
     init: bool = False
     parts: Mapping[str, str] = field(default_factory=dict)
     mounted_again: tuple[Mount, ...] = ()
-    env_from: tuple[Source, ...] = field(default=(), compare=False)
+    env_from: tuple[VariableSource, ...] = field(default=(), compare=False)
     """The same `sources`, in parts."""
 
     @property

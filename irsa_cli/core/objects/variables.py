@@ -21,7 +21,7 @@ Maps = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
-class Source:
+class VariableSource:
     """A ConfigMap or Secret of `envFrom`, as `configmap/NAME`; `prefix` stands before its keys."""
 
     name: str
@@ -44,7 +44,7 @@ class Reference:
     """
 
     name: str
-    sources: tuple[Source, ...]
+    sources: tuple[VariableSource, ...]
     otherwise: str | None = None
     is_optional: bool = False
 
@@ -66,13 +66,13 @@ def values(container: Json, pod: Json) -> dict[str, Value]:
     return known
 
 
-def sources_of(container: Json) -> tuple[Source, ...]:
+def sources_of(container: Json) -> tuple[VariableSource, ...]:
     """The sources in `envFrom`, in its order."""
-    sources: list[Source] = []
+    sources: list[VariableSource] = []
     for source in container.get("envFrom") or []:
         kind = "secret" if "secretRef" in source else "configmap"
         name = (source.get("secretRef") or source.get("configMapRef") or {}).get("name", "")
-        sources.append(Source(f"{kind}/{name}", source.get("prefix") or ""))
+        sources.append(VariableSource(f"{kind}/{name}", source.get("prefix") or ""))
     return tuple(sources)
 
 
@@ -82,7 +82,7 @@ def _referred(value_from: Json, pod: Json) -> Part:
     key = value_from.get("configMapKeyRef")
     if not key:
         return None
-    source = Source(f"configmap/{key.get('name', '')}")
+    source = VariableSource(f"configmap/{key.get('name', '')}")
     return Reference(str(key.get("key", "")), (source,), is_optional=bool(key.get("optional")))
 
 
@@ -117,7 +117,7 @@ _MARK = re.compile(r"\$(?:\$|\(([^)]*)\))")
 _OF_SERVICE = re.compile(r"[A-Z0-9_]+_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\w+)?)", re.ASCII)
 
 
-def _expanded(text: str, known: Mapping[str, Value], sources: tuple[Source, ...]) -> Value:
+def _expanded(text: str, known: Mapping[str, Value], sources: tuple[VariableSource, ...]) -> Value:
     """A text with the values of the variables before it; `$$` is a `$`, and what is not there stays."""
     parts: list[Part] = []
     end = 0
@@ -134,7 +134,7 @@ def _expanded(text: str, known: Mapping[str, Value], sources: tuple[Source, ...]
     return (*parts, text[end:])
 
 
-def _from_outside(name: str, text: str, sources: tuple[Source, ...]) -> Part:
+def _from_outside(name: str, text: str, sources: tuple[VariableSource, ...]) -> Part:
     """The value of a variable that `env` does not set before the reference, which is the text `$(NAME)`."""
     otherwise = None if _OF_SERVICE.fullmatch(name) else text
     possible = tuple(source for source in sources if name.startswith(source.prefix))
@@ -184,7 +184,7 @@ def config_maps_of(every: Iterable[Value]) -> set[str]:
     return names
 
 
-def of_maps(sources: Iterable[Source], maps: Maps) -> dict[str, str | None]:
+def of_maps(sources: Iterable[VariableSource], maps: Maps) -> dict[str, str | None]:
     """The variables that `envFrom` sets from the ConfigMaps that were read; the last source counts.
 
     None is the value of one that a source after it, which was not read, may set as well.
