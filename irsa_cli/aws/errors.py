@@ -18,7 +18,14 @@ import botocore.parsers
 from irsa_cli.aws.recent_writes import RecentWrites, recent_writes
 from irsa_cli.aws.shapes import OddAnswer, check
 from irsa_cli.core.values import limits, patience
-from irsa_cli.core.values.attempts import Overran, TooLarge, bounded, certificate_refused, validity_advice
+from irsa_cli.core.values.attempts import (
+    Overran,
+    TooLarge,
+    bounded,
+    certificate_refused,
+    validity_advice,
+    was_unsent,
+)
 from irsa_cli.core.values.errors import DeadlineExceeded, FailedCall, Outcome, ServiceError
 from irsa_cli.core.values.limits import clock_advice, retry_after
 from irsa_cli.core.values.patience import current, persist
@@ -200,7 +207,7 @@ def translate(
         answered = _answered(error, title, service, operation, subject)
         answered.account = account
         return answered
-    unsent = isinstance(error, _NOT_SENT) or certificate_refused(error)
+    unsent = isinstance(error, _NOT_SENT) or certificate_refused(error) or was_unsent(error)
     if isinstance(error, botocore.exceptions.BotoCoreError):
         transient = isinstance(error, _NETWORK)
         reason = redacted(_OF_PYTHON.sub("", str(error)))

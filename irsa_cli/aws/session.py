@@ -283,13 +283,14 @@ class _Bounded:
     def send(self, request: Any) -> Any:
         """Send a request; the answer's body is read here."""
         request.stream_output = True
+        body = attempts.Sending(b"")
         if isinstance(request.body, bytes | str):
-            request.body = attempts.Sending(
-                request.body.encode() if isinstance(request.body, str) else request.body
-            )
-        answer = self._session.send(request)
-        body = attempts.body(answer.raw.stream(64 * 1024), LARGEST)
-        read = SimpleNamespace(stream=lambda *_, **__: [body])
+            body = attempts.Sending(request.body.encode() if isinstance(request.body, str) else request.body)
+            request.body = body
+        with body.delivery():
+            answer = self._session.send(request)
+        content = attempts.body(answer.raw.stream(64 * 1024), LARGEST)
+        read = SimpleNamespace(stream=lambda *_, **__: [content])
         return AWSResponse(answer.url, answer.status_code, answer.headers, read)
 
     def close(self) -> None:

@@ -269,13 +269,14 @@ class Bounded:
 
     def request(self, method: str, url: str, **options: Any) -> urllib3.HTTPResponse:
         """A request; the answer's body is read here."""
-        body = options.get("body")
-        if body is not None:
-            sent = body.encode()
+        text = options.get("body")
+        body = attempts.Sending((text or "").encode())
+        if text is not None:
             # Or a body that is read as it is sent would go in chunks.
-            headers = {**(options.get("headers") or {}), "Content-Length": str(len(sent))}
-            options = {**options, "body": attempts.Sending(sent), "headers": headers}
-        answer = self._pool.request(method, url, **{**options, "preload_content": False})
+            headers = {**(options.get("headers") or {}), "Content-Length": str(len(body.getvalue()))}
+            options = {**options, "body": body, "headers": headers}
+        with body.delivery():
+            answer = self._pool.request(method, url, **{**options, "preload_content": False})
         try:
             content = attempts.body(answer.stream(64 * 1024, decode_content=True), LARGEST)
         except BaseException:

@@ -12,7 +12,14 @@ from typing import Any
 
 import urllib3.exceptions
 
-from irsa_cli.core.values.attempts import TooLarge, causes_of, certificate_refused, validity_advice, why_of
+from irsa_cli.core.values.attempts import (
+    TooLarge,
+    causes_of,
+    certificate_refused,
+    validity_advice,
+    was_unsent,
+    why_of,
+)
 from irsa_cli.core.values.errors import FailedCall, Outcome, ServiceError
 from irsa_cli.core.values.limits import clock_advice, retry_after
 from irsa_cli.core.values.shown import redacted
@@ -70,7 +77,7 @@ def translate(error: Exception, operation: str) -> ServiceError:
             next_steps=validity_advice(error) or (_INTERCEPTED,),
         )
     cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
-    sent = not isinstance(cause, _NOT_SENT)
+    sent = not isinstance(cause, _NOT_SENT) and not was_unsent(error)
     failed = FailedCall(
         "kubernetes",
         operation,

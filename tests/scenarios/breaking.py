@@ -120,9 +120,9 @@ class Binding:
         """Write a trust policy with other values."""
         self.conditions(StringEquals={"sub": sub or self.subject, "aud": aud})
 
-    def annotate(self, value: str | None, key: str = ROLE_ARN) -> None:
-        """Write an annotation of the ServiceAccount, or take it away."""
-        path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{NAME}"
+    def annotate(self, value: str | None, key: str = ROLE_ARN, *, account: str = NAME) -> None:
+        """Write an annotation of a ServiceAccount, or take it away."""
+        path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{account}"
         answer = self.stage.kube.patch(path, {"metadata": {"annotations": {key: value}}})
         assert answer.status == 200, answer.text
 
@@ -159,6 +159,16 @@ class Binding:
     def restart_pod(self) -> Json:
         """Make the pod anew, by the spec that it was made by."""
         return self.new_pod(**self._template)
+
+    def remake_pod(self, name: str) -> None:
+        """Delete a pod, which its StatefulSet makes anew."""
+        assert name == f"{NAME}-0", name
+        self.restart_pod()
+
+    def restart(self, workload: str) -> None:
+        """Make the pods of a workload (`kind/name`) anew."""
+        assert workload == f"statefulset/{NAME}", workload
+        self.restart_pod()
 
     def take_webhook_away(self) -> Json:
         """Delete the webhook's configuration, and return when that is in effect."""

@@ -318,6 +318,16 @@ def static_keys_of_a_config_map(binding: Binding) -> None:
     pod('{"container": {"envFrom": [{"configMapRef": {"name": "app"}}]}}')(binding)
 
 
+@breaks("pod-setting")
+def session_of_a_config_map(binding: Binding) -> None:
+    path = f"/api/v1/namespaces/{binding.namespace}/configmaps"
+    made(binding.stage.kube.create(path, {"metadata": {"name": "app"}, "data": {"session": "web app"}}))
+    pod(
+        '{"container": {"env": [{"name": "AWS_ROLE_SESSION_NAME", "valueFrom":'
+        ' {"configMapKeyRef": {"name": "app", "key": "session"}}}]}}'
+    )(binding)
+
+
 @breaks("pod-token-unreadable")
 def old_cluster_and_a_user_who_is_not_root(binding: Binding) -> None:
     describe_cluster_as(binding.stage.sandbox, binding.stage.cluster, version="1.18")

@@ -72,16 +72,21 @@ def _irsa(binding: Binding, words: list[str]) -> None:
 
 def _kubectl(binding: Binding, words: list[str]) -> None:
     if "annotate" in words:
-        assert words[:5] == ["-n", binding.namespace, "annotate", "serviceaccount", NAME]
+        assert words[:4] == ["-n", binding.namespace, "annotate", "serviceaccount"]
         for pair in (word for word in words[5:] if not word.startswith("--")):
             key, equals, value = pair.partition("=")
-            binding.annotate(value if equals else None, key if equals else key.removesuffix("-"))
+            binding.annotate(
+                value if equals else None, key if equals else key.removesuffix("-"), account=words[4]
+            )
     elif "create" in words:
         assert words[:4] == ["-n", binding.namespace, "create", "serviceaccount"], words
         binding.stage.make_account(binding.namespace, words[4])
+    elif "delete" in words:
+        assert words[:4] == ["-n", binding.namespace, "delete", "pod"], words
+        binding.remake_pod(words[4])
     else:
-        assert words[2:] == ["rollout", "restart", f"statefulset/{NAME}"], words
-        binding.restart_pod()
+        assert words[:4] == ["-n", binding.namespace, "rollout", "restart"], words
+        binding.restart(words[4])
 
 
 def _aws(binding: Binding, words: list[str], account: str) -> None:

@@ -31,6 +31,7 @@ BY_HAND = {
     "region_that_is_none",
     "fips_where_sts_has_none",
     "session_that_sts_refuses",
+    "session_of_a_config_map",
     "global_endpoint_by_hand",
     "windows_without_node_selector",
     "old_aws_cli",

@@ -158,7 +158,7 @@ def test_another_identity_or_none_is_told(
 ) -> None:
     found = looked(scene, play)
     assert (found.end, words in json.dumps(found.finding)) == (end, True), found.finding
-    assert found.finding["fixKind"] == ("look" if end[0] == "problem" else None)
+    assert found.finding["fixKind"] == ("choice" if end[0] == "problem" else None)
 
 
 def forged(kind: str) -> Play:

@@ -38,7 +38,8 @@ Each check ends with one of three verdicts:
 
 - `ok`: this is not the cause.
 - `problem`: this is wrong. The evidence shows the found and the expected values. `to fix` is a command to
-  paste, `to fill in` has a placeholder, `to decide` has comments only, `to look at` only shows the problem.
+  paste, `to fill in` has a placeholder, `to decide` has comments only: the command that shows the problem,
+  and what can be done.
 - `unknown`: irsa could not read what the check needs, and says why.
 
 | exit code | meaning |

@@ -349,5 +349,5 @@ class Declared:
         since = now - timedelta(days=self.unused_days)
         if role.is_younger(since) or (role.last_used is not None and role.last_used > since):
             return
-        last = f"last used on {role.last_used:%Y-%m-%d}" if role.last_used else "not used in 400 days"
+        last = f"last used on {role.last_used:%Y-%m-%d}" if role.last_used else f"not used {role.unused(now)}"
         yield risk(RULES["unused-role"], "the role", f"was {last}, but pods can assume it", role=role.arn)

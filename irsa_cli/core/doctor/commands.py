@@ -20,7 +20,7 @@ from typing import Any
 from irsa_cli.core.binding.role_only import HandOver, annotation_line, hand_over, options_of_export
 from irsa_cli.core.doctor import subjects
 from irsa_cli.core.doctor.facts import Facts, Subject, known
-from irsa_cli.core.doctor.finding import Judgement, comment, problem, unknown
+from irsa_cli.core.doctor.finding import Judgement, Proposal, comment, kind_of, problem, unknown
 from irsa_cli.core.doctor.reported import Maker
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.makers import EKSCTL_ACCOUNT_TAG, EKSCTL_TAGS
@@ -127,8 +127,17 @@ def by_template(
 
 
 def by_restart(facts: Facts, pods: Sequence[Pod], text: str, /, **evidence: str) -> Judgement:
-    """A problem of pods that new ones do not have."""
-    return problem(text, fix=restart(facts, pods), pods=subjects.pod_names(pods), **evidence)
+    """A problem of pods that new ones do not have; others of the ServiceAccount may be right."""
+    others = [pod for pod in facts.named.known_users() if pod not in pods and subjects.has_identity(pod)]
+    if others:
+        evidence["not_affected"] = subjects.workloads(others)
+    return problem(
+        text,
+        fix=restart(facts, pods),
+        pods=subjects.pod_names(pods),
+        workloads=subjects.workloads(pods),
+        **evidence,
+    )
 
 
 def by_mark(facts: Facts, pods: Sequence[Pod], *, on_purpose: bool) -> Judgement:
@@ -171,6 +180,18 @@ def proposed(why: str, value: str, command: str) -> str:
 def commented(lines: Iterable[str]) -> str:
     """Lines of which a person has to choose: pasted, none of them does anything."""
     return "\n".join(line if line.startswith("#") else comment(line) for line in lines)
+
+
+def followed(first: str, more: str) -> str:
+    """Commands, and those that make sense after them only: after a decision, these are comments as well."""
+    if kind_of(first) in (Proposal.CHOICE, Proposal.LOOK):
+        return commented((*first.splitlines(), *more.splitlines()))
+    return "\n".join(filter(None, (first, more)))
+
+
+def decide(look: str, *choices: str) -> str:
+    """A decision, as comments: the command that shows the problem, and the choices."""
+    return commented(("to see it:", look, "then decide:", *choices))
 
 
 def question(condition: str, *lines: str) -> str:
@@ -405,7 +426,8 @@ def choose(facts: Facts, otherwise: str) -> str:
     own = _own_for_git(facts)
     if own is not None:
         return _annotate_in_git(facts, own)
-    trusting = naming(facts)
+    pulls_by = subjects.annotations_of(facts.named).get(subjects.PULL_ROLE)
+    trusting = [role for role in naming(facts) if role.arn != pulls_by]
     if len(trusting) == 1:
         return annotate_and_restart(facts, trusting[0].arn)
     if not trusting:

@@ -33,7 +33,7 @@ class Proposal(str, Enum):
     CHOICE = "choice"
     """Comments only: a person has to decide, or to do something first."""
     LOOK = "look"
-    """It only shows what is wrong."""
+    """It only shows what is wrong: of a problem, that is a choice."""
 
     @property
     def label(self) -> str:
@@ -146,7 +146,10 @@ def ok(text: str, **evidence: str) -> Judgement:
 
 
 def problem(text: str, *, fix: str, **evidence: str) -> Judgement:
-    """Something is wrong, and this is what puts it right."""
+    """Something is wrong, and this is what puts it right; what only shows it is no fix but a decision."""
+    if kind_of(fix) is Proposal.LOOK:
+        lines = ("to see it:", *fix.splitlines(), "what to do then is a decision: see the remedy")
+        fix = "\n".join(line if line.startswith("#") else comment(line) for line in lines)
     return Judgement(Verdict.PROBLEM, text, _pairs(evidence), fix)
 
 

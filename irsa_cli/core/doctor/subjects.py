@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from irsa_cli.core.doctor.facts import Facts, Subject, known, there
 from irsa_cli.core.objects.aws import Association
@@ -15,6 +16,7 @@ from irsa_cli.core.objects.kinds import Container, Pod, variable
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.trail import DELAY, TrailEvent
 from irsa_cli.core.objects.webhooks import Requirement, Webhook, selects
+from irsa_cli.core.objects.workloads import owner_of
 from irsa_cli.core.plan.rules import noted_or_none
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, CONFIG_MAP_ANNOTATION, ProviderState
 from irsa_cli.core.policies.web_identity import WebIdentity
@@ -24,6 +26,11 @@ from irsa_cli.core.values.errors import CannotTell, have
 
 ROLE_ENV = variable("AWS_ROLE_ARN")
 TOKEN_ENV = variable("AWS_WEB_IDENTITY_TOKEN_FILE")
+PULL_ROLE = "eks.amazonaws.com/ecr-role-arn"
+"""The annotation with the role by which kubelet pulls images, of which pods get nothing.
+
+https://github.com/kubernetes/cloud-provider-aws/tree/master/cmd/ecr-credential-provider
+"""
 TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
 """The volume of the webhook's token."""
 
@@ -122,6 +129,12 @@ def where(users: Iterable[tuple[Pod, Container]]) -> str:
 
 def pod_names(pods: Iterable[Pod]) -> str:
     return listed(pod.name for pod in pods)
+
+
+def workloads(pods: Iterable[Pod]) -> str:
+    """The workloads that created the pods, by kind and name; `Pod` for a pod without one."""
+    owners = (owner_of(pod) for pod in pods)
+    return listed(f"{kind}/{name}" if kind else f"Pod/{name}" for kind, name in owners)
 
 
 def starts(pods: Iterable[Pod]) -> str:
@@ -269,13 +282,28 @@ def _by_webhooks(facts: Facts, pod: Pod, probe: Pod | None) -> str:
 def _by_time(facts: Facts, pod: Pod) -> str:
     if pod.created is None:
         return "pod-older-than-annotation"
-    annotated = facts.named.existing().annotated
+    annotated = _annotated_by(facts)
     # Times have whole seconds: of two equal ones nobody knows which came first.
     is_newer = annotated is not None and pod.created > annotated
     webhooks = [webhook.created for webhook in known(facts.webhooks) if webhook.created is not None]
     if (is_newer or annotated is None) and webhooks and pod.created < min(webhooks):
         return "pod-older-than-webhook"
     return "pod-missed" if is_newer else "pod-older-than-annotation"
+
+
+def _annotated_by(facts: Facts) -> datetime | None:
+    """The earliest time at which the annotation is known to have been there; None if nothing shows it.
+
+    A pod with the role by the webhook also shows it: the annotation may have been written again later.
+    """
+    subject = facts.named
+    times = [subject.existing().annotated]
+    for pod in subject.known_users():
+        by_webhook = any(volume.name == TOKEN_VOLUME for volume in pod.volumes)
+        roles = {container.env.get(ROLE_ENV) for container in pod.containers if injected(container)}
+        if by_webhook and subject.annotation() in roles:
+            times.append(pod.created)
+    return min((time for time in times if time is not None), default=None)
 
 
 def opted_out(pod: Pod) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -163,7 +164,8 @@ class DescribedTarget:
 class Description:
     """An annotated ServiceAccount in detail.
 
-    `reach` are the options of commands to paste, `makers` the workloads of pods to restart.
+    `reach` are the options of commands to paste, `makers` the workloads of pods to restart. `now` is when the
+    role was read.
     """
 
     cluster: Cluster
@@ -176,6 +178,7 @@ class Description:
     target: DescribedTarget | None = None
     reach: Reach = PLAIN
     makers: Makers = field(default_factory=dict)
+    now: datetime | None = None
 
     @property
     def role(self) -> Role | None:

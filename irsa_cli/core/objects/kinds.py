@@ -1,7 +1,7 @@
 """Pods with their environment variables, as far as irsa reads them, and the kinds that create them.
 
 Of the variables all names are known, and the values that a module declares by `variable`: others may be
-secrets, and reading one is an error. `None` is a value from elsewhere.
+secrets, and reading one is an error. `None` is a value that is not known (`irsa_cli.core.objects.variables`).
 
 `Injection` has the settings that the EKS pod identity webhook gives to pods: role, audience, lifetime,
 environment: https://github.com/aws/amazon-eks-pod-identity-webhook#eks-walkthrough
@@ -10,11 +10,22 @@ environment: https://github.com/aws/amazon-eks-pod-identity-webhook#eks-walkthro
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from irsa_cli.core.objects.variables import (
+    Maps,
+    Value,
+    VariableSource,
+    config_maps_of,
+    is_absent,
+    of_maps,
+    sources_of,
+    text_of,
+    values,
+)
 from irsa_cli.core.plan import states
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE
 from irsa_cli.core.values.limits import moment
@@ -50,20 +61,45 @@ class UndeclaredVariable(LookupError):
 
 
 class Environment:
-    """The variables of a container, in their order."""
+    """The variables of a container, in their order.
 
-    __slots__ = ("_kept", "_names")
+    `open_values` are those of declared variables that depend on ConfigMaps.
+    """
+
+    __slots__ = ("_kept", "_names", "open_values")
 
     def __init__(self, variables: Mapping[str, str | None] | None = None) -> None:
         """Keep of these what may be kept."""
-        given = variables or {}
-        self._names = tuple(given)
+        texts = variables or {}
+        self._names = tuple(texts)
         self._kept: dict[str, str | None] = {}
-        for name, value in given.items():
+        self.open_values: dict[str, Value] = {}
+        for name, value in texts.items():
             is_role = ROLE.fullmatch(value or "") is not None
             if name in _DECLARED or not value or is_role:
                 # A URL may have a password before its host.
                 self._kept[name] = HIDDEN if "@" in (value or "") and not is_role else value
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, Value]) -> Environment:
+        """The variables by their values, as far as those are known."""
+        environment = cls({name: text_of(value, {}) for name, value in values.items()})
+        for name, value in values.items():
+            if name in _DECLARED and config_maps_of([value]):
+                environment.open_values[name] = value
+        return environment
+
+    def with_config_maps(self, sources: Iterable[VariableSource], maps: Maps) -> Environment:
+        """The same with the values that are in ConfigMaps; of those not in `maps`, nothing is known."""
+        # Those of `env` replace those of `envFrom`.
+        texts = {name: text for name, text in of_maps(sources, maps).items() if name not in self}
+        texts.update((name, self._kept.get(name, HIDDEN)) for name in self)
+        for name, value in self.open_values.items():
+            if is_absent(value, maps):
+                del texts[name]
+            else:
+                texts[name] = text_of(value, maps)
+        return Environment(texts)
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
@@ -124,8 +160,9 @@ class Mount:
 class Container:
     """A container. `sources` are Secrets and ConfigMaps of its environment, as `secret/name`.
 
-    `init`: it ends before the others begin. `mounts` and `parts` (mounted paths) are by volume;
-    `mounted_again` are further mounts of the same volumes.
+    `env` has the values of ConfigMaps, those of `env_from` too, only `with_config_maps`. `init`: it ends
+    before the others begin. `mounts` and `parts` (mounted paths) are by volume; `mounted_again` are further
+    mounts of the same volumes.
     """
 
     name: str
@@ -138,6 +175,19 @@ class Container:
     init: bool = False
     parts: Mapping[str, str] = field(default_factory=dict)
     mounted_again: tuple[Mount, ...] = ()
+    env_from: tuple[VariableSource, ...] = field(default=(), compare=False)
+    """The same `sources`, in parts."""
+
+    @property
+    def config_maps(self) -> set[str]:
+        """The ConfigMaps that may decide the value of a declared variable, as `configmap/NAME`."""
+        of_sources = {source.partition(" ")[0] for source in self.sources}
+        names = of_sources | config_maps_of(self.env.open_values.values())
+        return {name for name in names if name.startswith("configmap/")}
+
+    def with_config_maps(self, maps: Maps) -> Container:
+        """The same with the values of variables that are in these ConfigMaps."""
+        return replace(self, env=self.env.with_config_maps(self.env_from, maps))
 
     @property
     def every_mount(self) -> tuple[Mount, ...]:
@@ -200,6 +250,11 @@ class Pod:
         """Whether it runs and its deletion has not begun."""
         return self.phase not in ("Succeeded", "Failed") and not self.ending
 
+    def with_config_maps(self, maps: Maps) -> Pod:
+        """The same with the values of its containers' variables that are in these ConfigMaps."""
+        containers = tuple(container.with_config_maps(maps) for container in self.containers)
+        return replace(self, containers=containers)
+
 
 KINDS: Mapping[str, str] = {
     "cronjobs": "CronJob",
@@ -235,8 +290,8 @@ def pod(body: Json) -> Pod:
         labels=metadata.get("labels") or {},
         annotations=metadata.get("annotations") or {},
         containers=(
-            *map(_container, spec.get("containers") or []),
-            *(replace(_container(item), init=True) for item in spec.get("initContainers") or []),
+            *(_container(item, body) for item in spec.get("containers") or []),
+            *(replace(_container(item, body), init=True) for item in spec.get("initContainers") or []),
         ),
         volumes=tuple(map(_volume, spec.get("volumes") or [])),
         host_network=bool(spec.get("hostNetwork")),
@@ -291,7 +346,7 @@ def _owner(metadata: Json) -> Json:
     return {"owner": f"{kind}/{found['name']}", "controlled": bool(found.get("controller"))}
 
 
-def _container(body: Json) -> Container:
+def _container(body: Json, pod_body: Json) -> Container:
     mounts = [
         Mount(item["name"], item.get("mountPath", ""), item.get("subPath") or item.get("subPathExpr") or "")
         for item in body.get("volumeMounts") or []
@@ -302,26 +357,15 @@ def _container(body: Json) -> Container:
     return Container(
         name=body["name"],
         image=body.get("image", ""),
-        env=Environment(
-            {
-                item["name"]: None if "valueFrom" in item else str(item.get("value", ""))
-                for item in body.get("env") or []
-            }
-        ),
-        sources=tuple(_source(item) for item in body.get("envFrom") or []),
+        env=Environment.of_values(values(body, pod_body)),
+        sources=tuple(map(str, sources_of(body))),
+        env_from=sources_of(body),
         mounts={name: mount.path for name, mount in first.items()},
         parts={name: mount.part for name, mount in first.items() if mount.part},
         mounted_again=tuple(mount for mount in mounts if mount is not first[mount.volume]),
         arguments=(*(body.get("command") or ()), *(body.get("args") or ())),
         user=(body.get("securityContext") or {}).get("runAsUser"),
     )
-
-
-def _source(item: Json) -> str:
-    kind = "secret" if "secretRef" in item else "configmap"
-    name = (item.get("secretRef") or item.get("configMapRef") or {}).get("name", "")
-    # A prefix stands before every variable's name.
-    return f"{kind}/{name}" + (f" (prefix {item['prefix']})" if item.get("prefix") else "")
 
 
 def _volume(body: Json) -> Volume:

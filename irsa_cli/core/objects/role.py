@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from irsa_cli.core.plan.changes import NOT_SEEN
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, RoleState
@@ -23,6 +23,10 @@ LISTED = frozenset({"permissions_boundary", "tags", "unknown"})
 """The fields that ListRoles leaves out."""
 DETAILED = frozenset({"description", "max_session_duration", "unknown"})
 """The fields that GetAccountAuthorizationDetails leaves out."""
+
+
+TRACKED = timedelta(days=400)
+"""How far back IAM knows the last use of a role."""
 
 
 def path_of(arn: str) -> str:
@@ -150,3 +154,11 @@ class Role:
     def is_younger(self, moment: datetime) -> bool:
         """Whether it was created after a moment, as far as that is known."""
         return self.created is not None and self.created > moment
+
+    def unused(self, now: datetime | None) -> str:
+        """Since when IAM knows of no use, in words: never for longer than the role exists."""
+        if self.created is None or now is None:
+            return "as far as IAM knows"
+        if self.is_younger(now - TRACKED):
+            return f"since it was created on {self.created:%Y-%m-%d}"
+        return f"in {TRACKED.days} days"

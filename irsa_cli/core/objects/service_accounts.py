@@ -46,6 +46,8 @@ class ServiceAccount(Namespaced):
     resource_version: str = ""
     manifest: Document = field(default_factory=dict)
     """The object without what the API server adds, if somebody may have to create it again."""
+    pulls_images: bool = field(default=False, compare=False, metadata=NOT_SEEN)
+    """Whether it has `imagePullSecrets`."""
 
     @property
     def exists(self) -> bool:
@@ -72,6 +74,7 @@ def service_account(body: Json) -> ServiceAccount:
         uid=metadata.get("uid", ""),
         managers=tuple(entry.get("manager", "") for entry in entries),
         resource_version=metadata.get("resourceVersion", ""),
+        pulls_images=bool(body.get("imagePullSecrets")),
     )
 
 

@@ -45,7 +45,7 @@ def credentials_of(pod: Pod, container: Container) -> Credentials:
 def _by_file(pod: Pod, container: Container, way: IdentitySource, variable: Variable) -> Credentials:
     """By the token that a variable leads to."""
     path = container.env.get(variable)
-    if path is None or path == HIDDEN or "$(" in path:
+    if path is None or path == HIDDEN:
         return Credentials(way, doubt=f"env {variable}")
     if token_at(pod, container, path) is not None:
         return Credentials(way)

@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TypeVar
 
@@ -41,18 +42,43 @@ class TooLarge(Exception):
 _over: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar("over", default=None)
 
 
+class Unsent(Exception):
+    """The cause of a failure before the first byte of a request's body was sent: nobody executed the request.
+
+    The library's own exception does not tell: urllib3 raises `ReadTimeoutError` both for a TLS handshake that
+    timed out (`HTTPConnectionPool._make_request`, from `_validate_conn`) and for an answer that did not come.
+    But it reads the body only after the handshake, as it sends it (`HTTPConnection.request`).
+    https://github.com/urllib3/urllib3/blob/2.5.0/src/urllib3/connectionpool.py
+    """
+
+
 class Sending(io.BytesIO):
     """A request's body that ends with its attempt: no abandoned request is sent, and executed, later."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
         self._attempt = _over.get()
+        self._is_unsent = bool(data)
 
     def read(self, size: int | None = -1) -> bytes:
         """See `io.BytesIO`; raises `GivenUp` when the attempt was."""
         if self._attempt is not None and self._attempt.is_set():
             raise GivenUp("the attempt was cancelled before it was sent")
+        self._is_unsent = False
         return super().read(size)
+
+    @contextmanager
+    def delivery(self) -> Iterator[None]:
+        """Send the request in the block: its failure is caused by `Unsent` if nothing of the body was sent.
+
+        Of a request without a body this says nothing: it may be complete with its headers.
+        """
+        try:
+            yield
+        except Exception as error:
+            if self._is_unsent:
+                raise error from Unsent("the connection failed before the request was sent")
+            raise
 
 
 def limit() -> float:
@@ -108,6 +134,11 @@ def certificate_refused(error: BaseException) -> bool:
     Other TLS failures may be those of the answer (RFC 8446, section 6).
     """
     return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes_of(error))
+
+
+def was_unsent(error: BaseException) -> bool:
+    """Whether the request of a failed call is known not to have been sent, whatever failed."""
+    return any(isinstance(cause, Unsent) for cause in causes_of(error))
 
 
 def why_of(error: BaseException) -> str:

@@ -40,7 +40,8 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
     subject = facts.named
     home = facts.cluster.home
     provider = account_named(subject)
-    maps = _config_maps(subject)
+    subject = _with_config_maps(reads, subject)
+    facts = replace(facts, subject=subject)
     trusted = trusted_providers(subject.role.trust) if isinstance(subject.role, Role) else ()
     foreign = [arn for arn in trusted if arn != home_provider(facts) and f"::{home}:" in arn]
     candidates = _candidates(reads, facts)
@@ -50,7 +51,6 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
         providers=_results({arn: reads.other_provider(arn) for arn in foreign}),
         candidates=candidates,
         similar_roles=_similar_roles(reads, facts),
-        config_keys=_results({name: reads.config_keys(subject.namespace, name) for name in maps}),
         own_roles=_results(
             {token.role: reads.role(token.role) for token in own_tokens(subject) if is_role(token.role)}
         ),
@@ -85,16 +85,24 @@ def _with_pod_identity(
     )
 
 
-def _config_maps(subject: Subject) -> set[str]:
-    """The ConfigMaps from which containers of its pods take variables."""
-    maps: set[str] = set()
+def _with_config_maps(reads: DoctorReads, subject: Subject) -> Subject:
+    """The subject with the values of its pods' variables that are in ConfigMaps, as far as those are read."""
+    names: set[str] = set()
     for pod in subject.known_users():
-        for container in pod.containers:
-            for source in container.sources:
-                name, _, _ = source.partition(" ")
-                if name.startswith("configmap/"):
-                    maps.add(name)
-    return maps
+        names = names.union(*(container.config_maps for container in pod.containers))
+    contents = _results({name: reads.config_map(subject.namespace, name) for name in sorted(names)})
+    maps = {name: data for name, data in contents.items() if not isinstance(data, Unreadable)}
+    keys: dict[str, frozenset[str] | Unreadable] = {}
+    for name, data in contents.items():
+        keys[name] = data if isinstance(data, Unreadable) else frozenset(data)
+    subject = replace(subject, config_keys=keys)
+    if not maps:
+        return subject
+    pods = [
+        pod.with_config_maps(maps) if pod.service_account == subject.name else pod
+        for pod in known(subject.pods)
+    ]
+    return replace(subject, pods=tuple(pods))
 
 
 def _with_chain(reads: DoctorReads, subject: Subject) -> Subject:

@@ -182,10 +182,10 @@ class DoctorReads(Background):
         return None if config_map is None else str((config_map.get("data") or {}).get(KEY, ""))
 
     @_in_background
-    def config_keys(self, namespace: str, source: str) -> frozenset[str]:
-        """The keys of a ConfigMap (`configmap/NAME`); of one that is not there, none."""
+    def config_map(self, namespace: str, source: str) -> Mapping[str, str]:
+        """The content of a ConfigMap (`configmap/NAME`); of one that is not there, none."""
         config_map = self._kube.one("configmaps", namespace, source.partition("/")[2])
-        return frozenset((config_map or {}).get("data") or {})
+        return (config_map or {}).get("data") or {}
 
     # AWS
 

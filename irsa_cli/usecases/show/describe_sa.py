@@ -187,7 +187,7 @@ class _Describing:
         provider: ReadProvider = read(lambda: self.reads.provider(its_arn.account).result())
         names = _both(attached.result(), inline.result())
         binding = self._judged(account, _bound(role, names), provider, asked_association)
-        description = Description(cluster, account, binding)
+        description = Description(cluster, account, binding, now=datetime.now(timezone.utc))
         if not isinstance(role, Role):
             return description
         description = replace(description, policies=_policies(names))

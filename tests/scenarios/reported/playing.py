@@ -8,6 +8,7 @@ import io
 import json
 import os
 import signal
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from unittest import mock
@@ -19,6 +20,7 @@ from irsa_cli.sandbox import Sandbox
 from tests.scenarios.binding import make_binding
 from tests.scenarios.breaking import NAME
 from tests.scenarios.conftest import sandbox_stage
+from tests.scenarios.curing import cure
 from tests.scenarios.reported.cases import Make
 from tests.scenarios.reported.world import World
 from tests.support.stage import Json
@@ -48,13 +50,33 @@ def _models_kept() -> contextlib.AbstractContextManager[object]:
     return mock.patch.object(JSONFileLoader, "load_file", lambda loader, path: _once(path))
 
 
+@dataclass
+class Played:
+    """The world of a case, and what doctor says of it."""
+
+    world: World
+    arguments: tuple[str, ...]
+    document: Json
+
+    def after(self, fix: str) -> Json:
+        """Carry out a fix, and what doctor says then."""
+        with _models_kept():
+            cure(self.world, fix)
+            return _ask(self.world, self.arguments)
+
+
 def play(make: Make, sandbox: Sandbox, folder: Path) -> Json:
     """Make the world of a case, and what doctor says of it; the sandbox has to be as after its start."""
+    return played(make, sandbox, folder).document
+
+
+def played(make: Make, sandbox: Sandbox, folder: Path) -> Played:
+    """The same with its world."""
     with _models_kept():
         return _play(make, sandbox, folder)
 
 
-def _play(make: Make, sandbox: Sandbox, folder: Path) -> Json:
+def _play(make: Make, sandbox: Sandbox, folder: Path) -> Played:
     stage = sandbox_stage(sandbox, "demo", folder)
     stage.make_namespace(NAMESPACE)
     world = World(stage, NAMESPACE, make_binding(stage, NAMESPACE, NAME))
@@ -62,6 +84,12 @@ def _play(make: Make, sandbox: Sandbox, folder: Path) -> Json:
     arguments = make(world)
     if not isinstance(arguments, tuple):
         arguments = (*(NAME if arguments is None else arguments).split(), "-n", NAMESPACE)
+    return Played(world, arguments, _ask(world, arguments))
+
+
+def _ask(world: World, arguments: tuple[str, ...]) -> Json:
+    """What doctor says of a world."""
+    stage = world.stage
     terminate = signal.getsignal(signal.SIGTERM)
     out = io.StringIO()
     looking = mock.patch("irsa_cli.usecases.doctor.diagnose.datetime", _clock(world.later))

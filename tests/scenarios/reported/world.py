@@ -77,8 +77,32 @@ class World(Binding):
             "containers": [{"name": "app", "image": AWS_CLI}],
             **spec,
         }
-        made(self.stage.kube.create(self._pods, {"metadata": metadata, "spec": whole}))
+        self._bodies[name] = {"metadata": metadata, "spec": whole}
+        made(self.stage.kube.create(self._pods, self._bodies[name]))
         self.say_phase(phase, name)
+
+    @functools.cached_property
+    def _bodies(self) -> dict[str, Json]:
+        """The pods besides, as they were made."""
+        return {}
+
+    def remake_pod(self, name: str) -> None:
+        """Delete a pod, whose controller makes it anew."""
+        if name not in self._bodies:
+            super().remake_pod(name)
+            return
+        self.stage.kube.delete(f"{self._pods}/{name}", {"gracePeriodSeconds": 0})
+        made(self.stage.kube.create(self._pods, self._bodies[name]))
+        self.say_phase("Running", name)
+
+    def restart(self, workload: str) -> None:
+        """Make the pods of a workload (`kind/name`) anew."""
+        for name, body in self._bodies.items():
+            owners = body["metadata"].get("ownerReferences") or []
+            if any(f"{owner['kind'].lower()}/{owner['name']}" == workload for owner in owners):
+                self.remake_pod(name)
+        if not self._bodies or workload == f"statefulset/{NAME}":
+            super().restart(workload)
 
     def unseen(self, name: str) -> None:
         """Make a pod besides that the webhook does not see; nothing of it says so."""
@@ -88,6 +112,9 @@ class World(Binding):
     def forget_skipping(self, name: str) -> None:
         """Take the label off a pod by which the webhook did not see it."""
         self.stage.kube.patch(f"{self._pods}/{name}", {"metadata": {"labels": dict.fromkeys(SKIP)}})
+        labels = self._bodies.get(name, {"metadata": {"labels": {}}})["metadata"]["labels"]
+        for key in SKIP:
+            labels.pop(key, None)
 
     def end(self, name: str) -> None:
         """Have a pod end, for which it takes its time."""

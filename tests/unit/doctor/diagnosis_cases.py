@@ -445,7 +445,7 @@ WAYS: dict[str, list[Change]] = {
         *map(
             marked_as,
             (
-                *("iam.amazonaws.com/role", "eks.amazonaws.com/ecr-role-arn", "irsa/target-role-arn"),
+                *("iam.amazonaws.com/role", "irsa/target-role-arn"),
                 *("iam.gke.io/gcp-service-account", "azure.workload.identity/client-id", "irsa/audience"),
             ),
         ),

@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.clues.usage import Seen
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.aws import Association
@@ -26,6 +29,7 @@ from tests.unit.current import (
     container,
     listed,
     pod,
+    working,
 )
 from tests.unit.doctor.diagnosis_cases import (
     POD_IDENTITY,
@@ -103,3 +107,20 @@ def test_of_a_service_account_that_is_gone_its_pods_tell() -> None:
         (Seen((), Unreadable("not permitted"), admitting, PROVIDER), ()),
     ):
         assert item.orphaned() == orphaned
+
+
+@pytest.mark.parametrize("written", [None, timedelta(hours=2), timedelta(minutes=5)])
+def test_of_two_workloads_only_the_one_that_the_webhook_missed_is_restarted(
+    written: timedelta | None,
+) -> None:
+    """A pod with the role shows that the annotation was there, whenever it was written last."""
+    missed = bare_pod(name="batch-0", owner="StatefulSet/batch", created=NOW - timedelta(minutes=30))
+    older = bare_pod(name="old-0", owner="StatefulSet/old", created=NOW - timedelta(hours=3))
+    time = None if written is None else NOW - written
+    facts = around(account=account(annotated=time), pods=(pod(), missed, older))(working())
+    judgement = CAUSES["pod-missed"].judge(facts)
+    evidence = dict(judgement.evidence)
+    assert (evidence["workloads"], evidence["pods"]) == ("StatefulSet/batch", "batch-0")
+    assert evidence["not affected"] == "Deployment/reader"
+    assert judgement.fix == "kubectl -n backend rollout restart statefulset/batch"
+    assert "old-0" in dict(CAUSES["pod-older-than-annotation"].judge(facts).evidence)["pods"]

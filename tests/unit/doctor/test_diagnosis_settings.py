@@ -161,14 +161,13 @@ def test_what_sdks_may_fail_with_is_suspect_until_sts_has_answered(cause: str, c
 
 TAKEN = """AWS_REGION=us-east-1
 AWS_REGION=aws-global
-AWS_REGION='$(REGION)'
+AWS_REGION
 AWS_USE_FIPS_ENDPOINT=true AWS_REGION=us-east-1
 AWS_USE_FIPS_ENDPOINT=false
 AWS_USE_FIPS_ENDPOINT=true AWS_ENDPOINT_URL_STS=https://sts.eu-west-1.amazonaws.com
 AWS_ROLE_SESSION_NAME=
 AWS_ROLE_SESSION_NAME
 AWS_ROLE_SESSION_NAME=me@example.com
-AWS_ROLE_SESSION_NAME='$(POD_NAME)'
 HTTP_PROXY=http://proxy:3128
 HTTPS_PROXY=http://proxy:3128 NO_PROXY='10.0.0.0/8, .amazonaws.com'
 HTTPS_PROXY=http://proxy:3128 no_proxy=*

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from irsa_cli.cli.output.results.doctor import verdict_line
+from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.clues.usage import Seen, gone_names, is_near, namesakes
 from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Finding, Verdict
+from irsa_cli.core.doctor.subjects import PULL_ROLE
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.values.errors import Unreadable
@@ -29,6 +31,7 @@ from tests.unit.current import (
     bare_pod,
     both,
     condition,
+    container,
     listed,
     of_cluster,
     pod,
@@ -153,7 +156,9 @@ def test_of_several_roles_of_a_name_that_is_gone_a_person_chooses() -> None:
         assert problems(facts) == ["service-account-renamed"]
         fix = said(facts, "service-account-renamed").judgement.fix
         assert all(role.arn in fix for role, _ in found)
-        assert all(line.startswith("#") for line in fix.splitlines()) is not chosen
+        # Nothing in IAM says that even one of them is meant: without it, a restart is of no use.
+        assert all(line.startswith("#") for line in fix.splitlines())
+        assert ("rollout restart" in fix) is chosen
 
 
 HELM = "meta.helm.sh/release-name"
@@ -223,3 +228,39 @@ def test_bare_pods_that_a_pattern_allows_are_a_hint_among_many_and_no_all_clear(
     assert verdict_line(whole) == (
         "No problem was found. There are hints for backend/reader: run irsa doctor NAME."
     )
+
+
+def pulled(image: str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/web:1", **fields: Any) -> Pod:
+    """A pod without an identity, and perhaps with nothing that tells of AWS."""
+    settings: dict[str, Any] = {"env": {}, "mounts": {}, "image": image}
+    return bare_pod(containers=(container(**{**settings, **fields}),))
+
+
+BY_KUBELET = account(annotations={PULL_ROLE: ROLE})
+FOR_PULLS = (listed(ROLE, TRUST),)
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_problem"),
+    [
+        ({"account": BY_KUBELET, "candidates": FOR_PULLS}, False),
+        ({"account": account(annotations={}, pulls_images=True)}, False),
+        ({"account": annotated(), "pods": (replace(pulled(), waiting="ImagePullBackOff"),)}, False),
+        ({"account": annotated()}, True),
+        ({"account": BY_KUBELET, "candidates": (listed(f"{ROLE}-2", TRUST),)}, True),
+        ({"account": account(annotations={}, pulls_images=True), "candidates": FOR_PULLS}, True),
+        ({"account": BY_KUBELET, "pods": (pulled(env={"AWS_REGION": "eu-west-1"}),)}, True),
+        ({"account": BY_KUBELET, "pods": (pulled(arguments=("--bucket=arn:aws:s3:::web",)),)}, True),
+        ({"account": account(annotations={}, pulls_images=True), "pods": (pulled("aws-cli:2"),)}, True),
+    ],
+)
+def test_one_that_only_pulls_images_is_given_no_role(fields: dict[str, Any], is_problem: bool) -> None:
+    change = nameless(**{"pods": (pulled(),), "candidates": (), **fields})
+    judgement = CAUSES["annotation-missing"].judge(change(working()))
+    assert (judgement.verdict is Verdict.PROBLEM) is is_problem
+    assert is_problem or (judgement.decides and not judgement.fix)
+    # The role for pulls is for kubelet, whatever its trust policy names.
+    proposed = f"{ROLE_ARN}={ROLE}" in judgement.fix.split()
+    assert not (proposed and fields["account"] is BY_KUBELET)
+    among_many = CAUSES["annotation-missing"].judge(replace(change(working()), within=""))
+    assert is_problem or among_many.hints

@@ -99,7 +99,7 @@ TABLE: dict[str, tuple[Workload, tuple[str, ...], tuple[str, ...], tuple[str, ..
     ),
     "a file by another variable": (
         deployment({"env": env(D=FOLDER, AWS_WEB_IDENTITY_TOKEN_FILE="$(D)/token")}),
-        (), (), ("env AWS_WEB_IDENTITY_TOKEN_FILE of container main",),
+        (LOST,), (), (),
     ),
     "variables of a ConfigMap": (
         deployment({"envFrom": [{"configMapRef": {"name": "settings"}}]}),

@@ -93,7 +93,8 @@ def _role(page: Description) -> Rows:
         return
     yield "created by", f"{page.binding.binding.role_maker}, {_time(role.created)}"
     yield "description", role.state.description or _NONE
-    yield "last used", f"{_time(role.last_used)} {role.used_in}" if role.last_used else "not in 400 days"
+    last = f"{_time(role.last_used)} {role.used_in}" if role.last_used else f"not {role.unused(page.now)}"
+    yield "last used", last
     yield "session", f"{role.max_session_duration} s at most"
     yield "tags", _pairs(role.tags)
     yield "boundary", _policies((page.boundary,) if page.boundary else ())

@@ -9,10 +9,11 @@ from irsa_cli.core.doctor import commands
 from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, written_by_hand
 from irsa_cli.core.doctor.causes.pod_identity import unused
 from irsa_cli.core.doctor.clues.trust_flaws import flaws_of, other_roles, similarity
-from irsa_cli.core.doctor.clues.usage import idle, reader_of
+from irsa_cli.core.doctor.clues.usage import idle, only_pulls_images, reader_of
 from irsa_cli.core.doctor.facts import EMPTY, Facts, Subject, known, there
 from irsa_cli.core.doctor.finding import Decided, Group, Judgement, check_of, hint, ok, problem, some, suspect
 from irsa_cli.core.doctor.subjects import (
+    PULL_ROLE,
     ROLE_ENV,
     annotations_of,
     audience_of,
@@ -152,6 +153,11 @@ def _annotation(facts: Facts) -> Judgement:
     if facts.within is not None and known(subject.candidates) and not commands.naming(facts):
         text = "its pods have no role, and a role trusts it by a pattern"
         return hint(text, to_check=commands.of_account(facts, "doctor", subject), **evidence)
+    pulls_by = account.annotations.get(PULL_ROLE)
+    if only_pulls_images(subject) and all(role.arn == pulls_by for role in known(subject.candidates)):
+        text = "it has no role and may need none: irsa sees only image pulls, which use other credentials"
+        say = suspect if facts.within is None else hint
+        return say(text, if_its_pods_use_AWS=commands.make(facts, subject), **evidence)
     keys = listed(map(_with_reader, sorted(account.annotations))) or "none"
     fix = commands.choose(facts, commands.make(facts, subject))
     text = f"it has no annotation {ROLE_ARN_ANNOTATION}"

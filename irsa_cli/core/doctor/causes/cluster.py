@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import chain
 
 from irsa_cli.core.doctor import subjects
-from irsa_cli.core.doctor.commands import in_account, proposed
+from irsa_cli.core.doctor.commands import decide, in_account, proposed
 from irsa_cli.core.doctor.facts import Facts, known, there
 from irsa_cli.core.doctor.finding import Group, Judgement, check_of, hint, ok, problem, some, unknown
 from irsa_cli.core.objects.kinds import Pod
@@ -229,6 +229,26 @@ def _is_needed(facts: Facts) -> bool:
     return have(subject.association) is None
 
 
+def _associate(facts: Facts) -> str:
+    """The command that creates the provider; a decision if the account can have no more of them."""
+    command = facts.reach.for_irsa("associate-oidc")
+    if isinstance(facts.providers, tuple) and len(facts.providers) >= _provider_quota(facts):
+        return _make_room(facts, "then create the provider:", command)
+    return command
+
+
+def _make_room(facts: Facts, *then: str) -> str:
+    look = facts.reach.aws("iam list-open-id-connect-providers")
+    return decide(
+        look, "- delete the providers of clusters that are gone", "- or request a higher quota", *then
+    )
+
+
+def _provider_quota(facts: Facts) -> int:
+    # GetAccountSummary does not document this one; the default is 100.
+    return subjects.quota_of(facts, "OpenIDConnectProvidersQuota", 100)
+
+
 @check_of("provider-missing", Group.CLUSTER, weight=96, of_cluster=True)
 def _missing(facts: Facts) -> Judgement:
     issuer = facts.cluster.issuer
@@ -242,7 +262,7 @@ def _missing(facts: Facts) -> Judgement:
         raise CannotTell("a provider with another URL exists; see provider-url")
     else:
         others = subjects.listed(arn.partition(":oidc-provider/")[2] for arn in facts.providers) or "none"
-    fix = facts.reach.for_irsa("associate-oidc")
+    fix = _associate(facts)
     expected = subjects.home_provider(facts)
     text = "IAM does not trust the issuer of the cluster's tokens"
     return problem(text, fix=fix, issuer=issuer, expected=expected, existing_providers=others)
@@ -272,7 +292,7 @@ def _url(facts: Facts) -> Judgement:
     text = "a provider has a similar URL, but IAM compares the whole URL"
     if any(_DUAL_STACK in arn for arn in similar):
         text += "; tokens never use the dual-stack alias"
-    fix = facts.reach.for_irsa("associate-oidc")
+    fix = _associate(facts)
     return problem(text, fix=fix, issuer=facts.cluster.issuer, provider=subjects.listed(similar))
 
 
@@ -319,13 +339,12 @@ def _quota(facts: Facts) -> Judgement:
     if _found_at_home(facts):
         return ok("the provider exists")
     count = len(have(facts.providers))
-    # GetAccountSummary does not document this one; the default is 100.
-    quota = subjects.quota_of(facts, "OpenIDConnectProvidersQuota", 100)
+    quota = _provider_quota(facts)
     evidence = {"providers": str(count), "quota": str(quota)}
     if count < quota:
         return ok("the quota allows another provider", **evidence)
     text = "the provider is missing, and the quota does not allow another one"
-    return problem(text, fix=facts.reach.aws("iam list-open-id-connect-providers"), **evidence)
+    return problem(text, fix=_make_room(facts), **evidence)
 
 
 @check_of("provider-thumbprint", Group.CLUSTER, weight=20, of_cluster=True)

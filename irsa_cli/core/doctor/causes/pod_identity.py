@@ -71,7 +71,17 @@ def _trust(facts: Facts) -> Judgement:
 
 
 def _no_role(facts: Facts, what: str, arn: str) -> Judgement:
-    fix = commands.eks(facts, "list-pod-identity-associations")
+    association = association_of(facts)
+    update = f"--association-id {shlex.quote(association.id)}"
+    flag = "--target-role-arn" if what == "target role" else "--role-arn"
+    fix = commands.decide(
+        commands.eks(facts, "describe-pod-identity-association", update),
+        "- associate a role that exists:",
+        commands.eks(facts, "update-pod-identity-association", f"{update} {flag} ARN"),
+        "- or create the role again, with its policies and a trust policy for pods.eks.amazonaws.com",
+        "- or delete the association if its pods need no role:",
+        commands.eks(facts, "delete-pod-identity-association", update),
+    )
     return problem(f"the association's {what} does not exist", fix=fix, role=arn)
 
 
@@ -93,8 +103,12 @@ def _judged(facts: Facts, role: Role, answers: tuple[Decision, ...], statement: 
             facts, role, with_statement(role.trust, statement), commands.of_power(role)
         )
         if any(answer.why.startswith("a Deny") for answer in refused):
-            look = f"iam get-role --role-name {shlex.quote(role.name)} # see its Deny"
-            fix = commands.in_account(facts, role.account, look)
+            look = f"iam get-role --role-name {shlex.quote(role.name)} --query Role.AssumeRolePolicyDocument"
+            fix = commands.decide(
+                commands.in_account(facts, role.account, look),
+                "- if its Deny is not about this ServiceAccount, add an exception to it",
+                "- else use another role in the association",
+            )
         text = "; ".join(dict.fromkeys(answer.why for answer in refused))
         return problem(
             text, fix=fix, role=role.arn, missing=subjects.listed(answer.action for answer in refused)
@@ -246,7 +260,7 @@ def _other_name(facts: Facts) -> Judgement:
     pods = [pod for pod in subject.users() if has_nothing(pod)]
     return problem(
         "it has no role, and no pod uses the ServiceAccount with the association",
-        fix=f"{_associate(facts, lost)}\n{commands.restart(facts, pods)}".rstrip(),
+        fix=commands.followed(_associate(facts, lost), commands.restart(facts, pods)),
         **evidence,
         found=subject.full_name,
         pods=subjects.pod_names(pods),
@@ -321,7 +335,11 @@ def _nothing_answers(facts: Facts, pods: list[Pod], down: Iterable[Pod]) -> Judg
     agents = [pod for pod in down if not nodes or pod.node in nodes]
     return problem(
         "nothing answers credential requests on these nodes",
-        fix=facts.reach.kubectl(_AGENTS, "kube-system"),
+        fix=commands.decide(
+            facts.reach.kubectl(_AGENTS, "kube-system"),
+            "- correct what keeps the agent from running there: taints, affinity, its image",
+            "- or run the pods on nodes that have the agent",
+        ),
         **evidence,
         agent=_states(agents) or "not on these nodes",
     )
@@ -353,28 +371,31 @@ def _missed_association(facts: Facts) -> Judgement:
     missed = [pod for pod in bare if not subjects.opted_out(pod)]
     if not missed:
         return commands.by_mark(facts, bare, on_purpose=any(not has_nothing(pod) for pod in users))
-    evidence = {
-        "pods": subjects.pod_names(missed),
-        "started": subjects.starts(missed),
-        "association": f"created {created.isoformat()}",
-    }
+    evidence = {"started": subjects.starts(missed), "association": f"created {created.isoformat()}"}
     return _by_probe(facts, created, missed, evidence)
 
 
 def _by_probe(facts: Facts, created: datetime, pods: list[Pod], evidence: dict[str, str]) -> Judgement:
     """Judge pods without variables by whether a new pod would get them."""
     subject = facts.named
+    names = subjects.pod_names(pods)
     configuration, why = _passed_over(facts, pods[0])
     if configuration:
-        return problem(why, fix=commands.webhook_shown(facts, configuration), **evidence)
+        fix = commands.decide(
+            commands.webhook_shown(facts, configuration),
+            "- change the labels of the namespace or of the pod template so that its selectors match",
+            "- or change the selectors, unless another tool writes them",
+            "then restart the pods",
+        )
+        return problem(why, fix=fix, pods=names, **evidence)
     if isinstance(subject.probe, Unreadable):
         text = "they have no credentials, and irsa cannot tell whether new pods would get them"
-        return suspect(text, **evidence, the_API_server_says=subject.probe.why)
+        return suspect(text, pods=names, **evidence, the_API_server_says=subject.probe.why)
     if subjects.has_pod_identity(subject.probe):
         text = "the webhook missed them; new pods would get the variables"
-        return problem(text, fix=commands.restart(facts, pods), **evidence)
+        return commands.by_restart(facts, pods, text, **evidence)
     if facts.now - created < UNTIL_KNOWN:
-        return suspect(TOO_NEW, **evidence)
+        return suspect(TOO_NEW, pods=names, **evidence)
     raise CannotTell("neither they nor a dry-run pod got the variables; see webhook-failing")
 
 

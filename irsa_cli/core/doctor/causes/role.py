@@ -84,7 +84,11 @@ def _boundary(facts: Facts) -> Judgement:
         return ok("the boundary and the policies have actions in common", boundary=boundary)
     return problem(
         "the boundary and the role's policies have no action in common",
-        fix=commands.in_account(facts, role.account, f"iam get-policy --policy-arn {shlex.quote(boundary)}"),
+        fix=commands.decide(
+            commands.in_account(facts, role.account, f"iam get-policy --policy-arn {shlex.quote(boundary)}"),
+            "- allow the actions in the boundary, which other roles may have as well",
+            "- or give the role another boundary",
+        ),
         policies=subjects.listed(sorted(allowed)),
         boundary=subjects.listed(sorted(within)) or "nothing",
     )
@@ -248,16 +252,26 @@ def _spelling(name: str, names: Iterable[str]) -> str:
     return name
 
 
+_RESTRICTED = (
+    "- if the condition or Deny should not keep this ServiceAccount out, change that statement",
+    "- else use another role: a further statement would bypass it for this ServiceAccount",
+)
+_FULL = (
+    "- join statements of the trust policy, which has no room for another one",
+    "- or give this ServiceAccount a role of its own",
+)
+
+
 def _write(facts: Facts, role: Role, document: policy.Document, why: str) -> str:
     if policy.size(document) > trust_limit(facts):
-        return _look(facts, role)
+        return _look(facts, role, _FULL)
     return commands.rewrite_trust(facts, role, document, why)
 
 
-def _look(facts: Facts, role: Role) -> str:
+def _look(facts: Facts, role: Role, choices: tuple[str, ...] = _RESTRICTED) -> str:
     """Where only a person can tell what the policy is to say."""
     command = f"iam get-role --role-name {shlex.quote(role.name)} --query Role.AssumeRolePolicyDocument"
-    return commands.in_account(facts, role.account, command)
+    return commands.decide(commands.in_account(facts, role.account, command), *choices)
 
 
 for _identifier, _weight in TRUST_CAUSES.items():

@@ -11,6 +11,7 @@ from dataclasses import replace
 from irsa_cli.core.doctor import finding
 from irsa_cli.core.doctor.clues.refusals import CALLING, REFUSALS
 from irsa_cli.core.doctor.clues.usage import (
+    WAITS_FOR_IMAGE,
     has_role,
     idle,
     is_meant,
@@ -27,6 +28,7 @@ from irsa_cli.core.doctor.commands import (
     create,
     edit,
     evidence,
+    followed,
     make,
     make_or_attach,
     of_account,
@@ -110,7 +112,7 @@ def _renamed(facts: Facts) -> finding.Judgement:
     role, name = renamed[0]
     commands = [admit(facts, subject, role.arn) for role, _ in renamed]
     # Of several a person has to choose: pasted, nothing happens.
-    fix = commented(commands) if len(commands) > 1 else f"{commands[0]}\n{restart(facts, pods)}"
+    fix = commented(commands) if len(commands) > 1 else followed(commands[0], restart(facts, pods))
     return finding.problem(
         "it has no role, and the ServiceAccount that the role trusts does not exist",
         fix=fix,
@@ -393,13 +395,20 @@ def _seen(facts: Facts) -> finding.Judgement:
         return _none_running(facts, error.why)
     running = [pod for pod in pods if pod.phase == "Running"]
     if not running:
-        phases = Counter(pod.phase or "unknown phase" for pod in pods)
-        states = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
-        return _none_running(facts, "none of its pods is running", pods=pod_names(pods), phases=states)
+        return _waiting(facts, pods)
     users = [pod for pod in running if has_identity(pod) or goes_by_profile(facts, pod)]
     if not users:
         return _none_running(facts, "none of its running pods has an AWS identity", pods=pod_names(running))
     return finding.ok("a running pod has this identity", pods=pod_names(users))
+
+
+def _waiting(facts: Facts, pods: tuple[Pod, ...]) -> finding.Judgement:
+    phases = Counter(pod.phase or "unknown phase" for pod in pods)
+    states = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
+    text = "none of its pods is running"
+    if any(pod.waiting in WAITS_FOR_IMAGE for pod in pods):
+        text += ": they wait for an image, which kubelet pulls with the node's role or imagePullSecrets"
+    return _none_running(facts, text, pods=pod_names(pods), phases=states)
 
 
 def _none_running(facts: Facts, text: str, **evidence: str) -> finding.Judgement:

@@ -235,7 +235,7 @@ _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 
 def _text(container: Container, name: Any) -> str:
     value = container.env.get(name)
-    if value is None or value == HIDDEN or "$(" in value:
+    if value is None or value == HIDDEN:
         return ""
     return value
 
@@ -314,7 +314,7 @@ def _session_flaw(container: Container) -> Iterator[_Flaw]:
     session = _text(container, _SESSION)
     if session and not _SESSION_NAME.fullmatch(session):
         text = "a session name has 2 to 64 letters, digits or +=,.@-_"
-        yield _Flaw(True, text, f"{_SESSION}={shown(session)}")
+        yield _Flaw(True, text, f"{_SESSION}={shown(session)} ({len(session)} characters)")
 
 
 def _fips_flaw(container: Container) -> Iterator[_Flaw]:

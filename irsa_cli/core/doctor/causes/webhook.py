@@ -32,7 +32,12 @@ def _missing(facts: Facts) -> Judgement:
             "the webhook is configured",
             configuration=subjects.listed(webhook.configuration for webhook in webhooks),
         )
-    fix = facts.reach.kubectl("get mutatingwebhookconfigurations pod-identity-webhook")
+    fix = commands.decide(
+        facts.reach.kubectl("get mutatingwebhookconfigurations pod-identity-webhook"),
+        "- on EKS, the control plane runs the webhook: ask AWS Support to restore its configuration",
+        "- elsewhere, install the webhook: https://github.com/aws/amazon-eks-pod-identity-webhook",
+        "- or set the role and a projected token in the pod template, which needs no webhook",
+    )
     text = "no MutatingWebhookConfiguration injects web identities"
     return problem(text, fix=fix, expected="pod-identity-webhook", found="none")
 
@@ -44,7 +49,12 @@ def _namespace(facts: Facts) -> Judgement:
     labels = have(facts.named.namespace_labels) or {}
     return problem(
         "the namespace's labels do not match the webhook's namespaceSelector",
-        fix=f"{commands.webhook_shown(facts, configuration)} # its namespaceSelector",
+        fix=commands.decide(
+            commands.webhook_shown(facts, configuration),
+            f"- label namespace {shown(facts.named.namespace)} so that the namespaceSelector matches",
+            "- or change the namespaceSelector, unless another tool writes it",
+            "then restart the pods",
+        ),
         selector=selector,
         labels=subjects.listed(f"{key}={value}" for key, value in sorted(labels.items())) or "none",
     )
@@ -94,7 +104,17 @@ def _failed(facts: Facts, webhook: Webhook, text: str) -> Judgement:
     evidence = {"webhook": webhook.url or webhook.service, "failurePolicy": webhook.failure_policy}
     if webhook.ca_ends is not None:
         evidence["CA_valid_until"] = webhook.ca_ends.isoformat()
-    return problem(text, fix=commands.webhook_shown(facts, webhook.configuration), **evidence)
+    runs = "- look for failed calls in the log of the API server, or ask AWS Support: EKS runs this webhook"
+    if webhook.service:
+        namespace, _, name = webhook.service.partition("/")
+        runs = f"- see why service {shown(name)} in namespace {shown(namespace)} does not answer"
+    fix = commands.decide(
+        commands.webhook_shown(facts, webhook.configuration),
+        runs,
+        "- or correct the configuration if its address or its CA was changed",
+        "then restart the pods: they keep what they were created with",
+    )
+    return problem(text, fix=fix, **evidence)
 
 
 @check_of("webhook-prefix", Group.WEBHOOK, weight=91)
@@ -177,7 +197,11 @@ def _objects(facts: Facts) -> Judgement:
     webhook = subjects.webhooks_of(facts)[0]
     return problem(
         "the pods' labels do not match the webhook's objectSelector",
-        fix=f"{commands.webhook_shown(facts, webhook.configuration)} # its objectSelector",
+        fix=commands.decide(
+            commands.webhook_shown(facts, webhook.configuration),
+            "- change the labels in the template of the pods so that the objectSelector matches",
+            "- or change the objectSelector, unless another tool writes it",
+        ),
         pods=subjects.pod_names(pods),
         selector=subjects.selector_text(webhook.object_selector),
     )

@@ -14,7 +14,14 @@ from functools import cached_property
 from itertools import product
 
 from irsa_cli.core.doctor.facts import Facts, Subject, known
-from irsa_cli.core.doctor.subjects import TOKEN_VOLUME, has_pod_identity, home_identity, injected, is_bare
+from irsa_cli.core.doctor.subjects import (
+    PULL_ROLE,
+    TOKEN_VOLUME,
+    has_pod_identity,
+    home_identity,
+    injected,
+    is_bare,
+)
 from irsa_cli.core.marks.makers import TABLE
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.role import Role
@@ -215,6 +222,49 @@ def namesakes(facts: Facts) -> tuple[str, ...]:
     return tuple(
         account.namespace for account in others if account.name == subject.name and not has_role(account)
     )
+
+
+_OF_AWS = re.compile(
+    r"(?<![a-z])aws|amazon|dynamodb|(?<![a-z0-9])(?:s3|sqs|sns|kms|ecr|eks|ec2)(?![a-z0-9])|\barn:",
+    re.IGNORECASE,
+)
+"""Words by which a container's settings tell that it uses AWS."""
+
+
+def shows_aws(subject: Subject, *, by_images: bool = True) -> bool:
+    """Whether something about a ServiceAccount or its pods tells that they use AWS.
+
+    That nothing does proves nothing: an SDK needs no setting. Of an image, its registry tells nothing.
+    """
+    words = [subject.name]
+    if isinstance(subject.account, ServiceAccount):
+        words += [key for key in subject.account.annotations if not reader_of(key)]
+    for pod in subject.known_users():
+        words += [pod.name, *pod.annotations, *pod.labels.values()]
+        for container in pod.containers:
+            words += [container.name, *container.env, *container.arguments, *container.sources]
+            if by_images:
+                words.append(container.image.rpartition("/")[2])
+    return any(map(_OF_AWS.search, words))
+
+
+WAITS_FOR_IMAGE = ("ErrImagePull", "ImagePullBackOff")
+"""The reasons for which a container waits for its image."""
+
+
+def only_pulls_images(subject: Subject) -> bool:
+    """Whether a ServiceAccount is there to pull images, or its pods wait for one, and nothing shows more.
+
+    kubelet pulls with the node's role, `imagePullSecrets` or the role in an annotation of its own; what is
+    annotated for pods has no part in it.
+    """
+    account = subject.account
+    if not isinstance(account, ServiceAccount):
+        return False
+    if PULL_ROLE in account.annotations:
+        return not shows_aws(subject, by_images=False)
+    waiting = any(pod.waiting in WAITS_FOR_IMAGE for pod in subject.known_users())
+    return (account.pulls_images or waiting) and not shows_aws(subject)
 
 
 _SUBJECT = re.compile(r'"system:serviceaccount:([a-z0-9.-]+):([a-z0-9.-]+)"')
