@@ -133,10 +133,11 @@ def _answer(target: Target, call: Call, saved: dict[str, Any]) -> Refusal | dict
         saved["token"] = tokens.make(**call.token)
     key: tuple[str, ...] = () if call.operation in target.unsigned else target.key
     if call.caller:
-        found = saved[call.caller].get("Credentials") or saved[call.caller]["credentials"]
+        session = saved[call.caller]
         # EKS Auth writes the same names with a small letter.
-        named = {name.lower(): text for name, text in found.items()}
-        key = (named["accesskeyid"], named["secretaccesskey"], named["sessiontoken"])
+        credentials = session.get("Credentials") or session["credentials"]
+        texts = {name.lower(): text for name, text in credentials.items()}
+        key = (texts["accesskeyid"], texts["secretaccesskey"], texts["sessiontoken"])
     return answer_from(target.client(call.service, key), call, saved)
 
 

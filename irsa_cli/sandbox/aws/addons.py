@@ -63,12 +63,12 @@ class Addons(OfClusters):
         changes = {key: request.parameters[key] for key in _OPTIONS if key in request.parameters}
         if not _VERSION.fullmatch(changes.get("addonVersion", _NEWEST)):
             raise bad_parameter("Addon version specified is not supported")
-        wanted = request.parameters.get("podIdentityAssociations")
-        if wanted is not None:
+        entries = request.parameters.get("podIdentityAssociations")
+        if entries is not None:
             self._associations.disown(addon["addonArn"])
             addon["podIdentityAssociations"] = [
                 self._associations.own(spec, {"namespace": _NAMESPACE, **entry}, addon["addonArn"])
-                for entry in wanted
+                for entry in entries
             ]
         addon.update(changes)
 

@@ -226,9 +226,9 @@ def _rest_operation(service: str, method: str, path: str) -> tuple[str, dict[str
     """The operation, and the parameters that the path has; its line if there is no such operation."""
     place = "/" + "/".join(filter(None, path.split("/")))
     for verb, form, name in _rest_routes(service):
-        found = re.fullmatch(form, place) if verb == method else None
-        if found:
-            return name, found.groupdict()
+        match = re.fullmatch(form, place) if verb == method else None
+        if match:
+            return name, match.groupdict()
     return f"{method} {path}", {}
 
 

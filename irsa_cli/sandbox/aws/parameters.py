@@ -41,10 +41,10 @@ def check_parameters(request: AwsRequest) -> None:
     operation = model.operation_model(request.operation)
     if operation.input_shape is None:
         return
-    given = request.parameters if request.service in REST else _nested(request.params)
+    parameters = request.parameters if request.service in REST else _nested(request.params)
     breaches = [
         breach.text(with_value=request.service == "sts")
-        for breach in _breaches(operation.input_shape, "", given)
+        for breach in _breaches(operation.input_shape, "", parameters)
     ]
     if not breaches:
         return

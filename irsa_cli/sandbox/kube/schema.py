@@ -152,8 +152,8 @@ def _merged_list(old: list[Any], new: list[Any], key: str) -> list[Any]:
     if not all(isinstance(element, dict) and key in element for element in new):
         raise WrongTypeError(f"map: does not contain declared merge key: {key}")
     merged = [merge(former.get(element[key]), element, by_keys=True) for element in new]
-    named = {element[key] for element in new}
-    return [*merged, *(element for element in old if element.get(key) not in named)]
+    new_keys = {element[key] for element in new}
+    return [*merged, *(element for element in old if element.get(key) not in new_keys)]
 
 
 ANNOTATIONS_LIMIT = 256 * 1024

@@ -170,14 +170,14 @@ class Store:
                 check_create()
                 new = {**obj, "metadata": {k: v for k, v in metadata.items() if k != "resourceVersion"}}
                 return self.create(kind, namespace, new, by), True
-            named = metadata.get("resourceVersion", "") not in ("", "0")
-            if kind.versioned and not named:
+            has_version = metadata.get("resourceVersion", "") not in ("", "0")
+            if kind.versioned and not has_version:
                 why = "must be specified for an update"
                 error = status.invalid_value("metadata.resourceVersion", 0, why)
                 raise status.invalid(kind.resource, name, [error], group=kind.group)
             new = {**obj, "kind": kind.kind, "apiVersion": kind.api_version}
             new["metadata"] = {**metadata, **({"namespace": namespace} if namespace else {})}
-            if not named:
+            if not has_version:
                 new["metadata"].pop("resourceVersion", None)
             return self.update(kind, namespace, name, lambda _: new, by), False
 
