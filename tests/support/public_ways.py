@@ -4,6 +4,7 @@ A line has the service that the administrator's role trusts (`-` for none) and t
 has. Sources, read in 2026-12: https://pathfinding.cloud (data/paths of DataDog/pathfinding.cloud),
 https://rhinosecuritylabs.com/aws/aws-privilege-escalation-methods-mitigation/,
 https://github.com/BishopFox/iam-vulnerable, and AWS's guides of the services that take a role.
+The lines from mediaconvert on were written after the rule, for services that irsa's list does not have.
 """
 
 from __future__ import annotations
@@ -112,6 +113,41 @@ deadline: deadline:CreateQueue
 vmie: ec2:ImportImage
 export.rds: rds:StartExportTask
 lambda: cloudformation:CreateStack lambda:CreateFunction
+mediaconvert: mediaconvert:CreateJob
+medialive: medialive:CreateChannel
+transcribe: transcribe:StartTranscriptionJob
+athena: athena:CreateWorkGroup athena:StartSession
+lakeformation: lakeformation:RegisterResource
+dms.eu-west-1: dms:CreateReplicationTask
+osis-pipelines: osis:CreatePipeline
+kafkaconnect: kafkaconnect:CreateConnector
+rekognition: rekognition:CreateStreamProcessor
+personalize: personalize:CreateSolutionVersion
+comprehend: comprehend:StartEntitiesDetectionJob
+textract: textract:StartDocumentAnalysis
+iotevents: iotevents:CreateDetectorModel
+batchoperations.s3: s3:CreateJob
+redshift: redshift-serverless:CreateNamespace
+macie: macie2:EnableMacie
+appflow: appflow:CreateFlow
+ssm: eks:RegisterCluster
+quicksight: quicksight:CreateDataSource
+fsx: fsx:CreateFileSystem
+workspaces-web: workspaces-web:CreatePortal
+m2: m2:CreateApplication
+codestar-connections: codestar-connections:CreateSyncConfiguration
+cognito-idp: cognito-idp:CreateUserPool
+logs: logs:PutSubscriptionFilter
+config: config:PutConfigurationRecorder
+budgets: budgets:CreateBudgetAction
+resources.cloudformation: cloudformation:RegisterType
+malware-protection-plan.guardduty: guardduty:CreateMalwareProtectionPlan
+bedrock: bedrock:CreateModelCustomizationJob
+lexv2: lex:CreateBot
+ec2: iam:AddRoleToInstanceProfile
+glue: glue:CreateCrawler glue:StartCrawler
+states: states:TestState
+ecs-tasks: ecs:StartTask
 """
 """Each with iam:PassRole on the administrator's role."""
 
