@@ -94,13 +94,18 @@ class RiskReport(Reading):
     """A report of risks in an account or in files; with an `error` nothing was checked.
 
     `fail_on` is the severity for exit code 5, `fail_on_broken` adds rules about broken credentials. Without
-    both, gaps do not matter. `unread` has the errors of files.
+    both, gaps do not change the exit code. `unread` has the errors of files.
     """
 
     selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
     fail_on: Severity | None = None
     fail_on_broken: bool = False
     unread: tuple[IrsaError, ...] = ()
+
+    @property
+    def gaps_decide(self) -> bool:
+        """With `--fail-on never`, neither risks nor gaps change the exit code."""
+        return self.fail_on is not None or self.fail_on_broken
 
     @property
     def about(self) -> str:
@@ -154,14 +159,14 @@ class AuditReport(RiskReport):
         return self.audit.scope.role or self.audit.scope.account
 
     @property
-    def scope(self) -> AnswerScope:
+    def own_scope(self) -> AnswerScope:
         about = f" for {self.about}" if self.about else ""
         question = f"Which ServiceAccounts can assume which roles, and what are the risks{about}?"
-        return scope_of(question, self, gaps_matter=self.fail_on is not None or self.fail_on_broken)
+        return scope_of(question, self)
 
     @property
     def unchecked(self) -> tuple[str, ...]:
-        return self.audit.unread if self.audit else ()
+        return (*self.audit.unread, *self.recorded_notes) if self.audit else ()
 
     def envelope(self) -> Envelope:
         arns = _arns(self.audit)
@@ -197,7 +202,7 @@ class AuditReport(RiskReport):
 NEVER_READ = ("service and resource control policies", "session policies", "resource policies")
 
 
-def scope_of(question: str, report: AuditReport | WhoCanReport, *, gaps_matter: bool = True) -> AnswerScope:
+def scope_of(question: str, report: AuditReport | WhoCanReport) -> AnswerScope:
     audit = report.audit
     if audit is None:
         return unanswered(question, report.error)
@@ -208,7 +213,7 @@ def scope_of(question: str, report: AuditReport | WhoCanReport, *, gaps_matter: 
         "ServiceAccount": sum(len(cluster.known_accounts) for cluster in clusters),
         "EKS Pod Identity association": sum(len(cluster.known_associations) for cluster in clusters),
     }
-    not_examined = (*not_read(audit.unread, matters=gaps_matter), *by_design(*NEVER_READ))
+    not_examined = (*not_read(audit.unread), *by_design(*NEVER_READ))
     nothing = "" if any(examined.values()) else "No roles or clusters to check were found."
     return AnswerScope(question, examined, not_examined, nothing)
 
@@ -297,13 +302,13 @@ class WhoCanReport(Reading):
     found: tuple[Can, ...] = ()
 
     @property
-    def scope(self) -> AnswerScope:
+    def own_scope(self) -> AnswerScope:
         on = f" on {self.resource}" if self.resource else ""
         return scope_of(f"Which ServiceAccounts have roles whose policies allow {self.action}{on}?", self)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return self.audit.unread if self.audit else ()
+        return (*self.audit.unread, *self.recorded_notes) if self.audit else ()
 
     def envelope(self) -> Envelope:
         sure = sum(not can.conditions for can in self.found)
