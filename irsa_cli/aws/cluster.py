@@ -19,6 +19,7 @@ from irsa_cli.core.values.arn import Arn, check_cluster, check_issuer
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.names import near
+from irsa_cli.core.values.patience import replaced
 
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
@@ -129,6 +130,8 @@ def find_region(aws: AwsSession, name: str) -> str:
         answers = dict(zip(regions, pool.map(asked, regions), strict=True))
     places = sorted(region for region, error in answers.items() if error is None)
     if len(places) == 1:
+        for failure in filter(None, answers.values()):
+            replaced(failure)  # The cluster was found, and the head says where.
         return places[0]
     if places:
         raise Refused(

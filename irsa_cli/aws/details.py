@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,8 +14,8 @@ from irsa_cli.aws.iam import PAGE, PARALLEL
 from irsa_cli.core.inventory.bindings import ReadRole, as_answered, policy_details, role_details
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.values.errors import ServiceError
-from irsa_cli.core.values.patience import Count
+from irsa_cli.core.values.errors import ServiceError, Unreadable
+from irsa_cli.core.values.patience import Count, replaced
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -49,6 +49,7 @@ def roles_with_policies(iam: IAMClient, names: Collection[str]) -> dict[str, Rea
         except ServiceError as error:
             if error.status != 403:
                 raise
+            replaced(error)  # Each is asked for by its name.
     with ThreadPoolExecutor(PARALLEL) as pool:
         missing = [name for name in names if name not in roles]
         count = Count("roles", len(missing))
@@ -91,6 +92,36 @@ def read_account(iam: IAMClient, *, policies: bool = True) -> tuple[list[Role], 
         details = (policy_details(policy, as_answered) for policy in page.get("Policies", []))
         documents |= filter(None, details)
     return roles, documents
+
+
+def with_documents(iam: IAMClient, role: Role) -> Role:
+    """A role with the documents of its policies and its boundary, where nobody has asked for them yet.
+
+    One that can't be read stays unknown. Of AWS's own policies the ARN is enough.
+    """
+
+    def inline(name: str) -> Document | Unreadable:
+        return _read(lambda: reading.inline_policy(iam, role.name, name) or {})
+
+    def managed(arn: str) -> Document | Unreadable:
+        return _read(lambda: reading.managed_policy(iam, arn))
+
+    arns = {arn for arn in role.attached if ":iam::aws:" not in arn} | set(filter(None, [role.boundary]))
+    own = sorted(role.listed_inline)
+    others = sorted(arns - role.documents.keys())
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        documents = {**role.documents, **dict(zip(others, pool.map(managed, others), strict=True))}
+        answers = dict(zip(own, pool.map(inline, own), strict=True))
+    known = {name: answer for name, answer in answers.items() if not isinstance(answer, Unreadable)}
+    unknown = role.listed_inline - known.keys()
+    return replace(role, documents=documents, inline={**role.inline, **known}, listed_inline=unknown)
+
+
+def _read(ask: Callable[[], Document]) -> Document | Unreadable:
+    try:
+        return ask()
+    except ServiceError as error:
+        return unreadable(error)
 
 
 def _detailed(role: RoleDetailTypeDef) -> Role:

@@ -28,7 +28,7 @@ from irsa_cli.core.values.attempts import (
 )
 from irsa_cli.core.values.errors import DeadlineExceeded, FailedCall, Outcome, ServiceError
 from irsa_cli.core.values.limits import clock_advice, retry_after
-from irsa_cli.core.values.patience import current, persist
+from irsa_cli.core.values.patience import current, note_unread, persist
 from irsa_cli.core.values.shown import redacted
 
 P = ParamSpec("P")
@@ -358,7 +358,7 @@ def pages(method: Callable[..., Any], token: str, **parameters: Any) -> Iterator
         if len(seen) >= MOST:
             raise _endless(method.__name__, "too many pages")
         if current().remaining <= 0:
-            raise DeadlineExceeded(f"{method.__name__} timed out")
+            raise note_unread(DeadlineExceeded(f"{method.__name__} timed out"))
         seen.add(marker)
         more = {token: marker}
 
@@ -371,4 +371,4 @@ def listed(method: Callable[..., Any], token: str, field: str, **parameters: Any
 
 def _endless(operation: str, reason: str) -> ServiceError:
     failed = FailedCall("aws", operation, "EndlessList")
-    return ServiceError(f"can't read all pages of {operation}", failed, reason=reason)
+    return note_unread(ServiceError(f"can't read all pages of {operation}", failed, reason=reason))

@@ -19,8 +19,9 @@ import urllib3
 
 from irsa_cli import __version__
 from irsa_cli.aws.session import CONNECT_SECONDS, WireCall, WireLog
-from irsa_cli.core.values.errors import FailedCall, ServiceError
+from irsa_cli.core.values.errors import FailedCall, ServiceError, is_answered
 from irsa_cli.core.values.limits import call_seconds
+from irsa_cli.core.values.patience import note_unread
 from irsa_cli.core.values.shown import redacted
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -30,6 +31,16 @@ LARGEST = 256 * 1024
 
 def fetch(issuer: str, log: WireLog) -> dict[str, Any]:
     """The JSON Web Key Set of the issuer; raises `ServiceError` (service `issuer`) without a valid one."""
+    try:
+        return _keys(issuer, log)
+    except ServiceError as error:
+        # The documents are public: a refusal or a wrong document is an answer, which STS also gets.
+        if not is_answered(error):
+            note_unread(error)
+        raise
+
+
+def _keys(issuer: str, log: WireLog) -> dict[str, Any]:
     pool = _pool(issuer)
     discovery = _get(pool, issuer.rstrip("/") + DISCOVERY, "discovery", log)
     if discovery.get("issuer") != issuer:

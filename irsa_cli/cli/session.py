@@ -16,8 +16,10 @@ from irsa_cli.cli.output.speaking import Save, Speaking, deliver
 from irsa_cli.cli.terminal.progress import Progress
 from irsa_cli.cli.terminal.screen import Unshown, say
 from irsa_cli.core.results.result import DryRun, Ended, Result
+from irsa_cli.core.results.scope import Reading
+from irsa_cli.core.results.unread import UnreadCall
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
-from irsa_cli.core.values.patience import begin, over
+from irsa_cli.core.values.patience import begin, over, unread
 from irsa_cli.usecases.command.settings import telling_first
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
+G = TypeVar("G", bound=Reading)
 _FINALIZED = 0.001
 """Seconds until an object is finalized: then a signal that came meanwhile is handled again."""
 
@@ -126,12 +129,31 @@ class Writing:
         return save
 
 
-def run_reading(read: Callable[[Progress], T], speaking: Speaking, failed: Callable[..., T]) -> T:
-    """The result of reading; an error or a signal that ends it becomes `failed(error=…, signal=…)`."""
-    outcome = outcome_of(lambda: read(speaking.progress), speaking)
+def run_reading(read: Callable[[Progress], G], speaking: Speaking, failed: Callable[..., G]) -> G:
+    """The result of reading; an error or a signal that ends it becomes `failed(error=…, signal=…)`.
+
+    The client's record of refused and failed reads is a part of it, whatever the command made of them.
+    """
+    outcome, record = outcome_and_unread(lambda: read(speaking.progress), speaking)
     if isinstance(outcome, Result):
-        return failed(error=outcome.error, signal=outcome.signal)
-    return outcome
+        outcome = failed(error=outcome.error, signal=outcome.signal)
+    return outcome.with_unread(record)
+
+
+def outcome_and_unread(
+    use_case: Callable[[], T], speaking: Speaking, *, one: bool = False
+) -> tuple[T | Result, tuple[UnreadCall, ...]]:
+    """As `outcome_of`; also the client's record of reads that were refused or failed."""
+    failures: list[IrsaError] = []
+
+    def run() -> T:
+        try:
+            return use_case()
+        finally:
+            failures.extend(unread())
+
+    outcome = outcome_of(run, speaking, one=one)
+    return outcome, tuple(map(UnreadCall.of, failures))
 
 
 def outcome_of(use_case: Callable[[], T], speaking: Speaking, *, one: bool = False) -> T | Result:

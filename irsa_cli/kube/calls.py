@@ -15,7 +15,7 @@ import urllib3
 from irsa_cli.core.values.attempts import bounded
 from irsa_cli.core.values.errors import DeadlineExceeded, ServiceError
 from irsa_cli.core.values.limits import call_seconds, date_of
-from irsa_cli.core.values.patience import current, persist
+from irsa_cli.core.values.patience import current, note_unread, persist, replaced
 from irsa_cli.core.values.shown import visible
 from irsa_cli.kube.connection import ApiServer
 from irsa_cli.kube.errors import (
@@ -24,6 +24,7 @@ from irsa_cli.kube.errors import (
     UNKNOWN_CALLER,
     HttpRefusal,
     endless,
+    is_unanswered,
     reviewed,
     translate,
     unnamed,
@@ -33,6 +34,7 @@ from irsa_cli.kube.shapes import check
 Json = dict[str, Any]
 T = TypeVar("T")
 CONNECT_SECONDS = 5
+TOKEN = "create serviceaccounts/token"  # noqa: S105 - the name of an operation
 READ_LOG = "get pods/log"
 """The operation whose answer is text, and no JSON."""
 PAGES = 10_000
@@ -166,7 +168,14 @@ class Calls:
                 raise failure from error
 
         writes = request.attributes["verb"] in _METHODS
-        return persist(attempt, writes=writes)
+        try:
+            return persist(attempt, writes=writes)
+        except ServiceError as error:
+            # Both are reads, and what admission says to a rehearsal is its answer.
+            is_rehearsal = "dryRun" in request.query and is_unanswered(error)
+            if is_rehearsal or request.operation == TOKEN:
+                note_unread(error)
+            raise
 
     def _permitted(self, request: Request) -> bool | None:
         """Whether RBAC allows the caller a write that was refused; None where nobody tells."""
@@ -234,6 +243,7 @@ class Calls:
         except ServiceError as error:
             if error.code != EXPIRED:
                 raise
+            replaced(error)
         answer = self._dated(request)
         return DatedList(_items(answer.body), answer.date)
 
@@ -250,9 +260,9 @@ class Calls:
             if not token:
                 return DatedList(objects, first.date)
             if token in tokens or len(tokens) >= PAGES:
-                raise endless(request.operation)
+                raise note_unread(endless(request.operation))
             if current().remaining <= 0:
-                raise DeadlineExceeded(f"kubernetes {request.operation} timed out")
+                raise note_unread(DeadlineExceeded(f"kubernetes {request.operation} timed out"))
             tokens.add(token)
             more["continue"] = token
 

@@ -187,6 +187,13 @@ def _is_terminating(facts: Mapping[str, Any]) -> bool:
     return any(isinstance(cause, dict) and cause.get("reason") == _TERMINATING for cause in causes)
 
 
+def is_unanswered(error: ServiceError) -> bool:
+    """Whether a call did not reach admission: RBAC denies it, or nobody answered."""
+    if error.status == 403:
+        return not error.permitted
+    return error.status in (0, 401, 429)
+
+
 def endless(operation: str) -> ServiceError:
     return ServiceError(
         f"kubernetes {operation} can't be read to its end",

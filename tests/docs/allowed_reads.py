@@ -36,7 +36,7 @@ def associated(caller: Caller) -> None:
 def lists(caller: Caller) -> bool:
     """All are all right, and nothing is left out."""
     found = caller.json["metadata"]
-    return bool(found["summary"]["ok"] == MANY + 1 and not found["notes"])
+    return bool(found["summary"]["ok"] == MANY + 1 and not found["notes"] and found["scope"]["complete"])
 
 
 def by_pages(caller: Caller) -> bool:
@@ -54,7 +54,7 @@ def described(caller: Caller) -> Any:
 def describes(caller: Caller) -> bool:
     item = described(caller)
     whole = item.get("pods") is not None and item["role"]["policies"] is not None
-    return bool(whole and item["status"] == "ok")
+    return bool(whole and item["status"] == "ok" and caller.json["metadata"]["scope"]["complete"])
 
 
 def has_documents(caller: Caller) -> bool:
@@ -88,7 +88,7 @@ READING = (
 
 
 def without_notes(caller: Caller) -> bool:
-    return not caller.json["metadata"]["notes"]
+    return not caller.json["metadata"]["notes"] and bool(caller.json["metadata"]["scope"]["complete"])
 
 
 AUDITING = (
@@ -102,6 +102,7 @@ AUDITING = (
         " iam:ListOpenIDConnectProviders, get configmaps, list clusterrolebindings, list clusterroles,"
         " list namespaces, list pods, list rolebindings, list roles, list serviceaccounts",
     ),
+    Work("ask who can", "who-can s3:ListBucket -c demo -o json", holds=without_notes),
     Work("audit a ServiceAccount", "audit --service-account backend/app-0 -o json", holds=without_notes),
 )
 OBSERVED = staging.single_rules(staging.PERMISSIONS / "beside-terraform-rbac.yaml")

@@ -7,11 +7,13 @@ caller who lacks only that one fails at the work that needs it.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from irsa_cli.sandbox import Sandbox
+from irsa_cli.core.results.unread import OPTIONAL
+from irsa_cli.sandbox import Rule, Sandbox
 from tests.docs import allowed_moves, allowed_reads, allowed_writes, staging
 from tests.docs.allowed_writes import ALL, BOUNDARY, CHANGE, CHANGES, REMOVE, WITHIN
 from tests.docs.limited import ACCOUNT, Caller, Page, Work
@@ -126,3 +128,36 @@ def test_who_only_looks_reads_one_config_map() -> None:
         if item["metadata"].get("namespace") and item["kind"] == "Role"
     )
     assert (role["metadata"]["namespace"], role["rules"][0]["resourceNames"]) == ("kube-system", ["aws-auth"])
+
+
+def in_a_file(caller: Caller) -> None:
+    """A binding, and the file that describes it."""
+    allowed_writes.binding(caller)
+    assert caller.run("export -n backend --to irsa --out bindings.yaml") == 0, caller.said
+
+
+@pytest.mark.parametrize(
+    ("line", "policies", "rules", "given"),
+    [
+        ("verify $app", "iam-policy", ALL, allowed_writes.binding),
+        ("verify -A", "iam-policy", ALL, allowed_writes.binding),
+        ("diff -f $folder/bindings.yaml", "iam-policy", ALL, in_a_file),
+        (
+            "migrate $app --to pod-identity --status",
+            "migrate-policy",
+            allowed_moves.RULES,
+            allowed_moves.with_irsa,
+        ),
+    ],
+    ids=["verify", "verify all", "diff", "migrate --status"],
+)
+def test_who_may_do_the_work_gets_a_complete_answer_about_it(
+    line: str, policies: str, rules: Sequence[Rule], given: allowed_writes.Given, caller: Caller
+) -> None:
+    given(caller)
+    caller.admit(staging.joined(*policies.split()), rules)
+    assert caller.run(f"{line} -o json") == 0, caller.said
+    gaps = caller.json["metadata"]["scope"]["notExamined"]
+    texts = [gap["what"] for gap in gaps if gap["couldChangeAnswer"]]
+    optional = [read.operation.rpartition(" ")[2] for read in OPTIONAL]
+    assert all(any(name in text for name in optional) for text in texts), texts

@@ -122,7 +122,7 @@ def allow(stage: Stage, user: str, *statements: str) -> None:
 
 def test_without_permissions_in_iam_the_exchange_proves_it(stage: Stage, role: str) -> None:
     user = stage.restricted(*TOKENS)
-    allow(stage, user, "Allow eks:DescribeCluster on *")
+    allow(stage, user, "Allow eks:DescribeCluster,eks:ListPodIdentityAssociations on *")
     document = verify(stage, user=user).item
     assert statuses(document) == all_ok(provider="not-checked", trust="not-checked")
     # The cluster's keys take a role of their own.

@@ -115,11 +115,12 @@ def promised(ran: Ran, arguments: Sequence[str]) -> Ran:
         document = ran.json if output == "json" else ran.yaml
         steps += proposals.steps_in_document(document)
         check(document, ran.code)
-        scope = document["metadata"].get("scope", {"complete": True})
+        scope = document["metadata"].get("scope", {"complete": True, "notExamined": []})
         assert document["metadata"].get("complete", scope["complete"]) == scope["complete"], scope
-        assert scope["complete"] or ran.code or "--allow-partial" in arguments, (
-            "exit 0 of an incomplete answer"
-        )
+        gaps = scope.get("notExamined", [])
+        decided = not any(gap["couldChangeExitCode"] for gap in gaps)
+        assert decided or ran.code or "--allow-partial" in arguments, "exit 0 of an undecided answer"
+        assert scope["complete"] is not any(gap["couldChangeAnswer"] for gap in gaps), scope
     refused = {
         command: why for command in proposals.commands(steps) if (why := proposals.unreadable(command))
     }

@@ -25,7 +25,7 @@ from irsa_cli.cli.options.values import wrong_usage
 from irsa_cli.cli.output.report import Part
 from irsa_cli.cli.output.results.applied import ended_line, of_applied
 from irsa_cli.cli.output.speaking import deliver
-from irsa_cli.cli.session import Writing, outcome_of
+from irsa_cli.cli.session import Writing, outcome_and_unread
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Result
 
@@ -148,8 +148,12 @@ def run_many(
             progress.ended(ended_line(transaction))
 
     of_one = stepwise and plan is None
-    outcome = outcome_of(lambda: use_case(settings, progress.wire, tell), speaking, one=of_one)
+    outcome, record = outcome_and_unread(
+        lambda: use_case(settings, progress.wire, tell), speaking, one=of_one
+    )
     outcome.detailed = run.detailed
+    if shows and isinstance(outcome, AppliedList):
+        outcome.unread = record
     first_parts: Iterable[Part] = ()
     if isinstance(outcome, AppliedList):
         first_parts = first(outcome)

@@ -75,5 +75,5 @@ def command(options: DescribeSaOptions) -> int:
     if binding is None:
         return deliver(Report(described, (), messages_of_reading(described.error)), speaking)
     text = map(visible, (*lines(binding), described.scope.sentence))
-    messages = messages_of_reading(described.error, binding.notes)
+    messages = messages_of_reading(described.error, (*binding.notes, *described.recorded_notes))
     return deliver(Report(described, text, messages), speaking)

@@ -195,7 +195,7 @@ def run_export(exporting: Exporting, form: Format, options: ExportOptions) -> in
     for line in failure_lines(error):
         put(line, err=True)
     notes = exports[0].notes if exports else ()
-    for note in (*done.notes, *notes):
+    for note in (*done.notes, *done.recorded_notes, *notes):
         say(f"Note: {note}", err=True)
     return code
 

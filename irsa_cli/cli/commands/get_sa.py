@@ -105,7 +105,7 @@ def _request(options: GetSaOptions) -> Request:
 
 def _report(listing: BindingList, speaking: Speaking, *, headers: bool) -> Report:
     """The table; its head, reasons, notes and what to do next go to standard error."""
-    notes = messages_of_reading(listing.error, listing.notes)
+    notes = messages_of_reading(listing.error, (*listing.notes, *listing.recorded_notes))
     if speaking.output not in ("text", "wide"):
         return Report(listing, (), notes)
     wide = speaking.output == "wide"

@@ -163,6 +163,7 @@ def _list(target: Target, note: Callable[[str], None], speaking: Speaking) -> in
         rows.append([name, *counts, created, last_used, cluster["status"]])
         if cluster["reason"]:
             notes.append(Message(visible(f"Note: {name}: {cluster['reason']}")))
+    notes += [Message(visible(f"Note: {note}")) for note in dead.recorded_notes]
     used = ", ".join(f"{used} of {most} {name}" for name, (used, most) in dead.quotas.items())
     quotas = f"Quotas: {used}." if used else "No quota was read."
     parts = [Table.of(head, rows), *notes, quotas]

@@ -94,13 +94,18 @@ class RiskReport(Reading):
     """A report of risks in an account or in files; with an `error` nothing was checked.
 
     `fail_on` is the severity for exit code 5, `fail_on_broken` adds rules about broken credentials. Without
-    both, gaps do not matter. `unread` has the errors of files.
+    both, gaps do not change the exit code. `unread` has the errors of files.
     """
 
     selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
     fail_on: Severity | None = None
     fail_on_broken: bool = False
     unread: tuple[IrsaError, ...] = ()
+
+    @property
+    def gaps_decide(self) -> bool:
+        """With `--fail-on never`, neither risks nor gaps change the exit code."""
+        return self.fail_on is not None or self.fail_on_broken
 
     @property
     def about(self) -> str:
@@ -154,14 +159,14 @@ class AuditReport(RiskReport):
         return self.audit.scope.role or self.audit.scope.account
 
     @property
-    def scope(self) -> AnswerScope:
+    def own_scope(self) -> AnswerScope:
         about = f" for {self.about}" if self.about else ""
         question = f"Which ServiceAccounts can assume which roles, and what are the risks{about}?"
-        return scope_of(question, self, gaps_matter=self.fail_on is not None or self.fail_on_broken)
+        return scope_of(question, self)
 
     @property
     def unchecked(self) -> tuple[str, ...]:
-        return self.audit.unread if self.audit else ()
+        return (*self.audit.unread, *self.recorded_notes) if self.audit else ()
 
     def envelope(self) -> Envelope:
         arns = _arns(self.audit)
@@ -198,7 +203,7 @@ NEVER_READ = ("service and resource control policies", "session policies", "reso
 UNKNOWN_WAYS = "ways to administrator permissions through services that irsa does not know"
 
 
-def scope_of(question: str, report: AuditReport | WhoCanReport, *, gaps_matter: bool = True) -> AnswerScope:
+def scope_of(question: str, report: AuditReport | WhoCanReport) -> AnswerScope:
     audit = report.audit
     if audit is None:
         return unanswered(question, report.error)
@@ -212,7 +217,7 @@ def scope_of(question: str, report: AuditReport | WhoCanReport, *, gaps_matter: 
     never_read = by_design(*NEVER_READ)
     if isinstance(report, AuditReport):
         never_read += by_design(UNKNOWN_WAYS)
-    not_examined = (*not_read(audit.unread, matters=gaps_matter), *never_read)
+    not_examined = (*not_read(audit.unread), *never_read)
     nothing = "" if any(examined.values()) else "No roles or clusters to check were found."
     return AnswerScope(question, examined, not_examined, nothing)
 
@@ -305,13 +310,13 @@ class WhoCanReport(Reading):
     found: tuple[Can, ...] = ()
 
     @property
-    def scope(self) -> AnswerScope:
+    def own_scope(self) -> AnswerScope:
         on = f" on {self.resource}" if self.resource else ""
         return scope_of(f"Which ServiceAccounts have roles whose policies allow {self.action}{on}?", self)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return self.audit.unread if self.audit else ()
+        return (*self.audit.unread, *self.recorded_notes) if self.audit else ()
 
     def envelope(self) -> Envelope:
         sure = sum(not can.conditions for can in self.found)

@@ -23,9 +23,10 @@ from irsa_cli.core.doctor.subjects import annotations_of
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, whole
-from irsa_cli.core.results.scope import AnswerScope, NotExamined, by_design, not_read, unanswered
+from irsa_cli.core.results.scope import AnswerScope, NotExamined, Reading, by_design, not_read, unanswered
+from irsa_cli.core.results.unread import UnreadCall
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import ExitCode, Unreadable, exit_code_of
+from irsa_cli.core.values.errors import ExitCode, Unreadable
 from irsa_cli.core.values.names import Namespaced
 
 OF_CLUSTER = frozenset({"provider-audience"})
@@ -78,7 +79,7 @@ class Examined(Namespaced):
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Reading):
     """The result.
 
     For one ServiceAccount (`account`), `findings` has everything. For a cluster, `findings` has the cluster's
@@ -94,8 +95,19 @@ class Diagnosis:
     listed: bool = True
     unread: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    error: Exception | None = None
-    signal: int = 0
+
+    def with_unread(self, calls: tuple[UnreadCall, ...]) -> Diagnosis:
+        """The result; if it looked complete, checks that lacked a read on the record are undecided."""
+        whole = super().with_unread(calls)
+        if not self.is_complete:
+            return whole
+        deciding = [call for call in calls if not call.is_optional]
+
+        def with_undecided(examined: Examined) -> Examined:
+            return replace(examined, undecided=unread_findings(examined.findings, deciding))
+
+        account = None if self.account is None else with_undecided(self.account)
+        return replace(whole, account=account, accounts=tuple(map(with_undecided, self.accounts)))
 
     @property
     def problems(self) -> tuple[Finding, ...]:
@@ -116,7 +128,7 @@ class Diagnosis:
         return all(account.verdict is not Verdict.UNKNOWN for account in self.accounts)
 
     @property
-    def scope(self) -> AnswerScope:
+    def own_scope(self) -> AnswerScope:
         """The ServiceAccounts and checks, and what is not known: of each of many only what decides."""
         question = "Can pods assume the roles of their ServiceAccounts?"
         if self.error is not None or self.signal:
@@ -131,7 +143,14 @@ class Diagnosis:
             counts["pod seen from inside"] = 1
         left_out = by_design("files in containers", "organization policies (SCPs, RCPs)")
         unknown = self._unknown(accounts)
-        return AnswerScope(question, counts, (*not_read(self.unread), *unknown, *left_out))
+        return AnswerScope(
+            question, counts, (*not_read(map(self._with_reason, self.unread)), *unknown, *left_out)
+        )
+
+    def _with_reason(self, unread: str) -> str:
+        """What was not read, with the note that says why."""
+        notes = (note for note in self.notes if note.startswith(f"{unread} is not known"))
+        return next(notes, unread)
 
     def _unknown(self, accounts: Iterable[Examined]) -> Iterator[NotExamined]:
         """The questions that no check could answer; they matter if the diagnosis depends on it."""
@@ -149,19 +168,15 @@ class Diagnosis:
         return (NotExamined(text, matters=matter) for text, matter in matters.items())
 
     @property
-    def exit_code(self) -> int:
-        """5 with a problem, else 1 if something decisive is unknown, else 0."""
-        if self.signal or self.error is not None:
-            return exit_code_of(self.error, self.signal)
-        if self.problems:
-            return ExitCode.UNVERIFIED
-        return ExitCode.DONE if self.is_complete else ExitCode.FAILED
+    def found_code(self) -> int:
+        """5 with a problem."""
+        return ExitCode.UNVERIFIED if self.problems else ExitCode.DONE
 
     @property
     def verdict(self) -> Verdict:
         if self.problems:
             return Verdict.PROBLEM
-        if self.error is None and self.is_complete:
+        if self.error is None and self.scope.is_decided:
             return Verdict.OK
         return Verdict.UNKNOWN
 
@@ -180,9 +195,9 @@ class Diagnosis:
             self.cluster,
             items,
             {verdict.value: counts[verdict.value] for verdict in _VERDICTS},
-            self.notes,
+            (*self.notes, *self.recorded_notes),
             whole(self.error),
-            {"scope": self.scope.to_json(), "complete": self.error is None and self.is_complete},
+            {"scope": self.scope.to_json(), "complete": self.scope.is_complete},
         )
 
 
@@ -190,6 +205,16 @@ def _verdict(findings: Iterable[Finding], undecided: tuple[Finding, ...]) -> Ver
     if having(findings, Verdict.PROBLEM):
         return Verdict.PROBLEM
     return Verdict.UNKNOWN if undecided else Verdict.OK
+
+
+def unread_findings(findings: Iterable[Finding], calls: Iterable[UnreadCall]) -> tuple[Finding, ...]:
+    """The unknown findings that one of these reads would have decided."""
+    calls = tuple(calls)
+    return tuple(
+        finding
+        for finding in having(findings, Verdict.UNKNOWN)
+        if any(call.is_named_in(finding.judgement.text) for call in calls)
+    )
 
 
 def having(findings: Iterable[Finding], verdict: Verdict) -> tuple[Finding, ...]:

@@ -287,7 +287,7 @@ class Described(Reading):
     found: Description | None = None
 
     @property
-    def scope(self) -> AnswerScope:
+    def own_scope(self) -> AnswerScope:
         question = "What role does the ServiceAccount have, and do its pods have it?"
         description = self.found
         if description is None:  # Maybe a missing name was ignored.
@@ -309,5 +309,5 @@ class Described(Reading):
             cluster=description.cluster,
             items=[description.to_json()],
             summary=list_document.summary_of([description.binding]),
-            notes=description.notes,
+            notes=(*description.notes, *self.recorded_notes),
         )

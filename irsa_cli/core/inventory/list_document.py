@@ -37,7 +37,7 @@ class BindingList(Reading):
         return self.found.notes if self.found else ()
 
     @property
-    def scope(self) -> AnswerScope:
+    def own_scope(self) -> AnswerScope:
         question = "Which ServiceAccounts have an IAM role, and what is its status?"
         bindings = self.found
         if bindings is None:
@@ -68,7 +68,7 @@ class BindingList(Reading):
             cluster=self.found.cluster if self.found else None,
             items=[binding_json(listed) for listed in self.items],
             summary=summary_of(self.items),
-            notes=self.notes,
+            notes=(*self.notes, *self.recorded_notes),
         )
 
 

@@ -167,7 +167,7 @@ class LintReport(RiskReport):
     skipped: tuple[str, ...] = ()
 
     @property
-    def scope(self) -> AnswerScope:
+    def own_scope(self) -> AnswerScope:
         question = "Which risks would these files create?"
         if self.error is not None:
             return unanswered(question, self.error)
@@ -186,7 +186,7 @@ class LintReport(RiskReport):
         yield from (NotExamined(line, WhyNot.UNREADABLE) for line in self.problems)
         least = Severity.LOW if self.fail_on_broken else self.fail_on
         for part in self.unjudged:
-            matters = least is not None and ORDER.index(part.at_most) >= ORDER.index(least)
+            matters = least is None or ORDER.index(part.at_most) >= ORDER.index(least)
             yield NotExamined(str(part), WhyNot.WHEN_DEPLOYED, matters)
         yield from (NotExamined(line, matters=False) for line in self.skipped)
 

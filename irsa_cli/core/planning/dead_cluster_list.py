@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from irsa_cli.core.planning.retire import DeadCluster, ReadAccount
@@ -38,7 +38,7 @@ class DeadClusterList(Reading):
     unread: tuple[str, ...] = ()
 
     @property
-    def scope(self) -> AnswerScope:
+    def own_scope(self) -> AnswerScope:
         question = "Which clusters are gone, and what did they leave in IAM?"
         if self.error is not None or self.signal:
             return unanswered(question, self.error)
@@ -47,5 +47,7 @@ class DeadClusterList(Reading):
 
     def envelope(self) -> Envelope:
         quotas = [{"what": name, "used": used, "quota": most} for name, (used, most) in self.quotas.items()]
-        document = self.document(DocumentKind.DEAD_CLUSTERS)
-        return replace(document, items=self.rows, notes=self.unread, facts={"quotas": quotas})
+        notes = (*self.unread, *self.recorded_notes)
+        return self.document(
+            DocumentKind.DEAD_CLUSTERS, items=self.rows, notes=notes, facts={"quotas": quotas}
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from irsa_cli.core.plan.changes import Change
@@ -20,6 +21,8 @@ from irsa_cli.core.results.result import (
     scope_of,
 )
 from irsa_cli.core.results.result_document import codes_of, failures, result_json, results_envelope, worst
+from irsa_cli.core.results.scope import AnswerScope
+from irsa_cli.core.results.unread import UnreadCall
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
 from irsa_cli.core.values.names import account_json
@@ -101,7 +104,25 @@ class AppliedList:
     """The request that a saved plan carries out, if this is one."""
     missing: tuple[str, ...] = ()
     """Shards whose results are unknown."""
+    unread: tuple[UnreadCall, ...] | None = None
+    """The client's record of failed reads, if the run only shows; None for one that writes."""
     is_timed = True
+
+    @property
+    def scope(self) -> AnswerScope | None:
+        """The failed reads of a run that only shows; with `detailed`, they could hide a change."""
+        if self.unread is None:
+            return None
+        examined = {self.noun: sum(item.is_binding for item in self.items)}
+        scope = AnswerScope("How does the current state differ from the desired state?", examined)
+        return scope.with_unread(self.unread, decide=self.detailed)
+
+    @property
+    def recorded_notes(self) -> tuple[str, ...]:
+        """The failed reads that no item tells of, a line each."""
+        said = "\n".join(chain.from_iterable(item.result.notes for item in self.items))
+        calls = [call for call in self.unread or () if not call.is_named_in(said)]
+        return tuple(dict.fromkeys(f"not read: {call.text}" for call in calls))
 
     def add(self, of_cluster: AppliedList) -> None:
         """Add what one cluster of this run has done."""
@@ -122,7 +143,8 @@ class AppliedList:
         elif self.detailed and any(item.result.ended is Ended.PLANNED for item in self.items):
             codes.append(int(ExitCode.PENDING))
             codes = failures(codes) or codes
-        return worst(codes)
+        scope = self.scope
+        return worst(codes) or (0 if scope is None or scope.is_decided else int(ExitCode.FAILED))
 
     @property
     def lines(self) -> Sequence[DryRunLine]:
@@ -186,6 +208,8 @@ class AppliedList:
             "notBegun": [waiting.to_json() for waiting in self.pending],
             "byCluster": self._by_cluster(),
         }
+        if self.scope is not None:
+            facts["scope"] = self.scope.to_json()
         if self.request is not None:
             facts["request"] = self.request.to_json()
         if self.shard:
@@ -199,7 +223,7 @@ class AppliedList:
             all_begun=not (self.pending or self.missing),
             facts=facts,
         )
-        return replace(document, notes=self.notices)
+        return replace(document, notes=[*self.notices, *self.recorded_notes])
 
 
 @dataclass(frozen=True)

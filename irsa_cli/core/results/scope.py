@@ -1,18 +1,21 @@
 """Reports of commands that only read, and the scope of their answers.
 
-A scope is the question, what was examined, and what was not and why.
+A scope is the question, what was examined, and what was not and why. A report knows some gaps by itself: a
+part that is malformed, an account without credentials. All others come from the client's own record of
+refused and failed reads (`irsa_cli.core.results.unread`), and are added here.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, whole
-from irsa_cli.core.values.errors import ExitCode, exit_code_of
+from irsa_cli.core.results.unread import UnreadCall
+from irsa_cli.core.values.errors import ExitCode, IrsaError, exit_code_of
 from irsa_cli.core.values.shown import plural
 
 
@@ -30,14 +33,32 @@ class WhyNot(str, Enum):
 
 @dataclass(frozen=True)
 class NotExamined:
-    """Something that was not examined. `matters`: it could change the answer."""
+    """Something that was not examined.
+
+    `matters`: it could change a line of the answer. `decides`: and also the exit code. `recorded`: only the
+    client's record tells of it, so that no line of the report does.
+    """
 
     text: str
     why: WhyNot = WhyNot.NOT_READ
     matters: bool = True
+    decides: bool = True
+    recorded: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        return {"what": self.text, "why": self.why.value, "couldChangeAnswer": self.matters}
+        return {
+            "what": self.text,
+            "why": self.why.value,
+            "couldChangeAnswer": self.matters,
+            "couldChangeExitCode": self.matters and self.decides,
+        }
+
+    def with_unread(self, call: UnreadCall) -> NotExamined:
+        """The gap; if it names a read on the record, it could change the answer."""
+        if not call.is_named_in(self.text):
+            return self
+        decided = self.matters and self.decides
+        return replace(self, matters=True, decides=decided or not call.is_optional)
 
 
 def not_read(lines: Iterable[str], *, matters: bool = True) -> tuple[NotExamined, ...]:
@@ -62,6 +83,23 @@ class AnswerScope:
     def is_complete(self) -> bool:
         """Whether nothing was omitted that could change the answer."""
         return not any(gap.matters for gap in self.not_examined)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether nothing was omitted that could change the exit code."""
+        return not any(gap.matters and gap.decides for gap in self.not_examined)
+
+    def with_unread(self, calls: Iterable[UnreadCall], *, decide: bool = True) -> AnswerScope:
+        """The scope with the reads on the client's record; `decide`: gaps could change the exit code."""
+        gaps = list(self.not_examined)
+        for call in calls:
+            if any(call.is_named_in(gap.text) for gap in gaps):
+                gaps = [gap.with_unread(call) for gap in gaps]
+            else:
+                gaps.append(NotExamined(call.text, decides=not call.is_optional, recorded=True))
+        if not decide:
+            gaps = [replace(gap, decides=False) for gap in gaps]
+        return replace(self, not_examined=tuple(gaps))
 
     @property
     def counts(self) -> str:
@@ -113,7 +151,7 @@ class Allowance:
 
     def exit_code(self, scope: AnswerScope) -> ExitCode:
         """The exit code without findings: 0 only if everything, and anything, was examined."""
-        if not scope.is_complete and not self.partial:
+        if not scope.is_decided and not self.partial:
             return ExitCode.FAILED
         if scope.nothing and not self.empty:
             return ExitCode.EMPTY
@@ -130,6 +168,9 @@ def accounts_asked(namespace: str = "", selector: str = "") -> str:
     return text
 
 
+R = TypeVar("R", bound="Reading")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reading(ABC):
     """The report of a command that only reads; with an `error` or a `signal` it did not come to its end."""
@@ -137,11 +178,47 @@ class Reading(ABC):
     error: Exception | None = None
     signal: int = 0
     allow: Allowance = field(default_factory=Allowance)
+    unread_calls: tuple[UnreadCall, ...] = ()
+    """The client's record of reads that were refused or failed."""
 
     @property
     @abstractmethod
+    def own_scope(self) -> AnswerScope:
+        """The parts that were examined and those that were not, as far as the report itself knows."""
+
+    @property
+    def gaps_decide(self) -> bool:
+        """Whether a gap could change the exit code."""
+        return True
+
+    @property
     def scope(self) -> AnswerScope:
-        """The parts that were examined and those that were not."""
+        """The parts that were examined, and all that were not."""
+        return self.own_scope.with_unread(self.unread_calls, decide=self.gaps_decide)
+
+    @property
+    def recorded_notes(self) -> tuple[str, ...]:
+        """The reads on the client's record that the report does not tell of by itself, a line each."""
+        return self._recorded(optional=False)
+
+    @property
+    def optional_notes(self) -> tuple[str, ...]:
+        """The same of optional reads, for texts."""
+        return self._recorded(optional=True)
+
+    def _recorded(self, *, optional: bool) -> tuple[str, ...]:
+        unsaid = {gap.text for gap in self.scope.not_examined if gap.recorded}
+        calls = [call for call in self.unread_calls if call.is_optional is optional and call.text in unsaid]
+        return tuple(dict.fromkeys(f"not read: {call.text}" for call in calls))
+
+    def with_unread(self: R, calls: tuple[UnreadCall, ...]) -> R:
+        """The report with the client's record; an error also tells of reads that may have led to it."""
+        error = self.error
+        if isinstance(error, IrsaError):
+            said = "\n".join((str(error), *error.details))
+            others = [f"not read: {call.text}" for call in calls if not call.is_named_in(said)]
+            error = error.but(details=(*error.details, *dict.fromkeys(others))) if others else error
+        return replace(self, error=error, unread_calls=calls)
 
     @property
     def found_code(self) -> int:

@@ -201,7 +201,7 @@ class VerificationReport(Reading):
     selector: str = ""
 
     @property
-    def scope(self) -> AnswerScope:
+    def own_scope(self) -> AnswerScope:
         """The ServiceAccounts that were verified, and what no verification looks at."""
         question = "Does STS exchange tokens of the ServiceAccounts for credentials of their roles?"
         if self.error is not None:
@@ -212,6 +212,7 @@ class VerificationReport(Reading):
             nothing = f"No ServiceAccount{accounts} of {self.cluster_name} has a role annotation."
         gaps: list[NotExamined] = []
         for verification in self.items:
+            # What follows from a failure, or STS has proven, is no gap unless a read failed.
             matters = verification.outcome is _UNDETERMINED
             texts = [f"{verification.full_name}: {text}" for text in verification.left_open]
             gaps += not_read(texts, matters=matters)
@@ -222,6 +223,11 @@ class VerificationReport(Reading):
             "role": len(self.items),
         }
         return AnswerScope(question, examined, tuple(gaps), nothing)
+
+    @property
+    def gaps_decide(self) -> bool:
+        """Credentials of STS are a proof, whatever else was not read; the list of all is needed."""
+        return bool(self.notes)
 
     @property
     def cluster_name(self) -> str:
@@ -255,7 +261,7 @@ class VerificationReport(Reading):
             cluster=self.cluster,
             items=[verification.to_json() for verification in self.items],
             summary={outcome.value: self.count(outcome) for outcome in VerificationOutcome},
-            notes=self.notes,
+            notes=(*self.notes, *self.recorded_notes),
             errors=(*whole(self.error), *errors),
         )
 

@@ -285,6 +285,11 @@ def have(value: T | Unreadable) -> T:
     return value
 
 
+def is_answered(error: ServiceError) -> bool:
+    """Whether everybody gets this answer from an issuer, whose documents are public."""
+    return error.code == "BadDocument" or 400 <= error.status < 500
+
+
 def read(work: Callable[[], T]) -> T | Unreadable:
     """The result of `work`, or why it could not be read."""
     try:
@@ -293,9 +298,7 @@ def read(work: Callable[[], T]) -> T | Unreadable:
         # Of a write that RBAC allows, the words of the policy that refuses it.
         explained = error.details and not error.permitted
         why = error.details[0] if explained else f"{error.message}: {error.reason}"
-        # An issuer's documents are public: a refusal or a wrong document is also what STS gets.
-        answered = error.code == "BadDocument" or 400 <= error.status < 500
-        return Unreadable(why, answered=error.service == "issuer" and answered)
+        return Unreadable(why, answered=error.service == "issuer" and is_answered(error))
     except IrsaError as error:
         return Unreadable(str(error))
 

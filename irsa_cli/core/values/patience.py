@@ -2,6 +2,9 @@
 
 A transaction's `Run` is one `Patience`, the command as a whole (`CommandPatience`) another. One listener of
 the process hears of waits and of long work, as `irsa_cli.cli.terminal.progress` does.
+
+Every call of AWS and Kubernetes passes `persist`. So here is also the record of the reads of a command that
+failed for good (`unread`), whoever asked and whatever became of the error.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from irsa_cli.core.values import limits
 from irsa_cli.core.values.errors import IrsaError, Outcome, ServiceError
 
 T = TypeVar("T")
+E = TypeVar("E", bound=IrsaError)
 
 FEW = 4
 """Attempts of a call that reaches nobody, while nothing is under way that would have to be rolled back."""
@@ -66,6 +70,8 @@ class CommandPatience:
         self._lock = threading.Lock()
         self.waited_for: set[str] = set()
         """Services that irsa waited for in vain: a reading continues without them, and calls them no more."""
+        self.unread: list[IrsaError] = []
+        """The reads that were refused or failed for good."""
 
     def waits(self, text: str) -> None:
         """Report a wait; of simultaneous waits, one."""
@@ -164,11 +170,34 @@ def given_up() -> int:
     return 0 if calls is None else calls.given_up
 
 
+def note_unread(failure: E) -> E:
+    """Put a read that failed for good on the command's record, and return it.
+
+    "Not there" is an answer of the service (404), and no such failure.
+    """
+    if isinstance(failure, ServiceError) and failure.outcome is Outcome.REFUSED and failure.status == 404:
+        return failure
+    _command.unread.append(failure)
+    return failure
+
+
+def replaced(failure: IrsaError) -> None:
+    """Take a failed read off the record: another read has given, or will give, the same answer."""
+    with contextlib.suppress(ValueError):
+        _command.unread.remove(failure)
+
+
+def unread() -> tuple[IrsaError, ...]:
+    """The reads of the command under way that failed for good, in their order."""
+    return tuple(_command.unread)
+
+
 def persist(attempt: Callable[[], T], *, writes: bool) -> T:
     """Call, and repeat the call while it fails temporarily; raises the last `ServiceError`.
 
-    After an attempt without an answer, the outcome stays unknown, whatever a later refusal says. A
-    Retry-After sets the pause. Also raises as `Patience.pause` does.
+    A read that fails for good is put on the record (`note_unread`). After an attempt of a write without an
+    answer, the outcome stays unknown, whatever a later refusal says. A Retry-After sets the pause. Also
+    raises as `Patience.pause` does.
     """
     attempts = _Attempts(current(), writes=writes)
     while True:
@@ -177,7 +206,12 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
             return attempt()
         except ServiceError as error:
             failure = attempts.note(error)
-        attempts.pause_after(failure)
+        try:
+            attempts.pause_after(failure)
+        except IrsaError:
+            if not writes:
+                note_unread(failure)
+            raise
 
 
 class _Attempts:

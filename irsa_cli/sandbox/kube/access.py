@@ -243,10 +243,12 @@ class Authorizer:
             for rule in self.rules.get(who.username, ())
         )
 
-    @staticmethod
-    def _allows_path(who: Identity, route: Route) -> bool:
+    def _allows_path(self, who: Identity, route: Route) -> bool:
+        """Whether the caller may get a path; a rule that grants one has it among its resources."""
         if route.verb != "get":
             return False
+        if any(route.path in rule.resources for rule in self.rules.get(who.username, ())):
+            return True
         if route.path in _ISSUER_PATHS:
             return "system:serviceaccounts" in who.groups
         if who != ANONYMOUS and route.path.split("/")[1] in ("api", "apis"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from functools import partial, wraps
+from functools import wraps
 from itertools import chain
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -24,12 +24,14 @@ from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.objects.trail import TrailEvent
 from irsa_cli.core.objects.webhooks import NetworkPolicy, Webhook
 from irsa_cli.core.plan.states import ProviderState
+from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.locks import SeenLock
 from irsa_cli.core.trust.chain import KEY
 from irsa_cli.core.trust.jwt import Keys, key_ids
 from irsa_cli.core.values.arn import Arn
-from irsa_cli.core.values.errors import IrsaError, Unreadable, read
+from irsa_cli.core.values.errors import IrsaError, ServiceError, Unreadable, read
 from irsa_cli.core.values.names import subject
+from irsa_cli.core.values.patience import replaced
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.pod_identity import agents_of, runs_agent
 from irsa_cli.usecases.read.reads import Background, Reads
@@ -262,7 +264,14 @@ class DoctorReads(Background):
 
     def read_roles_ahead(self) -> None:
         """Read all roles of the account by pages; these do not tell how long a session may be."""
-        read_all = partial(details.read_account, self._connection.iam)
+
+        def read_all() -> tuple[list[Role], dict[str, Document]]:
+            try:
+                return details.read_account(self._connection.iam)
+            except ServiceError as error:
+                replaced(error)  # Each is asked for by its name.
+                raise
+
         account = self.tried("account", read_all).result()
         self._roles = {} if isinstance(account, Unreadable) else aws.whole_roles(*account)
 

@@ -197,13 +197,16 @@ def _bindings(
     for role_arn in filter(None, arns):
         names.setdefault(role_arn.account, set()).add(role_arn.name)
     roles, providers = _by_account(reads, names)
-    judged: list[bindings.ListedBinding] = []
-    for binding, arn in zip(tied, arns, strict=True):
+
+    def judge(binding: Binding, arn: Arn | None) -> bindings.ListedBinding:
         if arn is not None:
             role = roles[arn.account][arn.name]
             provider = providers[arn.account]
-            binding = replace(binding, role=role, provider=provider)
-        judged.append(bindings.listed(binding, datetime.now(timezone.utc), agent))
+            binding = with_documents(reads, replace(binding, role=role, provider=provider))
+        return bindings.listed(binding, datetime.now(timezone.utc), agent)
+
+    with ThreadPoolExecutor(4) as pool:
+        judged = [*pool.map(judge, tied, arns)]
     notes: list[str] = []
     if isinstance(associations, Unreadable) and accounts:
         notes.append(f"EKS Pod Identity associations were not checked: {associations.why}")
@@ -242,6 +245,17 @@ def _without_own_account(
         names = users.get(role.arn, set())
         if not names or (own not in names and hand_over(role, annotations.get(own, {})) is not None):
             yield role
+
+
+def with_documents(reads: Reads, binding: Binding) -> Binding:
+    """The binding; if the trust policy is broad, with what the policies of its role say.
+
+    How severe a broad trust is depends on what the role may do, however many roles were read with it.
+    """
+    role = binding.role
+    if not isinstance(role, Role) or not bindings.wide(binding):
+        return binding
+    return replace(binding, role=details.with_documents(reads.iam(role.account), role))
 
 
 def _unbound(

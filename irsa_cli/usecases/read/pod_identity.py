@@ -12,7 +12,8 @@ from irsa_cli.core.binding.pod_identity_support import AGENT_ADDRESSES, PodIdent
 from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.kinds import AGENT, Pod
 from irsa_cli.core.policies.operators import like
-from irsa_cli.core.values.errors import ServiceError, Unreadable, read
+from irsa_cli.core.values.errors import IrsaError, Unreadable, read
+from irsa_cli.core.values.patience import replaced
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.absence import absence
@@ -35,22 +36,29 @@ def runs_agent(connection: Connection, agents: Callable[[], Sequence[object]] | 
     """Whether the agent is built into the nodes (Auto Mode), an add-on, or runs in kube-system.
 
     Who installs it otherwise has a DaemonSet, or pods of another kind; `agents` reads those, for a caller
-    that needs them as well. Raises `ServiceError` if nothing shows it and not all can be read.
+    that needs them as well. Raises `IrsaError` if nothing shows it and not all can be read.
     """
     built_in = (connection.description or {}).get("computeConfig", {}).get("enabled")
     if built_in or AGENT in bindings.addons(connection.aws.client("eks"), connection.cluster.name):
         return True
-    denied: ServiceError | None = None
-    try:
-        if any(map(_is_of_agent, connection.kube.workloads("kube-system", "daemonsets"))):
-            return True
-    except ServiceError as error:
-        denied = error
-    pods = read(agents or (lambda: agents_of(connection)))
-    if not isinstance(pods, Unreadable) and pods:
-        return True
-    if denied is not None:
-        raise denied
+
+    def is_daemon_set() -> bool:
+        return any(map(_is_of_agent, connection.kube.workloads("kube-system", "daemonsets")))
+
+    def has_pods() -> bool:
+        return bool(agents_of(connection) if agents is None else agents())
+
+    denied: list[IrsaError] = []
+    for shows_agent in (is_daemon_set, has_pods):
+        try:
+            if shows_agent():
+                for error in denied:
+                    replaced(error)
+                return True
+        except IrsaError as error:
+            denied.append(error)
+    if denied:
+        raise denied[0]
     return False
 
 

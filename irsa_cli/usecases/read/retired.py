@@ -20,7 +20,7 @@ from irsa_cli.core.planning.retire import DeadCluster, ReadAccount
 from irsa_cli.core.policies.statements import trusted_providers
 from irsa_cli.core.values.arn import Arn, host_path, issuer_of
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import IrsaError, ServiceError, Unreadable, read
+from irsa_cli.core.values.errors import IrsaError, ServiceError, Unreadable, read, unless_denied
 from irsa_cli.core.values.shown import caller_name
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, check_expected
@@ -125,7 +125,8 @@ def list_dead(target: Target, note: Note, log: WireLog) -> DeadClusterList:
     """All clusters that are gone and left something, and how much of its quotas the account uses."""
     aws = open_session(target, log)
     account = read_account(aws, target, note)
-    numbers = reading.allowed_quotas(aws.client("iam"))
+    asked = unless_denied(lambda: reading.quotas(aws.client("iam")))
+    numbers = {} if isinstance(asked, Unreadable) else asked
     quotas = {"OIDC providers": (len(account.providers), PROVIDERS)}
     for name, key in (("roles", "Roles"), ("policies", "Policies")):
         if {key, f"{key}Quota"} <= numbers.keys():

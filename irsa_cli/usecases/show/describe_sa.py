@@ -42,7 +42,7 @@ from irsa_cli.core.values.errors import Refused, Unreadable, read
 from irsa_cli.usecases.command.caller import naming_caller, reach_of
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.read.associations import Given, unread
-from irsa_cli.usecases.read.bindings import about, naming_roles
+from irsa_cli.usecases.read.bindings import about, naming_roles, with_documents
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.pod_identity import described
 from irsa_cli.usecases.read.rbac import read_access, read_rbac
@@ -205,7 +205,7 @@ class _Describing:
     ) -> ListedBinding:
         names = (account.namespace, account.name)
         binding = about(self.connection.cluster, names, account, _theirs(account, asked_association))
-        binding = replace(binding, role=role, provider=provider)
+        binding = with_documents(self.reads, replace(binding, role=role, provider=provider))
         return listed(binding, datetime.now(timezone.utc), asked_association.result()[1])
 
     def _begin(self, ask: Callable[[], Iterable[str]]) -> Future[Names]:

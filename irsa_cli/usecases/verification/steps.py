@@ -216,8 +216,11 @@ def completeness(
 def pods(
     association: Association | Unreadable | None, arn: str, cluster: Cluster
 ) -> tuple[VerificationStep, ...]:
-    """A step if an EKS Pod Identity association gives the pods another role, or an unknown one."""
-    if not isinstance(association, Association) or arn == association.last_role:
+    """A step if an EKS Pod Identity association gives the pods another role, or may do so."""
+    if isinstance(association, Unreadable):
+        open_ended = Check("credentials", NOT_CHECKED, f"pods may use EKS Pod Identity: {association.why}")
+        return (step(Name.PODS, f"ListPodIdentityAssociations of {cluster.name}", open_ended),)
+    if association is None or arn == association.last_role:
         return ()
     check = Check("credentials", FAILED, association.effect)
     if not association.role_arn:
@@ -297,9 +300,12 @@ def at_aws(
 
 
 def missing_agent(answer: bool | Unreadable) -> Iterator[VerificationStep]:
-    """A step if the cluster has no agent: its pods then get no credentials."""
-    if answer is False:
-        sent = "ListAddons, and the DaemonSets of kube-system"
+    """A step if the cluster has no agent, or may have none: its pods then get no credentials."""
+    sent = "ListAddons, and the DaemonSets of kube-system"
+    if isinstance(answer, Unreadable):
+        text = f"irsa can't see if the EKS Pod Identity agent runs: {answer.why}"
+        yield step(Name.PODS, sent, Check("agent", NOT_CHECKED, text))
+    elif not answer:
         yield step(Name.PODS, sent, Check("agent", FAILED, NO_AGENT))
 
 

@@ -8,7 +8,8 @@ from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.cli.output.views.junit import as_junit
 from irsa_cli.core.lint.report import LintReport
 from irsa_cli.core.results.scope import Allowance, AnswerScope, NotExamined, WhyNot, by_design, unanswered
-from irsa_cli.core.values.errors import ExitCode, IrsaError
+from irsa_cli.core.results.unread import OPTIONAL, UnreadCall
+from irsa_cli.core.values.errors import ExitCode, FailedCall, IrsaError, ServiceError
 from irsa_cli.core.values.shown import plural
 
 LEFT_OUT = st.builds(NotExamined, st.text(min_size=1), st.sampled_from(WhyNot), st.booleans())
@@ -70,3 +71,42 @@ def test_numbers_agree() -> None:
     assert AnswerScope("q", {"role": 1, "cluster": 2}, by_design("SCPs")).sentence == (
         "Checked: 1 role, 2 clusters. Not checked: SCPs."
     )
+
+
+def refused(service: str, operation: str, subject: str = "app") -> UnreadCall:
+    """A refused read, as the client records it."""
+    failed = FailedCall(service, operation, "AccessDenied", 403)
+    name = f"{service} {operation} {subject}"
+    details = (f"missing permission: {service}:{operation} on {subject}",)
+    return UnreadCall.of(ServiceError(name, failed, reason="AccessDenied: no", details=details))
+
+
+CALLS = st.lists(st.sampled_from([refused("iam", "GetRole"), refused("eks", "ListAddons")]), max_size=3)
+
+
+@given(SCOPES, CALLS, st.booleans())
+def test_a_read_on_the_record_is_a_gap_whatever_the_report_says(
+    scope: AnswerScope, calls: list[UnreadCall], decide: bool
+) -> None:
+    whole = scope.with_unread(calls, decide=decide)
+    assert whole.is_complete is (scope.is_complete and not calls)
+    assert whole.is_decided is (whole.is_complete or not decide)
+    for call in calls:
+        assert any(gap.matters and call.is_named_in(gap.text) for gap in whole.not_examined)
+    assert whole.with_unread(calls, decide=decide) == whole
+
+
+def test_a_gap_that_names_a_read_is_said_once_and_could_change_the_answer() -> None:
+    call = refused("iam", "GetRole")
+    gap = NotExamined("shop/app: missing permission: iam:GetRole on app", matters=False)
+    other = NotExamined("AccessDenied: no", matters=False)
+    whole = AnswerScope(not_examined=(gap, other)).with_unread([call])
+    assert [(item.matters, item.decides) for item in whole.not_examined] == [(True, True), (False, True)]
+
+
+def test_an_optional_read_names_its_line_and_changes_no_exit_code() -> None:
+    for optional in OPTIONAL:
+        call = refused(optional.service, optional.operation)
+        whole = AnswerScope().with_unread([call])
+        assert (whole.is_complete, whole.is_decided) == (False, True)
+        assert optional.line in whole.not_examined[0].text

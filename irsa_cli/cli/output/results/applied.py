@@ -103,7 +103,7 @@ def of_many(applied: AppliedList, shown: Iterable[Part], lines: Iterable[str]) -
         facts_of(*clusters.values()),
         _entries(applied),
         (f"{unchanged} unchanged",) if unchanged else (),
-        (*applied.notices, *shared_notes(applied), *_own_notes(applied)),
+        (*applied.notices, *applied.recorded_notes, *shared_notes(applied), *_own_notes(applied)),
     )
 
 
@@ -186,7 +186,8 @@ def _counts_by_place(applied: AppliedList) -> Iterator[str]:
 
 def _messages(applied: AppliedList, *, quiet: bool) -> Iterator[str]:
     if not quiet:
-        yield from (f"Note: {notice}" for notice in (*applied.notices, *shared_notes(applied)))
+        notices = (*applied.notices, *applied.recorded_notes, *shared_notes(applied))
+        yield from (f"Note: {notice}" for notice in notices)
     for item, result in _without_shared(applied):
         has_news = not quiet and (result.notes or result.warnings)
         if result.error is not None or result.left or has_news:

@@ -210,7 +210,7 @@ def of_risks(report: RiskReport, speaking: Speaking) -> Report:
         messages = [*unread, *messages]
     shown = report.selection.shown
     is_good: bool | None = not shown
-    if is_good and (report.unchecked or report.scope.nothing or report.error):
+    if is_good and (not report.scope.is_complete or report.unchecked or report.scope.nothing or report.error):
         is_good = None
     return Report(
         report,

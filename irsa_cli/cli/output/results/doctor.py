@@ -30,7 +30,8 @@ def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
     reported = _by_reason(diagnosis.undecided)
     for account in diagnosis.accounts:
         yield from _summary(account, reported)
-    yield from (f"Note: {visible(note)}" for note in diagnosis.notes)
+    notes = (*diagnosis.notes, *diagnosis.recorded_notes, *diagnosis.optional_notes)
+    yield from (f"Note: {visible(note)}" for note in notes)
     wrong = next((account for account in diagnosis.accounts if account.problems), None)
     if wrong is not None and not having(diagnosis.findings, Verdict.PROBLEM):
         yield f"Begin with {wrong.full_name}: {wrong.problems[0].cause.title}"
@@ -181,7 +182,8 @@ def _is_hint(finding: Finding) -> bool:
 def _hidden(diagnosis: Diagnosis) -> str:
     """How much of the deciding checks irsa could not make; '' if none."""
     if diagnosis.is_complete:
-        return ""
+        failed = [gap.text for gap in diagnosis.scope.not_examined if gap.matters and gap.decides]
+        return f"{plural(len(failed), 'item')} could not be read" if failed else ""
     if diagnosis.account is not None:
         undecided = diagnosis.account.undecided
         if {finding.cause.id for finding in undecided} == {NO_RUNNING_POD}:

@@ -86,6 +86,8 @@ def _many(report: VerificationReport) -> Iterator[str]:
         tail = account.role_arn if account.outcome is VerificationOutcome.VERIFIED else account.problem
         mark = _OUTCOMES[account.outcome][0]
         yield f"  {mark} {account.full_name:<{width}}  {account.outcome.value:<12}  {tail}"
+        if account.proved:
+            yield from (f"      Not checked: {text}" for text in account.left_open)
         yield from (f"      Note: {note}" for note in account.notes)
         yield from warnings(account.warnings, "      ")
     counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in VerificationOutcome)
@@ -101,7 +103,7 @@ def of_verification(report: VerificationReport) -> Report:
     numbers = {outcome.value: report.count(outcome) for outcome in VerificationOutcome}
     counts = [f"{number} {outcome}" for outcome, number in numbers.items() if number]
     verified = report.count(VerificationOutcome.VERIFIED)
-    notes = list(report.notes)
+    notes = [*report.notes, *report.recorded_notes]
     for account in report.items:
         notes += [f"{account.full_name}: {note}" for note in account.notes]
     if report.look and verified:
@@ -110,7 +112,7 @@ def of_verification(report: VerificationReport) -> Report:
     return Report(
         report,
         map(visible, _many(report) if report.many else _one(report)),
-        messages_of_reading(report.error),
+        messages_of_reading(report.error, report.recorded_notes),
         ", ".join(counts) or nothing,
         {VerificationOutcome.VERIFIED: True, VerificationOutcome.FAILED: False}.get(report.outcome),
         facts_of(report.cluster),
