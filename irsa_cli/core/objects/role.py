@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from irsa_cli.core.plan.changes import NOT_SEEN
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, RoleState
@@ -150,3 +150,12 @@ class Role:
     def is_younger(self, moment: datetime) -> bool:
         """Whether it was created after a moment, as far as that is known."""
         return self.created is not None and self.created > moment
+
+    def unused_since(self, now: datetime | None, days: int) -> str:
+        """The last use in words if nobody used it for so many days; '' if somebody did, or it is unknown."""
+        if now is None:
+            return ""
+        since = now - timedelta(days=days)
+        if self.is_younger(since) or (self.last_used is not None and self.last_used > since):
+            return ""
+        return f"last used on {self.last_used:%Y-%m-%d}" if self.last_used else "not used in 400 days"
