@@ -32,7 +32,7 @@ from tests.support.estates import (
 
 pytestmark = needs_browser
 NAMESPACES, ACCOUNTS = 20, 500
-LEVELS = ["critical", "high", "medium", "low"]
+LEVELS = ["critical", "high", "medium", "low", "note"]
 
 
 def crowd() -> Estate:

@@ -148,7 +148,10 @@ def test_adopt_and_what_reads(stage: Stage, namespace: str) -> None:
     assert (listed["status"], warned(listed)) == ("ok", [expected])
     text = ": broad trust: high every-namespace: statement 1 allows ServiceAccount app"
     plain, wide = (stage.run(f"get-sa app -n $ns {form}") for form in ("", "-o wide"))
-    assert [ran.out.splitlines()[1].endswith("   ok") for ran in (plain, wide)] == [True, False]
+    worst = "   high:every-namespace"
+    assert [ran.out.splitlines()[1].endswith(worst) for ran in (plain, wide)] == [True, False]
+    assert ",high:every-namespace," in stage.run("get-sa app -n $ns -o csv").out
+    assert stage.run("get-sa app -n $ns -o name").out.splitlines() == [f"{namespace}/app"]
     assert (text in plain.err, text in wide.out) == (True, True)
 
     head, _, rest = stage.run("describe-sa app -n $ns").out.partition("Warnings\n")

@@ -218,7 +218,9 @@ def planted() -> Iterator[Planted]:
     )
     yield plant("w25", admits("shop-prod", f"{SA}prod:nobody"), breaks="subject-gone=medium")
     yield plant("w26", admits("shop-prod", f"{SA}prod:silent"), breaks="admitted-not-annotated=medium")
-    yield plant("w27", admits("shop-dev", named("w27")), breaks="annotated-refused=low subject-gone=medium")
+    yield plant(
+        "w27", admits("shop-dev", named("w27")), breaks="annotated-refused=medium subject-gone=medium"
+    )
     yield plant(
         "w28",
         admits("shop-prod", None, audience=None),
@@ -245,9 +247,9 @@ def planted() -> Iterator[Planted]:
         boundary=READ,
     )
     yield plant(
-        "w32", admits("shop-prod", f"{SA}prod:w32"), breaks="reads-all-data=medium", attached=(READ_ALL,)
+        "w32", admits("shop-prod", f"{SA}prod:w32"), breaks="reads-all-data=note", attached=(READ_ALL,)
     )
-    yield plant("w33", {**PODS, "Action": "sts:TagSession"}, breaks="association-refused=low")
+    yield plant("w33", {**PODS, "Action": "sts:TagSession"}, breaks="association-refused=medium")
     yield plant("w31", admits("shop-prod", f"{SA}prod:w31"), breaks="shadowed-by-pod-identity=low")
 
 

@@ -14,10 +14,21 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from irsa_cli.core.trust.rules.escalations import DATE, ESCALATIONS, RUNNING, SOURCE  # noqa: E402
-from irsa_cli.core.trust.rules.rule import RULES, TRUST_RULES, Area, Rule, after, before  # noqa: E402  # noqa: E402 - the package may not be installed
+from irsa_cli.core.trust.rules.rule import (  # noqa: E402 - the package may not be installed
+    RULES,
+    TRUST_RULES,
+    Area,
+    Consequence,
+    Exposure,
+    Rule,
+    after,
+    before,
+    reaches_of,
+)
 
 PAGE = ROOT / "docs" / "reference" / "audit-rules.md"
 SCHEMA = ROOT / "docs" / "reference" / "output.schema.json"
+HUB = "https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_Severity.html"
 HEAD = """\
 # Audit rules
 
@@ -28,11 +39,53 @@ and `doctor` warn about them. `irsa audit --explain ID` shows one rule and `--ex
 without any network access. See also [Audit an account](../how-to/audit.md) and
 [Check files before they are live](../how-to/lint.md).
 
-The severity is one step higher, up to `critical`, if the role's policies grant administrator permissions or
-allow privilege escalation ([below](#permissions-that-raise-the-severity)). Parts that could not be read break
-no rule and are listed in a note. Rules marked as *broken* leave pods without credentials;
-`--fail-on broken` fails for them.
+Rules marked as *broken* leave pods without credentials; `--fail-on broken` fails for them. Parts that could
+not be read break no rule and are listed in a note.
 """
+SEVERITIES = """\
+## Severities
+
+A severity says when to act. It depends on two things: what follows if nobody acts, and who can cause that.
+
+| severity | act | as in AWS Security Hub |
+| --- | --- | --- |
+| critical | now | must be remediated immediately |
+| high | today | must be addressed as a priority |
+| medium | soon: plan it | must be addressed, not urgently |
+| low | when you are there | needs no action on its own |
+| note | not at all: it is probably intended | informational |
+
+The next table has a line for what follows, and a column for who can cause it: *anyone* has a pod in the
+cluster or is outside of the account; *neighbours* are in the same namespace, in another stage or in another
+service; *owners* control one of its own pods; *privileged* ones have another right that is needed, such as
+creating OIDC providers or associations.
+
+"""
+KNOWN = f"""
+The severity of a finding can differ from that of its rule:
+
+- It is one step higher, up to `critical`, if the role's policies grant administrator permissions or allow
+  privilege escalation ([below](#permissions-that-raise-the-severity)). Then the line of the account applies.
+- It is one step lower if it depends on an unknown condition. Then the finding has an "if".
+- Broken credentials are `high` if pods of the ServiceAccount run, `medium` if none is known to run, and `low`
+  if an EKS Pod Identity association gives its pods a role anyway.
+- [reads-all-data](#reads-all-data) is a note if one ServiceAccount alone can assume the role and uses it, and
+  `medium` if several can, other roles can, the trust policy allows others, or nobody uses it.
+- [subject-gone](#subject-gone) is `low` in `kube-system`, where only administrators create ServiceAccounts.
+- A ServiceAccount that can do everything in its cluster, such as that of Argo CD, breaks
+  [powerful-service-account](#powerful-service-account) with severity `medium`.
+
+Findings are listed by severity, then by what follows, in the order of the table. The levels are those of
+[AWS Security Hub]({HUB}).
+"""
+CONSEQUENCES = {
+    Consequence.OUTAGE: "running pods have no credentials",
+    Consequence.FAILURE: "pods that start get no credentials",
+    Consequence.ACCOUNT: "administrator permissions of the account",
+    Consequence.ROLE: "the permissions of a role, for others than its pods",
+    Consequence.DATA: "all data of a kind, also of other applications",
+    Consequence.LEFTOVER: "nothing today, something is left over or untrue",
+}
 AREAS = {
     Area.TRUST: "Trust policies",
     Area.BINDING: "ServiceAccounts and their roles",
@@ -71,14 +124,27 @@ one needs all of its actions on all resources of their kind, or on those in the 
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *_overview(), *_sections(), POWER, *_power()])
+    return "\n".join([HEAD, *_overview(), *_severities(), *_sections(), POWER, *_power()])
+
+
+def _severities() -> Iterator[str]:
+    """What a severity means, the table by consequence and reach, and what changes it."""
+    heads = [reach.value for reach in Exposure]
+    lines = [f"| what follows | {' | '.join(heads)} |", f"| --- |{' --- |' * len(heads)}"]
+    for consequence in Consequence:
+        severities = reaches_of(consequence)
+        cells = [severities[reach].value if reach in severities else "" for reach in Exposure]
+        lines.append(f"| {consequence.value}: {CONSEQUENCES[consequence]} | {' | '.join(cells)} |")
+    yield SEVERITIES + "\n".join(lines)
+    yield KNOWN
 
 
 def _overview() -> Iterator[str]:
-    yield "| rule | severity | broken | title |\n| --- | --- | --- | --- |"
+    yield "| rule | severity | consequence | reach | broken | title |\n| --- | --- | --- | --- | --- | --- |"
     for rule in RULES.values():
         broken = "yes" if rule.broken else ""
-        yield f"| [{rule.id}](#{rule.id}) | {rule.severity.value} | {broken} | {_text(rule.title)} |"
+        why = f"{rule.consequence.value} | {rule.reach.value}"
+        yield f"| [{rule.id}](#{rule.id}) | {rule.severity.value} | {why} | {broken} | {_text(rule.title)} |"
     yield ""
 
 

@@ -21,19 +21,20 @@ from irsa_cli.cli.options.accounts import (
 from irsa_cli.cli.options.audits import ScopeFlags, ignore_not_found_flag
 from irsa_cli.cli.options.contradictions import check
 from irsa_cli.cli.options.fields import bound, group, switch
-from irsa_cli.cli.options.outputs import WideOutputFlags, no_headers_flag
+from irsa_cli.cli.options.outputs import TableOutputFlags, no_headers_flag
 from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags, RoleAccountFlags, readers_flag
 from irsa_cli.cli.output.report import Message, Part, Report
 from irsa_cli.cli.output.result import messages_of_reading
 from irsa_cli.cli.output.speaking import Speaking, deliver
 from irsa_cli.cli.output.table import Table
+from irsa_cli.cli.output.views.csv import comma_separated
 from irsa_cli.cli.session import run_reading
 from irsa_cli.cli.terminal.screen import age
 from irsa_cli.core.inventory.bindings import BindingStatus, ListedBinding
 from irsa_cli.core.inventory.list_document import BindingList
 from irsa_cli.core.marks.makers import UNKNOWN
 from irsa_cli.core.objects.role import Role
-from irsa_cli.core.trust.rules.rule import in_one_line
+from irsa_cli.core.trust.rules.rule import Severity, in_one_line
 from irsa_cli.core.values.shown import visible
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class GetSaOptions:
     no_headers: bool = no_headers_flag()
     ignore_not_found: bool = ignore_not_found_flag()
     scope: ScopeFlags = group(ScopeFlags)
-    output: WideOutputFlags = group(WideOutputFlags)
+    output: TableOutputFlags = group(TableOutputFlags)
 
 
 @click.command("get-sa", cls=HelpedCommand)
@@ -66,13 +67,14 @@ def command(options: GetSaOptions) -> int:
 
     The list has all ServiceAccounts with a role annotation or an EKS Pod Identity association, and roles
     that irsa manages without a ServiceAccount. Each line shows the role, its creator and policies, and
-    whether its trust policy allows the ServiceAccount. A line also reports what could not be read. get-sa
-    changes nothing.
+    whether its trust policy allows the ServiceAccount. STATUS is the worst risk of the trust policy, if
+    there is one. A line also reports what could not be read. get-sa changes nothing.
 
     Examples:
       irsa get-sa -c prod
       irsa get-sa -n backend -c prod -o wide
       irsa get-sa -A -l app.kubernetes.io/part-of=shop -c prod
+      irsa get-sa -c prod -o csv > bindings.csv
       irsa get-sa -c prod -o json | jq -r '.items[].role.arn'
     """
     from irsa_cli.usecases.show.get_sa import get_bindings
@@ -107,7 +109,7 @@ def _report(listing: BindingList, speaking: Speaking, *, headers: bool) -> Repor
     """The table; its head, reasons, notes and what to do next go to standard error."""
     notes = messages_of_reading(listing.error, (*listing.notes, *listing.recorded_notes))
     if speaking.output not in ("text", "wide"):
-        return Report(listing, (), notes)
+        return Report(listing, (), notes, own_views={"csv": f"{__name__}:as_csv"})
     wide = speaking.output == "wide"
     parts: list[Part] = [replace(table(listing.items, wide=wide), headless=not headers)]
     if listing.found and headers and not speaking.quiet:
@@ -120,6 +122,15 @@ def _report(listing: BindingList, speaking: Speaking, *, headers: bool) -> Repor
     if next_steps:
         messages += ["Next:", *next_steps]
     return Report(listing, parts, messages)
+
+
+def status_of(binding: ListedBinding) -> str:
+    """The status in one word; `ok` only if the trust policy has no risk, else its worst one instead."""
+    status = binding.status
+    if not binding.wide:
+        return status.value
+    worst = f"{binding.wide[0].severity.value}:{binding.wide[0].rule.id}"
+    return worst if status is BindingStatus.OK else f"{status.value},{worst}"
 
 
 def reason_of(binding: ListedBinding) -> str:
@@ -229,6 +240,12 @@ _WIDE: Mapping[str, Cell] = {
     "LAST-USED": _last_used,
     "AGE": _age,
 }
+_FOR_PROGRAMS: Mapping[str, Cell] = {
+    **{name: cell for name, cell in _WIDE.items() if name != "AGE"},
+    "CREATED": lambda binding: f"{binding.created:%Y-%m-%d}" if binding.created else "",
+    "STATUS": status_of,
+    "REASON": reason_of,
+}
 _COLOURS = {
     BindingStatus.OK: "green",
     BindingStatus.ROLE_ONLY: "green",
@@ -237,10 +254,16 @@ _COLOURS = {
 }
 
 
+def _colour(binding: ListedBinding) -> str:
+    of_status = _COLOURS.get(binding.status, "red")
+    if not binding.wide or of_status == "red":
+        return of_status
+    return "red" if binding.wide[0].severity in (Severity.HIGH, Severity.CRITICAL) else "yellow"
+
+
 def _status_cell(binding: ListedBinding, *, wide: bool) -> str:
     """The status in its colour, with the reason if `wide`; the reason of a role that waits begins so."""
-    colour = "yellow" if binding.waits_for_git else _COLOURS.get(binding.status, "red")
-    status = click.style(binding.status.value, fg=colour)
+    status = click.style(status_of(binding), fg=_colour(binding))
     more = WAITS_FOR_GIT if binding.waits_for_git else ""
     if wide:
         more = visible(reason_of(binding))
@@ -260,3 +283,11 @@ def table(bindings: Sequence[ListedBinding], *, wide: bool) -> Table:
         cells = [visible(cell(binding) or NOTHING) for cell in columns.values()]
         rows.append([*cells, _status_cell(binding, wide=wide)])
     return Table([*columns, "STATUS"], rows, () if wide else _SPARE)
+
+
+def as_csv(report: Report, _most: int | None = None) -> str:
+    """The table in its wide form, with a column for each reason; no rows if nothing could be read."""
+    listing = report.found
+    assert isinstance(listing, BindingList), "only get-sa has this view"
+    rows = ([cell(binding) for cell in _FOR_PROGRAMS.values()] for binding in listing.items)
+    return comma_separated(_FOR_PROGRAMS, rows)

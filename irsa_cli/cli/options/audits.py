@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", *DOCUMENTS, *RISKS, *REPORTS)
 LEVELS = ("low", "medium", "high", "critical")
+"""The severities that can fail a run: notes never do."""
 
 
 class FailOn(NamedTuple):
@@ -92,9 +93,9 @@ class RiskFlags:
 
     min_severity: str = once(
         "--min-severity",
-        kind=click.Choice(LEVELS),
-        default="low",
-        help="Show risks of this severity or higher. [default: low]",
+        kind=click.Choice(("note", *LEVELS)),
+        default="note",
+        help="Show risks of this severity or higher. [default: note]",
     )
     baseline: str | None = once(
         "--baseline", kind=FILE, help="Show only risks that are not in this file (-o json)."

@@ -82,6 +82,13 @@ class WideOutputFlags(OutputFlags):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TableOutputFlags(WideOutputFlags):
+    """The same, also as a table for spreadsheets and scripts."""
+
+    output: str = output_flag("text", "wide", "csv", "json", "yaml", "name", *_ROLES)
+
+
+@dataclass(frozen=True, kw_only=True)
 class MessageFlags:
     """The messages of a command whose output has one form."""
 

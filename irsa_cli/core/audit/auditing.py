@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,16 +12,16 @@ from itertools import chain
 from irsa_cli.core.audit.declared import UNUSED_DAYS, Declared, Powerful
 from irsa_cli.core.audit.estate import AuditedCluster, Estate
 from irsa_cli.core.audit.reach import Reachable, size_of
-from irsa_cli.core.audit.takers import Goal, Takers, TakerStep, by_iam, candidates, less_sure
+from irsa_cli.core.audit.takers import Goal, Takers, TakerStep, by_iam, candidates
 from irsa_cli.core.audit.trusts import Trusts
 from irsa_cli.core.audit.ways import Way
-from irsa_cli.core.rbac.becoming import Becoming, InKubernetes, becoming_of, in_kubernetes
+from irsa_cli.core.rbac.becoming import EVERYTHING, Becoming, InKubernetes, becoming_of, in_kubernetes
 from irsa_cli.core.rbac.evaluation import MASTERS
 from irsa_cli.core.rbac.objects import BROAD, RbacSubject, is_control_plane
 from irsa_cli.core.rbac.principals import Principal
 from irsa_cli.core.trust.rules.accounts import OpenBinding, open_to_everybody
 from irsa_cli.core.trust.rules.judge import LARGEST
-from irsa_cli.core.trust.rules.rule import ORDER, RULES, SHOWN, Area, Risk, risk, some
+from irsa_cli.core.trust.rules.rule import ORDER, RULES, SHOWN, Area, Consequence, Exposure, Risk, risk, some
 from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.shown import plural
 
@@ -183,8 +184,13 @@ class InCluster:
             reason,
             cluster=cluster,
             evidence=tuple(evidence),
+            subject=", ".join(str(other_step.taker.subject) for other_step in steps),
+            cause=f"{reason} in cluster {cluster}",
         )
-        return less_sure(violation.behind(self.trusts.worst([step.goals[0].role])), step.depends_on)
+        if _is_operator(step):
+            violation = violation.graded(Consequence.ROLE, Exposure.PRIVILEGED)
+            violation = replace(violation, cause=f"{violation.subject} can do everything")
+        return violation.behind(self.trusts.worst([step.goals[0].role])).less_sure(step.depends_on)
 
 
 def _best_steps(takers: Takers) -> dict[RbacSubject, TakerStep]:
@@ -198,12 +204,23 @@ def _best_steps(takers: Takers) -> dict[RbacSubject, TakerStep]:
     return best
 
 
+def _is_operator(step: TakerStep) -> bool:
+    """Whether it is a ServiceAccount that may do everything in the cluster, such as that of Argo CD."""
+    taker = step.taker
+    return bool(taker.subject.account) and step.act.id == EVERYTHING and not taker.binding.namespace
+
+
 def _is_everybody(step: TakerStep) -> bool:
     return step.taker.subject.name in BROAD
 
 
-def _worst_first(risk: Risk) -> tuple[int, str, str, str, str]:
-    return -ORDER.index(risk.severity), risk.rule.id, risk.role, risk.cluster, risk.sentence
+def _worst_first(risk: Risk) -> tuple[int, int, str, str, str, str]:
+    """The sort key: by severity, then by what follows, so that pods without credentials come first."""
+    place = -ORDER.index(risk.severity), _CONSEQUENCES.index(risk.rule.consequence)
+    return (*place, risk.rule.id, risk.role, risk.cluster, risk.sentence)
+
+
+_CONSEQUENCES = tuple(Consequence)
 
 
 @dataclass(frozen=True)
@@ -233,7 +250,7 @@ class Audit:
         """All risks in the scope: by severity, then by rule, role and place."""
         declared = Declared(self.estate, self.reach, self.scope.unused_days)
         everything = chain(self.trusts.risks(), self.powerful.risks(), map(self._behind, declared.risks()))
-        risks = [self._whom(risk) for risk in everything if self._is_in_scope(risk)]
+        risks = [self._of_subject(self._whom(risk)) for risk in everything if self._is_in_scope(risk)]
         risks += self.in_cluster.risks(self.scope.account, self.scope.role)
         return tuple(sorted(risks, key=_worst_first))
 
@@ -252,7 +269,7 @@ class Audit:
 
     @cached_property
     def powerful(self) -> Powerful:
-        return Powerful(self.estate, self.reach, self.trusts)
+        return Powerful(self.estate, self.reach, self.trusts, self.scope.unused_days)
 
     @cached_property
     def in_kubernetes(self) -> Mapping[str, InKubernetes]:
@@ -290,6 +307,21 @@ class Audit:
         if risk.role not in self._gets:
             self._gets[risk.role] = tuple(map(str, self.reach.ways.get(risk.role, ())))
         return replace(risk, evidence=(*risk.evidence, *self._gets[risk.role]))
+
+    def _of_subject(self, risk: Risk) -> Risk:
+        """The risk with the ServiceAccounts that it is about, without their clusters.
+
+        A risk that anyone can cause, or of a role that more than a few can assume, has no subject.
+        """
+        ways = self.reach.ways.get(risk.role, ())
+        subject = risk.account
+        if not subject and risk.rule.reach is not Exposure.ANYONE:
+            names = sorted(frozenset().union(*(way.accounts for way in ways)))
+            subject = ", ".join(names) if len(names) <= SHOWN else ""
+        extent = risk.extent
+        for name in {way.cluster for way in ways}:
+            extent = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", "CLUSTER", extent)
+        return replace(risk, subject=subject, extent=extent)
 
     @cached_property
     def unread(self) -> tuple[str, ...]:

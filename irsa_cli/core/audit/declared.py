@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import cached_property
 from itertools import chain
 
@@ -24,19 +23,22 @@ from irsa_cli.core.trust.rules.accounts import (
     DeclaredAccount,
     DeclaredAssociation,
     association_refused,
+    refused_action,
 )
-from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods
-from irsa_cli.core.trust.rules.permissions import OF_ROLES, AssumedRoles, escalation_through
-from irsa_cli.core.trust.rules.power import ASSUME, Power, PowerLevel
-from irsa_cli.core.trust.rules.rule import RULES, Risk, Rule, risk, some
-from irsa_cli.core.trust.rules.width import SERVICE_ACCOUNT, Look
+from irsa_cli.core.trust.rules.fingerprint import BY_PODS
+from irsa_cli.core.trust.rules.judge import LARGEST, is_for_pods, judge
+from irsa_cli.core.trust.rules.permissions import OF_ROLES, AssumedRoles, all_data, escalation_through
+from irsa_cli.core.trust.rules.power import ASSUME, Power, PowerLevel, RolePower
+from irsa_cli.core.trust.rules.rule import RULES, Consequence, Exposure, Risk, risk, some
+from irsa_cli.core.trust.rules.width import Look, full_name_of
 from irsa_cli.core.trust.trust_policy import read_statement
-from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, Arn, is_role, issuer_of
+from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, Arn, is_role, issuer_of, provider_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.shown import plural
 
 Chain = tuple[Hop, ...]
+UNUSED_DAYS = 90
 
 
 @dataclass
@@ -46,6 +48,7 @@ class Powerful:
     estate: Estate
     reach: Reachable
     trusts: Trusts
+    unused_days: int = UNUSED_DAYS
 
     @cached_property
     def roles(self) -> tuple[Role, ...]:
@@ -63,8 +66,53 @@ class Powerful:
             power = self.trusts.powers(role)
             for check in OF_ROLES:
                 yield from check(role.arn, power)
+            for violation in all_data(role.arn, power):
+                yield self._of_readers(role, power, violation)
             if power.level is not PowerLevel.ADMINISTRATOR and role.arn in self._chains:
                 yield from escalation_through(role.arn, self._assumed_by(role.arn))
+
+    def _of_readers(self, role: Role, power: Power, violation: Risk) -> Risk:
+        """The risk of a role that can read all data, a note if one ServiceAccount alone has and uses it."""
+        policies = some([*self._reading(role)])
+        reason = f"{violation.reason} by {policies}"
+        graded = violation
+        if others := self._others(role):
+            reason += f", and {others}"
+            graded = violation.graded(Consequence.DATA, Exposure.NEIGHBOURS)
+        if all(", if " in kind for kind in power.data):
+            graded = graded.less_sure()
+        return replace(graded, reason=reason, cause=f"{violation.reason} by {policies}")
+
+    def _reading(self, role: Role) -> Iterator[str]:
+        """The names of the policies that alone allow a role to read all data of a kind."""
+        for name, grants in self.trusts.holder(role).policies.items():
+            if RolePower({name: grants}, role.arn, tags=role.tags).power.data:
+                yield name.rsplit("/", 1)[-1] if name in role.attached else f"inline policy {name}"
+
+    def _others(self, role: Role) -> str:
+        """Why a role is not only for one ServiceAccount that uses it; '' if it is, as far as is known."""
+        wide = [violation.rule for violation in judge(role.trust, self.trusts.context(role))]
+        if any(rule.reach in (Exposure.ANYONE, Exposure.NEIGHBOURS) for rule in wide):
+            return "others can assume it"
+        names = self._listed(role).union(*(way.accounts for way in self.reach.ways.get(role.arn, ())))
+        if len(names) > 1:
+            return f"{plural(len(names), 'ServiceAccount')} can assume it"
+        if self.reach.hops.into.get(role.arn):
+            return "other roles can assume it"
+        unused = role.unused_since(self.estate.now, self.unused_days)
+        return f"it was {unused}" if unused else ""
+
+    def _listed(self, role: Role) -> frozenset[str]:
+        """The ServiceAccounts that a trust policy lists of clusters whose ServiceAccounts are not known."""
+        names: set[str] = set()
+        for provider in self.trusts.context(role).providers:
+            cluster = self.estate.cluster_of(provider)
+            if cluster is not None and not isinstance(cluster.accounts, Unreadable):
+                continue
+            look = Look(role.trust, provider, DEFAULT_AUDIENCE)
+            for index, _ in allowing(role.trust):
+                names |= {full_name_of(subject) for subject in look.exact(index)}
+        return frozenset(names)
 
     def _assumed_by(self, arn: str) -> AssumedRoles:
         hops, power = self._chains[arn]
@@ -135,7 +183,6 @@ class Powerful:
 
 SYSTEM = "kube-system"
 """The namespace of node components, which use the node's role on purpose."""
-UNUSED_DAYS = 90
 _EKS = re.compile(r"oidc[.-]eks\.(?P<region>[a-z0-9-]+)\.")
 
 
@@ -172,13 +219,54 @@ class Declared:
         by_account = {association.full_name: association for association in cluster.known_associations}
         admitted = self._admitted(cluster)
         for account in cluster.annotated:
-            subject = self._declared(cluster, account, admitted, by_account.get(account.full_name))
+            association = by_account.get(account.full_name)
+            subject = self._declared(cluster, account, admitted, association)
+            works = self._works(cluster, association)
             for check in OF_CLUSTERS:
-                yield from check(subject)
+                for violation in check(subject):
+                    yield self._for_pods(cluster, violation, by_association=works)
         for association in cluster.known_associations:
-            yield from association_refused(self._association(cluster, association))
+            for violation in association_refused(self._association(cluster, association)):
+                yield self._for_pods(cluster, violation)
         if cluster.accounts and not isinstance(cluster.associations, Unreadable):
             yield from self._without(cluster, {*by_account})
+
+    def _works(self, cluster: AuditedCluster, association: AuditedAssociation | None) -> bool | None:
+        """Whether a ServiceAccount gets a role by its association; None if that is not known."""
+        if association is None:
+            return None if isinstance(cluster.associations, Unreadable) else False
+        role = self.estate.roles_by_arn.get(association.role_arn)
+        return None if role is None else not refused_action(role.trust, tagged=False)
+
+    def _for_pods(
+        self, cluster: AuditedCluster, violation: Risk, *, by_association: bool | None = False
+    ) -> Risk:
+        """A risk of a ServiceAccount with what follows for its pods, if it is about their credentials.
+
+        `by_association`: whether they get a role by an association, which takes precedence.
+        """
+        if not violation.rule.broken:
+            return replace(violation, cause=violation.role)
+        lost = self._without_provider(cluster, violation)
+        reason = f"{violation.reason}; {lost}" if lost else violation.reason
+        known = replace(violation, cause=lost or violation.role, reason=reason, pattern=BY_PODS)
+        if by_association:
+            reason = f"{reason}; its association gives new pods a role"
+            return replace(known.graded(Consequence.LEFTOVER, Exposure.OWNERS), reason=reason)
+        pods = 0 if isinstance(cluster.pods, Unreadable) else cluster.pods.get(violation.account, 0)
+        if not pods or by_association is None:
+            return known
+        reason = f"{reason}; {plural(pods, 'running pod')} without these credentials"
+        return replace(known.graded(Consequence.OUTAGE, Exposure.OWNERS), reason=reason)
+
+    def _without_provider(self, cluster: AuditedCluster, violation: Risk) -> str:
+        """That no role can trust the cluster, as the role's account does not have its OIDC provider."""
+        if violation.rule is not RULES["annotated-refused"] or self.estate.providers is None:
+            return ""
+        role = Arn.parse(violation.role)
+        if provider_arn(role.partition, role.account, cluster.issuer) in self.estate.providers:
+            return ""
+        return f"account {role.account} has no OIDC provider of cluster {cluster.name}"
 
     def _association(self, cluster: AuditedCluster, association: AuditedAssociation) -> DeclaredAssociation:
         """An association of a cluster as the subject of rules."""
@@ -237,7 +325,8 @@ class Declared:
         if bare:
             pods = plural(sum(cluster.pods[name] for name in bare), "pod")
             reason = f"runs {pods} without an IAM role, of {some(bare)}"
-            yield risk(RULES["node-role-fallback"], f"cluster {cluster.name}", reason, cluster=cluster.name)
+            rule = RULES["node-role-fallback"]
+            yield risk(rule, f"cluster {cluster.name}", reason, cluster=cluster.name, cause=rule.id)
 
     def _gone(self, role: Role) -> Iterator[Risk]:
         """The risks of a role's subjects that are not existing ServiceAccounts."""
@@ -248,54 +337,68 @@ class Declared:
             if self.estate.providers is not None and provider not in self.estate.providers:
                 continue
             existing = self.reach.index(cluster).accounts
+            namespaces = {account.namespace for account in cluster.accounts}
             look = Look(role.trust, provider, DEFAULT_AUDIENCE)
             for index, statement in allowing(role.trust):
-                for subject in dict.fromkeys(look.exact(index)):
-                    if subject not in existing:
-                        name = subject.removeprefix(SERVICE_ACCOUNT).replace(":", "/", 1)
-                        reason = f"allows ServiceAccount {name}, missing in cluster {cluster.name}"
-                        path = place_of(index, "Condition")
-                        where = name_of(index, statement)
-                        yield self._of_subject(
-                            RULES["subject-gone"], where, reason, role.arn, (cluster, name), path
-                        )
+                missing = [subject for subject in dict.fromkeys(look.exact(index)) if subject not in existing]
+                for subject in missing:
+                    name = full_name_of(subject)
+                    namespace = name.partition("/")[0]
+                    reason = f"allows ServiceAccount {name}, missing in cluster {cluster.name}"
+                    cause = role.arn if len(missing) > 1 else name
+                    violation = risk(
+                        RULES["subject-gone"],
+                        name_of(index, statement),
+                        reason,
+                        role=role.arn,
+                        cluster=cluster.name,
+                        account=name,
+                        path=place_of(index, "Condition"),
+                        cause=cause if namespace in namespaces else f"namespace {namespace}",
+                    )
+                    if namespace == SYSTEM:
+                        # Only administrators of the cluster create ServiceAccounts there.
+                        violation = violation.graded(Consequence.ROLE, Exposure.PRIVILEGED)
+                    yield self._for_git(violation, cluster)
 
     def _undeclared(self) -> Iterator[Risk]:
         """The risks of ServiceAccounts that a role lists but that are not annotated with it."""
         declared: set[tuple[str, str, str]] = set()
+        associated: set[tuple[str, str, str]] = set()
         clusters = {cluster.name: cluster for cluster in self.estate.clusters}
         for cluster in self.estate.clusters:
             declared |= {(cluster.name, account.full_name, account.role_arn) for account in cluster.annotated}
+            known = cluster.known_associations
+            associated |= {(cluster.name, each.full_name, each.role_arn) for each in known}
         for arn, ways in self.reach.ways.items():
             for way in ways:
                 if way.by is not By.WEB_IDENTITY or not way.named:
                     continue
                 for name in sorted(way.accounts):
-                    if (way.cluster, name, arn) not in declared:
-                        reason = f"allows {name} of cluster {way.cluster}, which is not annotated with it"
-                        subject = (clusters[way.cluster], name)
-                        rule = RULES["admitted-not-annotated"]
-                        yield self._of_subject(rule, way.statement, reason, arn, subject)
+                    if (way.cluster, name, arn) in declared:
+                        continue
+                    reason = f"allows {name} of cluster {way.cluster}, which is not annotated with it"
+                    about = {"role": arn, "cluster": way.cluster, "account": name}
+                    about["cause"] = f"{arn} in {way.cluster}"
+                    violation = risk(RULES["admitted-not-annotated"], way.statement, reason, **about)
+                    violation = self._for_git(violation, clusters[way.cluster])
+                    if (way.cluster, name, arn) in associated:
+                        reason = f"{violation.reason}, as its association gives it the role"
+                        violation = replace(violation, reason=reason)
+                        violation = violation.graded(Consequence.LEFTOVER, Exposure.OWNERS)
+                    yield violation
 
-    def _of_subject(
-        self,
-        rule: Rule,
-        statement: str,
-        reason: str,
-        arn: str,
-        subject: tuple[AuditedCluster, str],
-        path: tuple[str | int, ...] = (),
-    ) -> Risk:
+    def _for_git(self, violation: Risk, cluster: AuditedCluster) -> Risk:
         """A risk of a subject without the role; the annotation for a role-only role belongs into Git."""
-        cluster, account = subject
-        suggestion = ""
-        role = self.estate.roles_by_arn.get(arn)
-        if role is not None and cluster.waits_for_git(role, account):
-            suggestion = f"add to the annotations of {account} in Git: {annotation_line(arn)}"
-            if account == lifecycle.account_of(role.tags):
-                reason = f"{reason}: it waits for Git"
-        about = {"role": arn, "cluster": cluster.name, "account": account}
-        return risk(rule, statement, reason, suggestion, path=path, **about)
+        role = self.estate.roles_by_arn.get(violation.role)
+        account = violation.account
+        if role is None or not cluster.waits_for_git(role, account):
+            return violation
+        reason = violation.reason
+        if account == lifecycle.account_of(role.tags):
+            reason = f"{reason}: it waits for Git"
+        suggestion = f"add to the annotations of {account} in Git: {annotation_line(role.arn)}"
+        return replace(violation, reason=reason, suggestion=suggestion)
 
     @property
     def _where(self) -> str:
@@ -316,7 +419,8 @@ class Declared:
                         reason = f"trusts {issuer_of(provider)}, which belongs to no cluster in {self._where}"
                         name = name_of(index, statement)
                         path = place_of(index, "Principal")
-                        yield risk(RULES["dead-issuer"], name, reason, role=role.arn, path=path)
+                        rule = RULES["dead-issuer"]
+                        yield risk(rule, name, reason, role=role.arn, path=path, cause=provider)
 
     def _changed(self, role: Role) -> Iterator[Risk]:
         """The risks of a complete role created by irsa with a statement that irsa does not write."""
@@ -343,11 +447,8 @@ class Declared:
                 yield risk(rule, name_of(index, statement), reason, role=role.arn, path=place_of(index))
 
     def _unused(self, role: Role) -> Iterator[Risk]:
-        now = self.estate.now
-        if now is None or role.arn not in self.reach.ways:
-            return
-        since = now - timedelta(days=self.unused_days)
-        if role.is_younger(since) or (role.last_used is not None and role.last_used > since):
-            return
-        last = f"last used on {role.last_used:%Y-%m-%d}" if role.last_used else f"not used {role.unused(now)}"
-        yield risk(RULES["unused-role"], "the role", f"was {last}, but pods can assume it", role=role.arn)
+        unused = role.unused_since(self.estate.now, self.unused_days)
+        if unused and role.arn in self.reach.ways:
+            rule = RULES["unused-role"]
+            reason = f"was {unused}, but pods can assume it"
+            yield risk(rule, "the role", reason, role=role.arn, cause=rule.id)

@@ -5,10 +5,9 @@ A baseline knows a risk by a fingerprint.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from itertools import chain
@@ -21,7 +20,8 @@ from irsa_cli.core.config.project import ACCEPTED_DAYS, AuditIgnore
 from irsa_cli.core.results.envelope import DocumentKind, Envelope
 from irsa_cli.core.results.result_document import warning_json
 from irsa_cli.core.results.scope import AnswerScope, Reading, by_design, not_read, unanswered
-from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
+from irsa_cli.core.trust.rules.fingerprint import IN_0_1, fingerprint, hashed, place_of_risk, subject_mark
+from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity, some
 from irsa_cli.core.values.errors import ExitCode, InvalidInput, IrsaError
 from irsa_cli.core.values.names import account_json
 
@@ -30,7 +30,8 @@ from irsa_cli.core.values.names import account_json
 class RiskSelection:
     """The selected risks: shown, accepted, `known` from the baseline, `below` the minimum severity.
 
-    `notes` list acceptances that expired or would last too long.
+    `notes` list acceptances that expired or would last too long. `elsewhere` are those of `known` that the
+    baseline has of another cluster.
     """
 
     shown: tuple[Risk, ...]
@@ -38,6 +39,7 @@ class RiskSelection:
     known: int = 0
     notes: tuple[str, ...] = ()
     below: int = 0
+    elsewhere: tuple[Risk, ...] = ()
 
     def count(self, severity: Severity) -> int:
         return sum(risk.severity is severity for risk in self.shown)
@@ -54,7 +56,7 @@ class RiskSelection:
 def select(
     risks: Iterable[Risk],
     *,
-    at_least: Severity = Severity.LOW,
+    at_least: Severity = Severity.NOTE,
     ignores: Collection[AuditIgnore] = (),
     baseline: Collection[str] = (),
     today: date,
@@ -63,6 +65,7 @@ def select(
     shown: list[Risk] = []
     accepted: list[tuple[Risk, AuditIgnore]] = []
     void: dict[AuditIgnore, None] = {}
+    elsewhere: list[Risk] = []
     known = 0
     below = 0
     for risk in risks:
@@ -73,13 +76,26 @@ def select(
         valid = next((ignore for ignore in matching if ignore.counts(today)), None)
         if valid is not None:
             accepted.append((risk, valid))
-        elif baseline and is_known(risk, baseline):
+        elif is_known(risk, baseline):
             known += 1
+        elif is_known_elsewhere(risk, baseline):
+            elsewhere.append(risk)
         else:
             shown.append(risk)
             void.update(dict.fromkeys(matching))
-    notes = tuple(_why_void(ignore, today) for ignore in void)
-    return RiskSelection(tuple(shown), tuple(accepted), known, notes, below)
+    known += len(elsewhere)
+    notes = (*(_why_void(ignore, today) for ignore in void), *_of_other_clusters(elsewhere))
+    return RiskSelection(tuple(shown), tuple(accepted), known, notes, below, tuple(elsewhere))
+
+
+def _of_other_clusters(risks: Iterable[Risk]) -> Iterator[str]:
+    """The risks that a baseline has of another cluster, a line for each rule."""
+    subjects: dict[str, dict[str, None]] = {}
+    for risk in risks:
+        subjects.setdefault(risk.rule.id, {})[risk.subject] = None
+    for rule, names in subjects.items():
+        subject = some([*names])
+        yield f"not listed: {rule} of {subject}, which the baseline has in another cluster or role"
 
 
 def _why_void(ignore: AuditIgnore, today: date) -> str:
@@ -263,6 +279,8 @@ def risk_json(risk: Risk, arns: Arns) -> dict[str, Any]:
     return {
         **warning_json(risk),
         "fingerprint": fingerprint(risk),
+        "subject": risk.subject or None,
+        "subjectFingerprint": subject_mark(risk) or None,
         "title": risk.rule.title,
         "broken": risk.rule.broken,
         "cluster": _cluster_json(risk.cluster, arns),
@@ -339,37 +357,42 @@ class WhoCanReport(Reading):
         )
 
 
-def fingerprint(risk: Risk) -> str:
-    """The fingerprint of a risk: its rule, place, severity and pattern."""
-    return _hashed(*_place_of(risk), risk.severity.value, risk.pattern)
-
-
-def _place_of(risk: Risk) -> tuple[str, ...]:
-    place: tuple[str, ...] = (risk.rule.id, risk.role, risk.cluster, risk.account, risk.statement)
-    # Line numbers change.
-    if risk.place is None:
-        return place
-    return (*place, risk.place.file, risk.place.subject)
-
-
-def _hashed(*parts: str) -> str:
-    # A name in foreign JSON can contain half of a character.
-    return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:16]
-
-
 def is_known(risk: Risk, baseline: Collection[str]) -> bool:
     """Whether a baseline has the risk with the same or a higher severity.
 
-    Fingerprints of irsa 0.1.0 have no severity: compare the item's, or else the rule's.
+    Fingerprints of irsa 0.1.0 have no severity: compare the item's, or else that of the rule in 0.1.0.
     """
-    old = _hashed(*_place_of(risk))
-    for level in ORDER[ORDER.index(risk.severity) :]:
-        known = [fingerprint(replace(risk, severity=level)), _entry(old, level.value)]
-        if level is risk.rule.severity:
+    if not baseline:
+        return False
+    levels = ORDER[ORDER.index(risk.severity) :]
+    if any(fingerprint(replace(risk, severity=level)) in baseline for level in levels):
+        return True
+    return _is_in_old(risk, baseline)
+
+
+def _is_in_old(risk: Risk, baseline: Collection[str]) -> bool:
+    """Whether a baseline of irsa 0.1 has the risk, as severe as it was there.
+
+    Rules about broken credentials had no pattern, and a lower severity: it did not depend on the pods.
+    """
+    old = hashed(*place_of_risk(risk))
+    before = risk
+    if risk.rule.broken and risk.pattern:
+        before = replace(risk, pattern="", severity=IN_0_1.get(risk.rule.id, Severity.MEDIUM))
+    rule_severity = IN_0_1.get(risk.rule.id, risk.rule.severity)
+    for level in ORDER[ORDER.index(before.severity) :]:
+        known = [fingerprint(replace(before, severity=level)), _entry(old, level.value)]
+        if level is rule_severity:
             known.append(_entry(old, None))
         if any(entry in baseline for entry in known):
             return True
     return False
+
+
+def is_known_elsewhere(risk: Risk, baseline: Collection[str]) -> bool:
+    """Whether a baseline has the same risk of the same subject in another cluster, as severe as here."""
+    levels = ORDER[ORDER.index(risk.severity) :] if subject_mark(risk) else ()
+    return any(subject_mark(replace(risk, severity=level)) in baseline for level in levels)
 
 
 def _entry(mark: str, severity: object) -> str:
@@ -387,6 +410,8 @@ def read_baseline(text: str, source: str) -> frozenset[str]:
         for risk in document["items"]:
             mark = str(risk["fingerprint"])
             entries |= {mark, _entry(mark, risk.get("severity"))}
+            if risk.get("subjectFingerprint"):
+                entries.add(str(risk["subjectFingerprint"]))
         return frozenset(entries)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InvalidInput(

@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/reference.htm
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 
@@ -24,15 +24,8 @@ from irsa_cli.core.rbac.evaluation import ACCOUNT_GROUP
 from irsa_cli.core.rbac.objects import RbacBinding, RbacSubject
 from irsa_cli.core.rbac.principals import ACCESS_POLICY
 from irsa_cli.core.rbac.takeovers import ACTS, ALSO, HOST_PATH, PRIVILEGED, RUNS, STORED, Named
-from irsa_cli.core.trust.rules.rule import ORDER, RULES, Risk, risk, some
+from irsa_cli.core.trust.rules.rule import RULES, Risk, risk, some
 from irsa_cli.core.values.errors import Unreadable
-
-
-def less_sure(risk: Risk, conditions: Sequence[str]) -> Risk:
-    """The risk, less severe by one if there are conditions."""
-    if not conditions:
-        return risk
-    return replace(risk, severity=ORDER[ORDER.index(risk.severity) - 1])
 
 
 @dataclass(frozen=True)
@@ -299,7 +292,7 @@ def by_iam(takers: Takers, estate: Estate, able: Candidates, trusts: Trusts) -> 
             if step is not None:
                 conditions += step.conditions
             violation = _act_as(goal, cluster, role, _actions(way, step), permissions, conditions)
-            yield less_sure(violation.behind(trusts.worst([goal.role])), conditions)
+            yield violation.behind(trusts.worst([goal.role])).less_sure(conditions)
 
 
 def _goal_of(takers: Takers, way: IamWay, step: TakerStep | None) -> Goal | None:
@@ -334,8 +327,15 @@ def _act_as(
     if conditions:
         reason += f", if {some(conditions)}"
     evidence = tuple(f"{permission.by} allows it" for permission in permissions)
-    rule = RULES["powerful-service-account"]
-    return risk(rule, role.arn, reason, cluster=cluster.name, evidence=evidence)
+    return risk(
+        RULES["powerful-service-account"],
+        role.arn,
+        reason,
+        cluster=cluster.name,
+        evidence=evidence,
+        subject=role.arn,
+        cause=reason,
+    )
 
 
 def _is_on_nodes(way: IamWay) -> bool:

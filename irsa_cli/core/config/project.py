@@ -43,7 +43,7 @@ class AuditIgnore:
         pairs = (
             (self.role, risk.role or subject),
             (self.cluster, risk.cluster),
-            (self.account, risk.account),
+            *((self.account, name) for name in (risk.account or risk.subject).split(", ")),
             (self.file, file),
         )
         is_meant = all(not pattern or like(text, pattern) for pattern, text in pairs)

@@ -72,7 +72,7 @@ def _read(reader: Reader, node: Node) -> AuditIgnore | None:
     return AuditIgnore(**texts, account=account, until=until)
 
 
-_SEVERITIES = (*(severity.value for severity in Severity), "broken", "never")
+_SEVERITIES = (*(severity.value for severity in Severity if severity is not Severity.NOTE), "broken", "never")
 
 
 def _severity(text: str) -> str:

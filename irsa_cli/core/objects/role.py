@@ -162,3 +162,12 @@ class Role:
         if self.is_younger(now - TRACKED):
             return f"since it was created on {self.created:%Y-%m-%d}"
         return f"in {TRACKED.days} days"
+
+    def unused_since(self, now: datetime | None, days: int) -> str:
+        """The last use in words if nobody used it for so many days; '' if somebody did, or it is unknown."""
+        if now is None:
+            return ""
+        since = now - timedelta(days=days)
+        if self.is_younger(since) or (self.last_used is not None and self.last_used > since):
+            return ""
+        return f"last used on {self.last_used:%Y-%m-%d}" if self.last_used else f"not used {self.unused(now)}"

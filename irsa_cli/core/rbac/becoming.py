@@ -68,6 +68,10 @@ class RoleOpenings:
     everything: int = 0
 
 
+EVERYTHING = "everything"
+"""The `Act.id` of a right to everything."""
+
+
 @dataclass(frozen=True)
 class Act:
     """A right to act as the ServiceAccount, by a rule, under `conditions`.
@@ -201,7 +205,7 @@ class AccountTarget:
             if subject.account == own:
                 continue
             if opened.everything and holds_here:
-                acts: tuple[Act, ...] = (Act("everything", _ANYTHING, opened.everything),)
+                acts: tuple[Act, ...] = (Act(EVERYTHING, _ANYTHING, opened.everything),)
             else:
                 acts = tuple(self._acts(binding, subject, opened.openings))
             if acts:

@@ -54,7 +54,7 @@ def baseline_of(path: Path) -> frozenset[str]:
 class RiskRequest:
     """The part of a request that selects risks; `with_fixes` adds commands and corrected policies."""
 
-    at_least: Severity = Severity.LOW
+    at_least: Severity = Severity.NOTE
     fail_on: Severity | None = None
     baseline: Path | None = None
     with_fixes: bool = False

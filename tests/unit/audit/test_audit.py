@@ -20,7 +20,7 @@ AUDIT = Audit(ESTATE)
 
 def test_the_worst_comes_first() -> None:
     order = [risk.severity.value for risk in AUDIT.risks]
-    assert order == sorted(order, key=["critical", "high", "medium", "low"].index)
+    assert order == sorted(order, key=["critical", "high", "medium", "low", "note"].index)
     assert AUDIT.risks[0].role == arn_of("w3")
     assert "AdministratorAccess" in AUDIT.risks[0].reason
 

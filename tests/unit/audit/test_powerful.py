@@ -81,8 +81,12 @@ def audit(*roles: Any, **more: Any) -> Audit:
 def found(*roles: Any, **more: Any) -> str:
     """What is said of the first role, in short."""
     risks = audit(*roles, **more).risks
-    told = [(item.rule.id, item.severity.value) for item in risks if item.role == roles[0].arn]
-    return ", ".join(SHORT[pair] for pair in told)
+    return ", ".join(map(in_short, (item for item in risks if item.role == roles[0].arn)))
+
+
+def in_short(item: Risk) -> str:
+    short = SHORT[item.rule.id, item.severity.value]
+    return f"may {short.removesuffix('s')}" if short == "reads" and ", if " in item.extent else short
 
 
 def said(*roles: Any, **more: Any) -> Risk:
@@ -94,8 +98,7 @@ SHORT = {
     ("administrator-role", "high"): "is",
     ("can-become-administrator", "high"): "can",
     ("can-become-administrator", "medium"): "may",
-    ("reads-all-data", "medium"): "reads",
-    ("reads-all-data", "low"): "may read",
+    ("reads-all-data", "note"): "reads",
 }
 POWERS = [
     # Statements, the condition of the last one, and what is said.

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import replace
 from datetime import datetime, timezone
 
 import click
 import pytest
 
-from irsa_cli.cli.commands.get_sa import reason_lines, steps, table
+from irsa_cli.cli.commands.get_sa import as_csv, reason_lines, steps, table
+from irsa_cli.cli.output.report import Report
 from irsa_cli.cli.output.table import table_lines
 from irsa_cli.cli.terminal.screen import age
 from irsa_cli.core.binding.binding import Binding
-from irsa_cli.core.inventory.bindings import BindingStatus, ListedBinding
+from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, ListedBinding
+from irsa_cli.core.inventory.list_document import BindingList
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.states import RoleState
+from irsa_cli.core.trust.rules.rule import RULES, Risk, risk
 from irsa_cli.core.values.errors import Unreadable
 from tests.unit.planning.desired_states import CLUSTER
 
@@ -73,6 +78,38 @@ def renamed(item: ListedBinding, name: str) -> ListedBinding:
 def test_a_line_has_a_word_in_each_column(item: ListedBinding, policies: str) -> None:
     cells(item, wide=True)
     assert cells(item)[4] == policies
+
+
+LOW, HIGH = (risk(RULES[rule], "statement 1", "is too broad") for rule in ("no-audience", "no-subject"))
+
+
+@pytest.mark.parametrize(
+    ("status", "wide", "shown"),
+    [
+        (BindingStatus.OK, (), "ok"),
+        (BindingStatus.OK, (LOW,), "low:no-audience"),
+        (BindingStatus.OK, (HIGH, LOW), "high:no-subject"),
+        (BindingStatus.NOT_ADMITTED, (HIGH,), "not-admitted,high:no-subject"),
+        (BindingStatus.ROLE_ONLY, (LOW,), "role-only,low:no-audience"),
+        (BindingStatus.NO_ROLE, (), "no-role"),
+    ],
+)
+def test_the_status_is_ok_only_without_a_risk(
+    status: BindingStatus, wide: tuple[Risk, ...], shown: str
+) -> None:
+    item = replace(binding(ARN, WHOLE, status), wide=wide)
+    assert cells(item)[-1] == shown
+    assert item.status is status
+
+
+def test_the_csv_has_the_status_of_the_table_and_no_formula() -> None:
+    item = replace(renamed(binding(ARN, WHOLE), "=app"), wide=(HIGH,), reason="a, b")
+    found = BindingList(Bindings(CLUSTER, (item,)))
+    (row,) = csv.DictReader(io.StringIO(as_csv(Report(found))))
+    assert (row["NAMESPACE"], row["NAME"], row["ROLE"]) == ("backend", "'=app", ARN)
+    assert (row["STATUS"], row["CREATED"]) == ("high:no-subject", "2026-11-01")
+    assert row["REASON"].startswith("a, b: broad trust: high no-subject: ")
+    assert as_csv(Report(BindingList())).count("\r\n") == 1
 
 
 def test_no_head_without_lines() -> None:

@@ -14,7 +14,8 @@ from tests.support.edited_program import ROOT, put, run_in
 
 ROW = """{
         "id": "temporary-statement",
-        "severity": "low",
+        "consequence": "role",
+        "reach": "privileged",
         "title": "A statement is marked as temporary.",
         "reason": "Nobody remembers when it was to be removed.",
         "fix": "remove it, or give it a lasting Sid",

@@ -100,7 +100,7 @@ def _examined(report: AuditReport) -> dict[str, Any]:
     if audit is None:
         return {"summary": "", "unseen": 0, "accounts": 0, "clusters": []}
     return {
-        "summary": f"{summary(report)}. {report.scope.left_out}",
+        "summary": f"{summary(report, by_cause=False)}. {report.scope.left_out}",
         "unseen": len(audit.unread),
         "accounts": len(audit.estate.accounts),
         "clusters": sorted(cluster.name for cluster in audit.estate.clusters),

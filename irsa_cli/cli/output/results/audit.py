@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -32,21 +33,27 @@ from irsa_cli.cli.output.result import failure, failure_lines, messages_of_readi
 from irsa_cli.cli.output.results.kubernetes import may_lines, taker_lines
 from irsa_cli.cli.output.speaking import Speaking
 from irsa_cli.core.audit.auditing import Audit
-from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport, fingerprint
+from irsa_cli.core.audit.report import AuditReport, RiskReport, WhoCanReport
 from irsa_cli.core.audit.ways import RolePath
+from irsa_cli.core.trust.rules.fingerprint import fingerprint
+from irsa_cli.core.trust.rules.groups import RiskGroup, grouped
 from irsa_cli.core.trust.rules.rule import ORDER, RULES, SHOWN, Risk, Rule, Severity, after, before, some
 from irsa_cli.core.values.shown import head, moment, plural, visible
 
-_SEVERITIES = {
+_SEVERITIES: Mapping[Severity, tuple[str, Rank, Level | None]] = {
     Severity.CRITICAL: ("magenta", Rank.FAILED, Level.ERROR),
     Severity.HIGH: ("red", Rank.REFUSED, Level.ERROR),
     Severity.MEDIUM: ("yellow", Rank.WARNING, Level.WARNING),
     Severity.LOW: ("cyan", Rank.OPEN, Level.NOTICE),
+    Severity.NOTE: ("white", Rank.GOOD, None),
 }
 
 
 def _text(report: RiskReport, *, evidence: bool) -> Iterator[str]:
-    """The text with escaped parts: objects that were read, a line for each risk, the summary."""
+    """The text with escaped parts: objects that were read, a line for each cause, the summary.
+
+    With `evidence`, each risk has its own line.
+    """
     shown = report.selection.shown
     audit = None
     if isinstance(report, AuditReport):
@@ -54,16 +61,29 @@ def _text(report: RiskReport, *, evidence: bool) -> Iterator[str]:
         yield from _head(audit)
         yield from _paths(report)
         yield from _in_kubernetes(report)
-    for risk in shown:
-        word = click.style(f"{risk.severity.value:<8}", fg=_SEVERITIES[risk.severity][0])
-        yield f"{word} {risk.rule.id}: {_short(audit, f'{whose(risk)}{risk.sentence}')}"
+    groups = [RiskGroup((risk,)) for risk in shown] if evidence else grouped(shown)
+    for group in groups:
+        severity = group.first.severity
+        word = click.style(f"{severity.value:<8}", fg=_SEVERITIES[severity][0])
+        yield f"{word} {group.first.rule.id}: {_short(audit, _said(group))}"
         if evidence:
-            yield from (f"    {visible(line)}" for line in _details(risk))
+            yield from (f"    {visible(line)}" for line in _details(group.first))
     if shown:
         more = "" if evidence else " (evidence and fixes: -v)"
         yield f"To explain a finding: {shown[0].explained_by}{more}"
-    yield summary(report)
+    yield summary(report, by_cause=not evidence)
     yield from filter(None, (report.scope.nothing, report.scope.left_out))
+
+
+def _said(group: RiskGroup) -> str:
+    """The risks of a cause in one line: whose they are, and the sentence of the first one."""
+    first = f"{whose(group.first)}{group.first.sentence}"
+    number = len(group.risks)
+    if number == 1:
+        return first
+    if group.is_same:
+        return f"{plural(number, group.kind)} ({some(group.names)}): {group.first.sentence}"
+    return f"{first} (and {plural(number - 1, f'more {group.kind}')}: {some(group.names[1:])})"
 
 
 def _paths(report: AuditReport) -> Iterator[str]:
@@ -142,11 +162,15 @@ def _head(audit: Audit | None) -> Iterator[str]:
         yield head(*places, caller=audit.estate.caller, at=audit.estate.now)
 
 
-def summary(report: RiskReport) -> str:
-    """The number of risks by severity, and the objects that were checked."""
+def summary(report: RiskReport, *, by_cause: bool = True) -> str:
+    """The number of risks by severity (of one cause: once), and the objects that were checked."""
     selection = report.selection
-    by_severity = {level.value: selection.count(level) for level in reversed(ORDER)}
-    counts = _counts(by_severity) or ["no findings"]
+    listed = [group.first for group in grouped(selection.shown)] if by_cause else selection.shown
+    numbers = Counter(risk.severity for risk in listed)
+    counts = _counts({level.value: numbers[level] for level in reversed(ORDER[1:])})
+    if notes := numbers[Severity.NOTE]:
+        counts.append(plural(notes, "note"))
+    counts = counts or ["no findings"]
     if report.problems:
         counts.insert(0, plural(len(report.problems), "problem"))
     hidden = _counts(
@@ -157,6 +181,8 @@ def summary(report: RiskReport) -> str:
         }
     )
     about = f" for {visible(report.about)}" if report.about else ""
+    if len(listed) < len(selection.shown):
+        about = f", {plural(len(selection.shown), 'finding')} in all{about}"
     besides = f" ({'; '.join(hidden)})" if hidden else ""
     return f"{', '.join(counts)}{about} in {report.scope.counts}{besides}"
 
@@ -234,18 +260,26 @@ def of_risks(report: RiskReport, speaking: Speaking) -> Report:
 
 def _entries(report: RiskReport) -> Iterator[Entry]:
     yield from failure(report.error)
-    groups: dict[str, list[Line]] = {}
-    for risk in report.selection.shown:
-        title = risk.place.file if risk.place else risk.role or risk.cluster or "account"
-        groups.setdefault(title, []).append(_risk(risk))
-    for title, lines in groups.items():
+    entries: dict[str, list[Line]] = {}
+    for group in grouped(report.selection.shown):
+        entries.setdefault(_title(group), []).append(_line(group))
+    for title, lines in entries.items():
         worst = min(lines, key=lambda line: line.rank)
-        state = f"{worst.word} {'risk' if len(lines) == 1 else 'risks'}"
+        words = "note" if worst.word == Severity.NOTE.value else f"{worst.word} risk"
+        state = words if len(lines) == 1 else f"{words}s"
         yield Entry(title, state, worst.rank, tuple(lines))
 
 
+def _title(group: RiskGroup) -> str:
+    """The role, cluster or file of risks; the rule if they are about several."""
+    if len(group.risks) > 1:
+        return group.first.rule.id
+    risk = group.first
+    return risk.place.file if risk.place else risk.role or risk.cluster or "account"
+
+
 def _cases(report: RiskReport) -> Iterator[Case]:
-    """A case for each rule, which fails with all its risks."""
+    """A case for each rule, which fails with all its risks, and is skipped with notes only."""
     for rule in RULES.values():
         classname = f"irsa.{rule.area.value}"
         risks = [risk for risk in report.selection.shown if risk.rule is rule]
@@ -254,7 +288,9 @@ def _cases(report: RiskReport) -> Iterator[Case]:
             continue
         lines = [visible(f"{risk.severity.value}: {whose(risk)}{risk.sentence}") for risk in risks]
         message = f"{len(risks)}: {rule.title}"
-        yield Case(classname, rule.id, "failure", message, "\n".join(lines), risks[0].severity.value)
+        worst = risks[0].severity
+        element = "skipped" if worst is Severity.NOTE else "failure"
+        yield Case(classname, rule.id, element, message, "\n".join(lines), worst.value)
     for risk, why in report.selection.accepted:
         name = f"{risk.rule.id}: {whose(risk)}{risk.sentence}"
         yield Case("irsa.accepted", name, "skipped", f"{why.reason} (until {why.until})")
@@ -262,17 +298,31 @@ def _cases(report: RiskReport) -> Iterator[Case]:
         yield Case("irsa.read", text, "error", text)
 
 
-def _risk(risk: Risk) -> Line:
+def _line(group: RiskGroup) -> Line:
+    """The risks of a cause, with the evidence of each one."""
+    risk = group.first
     _, rank, level = _SEVERITIES[risk.severity]
     subject = f"{risk.place.whose}: " if risk.place and risk.place.subject else ""
-    more = (*_evidence(risk), f"source: {risk.rule.source}")
-    documents = [Document(f"{risk.rule.id}: evidence and fix", more)]
-    if risk.corrected is not None:
-        lines = tuple(json.dumps(risk.corrected, indent=2).splitlines())
-        documents.append(Document(f"{risk.rule.id}: the corrected trust policy", lines, "json"))
     text = f"{subject}{risk.sentence}"
+    documents: list[Document] = []
+    if len(group.risks) > 1:
+        text = _said(group)
+        number = plural(len(group.names), group.kind)
+        documents.append(Document(f"{risk.rule.id}: {number}", group.names))
+    for member in group.risks:
+        documents += _documents(member, whose(member) if len(group.risks) > 1 else "")
     word = risk.severity.value
     return Line(text, rank, word, risk.rule.id, "", tuple(documents), level, risk.place)
+
+
+def _documents(risk: Risk, owner: str) -> Iterator[Document]:
+    """The evidence and the fix of a risk; `owner` begins their titles."""
+    yield Document(
+        f"{owner}{risk.rule.id}: evidence and fix", (*_evidence(risk), f"source: {risk.rule.source}")
+    )
+    if risk.corrected is not None:
+        lines = tuple(json.dumps(risk.corrected, indent=2).splitlines())
+        yield Document(f"{owner}{risk.rule.id}: the corrected trust policy", lines, "json")
 
 
 # Rules
@@ -300,6 +350,8 @@ def rule_json(rule: Rule) -> dict[str, Any]:
     return {
         "id": rule.id,
         "severity": rule.severity.value,
+        "consequence": rule.consequence.value,
+        "reach": rule.reach.value,
         "broken": rule.broken,
         "about": rule.area.value,
         "title": rule.title,

@@ -1,4 +1,4 @@
-"""Findings as comma-separated values (RFC 4180) with a header and without formulas.
+"""Findings and tables as comma-separated values (RFC 4180) with a header and without formulas.
 
 https://owasp.org/www-community/attacks/CSV_Injection
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from irsa_cli.cli.output.report import FoundRisk, Report
 from irsa_cli.core.values.shown import visible
@@ -19,12 +19,17 @@ _COLUMNS = (
 
 
 def as_csv(report: Report, _most: int | None = None) -> str:
+    open_findings = (finding for finding in report.findings if finding.accepted is None)
+    return comma_separated(_COLUMNS, map(_row, open_findings))
+
+
+def comma_separated(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A header and rows with safe cells."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(_COLUMNS)
-    for finding in report.findings:
-        if finding.accepted is None:
-            writer.writerow(map(_cell, _row(finding)))
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(map(_cell, row))
     return text.getvalue()
 
 

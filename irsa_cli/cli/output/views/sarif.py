@@ -19,6 +19,7 @@ _LEVELS = {
     Severity.HIGH: ("error", "8.0"),
     Severity.MEDIUM: ("warning", "5.5"),
     Severity.LOW: ("note", "2.5"),
+    Severity.NOTE: ("note", "0.5"),
 }
 """The level of a severity, and code scanning's score."""
 

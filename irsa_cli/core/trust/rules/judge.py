@@ -29,8 +29,8 @@ from irsa_cli.core.policies.statements import (
 from irsa_cli.core.policies.web_identity import ACTION
 from irsa_cli.core.trust.assuming import SERVICE as POD_IDENTITY
 from irsa_cli.core.trust.restrictions import ALWAYS, demands
-from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk, some, worst_first
-from irsa_cli.core.trust.rules.width import NO_AUDIENCE, SERVICE_ACCOUNT, Look, of_subjects
+from irsa_cli.core.trust.rules.rule import RULES, Risk, risk, some, worst_first
+from irsa_cli.core.trust.rules.width import NO_AUDIENCE, SERVICE_ACCOUNT, Look, full_name_of, of_subjects
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, issuer_of
 
 _FOR_AWS = frozenset((DEFAULT_AUDIENCE, "openshift"))
@@ -162,7 +162,7 @@ def _ineffective(look: Look, index: int, statement: Statement, loose: Collection
         shared = next((subject for subject in look.exact(tight_index) if index in look.allowing(subject)), "")
         if shared:
             name = name_of(tight_index, tight)
-            account = shared.removeprefix(SERVICE_ACCOUNT).replace(":", "/", 1)
+            account = full_name_of(shared)
             reason = f"also allows {account}, so the stricter {name} excludes nobody"
             step = f"remove it, or add the conditions of {name}"
             rule = RULES["loose-beside-tight"]
@@ -202,7 +202,7 @@ def of_everybody(document: Mapping[str, Any]) -> Iterator[Risk]:
         reason = f"has {principal} as its principal, and {limit}"
         violation = risk(RULES["everybody"], name_of(index, statement), reason, path=place_of(index, key))
         if required:
-            violation = replace(violation, severity=Severity.MEDIUM)
+            violation = violation.less_sure(required)
         yield violation
 
 

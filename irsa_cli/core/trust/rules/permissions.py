@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from irsa_cli.core.trust.rules.power import Power, PowerLevel
-from irsa_cli.core.trust.rules.rule import RULES, Risk, Severity, risk
+from irsa_cli.core.trust.rules.rule import RULES, Risk, risk
 
 
 def administrator(role: str, power: Power) -> Iterator[Risk]:
@@ -23,23 +23,22 @@ def escalation(role: str, power: Power) -> Iterator[Risk]:
     rule = RULES["can-become-administrator"]
     gain = f"gain administrator permissions: {power.words}"
     if power.level is PowerLevel.ESCALATION:
-        yield risk(rule, "the role", f"can {gain}", role=role)
+        yield risk(rule, "the role", f"can {gain}", role=role, extent=power.words)
         return
-    yield replace(risk(rule, "the role", f"might {gain}", role=role), severity=Severity.MEDIUM)
+    yield risk(rule, "the role", f"might {gain}", role=role, extent=power.words).less_sure()
 
 
 def all_data(role: str, power: Power) -> Iterator[Risk]:
     """It can read all data of a kind; of an administrator that goes without saying."""
     if power.level is PowerLevel.ADMINISTRATOR or not power.data:
         return
-    violation = risk(RULES["reads-all-data"], "the role", f"can read {' and '.join(power.data)}", role=role)
-    if all(", if " in kind for kind in power.data):
-        violation = replace(violation, severity=Severity.LOW)
-    yield violation
+    data = " and ".join(power.data)
+    yield risk(RULES["reads-all-data"], "the role", f"can read {data}", role=role, extent=data)
 
 
 RoleRule = Callable[[str, Power], Iterator[Risk]]
-OF_ROLES: tuple[RoleRule, ...] = (administrator, escalation, all_data)
+OF_ROLES: tuple[RoleRule, ...] = (administrator, escalation)
+"""The rules that need no more than the role; that of `all_data` also depends on who can assume it."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,6 @@ def escalation_through(role: str, assumed: AssumedRoles) -> Iterator[Risk]:
     rule = RULES["can-become-administrator"]
     if assumed.conditions:
         reason = f"might {gain}, if {'; '.join(assumed.conditions)}"
-        violation = risk(rule, statement, reason, role=role, evidence=assumed.evidence)
-        yield replace(violation, severity=Severity.MEDIUM)
+        yield risk(rule, statement, reason, role=role, evidence=assumed.evidence).less_sure()
     else:
         yield risk(rule, statement, f"can {gain}", role=role, evidence=assumed.evidence)

@@ -8,7 +8,7 @@ the like stand for the texts in `values`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from importlib.resources import files
@@ -17,8 +17,13 @@ from typing import Any, TypeVar
 
 
 class Severity(str, Enum):
-    """The severity; a powerful role raises it by one (`Risk.behind`)."""
+    """The urgency of a risk: from what follows (`Consequence`) and who can cause it (`Exposure`).
 
+    A powerful role raises it by one (`Risk.behind`). The levels are those of AWS Security Hub, which calls a
+    note informational: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_Severity.html
+    """
+
+    NOTE = "note"
     LOW = "low"
     MEDIUM = "medium"
     HIGH = "high"
@@ -26,6 +31,66 @@ class Severity(str, Enum):
 
 
 ORDER = tuple(Severity)
+
+
+class Consequence(str, Enum):
+    """The result if nobody acts on a finding; harm of today comes before what somebody could do."""
+
+    OUTAGE = "outage"
+    """Pods run without the credentials that they need."""
+    FAILURE = "failure"
+    """Pods that start get no credentials; none of them is known to run."""
+    ACCOUNT = "account"
+    """Administrator permissions of the account."""
+    ROLE = "role"
+    """The permissions of a role, for others than its own pods."""
+    DATA = "data"
+    """Reading all data of a kind, also that of other applications."""
+    LEFTOVER = "leftover"
+    """Nothing today: something is left over, or says what is not so."""
+
+
+class Exposure(str, Enum):
+    """The people and pods that can cause it, or that have it."""
+
+    ANYONE = "anyone"
+    """Everybody with a pod in a cluster, or outside of the account: no further right is needed."""
+    NEIGHBOURS = "neighbours"
+    """Those next to it: in the namespace, in another stage, in another service of the account."""
+    OWNERS = "owners"
+    """Only its own pods, and everybody who controls one of them."""
+    PRIVILEGED = "privileged"
+    """Those with another right that is needed, such as creating OIDC providers or associations."""
+
+
+_SEVERITIES: Mapping[Consequence, Mapping[Exposure, Severity]] = {
+    Consequence.OUTAGE: {Exposure.OWNERS: Severity.HIGH},
+    Consequence.FAILURE: {Exposure.OWNERS: Severity.MEDIUM},
+    Consequence.ACCOUNT: {
+        Exposure.ANYONE: Severity.CRITICAL,
+        Exposure.NEIGHBOURS: Severity.HIGH,
+        Exposure.OWNERS: Severity.HIGH,
+        Exposure.PRIVILEGED: Severity.MEDIUM,
+    },
+    Consequence.ROLE: {
+        Exposure.ANYONE: Severity.HIGH,
+        Exposure.NEIGHBOURS: Severity.MEDIUM,
+        Exposure.PRIVILEGED: Severity.LOW,
+    },
+    Consequence.DATA: {Exposure.NEIGHBOURS: Severity.MEDIUM, Exposure.OWNERS: Severity.NOTE},
+    Consequence.LEFTOVER: {Exposure.OWNERS: Severity.LOW, Exposure.PRIVILEGED: Severity.LOW},
+}
+"""The severity of each consequence by reach. That its own pods have a role is no finding."""
+
+
+def severity_of(consequence: Consequence, reach: Exposure) -> Severity:
+    """The severity of a consequence that somebody can cause."""
+    return _SEVERITIES[consequence][reach]
+
+
+def reaches_of(consequence: Consequence) -> Mapping[Exposure, Severity]:
+    """The severities of a consequence by reach, as far as there are such findings."""
+    return _SEVERITIES[consequence]
 
 
 class Area(str, Enum):
@@ -45,7 +110,8 @@ class Rule:
     """
 
     id: str
-    severity: Severity
+    consequence: Consequence
+    reach: Exposure
     title: str
     reason: str
     fix: str
@@ -55,6 +121,11 @@ class Rule:
     """Whether pods get no credentials because of it, however dangerous it is."""
     by_hand: bool = False
     """Of a trust policy: whether a person has to decide, so that no corrected policy is proposed."""
+
+    @property
+    def severity(self) -> Severity:
+        """The severity of its risks, if nothing more is known."""
+        return severity_of(self.consequence, self.reach)
 
 
 SHOWN = 3
@@ -98,6 +169,10 @@ class Risk:
     `statement` is the subject of the sentence, `reason` the rest of it. `path` leads to it in the document:
     keys and list indexes (a single statement counts as a list). `role` is an ARN, `account` a ServiceAccount
     (namespace/name); '' if unknown.
+
+    Risks of one rule with the same `cause` are one matter; without a cause, those with the same sentence.
+    `subject` is who has the risk, in whichever cluster ('' if there is no such name), and `extent` how far it
+    goes there.
     """
 
     rule: Rule
@@ -112,6 +187,9 @@ class Risk:
     evidence: tuple[str, ...] = ()
     pattern: str = ""
     """The part of the policy that breaks the rule, if it can get broader without breaking another rule."""
+    cause: str = ""
+    subject: str = ""
+    extent: str = ""
     place: FilePlace | None = None
     command: str = ""
     """The command that fixes it, if one exists and was requested."""
@@ -124,6 +202,16 @@ class Risk:
             return self
         worse = ORDER[min(ORDER.index(self.severity) + 1, len(ORDER) - 1)]
         return replace(self, severity=worse, reason=f"{self.reason}; this grants {power}")
+
+    def graded(self, consequence: Consequence, reach: Exposure) -> Risk:
+        """The risk with the severity of what is known to follow in its case."""
+        return replace(self, severity=severity_of(consequence, reach))
+
+    def less_sure(self, conditions: Collection[str] = ("unknown",)) -> Risk:
+        """The risk, less severe by one if it depends on conditions that are not known."""
+        if not conditions:
+            return self
+        return replace(self, severity=ORDER[max(ORDER.index(self.severity) - 1, 0)])
 
     @property
     def sentence(self) -> str:
@@ -184,7 +272,9 @@ EXAMPLES: dict[str, str] = _TABLE["values"]
 def _rules(area: Area) -> Iterator[Rule]:
     for row in _TABLE[area.value]["rules"]:
         of_rule = {key: value for key, value in row.items() if key not in ("before", "after")}
-        yield Rule(**{**of_rule, "severity": Severity(row["severity"])}, area=area)
+        of_rule["consequence"] = Consequence(row["consequence"])
+        of_rule["reach"] = Exposure(row["reach"])
+        yield Rule(**of_rule, area=area)
 
 
 _BY_AREA = (worst_first(_rules(area)) for area in Area)

@@ -33,6 +33,11 @@ from irsa_cli.core.values.arn import issuer_of
 SERVICE_ACCOUNT = "system:serviceaccount:"
 
 
+def full_name_of(subject: str) -> str:
+    """The ServiceAccount (namespace/name) of a token's subject."""
+    return subject.removeprefix(SERVICE_ACCOUNT).replace(":", "/", 1)
+
+
 ONE = "x9q7z"
 OTHER = "k3w8v"
 """Random names: a test that allows them allows any name."""
