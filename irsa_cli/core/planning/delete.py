@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import account_changes
-from irsa_cli.core.binding.field_owner import owner_of_role
+from irsa_cli.core.binding.field_owner import RoleOwner, owner_of_role
 from irsa_cli.core.binding.role_changes import removal
 from irsa_cli.core.binding.targets import statement_removals
 from irsa_cli.core.marks import lifecycle, makers
@@ -100,6 +100,7 @@ def deletion(
         planned.notes += named_in_source(binding.existing) or _still_named(binding.existing)
     elif binding.existing is not None:
         _delete_account(binding, binding.existing, planned, keep=keep_account)
+        planned.notes += _restored(binding, binding.existing)
     if binding.problem:
         planned.notes.append(binding.problem)
     return planned
@@ -243,12 +244,24 @@ def named_in_source(account: ServiceAccount) -> list[str]:
     owner = owner_of_role(account)
     if owner is None or owner.doubt:
         return []
-    source = makers.source_of(account.labels, account.annotations)
-    where = f"{owner.tool}, {source}" if source else owner.tool
     return [
         f"ServiceAccount {account.full_name} keeps its annotation {states.ROLE_ARN_ANNOTATION}:"
-        f" {owner.role_arn}. Remove it from its source ({where}; {owner.evidence})"
+        f" {owner.role_arn}. {_in_source(account, owner)}"
     ]
+
+
+def _restored(binding: Binding, account: ServiceAccount) -> list[str]:
+    """The note on an annotation of irsa that a tool has in its source as well: it comes back."""
+    owner = owner_of_role(account)
+    if owner is None or owner.doubt or binding.is_theirs:
+        return []
+    return [f"ServiceAccount {account.full_name}: {owner.effect}. {_in_source(account, owner)}"]
+
+
+def _in_source(account: ServiceAccount, owner: RoleOwner) -> str:
+    source = makers.source_of(account.labels, account.annotations)
+    where = f"{owner.tool}, {source}" if source else owner.tool
+    return f"Remove it from its source ({where}; {owner.evidence})"
 
 
 def _still_named(account: ServiceAccount) -> list[str]:
