@@ -149,3 +149,41 @@ def test_git_has_the_annotation_and_irsa_the_role(stage: Stage, unique: str) -> 
     stage.run(create, says="Nothing to do", changes="")
     stage.run("update-sa app -n $ns --description new --yes")
     assert apply(stage, manifest)["metadata"]["resourceVersion"] == version
+
+
+THEIRS = "arn:aws:iam::111122223333:role/theirs"
+
+
+def test_irsa_does_not_write_over_a_role_that_git_has(stage: Stage, unique: str) -> None:
+    """The owner of the field is asked, by server-side apply and by the name of its manager."""
+    create = "create-sa app -n $ns --attach-policy-arn $S3"
+    metadata = {"name": "app", "namespace": unique, "annotations": {ROLE_ARN: THEIRS}}
+    manifest: dict[str, Any] = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+    version = apply(stage, manifest)["metadata"]["resourceVersion"]
+    says = ["Flux owns the annotation", f"field manager {FLUX}", "--to manifests"]
+    refused = stage.run(f"{create} -o json", code=4, says=says, changes="")
+    assert apply(stage, manifest)["metadata"]["resourceVersion"] == version
+    stage.run(f"{create} --override-existing-serviceaccounts", says="its next reconciliation writes")
+    assert owners(apply(stage, manifest)) == {FLUX}, "Flux restores it"
+    stage.run(create, code=4, says=says, changes="")
+    (export,) = (step for step in refused.error["next"] if step.startswith("irsa export"))
+    line = export.partition("irsa ")[2].partition("  #")[0]
+    body = apply(stage, yaml.safe_load(stage.run(f"{line} -q").out))
+    assert body["metadata"]["annotations"][ROLE_ARN] != THEIRS
+    stage.run(create, says="Nothing to do", changes="")
+    says = ["Deleted: role", f"Remove it from its source (Flux; field manager {FLUX})"]
+    stage.run("delete-sa app -n $ns --yes", says=says)
+
+
+@pytest.mark.parametrize(
+    ("manager", "says"),
+    [("helm", "Helm owns the annotation"), ("kubectl-annotate", "exists and differs")],
+)
+def test_who_updates_the_annotation_owns_it_if_irsa_knows_the_tool(
+    stage: Stage, unique: str, manager: str, says: str
+) -> None:
+    metadata = {"name": "app", "annotations": {ROLE_ARN: THEIRS, "meta.helm.sh/release-name": "app"}}
+    path = f"/api/v1/namespaces/{unique}/serviceaccounts"
+    body = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+    assert stage.kube.create(path, body, fieldManager=manager).status == 201
+    stage.run("create-sa app -n $ns --no-policy", code=4, says=says, changes="")

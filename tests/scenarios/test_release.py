@@ -46,6 +46,20 @@ def test_only_marks_of_irsa_go_and_pods_keep_their_role(stage: Stage, namespace:
     stage.run("delete-sa app -n $ns --yes", says="Deleted: role")
 
 
+def test_a_key_of_somebody_else_stays_whatever_it_begins_with(stage: Stage, namespace: str) -> None:
+    """irsa knows its own keys: the prefix alone is nobody's mark."""
+    stage.run(CREATE)
+    name = stage.role_of(namespace, "app")["arn"].rpartition("/")[2]
+    theirs = {"irsa/owner": "web", "irsa/trusted": "yes", "irsa/trust-no": "x"}
+    stage.iam().tag_role(RoleName=name, Tags=[{"Key": key, "Value": value} for key, value in theirs.items()])
+    stage.annotate(namespace, "app", **{"irsa/note": "ours"})
+    stage.run(RELEASE)
+    account = stage.account(namespace, "app")
+    assert account is not None
+    assert stage.role_of(namespace, "app")["tags"] == theirs
+    assert {*account["annotations"]} == {ROLE_ARN, "irsa/note"}
+
+
 def test_a_role_without_its_service_account_is_released_by_its_name(stage: Stage, namespace: str) -> None:
     stage.run(f"{CREATE} --role-only --role-name $ns-r")
     stage.run(RELEASE, code=4, changes="")

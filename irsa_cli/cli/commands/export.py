@@ -21,10 +21,10 @@ from irsa_cli.cli.options.accounts import (
     selector_flag,
 )
 from irsa_cli.cli.options.audits import allow_partial_flag
-from irsa_cli.cli.options.contradictions import Excludes, Rule, Wrong, check
+from irsa_cli.cli.options.contradictions import Excludes, Needs, Rule, Wrong, check
 from irsa_cli.cli.options.fields import bound, group, once, switch
 from irsa_cli.cli.options.files import files_flag, read_selected
-from irsa_cli.cli.options.kinds import TEXT, Checked
+from irsa_cli.cli.options.kinds import ROLE_NAME, TEXT, Checked
 from irsa_cli.cli.options.outputs import MessageFlags
 from irsa_cli.cli.options.reach import ClusterFlags, Destination, KubeFlags, RoleAccountFlags, readers_flag
 from irsa_cli.cli.output.result import failure_lines
@@ -58,6 +58,11 @@ class ExportOptions:
     """The bindings, the format, and the files."""
 
     name: str | None = name_flag()
+    role_name: str | None = once(
+        "--role-name",
+        kind=ROLE_NAME,
+        help="Name of the role, if the ServiceAccount has another one.",
+    )
     form: str = once(
         "--to", kind=click.Choice(FORMS), default="manifests", help="Format. [default: manifests]"
     )
@@ -98,7 +103,8 @@ class ExportOptions:
 CONTRADICTIONS: tuple[Rule[ExportOptions], ...] = (
     NAMESPACE_OR_ALL,
     NAME_OR_SELECTOR,
-    Excludes("files", ("selector", "all_paths", "readers")),
+    Needs(("role_name",), "name", "--role-name needs NAME"),
+    Excludes("files", ("selector", "all_paths", "readers", "role_name")),
     Wrong(
         lambda options: options.files and options.form not in FORMATS,
         "--to terraform and --to irsa read the cluster: leave out --filename",
@@ -160,7 +166,8 @@ def exporting_cluster(options: ExportOptions, form: Format) -> Exporting:
     if name and not options.everywhere:
         namespace = namespace or "default"
     scope = BindingsScope(namespace, name, options.all_paths, options.selector or "")
-    return partial(export, ExportRequest(Request(destination.target(), scope, options.readers), form))
+    bindings = Request(destination.target(), scope, options.readers)
+    return partial(export, ExportRequest(bindings, form, options.role_name or ""))
 
 
 def _exporting_files(options: ExportOptions, form: Format) -> Exporting:

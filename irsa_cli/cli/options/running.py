@@ -116,8 +116,11 @@ class RunFlags:
     def settings(self, progress: Progress) -> Settings:
         """The settings of the run; raises `UsageError` for flags that contradict each other."""
         from irsa_cli.cli.output.plan_text import Confirmation
+        from irsa_cli.usecases.command.project_settings import git_namespaces
         from irsa_cli.usecases.command.settings import Settings
 
+        with wrong_usage():
+            git = git_namespaces()
         lock = self.lock.lock_options()
         progress.seconds = self.timeout
         confirmation = Confirmation(progress, yes=self.yes, dry_run=self.dry_run)
@@ -130,6 +133,7 @@ class RunFlags:
             listen=progress.listen,
             note=progress.note,
             lock=lock,
+            git=git,
             allow_access_change=self.allow_access_change,
             saves=bool(self.out),
             asks=confirmation.asks,

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from irsa_cli.core.binding.binding import Binding
+from irsa_cli.core.binding.field_owner import NO_OVERRIDE, Override, check_role_owner
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks.lifecycle import Lifecycle, Stage, with_marks, wrote
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import NOT_SEEN, Change, Kind
 from irsa_cli.core.policies import policy
+from irsa_cli.core.values.names import Namespaced
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
@@ -118,12 +120,13 @@ class RoleChanges:
 
 
 def account_changes(
-    target: tuple[str, str],
+    ref: Namespaced,
     account: ServiceAccount | None,
     annotations: Mapping[str, str | None],
     labels: Mapping[str, str | None],
     *,
     own: bool = True,
+    override: Override = NO_OVERRIDE,
 ) -> list[Change]:
     """Sets the keys that have another value, removes those whose value is None; empty when all agree.
 
@@ -131,10 +134,13 @@ def account_changes(
 
     Bound to the object that was read, by uid and resourceVersion. The webhook's
     annotations that irsa writes are marked as irsa's; one that has the desired value keeps its owner.
-    Not `own`: they are again what somebody else had written, without a mark.
+    Not `own`: they are again what somebody else had written, without a mark. Raises `Refused` if a tool owns
+    the role annotation with another role, and the user does not want it overwritten (`override`).
     """
     if account is None:
         return []
+    role_arn = annotations.get(states.ROLE_ARN_ANNOTATION)
+    check_role_owner(ref.full_name, account, role_arn, override)
     differing = {key: value for key, value in annotations.items() if account.annotations.get(key) != value}
     marked = with_marks(differing) if own else differing
     annotated = {key: value for key, value in marked.items() if account.annotations.get(key) != value}
@@ -148,4 +154,4 @@ def account_changes(
         resource_version=account.resource_version,
     )
     after = states.ServiceAccountState(annotations=annotated, labels=labelled, uid=account.uid)
-    return [Change(Kind.SERVICE_ACCOUNT, target, before, after)]
+    return [Change(Kind.SERVICE_ACCOUNT, (ref.namespace, ref.name), before, after)]

@@ -75,6 +75,8 @@ class Project:
     """From which severity on `audit` and `lint` fail, where no flag says it."""
     never_wide_trust: bool = False
     """Whether trust policies that are too wide are refused whatever flags say."""
+    git_namespaces: tuple[checked.NamespacePattern, ...] = ()
+    """Globs of namespaces whose ServiceAccounts are in Git: irsa does not write them."""
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
     """In which line of the file each field is."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from yaml import MappingNode, Node
 
+from irsa_cli.core.config.entry_fields import namespace_pattern
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.project import AuditIgnore, Project
 from irsa_cli.core.config.reader import Reader, Table, flag_fields, one_of, text_fields
@@ -55,6 +56,18 @@ def read_audit(reader: Reader, node: Node) -> tuple[AuditIgnore, ...]:
     return tuple(ignore for ignore in ignores if ignore is not None)
 
 
+def read_service_accounts(reader: Reader, node: Node) -> tuple[str, ...]:
+    """The field `serviceAccounts` of `.irsa.yaml`: namespaces in Git; problems go to the reader."""
+    if not isinstance(node, MappingNode):
+        reader.problem(node, "expected a mapping with git")
+        return ()
+    fields = reader.fields(node, ("git",), "serviceAccounts", {})
+    if "git" not in fields:
+        reader.problem(node, "git is missing: a list of namespaces, or globs for them")
+        return ()
+    return reader.texts(fields["git"], namespace_pattern)
+
+
 def _read(reader: Reader, node: Node) -> AuditIgnore | None:
     if not isinstance(node, MappingNode):
         reader.problem(node, f"expected a mapping with {', '.join(_IGNORE_FIELDS)}")
@@ -92,6 +105,7 @@ _FIELDS: Table = {
     **flag_fields("requirePermissionsBoundary", "lock"),
     **text_fields(Project, "lockNamespace"),
     "lockTimeout": ("lock_timeout", lambda reader, node: reader.duration(node, _LOCK_TIMEOUT)),
+    "serviceAccounts": ("git_namespaces", read_service_accounts),
     "audit": ("ignores", read_audit),
 }
 

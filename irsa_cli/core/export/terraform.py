@@ -15,13 +15,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from irsa_cli.core.marks.own_keys import is_own_tag
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.values.names import Namespaced
 
 _INDENT = "  "
-_OWN_TAGS = "irsa/"
 AWS_TAGS = "aws:"
 """The beginning of tags that AWS sets, and nobody else can."""
 Lines = list[str]
@@ -146,8 +146,8 @@ def _resource(address: str, fields: Mapping[str, Lines]) -> Lines:
 
 def _tags(tags: Mapping[str, str]) -> Lines:
     """The tags of the user, then irsa's."""
-    own = {_text(key): _text(tags[key]) for key in sorted(tags) if key.startswith(_OWN_TAGS)}
-    lines = _aligned({_text(key): _text(tags[key]) for key in sorted(tags) if not key.startswith(_OWN_TAGS)})
+    own = {_text(key): _text(tags[key]) for key in sorted(tags) if is_own_tag(key)}
+    lines = _aligned({_text(key): _text(tags[key]) for key in sorted(tags) if not is_own_tag(key)})
     if own:
         lines += [
             f"{_INDENT}# irsa's marks: without them, irsa does not own the role any more.",

@@ -73,5 +73,6 @@ def _account(binding: ListedBinding) -> ExportedAccount:
         applied = applied_keys(account.annotations)
         keys = (*WEBHOOK_ANNOTATIONS, *applied.get("annotations", ()))
         annotations |= {key: account.annotations[key] for key in keys if key in account.annotations}
+        annotations[ROLE_ARN_ANNOTATION] = binding.role_arn  # The cluster may still have another one.
         labels = {key: account.labels[key] for key in applied.get("labels", ()) if key in account.labels}
     return ExportedAccount(binding.namespace, binding.name, annotations, labels)

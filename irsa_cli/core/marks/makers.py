@@ -21,7 +21,11 @@ PULUMI = "Pulumi"
 CDK = "CDK"
 KOPS = "kOps"
 CLUSTER_API = "Cluster API"
+KUBECTL_APPLY = "kubectl apply"
 UNKNOWN = "unknown"
+
+HELM_RELEASE = "meta.helm.sh/release-name"
+"""Annotation of the objects of a release, also of one that another tool installs."""
 
 EKSCTL_TAGS = ("alpha.eksctl.io/cluster-name", "eksctl.cluster.k8s.io/v1alpha1/cluster-name")
 """Tags of a stack of eksctl, which CloudFormation puts onto what the stack makes."""
@@ -44,11 +48,56 @@ _MANAGERS: dict[str, str] = {name: tool for tool, names in TABLE["managers"].ite
 """Writers in managedFields: Terraform's provider with and without server-side apply, controllers, add-ons
 (https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-field-management.html)."""
 
+_SOURCES = (
+    ("argocd.argoproj.io/tracking-id", "", "Application"),
+    ("argocd.argoproj.io/instance", "", "Application"),
+    ("kustomize.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/namespace", "Kustomization"),
+    ("helm.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/namespace", "HelmRelease"),
+    (HELM_RELEASE, "meta.helm.sh/release-namespace", "release"),
+)
+"""Labels and annotations with the name of a tool's object, its namespace, and its kind.
+https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/
+https://fluxcd.io/flux/components/kustomize/kustomizations/
+https://helm.sh/docs/topics/advanced/"""
+
 
 def writes_again(maker: str) -> str:
     """The operation of a tool that overwrites its objects, in words; '' for an unknown tool."""
     text: str = TABLE["writesAgain"].get(maker, "")
     return text
+
+
+def tool_of_writer(name: str) -> str:
+    """The tool whose field manager has this name; '' for an unknown one, and for a person's `kubectl`."""
+    return _MANAGERS.get(name.lower(), "")
+
+
+def export_format(tool: str, annotations: Mapping[str, str]) -> str:
+    """The format of `irsa export` for the source of a tool; variables for tools that read no manifests."""
+    format_name: str = TABLE["formats"].get(tool, "env")
+    return "helm" if HELM_RELEASE in annotations else format_name
+
+
+def source_of(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
+    """The object of a tool that has the manifest, by marks that the tool leaves; '' if they do not tell."""
+    texts = {**labels, **annotations}
+    for key, namespace_key, kind in _SOURCES:
+        if key in texts:
+            # Argo CD: `APPLICATION:GROUP/KIND:NAMESPACE/NAME`.
+            name = texts[key].partition(":")[0]
+            namespace = texts.get(namespace_key, "")
+            return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+    return ""
+
+
+def source_line(form: str, role_arn: str) -> str:
+    """The annotation in the source of a ServiceAccount: YAML on one line, to be pasted.
+
+    `form` is a format of `irsa export`. Charts have `serviceAccount.annotations` by convention.
+    https://helm.sh/docs/chart_best_practices/rbac
+    """
+    where, key = ("values", "serviceAccount") if form == "helm" else ("manifest", "metadata")
+    return f'add to its {where}: {key}: {{annotations: {{{ROLE_ARN_ANNOTATION}: "{role_arn}"}}}}'
 
 
 def maker_of_role(tags: Mapping[str, str]) -> str:
@@ -116,22 +165,21 @@ def manager_of_account(
     return "" if maker == UNKNOWN else maker
 
 
-def annotation_warnings(name: str, maker: str, role_arn: str) -> Iterator[str]:
+def annotation_warnings(
+    name: str, maker: str, role_arn: str, annotations: Mapping[str, str]
+) -> Iterator[str]:
     """The later effects of its maker on a ServiceAccount's annotation, and the source to change to keep it.
 
     Tools that merge with what they applied before, or by server-side apply, keep an annotation that their
-    source never had; others write the object again from their source. The last part is YAML on one line,
-    to be pasted. Charts have `serviceAccount.annotations` in their values by convention.
+    source never had; others write the object again from their source.
     https://kubernetes.io/docs/tasks/manage-kubernetes-objects/declarative-config/#merge-patch-calculation
     https://helm.sh/docs/faq/changes_since_helm2/#improved-upgrade-strategy-3-way-strategic-merge-patches
-    https://helm.sh/docs/chart_best_practices/rbac
     """
     when = writes_again(maker)
     if not when or maker == EKSCTL:
         return
-    where, key = ("values", "serviceAccount") if maker == HELM else ("manifest", "metadata")
-    yaml = f'{key}: {{annotations: {{{ROLE_ARN_ANNOTATION}: "{role_arn}"}}}}'
     effect = "may remove the annotation"
     if maker in TABLE["keeps"]:
         effect = "removes the annotation only if it replaces the object"
-    yield f"ServiceAccount {name} is managed by {maker}: {when} {effect}; add to its {where}: {yaml}"
+    line = source_line(export_format(maker, annotations), role_arn)
+    yield f"ServiceAccount {name} is managed by {maker}: {when} {effect}; {line}"

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from irsa_cli.core.objects.field_owners import NOT_NOTED, FieldWriter, applied_role, role_writers
 from irsa_cli.core.objects.kinds import Json
 from irsa_cli.core.plan.changes import NOT_SEEN
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values.errors import Unreadable
 from irsa_cli.core.values.limits import moment
 from irsa_cli.core.values.names import Namespaced
 
@@ -32,7 +34,8 @@ class ServiceAccount(Namespaced):
     """A ServiceAccount as it was seen; one that does not exist has no `uid`.
 
     `annotated`: the last write of the role annotation's owner, if known. `managers` are its writers by its
-    managedFields.
+    managedFields; `role_writers` are those of the role annotation, and `applied_role` is the role in the
+    manifest of the last client-side apply.
     """
 
     namespace: str = field(metadata=NOT_SEEN)
@@ -43,6 +46,10 @@ class ServiceAccount(Namespaced):
     annotated: datetime | None = field(default=None, metadata=NOT_SEEN)
     uid: str = ""
     managers: tuple[str, ...] = field(default=(), compare=False)
+    role_writers: tuple[FieldWriter, ...] | Unreadable = field(
+        default=NOT_NOTED, compare=False, metadata=NOT_SEEN
+    )
+    applied_role: str | Unreadable = field(default="", compare=False, metadata=NOT_SEEN)
     resource_version: str = ""
     manifest: Document = field(default_factory=dict)
     """The object without what the API server adds, if somebody may have to create it again."""
@@ -63,16 +70,19 @@ def service_account(body: Json) -> ServiceAccount:
     """A ServiceAccount of a list, or read alone; raises LookupError for what is none."""
     metadata = body["metadata"]
     entries = metadata.get("managedFields") or []
+    annotations = metadata.get("annotations") or {}
     times = [moment(item.get("time")) for item in entries if f"f:{ROLE_ARN_ANNOTATION}" in _fields(item)]
     return ServiceAccount(
         namespace=metadata["namespace"],
         name=metadata["name"],
-        annotations=metadata.get("annotations") or {},
+        annotations=annotations,
         labels=metadata.get("labels") or {},
         created=moment(metadata.get("creationTimestamp")),
         annotated=max(filter(None, times), default=None),
         uid=metadata.get("uid", ""),
         managers=tuple(entry.get("manager", "") for entry in entries),
+        role_writers=role_writers(entries),
+        applied_role=applied_role(annotations),
         resource_version=metadata.get("resourceVersion", ""),
         pulls_images=bool(body.get("imagePullSecrets")),
     )

@@ -30,8 +30,12 @@ TRUST_TAG = "irsa/trust"
 """Tag of a role, and the beginning of further ones: digests of the subjects and providers that a file has
 asked for on it beyond its own ServiceAccount and cluster, so that one that no file lists any more is known to
 be irsa's."""
+TRUST_KEY = rf"{TRUST_TAG}(-[0-9]{{1,2}})?"
+"""The names of these tags, as a regular expression; of another name (`irsa/trusted`) they are not irsa's."""
 TAGS_TAG = "irsa/tags"
 """Tag of a role: digests of the keys of the tags that a file has set, so that only these go with the file."""
+THEIRS_TAG = "irsa/annotated-by"
+"""Tag of an association that was created next to an annotation which irsa had not written."""
 PENDING = "pending"
 DONE = "done"
 DELETING = "deleting"

@@ -61,11 +61,14 @@ class Adoption:
         }
 
 
-def adoption(binding: Binding, sharers: Sequence[str], *, ignore_maker: bool = False) -> Adoption:
+def adoption(
+    binding: Binding, sharers: Sequence[str], *, ignore_maker: bool = False, leaves_account: bool = False
+) -> Adoption:
     """The adoption of the ServiceAccount's role; an empty plan if irsa manages it.
 
     Raises `Refused` for a missing role, one that does not trust the ServiceAccount, one of another
-    ServiceAccount, one with `sharers`, and (unless `ignore_maker`) one of another tool.
+    ServiceAccount, one with `sharers`, and (unless `ignore_maker`) one of another tool. `leaves_account`: the
+    ServiceAccount gets no marks, as irsa does not write it.
     """
     ownership.check_account(binding)
     role = ownership.check_there(binding)
@@ -78,9 +81,10 @@ def adoption(binding: Binding, sharers: Sequence[str], *, ignore_maker: bool = F
     if who is ownership.Belongs.OURS:
         ownership.check_over(binding, role)
     tagging = _tagging(binding, role)
+    marking = [] if leaves_account else _marking(binding)
     association_changes = associating.adoption(binding)
     if who is ownership.Belongs.OURS and not tagging:
-        return Adoption(Plan.of(association_changes, _marking(binding)), maker, account_maker, others)
+        return Adoption(Plan.of(association_changes, marking), maker, account_maker, others)
     if who is ownership.Belongs.OTHERS:
         raise ownership.theirs(binding, role)
     ownership.check_unshared(binding, sharers)
@@ -89,7 +93,7 @@ def adoption(binding: Binding, sharers: Sequence[str], *, ignore_maker: bool = F
         ownership.check(role, verb="adopt")
     guess = ownership.guess(role)
     return Adoption(
-        Plan.of(association_changes, tagging, _marking(binding)),
+        Plan.of(association_changes, tagging, marking),
         maker,
         account_maker,
         others,
@@ -129,7 +133,7 @@ def _marking(binding: Binding) -> list[Change]:
         return []
     values = {mark: noted_or_none(binding.annotations, key) for key, mark in states.MARKS.items()}
     marks: dict[str, str | None] = {mark: value for mark, value in values.items() if value}
-    return account_changes(binding.key, binding.existing, marks, {})
+    return account_changes(binding, binding.existing, marks, {})
 
 
 def _check_admitted(binding: Binding, role: Role) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from irsa_cli.core.objects.role import Role
 from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Plan
-from irsa_cli.core.planning.create import plan
+from irsa_cli.core.planning.create import check_owner, plan
 from irsa_cli.core.planning.differences import OVERRIDE, account_of_its_role
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.wellknown import EKSCTL
@@ -44,6 +44,7 @@ def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool =
         check_note(binding.existing.annotations, desired.namespace, desired.name)
     desired = _with_unsaid(_with_keys(desired, binding.existing), role)
     desired = _with_notes(desired, role)
+    check_owner(desired, current)
     _check_account(desired, binding.existing)
     _check_association(desired, current)
     desired = replace(desired, override=True)

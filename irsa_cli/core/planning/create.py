@@ -13,6 +13,7 @@ from irsa_cli.core.binding.current import (
     is_incomplete,
     is_recorded,
 )
+from irsa_cli.core.binding.field_owner import Override, check_role_owner
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import with_marks
@@ -24,6 +25,7 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.arn import provider_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused, Unreadable
+from irsa_cli.core.values.names import default_role_path
 
 
 def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | None = None) -> Plan:
@@ -32,6 +34,7 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
     Raises `Refused` if something differs or a precondition fails. With `changes`, the role changes.
     """
     check_preconditions(desired, current)
+    check_owner(desired, current)
     if changes is None:
         if current.has_parts:
             from irsa_cli.core.planning.differences import check
@@ -245,7 +248,8 @@ def _account_changes(desired: DesiredState, current: CurrentState) -> list[Chang
     if desired.role_only and (account is not None or not desired.creates_account):
         return []
     if account is not None:
-        return account_changes(target, account, desired.annotations, desired.labels)
+        override = Override(desired.override)
+        return account_changes(desired, account, desired.annotations, desired.labels, override=override)
     whole = desired.new_account
     if desired.role_only or not desired.gated:
         return [Change(Kind.SERVICE_ACCOUNT, target, None, whole)]
@@ -292,6 +296,30 @@ def satisfies(desired: DesiredState, change: Change) -> bool:
     if desired.chain is not None:
         objects.add((Kind.TARGET_TRUST, desired.chain.key))
     return change.object in objects
+
+
+def _role_only_instead(desired: DesiredState) -> tuple[str, ...]:
+    """How to create the role alone, if the desired state allows that."""
+    if desired.association is not None or desired.aws_config_map:
+        return ()
+    verify = ", without --verify" if desired.gated else ""
+    return (f"to leave the ServiceAccount to it: run this again with --role-only{verify}",)
+
+
+def check_owner(desired: DesiredState, current: CurrentState) -> None:
+    """Raise `Refused` if a tool owns the role annotation with another role, unless overridden."""
+    if desired.role_only:
+        return
+    override = Override(desired.override)
+    if desired.role is not None:
+        is_elsewhere = desired.role.path != default_role_path(desired.cluster.name)
+        override = Override(
+            desired.override,
+            instead=_role_only_instead(desired) if current.binding.role is None else (),
+            export=f"{desired.command('export')}{' --all-paths' if is_elsewhere else ''}",
+        )
+    role_arn = desired.annotations.get(states.ROLE_ARN_ANNOTATION)
+    check_role_owner(desired.full_name, current.binding.existing, role_arn, override)
 
 
 def check_preconditions(desired: DesiredState, current: CurrentState) -> None:

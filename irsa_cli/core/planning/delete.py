@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import account_changes
+from irsa_cli.core.binding.field_owner import RoleOwner, owner_of_role
 from irsa_cli.core.binding.role_changes import removal
 from irsa_cli.core.binding.targets import statement_removals
 from irsa_cli.core.marks import lifecycle, makers
@@ -78,16 +79,16 @@ def merged(deletions: Iterable[Deletion]) -> Plan:
     return Plan.of(*together)
 
 
-def deletion(binding: Binding, *, keep_account: bool = False, keep_role: bool = False) -> Deletion:
-    """Delete what irsa created for a binding; `keep_account`: only remove annotations."""
+def deletion(
+    binding: Binding, *, keep_account: bool = False, keep_role: bool = False, leaves_account: bool = False
+) -> Deletion:
+    """Delete what irsa created for a binding; `keep_account`: only remove annotations.
+
+    `leaves_account`: the ServiceAccount is not written at all.
+    """
     planned = Deletion(binding=binding)
     if keep_role:
-        # A complete role whose ServiceAccount could tell has to tell it itself from now on.
-        for role in binding.own:
-            is_bound = role.arn == binding.annotation or binding.was_bound_to(role)
-            if is_bound and not lifecycle.tells_itself(role.tags):
-                planned.stages[OWNERS].append(_own(role))
-                planned.stages[COMMITS].append(_commit(role, states.DONE))
+        _keep_roles(binding, planned)
     else:
         for role in binding.own:
             delete_role(role, planned)
@@ -95,11 +96,23 @@ def deletion(binding: Binding, *, keep_account: bool = False, keep_role: bool = 
         _delete_chain(binding, planned)
         if binding.used is not None:
             _take_out(binding, binding.used, planned)
-    if binding.existing is not None:
+    if binding.existing is not None and leaves_account:
+        planned.notes += named_in_source(binding.existing) or _still_named(binding.existing)
+    elif binding.existing is not None:
         _delete_account(binding, binding.existing, planned, keep=keep_account)
+        planned.notes += _restored(binding, binding.existing)
     if binding.problem:
         planned.notes.append(binding.problem)
     return planned
+
+
+def _keep_roles(binding: Binding, planned: Deletion) -> None:
+    """A complete role whose ServiceAccount could tell has to tell it itself from now on."""
+    for role in binding.own:
+        is_bound = role.arn == binding.annotation or binding.was_bound_to(role)
+        if is_bound and not lifecycle.tells_itself(role.tags):
+            planned.stages[OWNERS].append(_own(role))
+            planned.stages[COMMITS].append(_commit(role, states.DONE))
 
 
 def _own(role: Role) -> Change:
@@ -204,7 +217,7 @@ def _delete_account(binding: Binding, account: ServiceAccount, planned: Deletion
         stage = UNBINDING if planned.stages[ROLES] else ACCOUNTS
         annotations = {key: None for key in account.annotations if key not in bare.annotations}
         labels = {key: None for key in account.labels if key not in bare.labels}
-        planned.stages[stage] += account_changes(binding.key, account, annotations, labels)
+        planned.stages[stage] += account_changes(binding, account, annotations, labels)
     if goes:
         bare_account = bare if planned.stages[ROLES] else account
         before = states.ServiceAccountState(
@@ -217,19 +230,56 @@ def _delete_account(binding: Binding, account: ServiceAccount, planned: Deletion
         )
         planned.stages[ACCOUNTS].append(Change(Kind.SERVICE_ACCOUNT, binding.key, before, None))
     elif binding.is_theirs:
-        maker = binding.account_maker
-        is_known = maker not in (makers.UNKNOWN, makers.IRSA)
-        where = f" (created by {maker}: also change it there)" if is_known else ""
-        planned.notes.append(
-            f"ServiceAccount {binding.full_name}{where} keeps its annotation {states.ROLE_ARN_ANNOTATION}:"
-            f" {binding.annotation}, which irsa did not write. To remove it: {unannotate(binding)}"
-        )
+        planned.notes += named_in_source(account) or [_named(binding)]
     elif binding.is_made:
         planned.notes.append(f"ServiceAccount {binding.full_name} is kept, and irsa no longer manages it")
     else:
         planned.notes.append(
             f"ServiceAccount {binding.full_name} was not created by irsa: it is kept, without a role"
         )
+
+
+def named_in_source(account: ServiceAccount) -> list[str]:
+    """The note on a role annotation that a tool owns: removed from the cluster alone, it comes back."""
+    owner = owner_of_role(account)
+    if owner is None or owner.doubt:
+        return []
+    return [
+        f"ServiceAccount {account.full_name} keeps its annotation {states.ROLE_ARN_ANNOTATION}:"
+        f" {owner.role_arn}. {_in_source(account, owner)}"
+    ]
+
+
+def _restored(binding: Binding, account: ServiceAccount) -> list[str]:
+    """The note on an annotation of irsa that a tool has in its source as well: it comes back."""
+    owner = owner_of_role(account)
+    if owner is None or owner.doubt or binding.is_theirs:
+        return []
+    return [f"ServiceAccount {account.full_name}: {owner.effect}. {_in_source(account, owner)}"]
+
+
+def _in_source(account: ServiceAccount, owner: RoleOwner) -> str:
+    source = makers.source_of(account.labels, account.annotations)
+    where = f"{owner.tool}, {source}" if source else owner.tool
+    return f"Remove it from its source ({where}; {owner.evidence})"
+
+
+def _still_named(account: ServiceAccount) -> list[str]:
+    if not account.role_arn:
+        return []
+    annotation = f"{states.ROLE_ARN_ANNOTATION}: {account.role_arn}"
+    name = account.full_name
+    return [f"ServiceAccount {name} keeps its annotation {annotation}. Remove it from its manifest"]
+
+
+def _named(binding: Binding) -> str:
+    maker = binding.account_maker
+    is_known = maker not in (makers.UNKNOWN, makers.IRSA)
+    where = f" (created by {maker}: also change it there)" if is_known else ""
+    return (
+        f"ServiceAccount {binding.full_name}{where} keeps its annotation {states.ROLE_ARN_ANNOTATION}:"
+        f" {binding.annotation}, which irsa did not write. To remove it: {unannotate(binding)}"
+    )
 
 
 def unannotate(binding: Binding) -> str:

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import account_changes
+from irsa_cli.core.binding.field_owner import Override
 from irsa_cli.core.marks.lifecycle import wrote
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.workloads import ROLLED, owner_of
@@ -31,14 +32,13 @@ from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import Refused, Unreadable
 from irsa_cli.core.values.shown import listed, plural
 
-THEIRS_TAG = "irsa/annotated-by"
 THEIRS = "others"
-"""The tag of an association whose ServiceAccount had an annotation that irsa did not write."""
+"""The tag's value of an association whose ServiceAccount had an annotation that irsa did not write."""
 
 
 def addition(to: IdentitySource, ways: Ways, allowed: Permitted = NOTHING) -> Plan:
     """The changes after which pods get the role both ways; empty if they do already. Raises `Refused`."""
-    plan = _missing(to, ways, force=allowed.force)
+    plan = _missing(to, ways, allowed)
     if len(plan):
         check_consent(to, ways)
     for change in plan:
@@ -47,7 +47,7 @@ def addition(to: IdentitySource, ways: Ways, allowed: Permitted = NOTHING) -> Pl
     return plan
 
 
-def _missing(to: IdentitySource, ways: Ways, *, force: bool = False) -> Plan:
+def _missing(to: IdentitySource, ways: Ways, allowed: Permitted = NOTHING) -> Plan:
     """The changes after which pods get the role both ways, whoever may have it. Raises `Refused`."""
     association = ways.association
     binding = ways.binding
@@ -62,7 +62,7 @@ def _missing(to: IdentitySource, ways: Ways, *, force: bool = False) -> Plan:
         check_owner(association, binding)
     if to is IdentitySource.POD_IDENTITY:
         return _add_association(ways)
-    return _add_annotation(ways, force=force)
+    return _add_annotation(ways, allowed)
 
 
 def _statement(to: IdentitySource, ways: Ways, statement: Document, *, force: bool = False) -> list[Change]:
@@ -128,7 +128,7 @@ def _add_association(ways: Ways) -> Plan:
         return Plan.of(first)
     marks = binding.marks
     if states.ROLE_ARN_ANNOTATION in annotations and not wrote(annotations, states.ROLE_ARN_ANNOTATION):
-        marks[THEIRS_TAG] = THEIRS
+        marks[states.THEIRS_TAG] = THEIRS
     state = states.AssociationState(binding.role_arn, without_session_tags=not ways.is_tagged, tags=marks)
     return Plan.of(first, [Change(Kind.ASSOCIATION, binding.association_target, None, state)])
 
@@ -142,7 +142,7 @@ def without_tags(ways: Ways) -> tuple[str, ...]:
     return (f"{migrate} --to irsa --finish --restart  # deletes the association", moves)
 
 
-def _add_annotation(ways: Ways, *, force: bool) -> Plan:
+def _add_annotation(ways: Ways, allowed: Permitted) -> Plan:
     association = ways.association
     binding = ways.binding
     if association is not None and (association.session_policy or association.target_role_arn):
@@ -154,13 +154,20 @@ def _add_annotation(ways: Ways, *, force: bool) -> Plan:
             rests_on=(),
         )
     check_provider(binding.cluster, binding.audience, binding.known_provider, associates=False)
-    is_theirs = association is not None and association.tags.get(THEIRS_TAG) == THEIRS
+    is_theirs = association is not None and association.tags.get(states.THEIRS_TAG) == THEIRS
     form = trust_policy.statement if binding.is_own_role or is_theirs else trust_policy.marked_statement
     statement = form(binding.identity)
     # One that is there names this role.
     annotations = {states.ROLE_ARN_ANNOTATION: binding.role_arn}
-    account = account_changes(binding.key, binding.existing, annotations, {}, own=not is_theirs)
-    return Plan.of(_statement(IdentitySource.IRSA, ways, statement, force=force), account)
+    account = account_changes(
+        binding,
+        binding.existing,
+        annotations,
+        {},
+        own=not is_theirs,
+        override=Override(allowed.others, "--include-managed"),
+    )
+    return Plan.of(_statement(IdentitySource.IRSA, ways, statement, force=allowed.force), account)
 
 
 def retirement(to: IdentitySource, ways: Ways, *, others: bool = False, restarts: bool = False) -> Plan:
@@ -283,7 +290,7 @@ def _without_annotation(ways: Ways) -> list[Change]:
     if states.ROLE_ARN_ANNOTATION not in binding.annotations:
         return []
     gone: dict[str, str | None] = {key: None for key in keys if key in binding.annotations}
-    return account_changes(binding.key, binding.existing, gone, {})
+    return account_changes(binding, binding.existing, gone, {})
 
 
 def _commit(ways: Ways, after: str | None) -> list[Change]:

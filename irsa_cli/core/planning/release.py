@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.binding import Binding
 from irsa_cli.core.binding.current import account_changes
 from irsa_cli.core.binding.ownership import Belongs, belonging
+from irsa_cli.core.marks import own_keys
+from irsa_cli.core.marks.own_keys import is_own_tag
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan import states
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.values.errors import Refused
 
-_OWN = "irsa/"
-"""The beginning of all tags and annotations by which irsa marks what it manages."""
 
-
-def release(binding: Binding) -> Plan:
+def release(binding: Binding, *, leaves_account: bool = False) -> Plan:
     """The plan that removes irsa's marks from role, association and ServiceAccount; empty if there are none.
+
+    `leaves_account`: the ServiceAccount keeps them, as irsa does not write it.
 
     Raises `Refused` for a role of another ServiceAccount, one whose run is not over, and for a target role,
     whose ConfigMap and statement nobody would remove any more.
@@ -27,15 +27,16 @@ def release(binding: Binding) -> Plan:
     ownership.check_account(binding)
     role = ownership.check_there(binding)
     who = belonging(role, binding)
+    account = [] if leaves_account else _account(binding)
     if who is Belongs.OTHERS:
         raise ownership.theirs(binding, role)
     if who is Belongs.NOBODY:
         # Tags of a role that irsa only uses are not what irsa owns it by: they stay.
-        return Plan.of(_association(binding), _account(binding))
+        return Plan.of(_association(binding), account)
     ownership.check_over(binding, role)
     _check_no_target(binding)
     # The role before its ServiceAccount, whose marks mean nothing without the role's tags.
-    return Plan.of(_association(binding), _role(role), _account(binding))
+    return Plan.of(_association(binding), _role(role), account)
 
 
 def _check_no_target(binding: Binding) -> None:
@@ -52,7 +53,7 @@ def _check_no_target(binding: Binding) -> None:
 
 
 def _role(role: Role) -> list[Change]:
-    tags = _own(role.tags)
+    tags = {key: value for key, value in sorted(role.tags.items()) if is_own_tag(key)}
     if not tags:
         return []
     after = states.TagsState(dict.fromkeys(tags))
@@ -63,7 +64,7 @@ def _association(binding: Binding) -> list[Change]:
     association = binding.own_association
     if association is None:
         return []
-    tags = {key: value for key, value in association.state.tags.items() if not key.startswith(_OWN)}
+    tags = {key: value for key, value in association.state.tags.items() if not is_own_tag(key)}
     after = replace(association.state, tags=tags)
     return [Change(Kind.ASSOCIATION, binding.association_target, association.state, after)]
 
@@ -71,10 +72,7 @@ def _association(binding: Binding) -> list[Change]:
 def _account(binding: Binding) -> list[Change]:
     """The marks of a ServiceAccount: annotations of irsa, and the label of one that irsa created."""
     labels: dict[str, str | None] = {states.MANAGED_BY_LABEL: None} if binding.is_made else {}
-    marks: dict[str, str | None] = dict.fromkeys(_own(binding.annotations))
-    return account_changes(binding.key, binding.existing, marks, labels, own=False)
-
-
-def _own(texts: Mapping[str, str]) -> dict[str, str]:
-    """Those of tags or annotations that are irsa's."""
-    return {key: value for key, value in sorted(texts.items()) if key.startswith(_OWN)}
+    marks: dict[str, str | None] = dict.fromkeys(
+        key for key in sorted(binding.annotations) if key in own_keys.ANNOTATIONS
+    )
+    return account_changes(binding, binding.existing, marks, labels, own=False)

@@ -13,6 +13,7 @@ from typing import Any
 
 from irsa_cli.core.binding import ownership
 from irsa_cli.core.binding.current import account_changes
+from irsa_cli.core.binding.field_owner import notes_on_owner, other_owner
 from irsa_cli.core.export.accounts import ExportedAccount
 from irsa_cli.core.marks import makers
 from irsa_cli.core.objects.role import Role
@@ -278,9 +279,16 @@ def accounts_plan(
         arn = current.annotations.get(states.ROLE_ARN_ANNOTATION)
         if arn not in (None, account.role_arn):
             plan.notes.append(f"ServiceAccount {account.full_name} stays: it has the role {arn}")
+        elif (owner := other_owner(current, account.role_arn)) is not None:
+            plan.notes.append(
+                f"ServiceAccount {account.full_name} stays: {owner.effect};"
+                f" {makers.source_line('manifests', account.role_arn)}"
+            )
         elif arn is None:
             missing = {k: v for k, v in account.annotations.items() if k not in current.annotations}
-            plan.changes += account_changes(account.names, current, {**missing}, {})
+            changes = account_changes(account, current, {**missing}, {})
+            plan.changes += changes
+            plan.notes += notes_on_owner(changes, current, account.role_arn)
     return plan
 
 

@@ -71,7 +71,7 @@ def plan(
         annotations[states.STS_REGIONAL_ANNOTATION] = str(update.sts_regional_endpoints).lower()
     if update.token_expiration is not None:
         annotations[states.TOKEN_EXPIRATION_ANNOTATION] = str(update.token_expiration)
-    account = account_changes(binding.key, binding.existing, annotations, update.labels)
+    account = account_changes(binding, binding.existing, annotations, update.labels)
     early_stages = Plan.of(*stages).stages
     return (
         Plan((*early_stages, tuple(account))) if account or (gated and early_stages) else Plan(early_stages)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-from irsa_cli.core.plan.states import TRANSACTION_TAG, TRUST_TAG
+from irsa_cli.core.plan.states import TRANSACTION_TAG, TRUST_KEY, TRUST_TAG
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.policy import Document, as_list, normalized, texts_of
 from irsa_cli.core.policies.statements import conditions_of
@@ -29,8 +29,7 @@ from irsa_cli.core.values.arn import issuer_of
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
 
-_KEY = re.compile(rf"{TRUST_TAG}(-[0-9]{{1,2}})?")
-"""Its tags; of another name (`irsa/trusted`) they are not its own."""
+_KEY = re.compile(TRUST_KEY)
 _MARK = re.compile(r"[0-9a-f]{8}")
 _PER_TAG = 28
 """Marks that fit into the 256 characters of a tag's value."""

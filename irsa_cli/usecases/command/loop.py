@@ -120,10 +120,11 @@ class Loop:
         """Carry out a plan, or only show it; without changes, only its gate runs.
 
         The one way by which commands write. Raises `JournalError`, `LookAgain` if a lock is missing,
-        `Refused` if it is not the saved plan, and errors of the gate.
+        `Refused` if it is not the saved plan or writes a ServiceAccount in Git, and errors of the gate.
         """
         plan = draft.plan
         settings = self.settings
+        settings.git.check(plan)
         cluster = self.connection.cluster
         served = [self._served(plan)] if settings.keeps_plan and len(plan) else []
         access = draft.access(cluster)

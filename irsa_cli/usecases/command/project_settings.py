@@ -9,6 +9,7 @@ from pathlib import Path
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.config.project import Project
+from irsa_cli.core.planning.git_namespaces import GitNamespaces
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import ProjectExpectations
 from irsa_cli.core.values.errors import InvalidInput
@@ -63,6 +64,12 @@ def lock_options(*, namespace: str | None, timeout: float | None, enabled: bool 
         namespace or project.lock_namespace or default.namespace,
         default.timeout if found is None else found,
     )
+
+
+def git_namespaces() -> GitNamespaces:
+    """The namespaces whose ServiceAccounts are in Git, by the project; raises `InvalidInput`."""
+    project = read_project(Path.cwd())
+    return GitNamespaces(project.git_namespaces, project.place("serviceAccounts"))
 
 
 def read_project(folder: Path) -> Project:

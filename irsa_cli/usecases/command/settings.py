@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from irsa_cli.core.plan.changes import Change, Plan, PlannedWork
+from irsa_cli.core.planning.git_namespaces import GitNamespaces
 from irsa_cli.core.values.errors import NotConfirmed
 from irsa_cli.core.values.patience import extend
 from irsa_cli.transaction.protocol import Fence, Listener, Run
@@ -133,6 +134,8 @@ class Settings:
     """Whether a plan may take a role from others, or give one to others, than its command names."""
     saves: bool = False
     """Whether the plan of a dry run is saved."""
+    git: GitNamespaces = field(default_factory=GitNamespaces)
+    """The namespaces whose ServiceAccounts irsa does not write."""
     started: float = field(default_factory=time.monotonic)
     thought: list[tuple[float, float]] = field(default_factory=list)
     """When somebody thought about a question, as `time.monotonic` has it."""

@@ -30,7 +30,7 @@ from irsa_cli.usecases.locks.locks import binding_lock
 from irsa_cli.usecases.read.reads import WORKERS
 from irsa_cli.usecases.read.snapshot import SharedBase, Snapshot
 from irsa_cli.usecases.verification.iam_steps import verify
-from irsa_cli.usecases.write.create_sa import left_behind, may_be_spreading
+from irsa_cli.usecases.write.create_sa import left_behind, managed_elsewhere, may_be_spreading, notes_for_git
 from irsa_cli.usecases.write.delete_sa import planned_deletions
 
 
@@ -121,9 +121,13 @@ class _Read:
                 for risk in of_desired_state(entry.desired, entry.current, self.plan)
             )
             result.notes += self._association_notes()
+            for entry in self.entries:
+                run = self.cluster_run
+                result.notes += notes_for_git(run.connection, run.settings, entry.desired, entry.current)
         if result.ended in (Ended.COMMITTED, Ended.PLANNED):
             for entry in self.entries:
                 result.notes += left_behind(entry.desired, entry.current)
+                result.notes += managed_elsewhere(entry.desired, entry.current, self.plan)
         if result.ended is not Ended.UNCHANGED:
             result.notes += self._trust_notes()
 

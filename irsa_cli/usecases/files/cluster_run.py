@@ -380,7 +380,7 @@ class ClusterRun:
         return entries, broken
 
     def desired_states(self, snapshot: Snapshot) -> list[DesiredState | IrsaError]:
-        return Entries(self.place, self.request, self.connection, snapshot).desired_states()
+        return Entries(self.place, self.request, self.connection, snapshot, self.settings).desired_states()
 
 
 def _notes_of_git(desired: DesiredState, snapshot: Snapshot) -> list[str]:

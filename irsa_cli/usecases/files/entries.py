@@ -24,6 +24,7 @@ from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, Unreadable, unless_denied
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files.targets import Place, Request
 from irsa_cli.usecases.read.reads import WORKERS
 from irsa_cli.usecases.read.snapshot import Snapshot
@@ -40,6 +41,7 @@ class Entries:
     request: Request
     connection: Connection
     snapshot: Snapshot
+    settings: Settings
 
     def desired_states(self) -> list[DesiredState | IrsaError]:
         with suppress(IrsaError):
@@ -51,6 +53,7 @@ class Entries:
         cluster = self.connection.cluster
         try:
             spec = self.request.boundaries.bound(with_issuers(binding, self._issuers))
+            spec = self.settings.git.bound(spec)
             account = self.snapshot.account(spec.namespace, spec.name, needed=not spec.role_only)
             present = account.annotations.get(ROLE_ARN_ANNOTATION, "") if account is not None else ""
             if spec.pod_identity and not spec.web_identity:

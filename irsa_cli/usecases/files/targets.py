@@ -319,6 +319,7 @@ _FIELDS = (
     ),
     (r"use a --subject-pattern", "set subjectPattern in an entry"),
     (r"or use IRSA, which", "or use IRSA (an entry of serviceAccounts without podIdentity), which"),
+    (r"run this again with --role-only(?:, without --verify)?$", "add roleOnly: true to the entry"),
     (r"run this again with another --role-name", "set another roleName in the entry"),
 )
 

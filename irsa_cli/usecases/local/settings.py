@@ -139,6 +139,7 @@ class _Sources:
         else:
             required = "true" if project.require_permissions_boundary else "false"
             yield self._other("requirePermissionsBoundary", required)
+        yield self._other("serviceAccounts", ", ".join(project.git_namespaces))
         yield self._other("allowWideTrust", "never" if project.never_wide_trust else "by-flag")
 
     def _other(self, name: str, value: str, variable: str = "") -> Setting:

@@ -19,6 +19,7 @@ from irsa_cli.core.inventory.exported import ExportedFiles, exported
 from irsa_cli.core.objects.role import Role
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values import checked
 from irsa_cli.core.values.arn import Arn, provider_arn
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, Unreadable, read
 from irsa_cli.core.values.shown import listed, plural
@@ -36,18 +37,24 @@ class ExportRequest:
 
     bindings: Request
     form: Format
+    role_name: checked.RoleName = ""
+    """The role, for a ServiceAccount that has another one."""
 
 
 def export(request: ExportRequest, log: WireLog) -> ExportedFiles:
     """The files; raises `IrsaError`, and `Refused` for a named ServiceAccount without a role for files."""
     connection = connect(request.bindings.target, kube=True, log=log)
     found = bindings_of(connection, request.bindings)
+    if request.role_name:
+        chosen_items = [item for item in found.items if item.role_arn.endswith(f"/{request.role_name}")]
+        found = replace(found, items=tuple(chosen_items))
     if request.form.name == IRSA:
         return ExportedFiles(found, (), {"bindings.yaml": text_of(found, _inline(connection, found.items))})
     chosen = exported(found.items)
     name = request.bindings.scope.name
     if name and not chosen.accounts:
-        raise Refused(f"{name} has no role for a file", reason="; ".join(chosen.notes))
+        missing = f"it has no role {request.role_name}" if request.role_name else ""
+        raise Refused(f"{name} has no role for a file", reason="; ".join(chosen.notes) or missing)
     if request.form.name == TERRAFORM:
         files: Files = {"roles.tf": _terraform(connection, chosen.bindings)}
     else:

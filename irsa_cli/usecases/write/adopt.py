@@ -76,13 +76,23 @@ def _adopt(connection: Connection, request: Request, settings: Settings) -> Resu
         others += associated_with(connection, binding) if binding.association is not None else []
         drafted.append(binding)
         unchecked = [UNCHECKED] if accounts is None else []
-        return _draft(binding, adoption(binding, others, ignore_maker=request.ignore_maker), unchecked)
+        planned = _planned(binding, others, settings, ignore_maker=request.ignore_maker)
+        return _draft(binding, planned, [*unchecked, *_left_in_git(binding, settings)])
 
     result = Loop(connection, settings, context, earlier).run(draft)
     binding = drafted[-1]
     is_annotated = binding.association is None
     asked.tell(result, binding.namespace, binding.name, binding.role_arn, annotated=is_annotated)
     return result
+
+
+def _planned(binding: Binding, others: Sequence[str], settings: Settings, *, ignore_maker: bool) -> Adoption:
+    leaves_account = settings.git.has(binding.namespace)
+    return adoption(binding, others, ignore_maker=ignore_maker, leaves_account=leaves_account)
+
+
+def _left_in_git(binding: Binding, settings: Settings) -> list[str]:
+    return [settings.git.stays(binding)] if settings.git.has(binding.namespace) else []
 
 
 def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
@@ -105,7 +115,7 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
             if stop.number:
                 done.signal = stop.number
                 break
-            if error is None and not _is_free(binding, done):
+            if error is None and not _is_free(binding, done, settings):
                 continue
             one = partial(_one_of_all, connection, request, binding, accounts, asked)
             if error is not None:
@@ -194,22 +204,22 @@ def _with_role(connection: Connection, binding: Binding) -> tuple[Binding, IrsaE
         return binding, error
 
 
-def _is_free(binding: Binding, done: Adoptions) -> bool:
+def _is_free(binding: Binding, done: Adoptions, settings: Settings) -> bool:
     """Whether the role is nobody's, or was adopted only in part; another one of irsa's is passed over."""
     role = binding.seen_role
     if role is None:
         return True
     who = belonging(role, binding)
-    if who is Belongs.NOBODY or (who is Belongs.OURS and _is_adopted_in_part(binding)):
+    if who is Belongs.NOBODY or (who is Belongs.OURS and _is_adopted_in_part(binding, settings)):
         return True
     done.passed.append(Passed(binding.full_name, f"its role is {who.value}"))
     return False
 
 
-def _is_adopted_in_part(binding: Binding) -> bool:
+def _is_adopted_in_part(binding: Binding, settings: Settings) -> bool:
     """Whether a run was cut off between the role and its ServiceAccount."""
     try:
-        return len(adoption(binding, ()).plan) > 0
+        return len(_planned(binding, (), settings, ignore_maker=False).plan) > 0
     except Refused:
         return False  # `irsa recover` continues interrupted runs.
 
@@ -230,7 +240,8 @@ def _one_of_all(
         binding = with_role(connection, binding)  # It was read before the lock was held.
     context = _context(connection, binding.namespace, binding.name)
     others = sharers(binding.role_arn, binding.full_name, accounts)
-    draft = _draft(binding, adoption(binding, others, ignore_maker=request.ignore_maker))
+    planned = _planned(binding, others, settings, ignore_maker=request.ignore_maker)
+    draft = _draft(binding, planned, _left_in_git(binding, settings))
     if not settings.dry_run:
         settings.note(binding.full_name)
     result = Loop(connection, settings, context).perform(draft)

@@ -17,17 +17,19 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws.recent_writes import may_be_late
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.current import CurrentState, is_incomplete, life_of
+from irsa_cli.core.binding.field_owner import notes_on_owner
 from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of
 from irsa_cli.core.binding.targets import statement_removals
 from irsa_cli.core.marks.lifecycle import Stage
-from irsa_cli.core.plan.changes import Kind, Plan
+from irsa_cli.core.objects.service_accounts import ServiceAccount
+from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.create import counted_on, plan, satisfies
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.arn import iam_arn
-from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError, Unreadable
+from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError, Unreadable, read
 from irsa_cli.core.values.names import default_role_path, near
 from irsa_cli.core.values.patience import current
 from irsa_cli.transaction.protocol import Run
@@ -40,7 +42,7 @@ from irsa_cli.usecases.command.retry import Attempt, LookAgain
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read.associations import Question
-from irsa_cli.usecases.read.observe import external_id_notes, observe
+from irsa_cli.usecases.read.observe import external_id_notes, observe, read_service_account
 
 if TYPE_CHECKING:
     from irsa_cli.core.access.documents import Documents
@@ -61,16 +63,20 @@ class Request:
 
 def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     """Create or complete the ServiceAccount and its role, in one transaction."""
-    spec = request.boundaries.bound(request.spec)
+    spec = settings.git.bound(request.boundaries.bound(request.spec))
     wanted = (*only_arns(spec.policies), spec.permissions_boundary, spec.attach_role_arn, spec.target_role)
     connection = connect(
         request.target,
-        kube=not spec.role_only,
+        kube=not request.spec.role_only,
         log=log,
         check=lambda aws: check_partitions(wanted, aws),
     )
     spec = replace(spec, policies=resolved(connection, spec.policies))
-    desired = desired_state_of(spec, connection.cluster, request.options)
+    options = request.options
+    if options.gated and spec.role_only:
+        settings.note("Note: --verify is ignored, as irsa does not write the ServiceAccount")
+        options = replace(options, gated=False)
+    desired = desired_state_of(spec, connection.cluster, options)
     execute.begin(connection, settings)
     lock = binding_lock(desired.namespace, desired.name)
     with locked(connection, settings, Command.CREATE_SA, WantedLocks(meanwhile=[lock])) as held:
@@ -195,6 +201,8 @@ class Work:
             result.notes += mistyped
         if len(todo):
             result.notes += gone_on_with(self.desired, current)
+        if result.error is None:
+            result.notes += notes_for_git(self.connection, self.settings, self.desired, current)
         if result.ended in (Ended.COMMITTED, Ended.PLANNED):
             result.notes += [*left_behind(self.desired, current), *chaining.usage_notes(self.desired)]
             result.notes += managed_elsewhere(self.desired, current, todo)
@@ -312,15 +320,22 @@ def gone_on_with(desired: DesiredState, current: CurrentState) -> list[str]:
     return [f"the role was {life.stage.value} ({life.why}): this run {whole}"]
 
 
-def managed_elsewhere(desired: DesiredState, current: CurrentState, todo: Plan) -> list[str]:
-    """Warnings about tools that manage the ServiceAccount and its annotation."""
-    binding = current.binding
-    if binding.existing is None or not any(change.kind is Kind.SERVICE_ACCOUNT for change in todo):
+def notes_for_git(
+    connection: Connection, settings: Settings, desired: DesiredState, current: CurrentState
+) -> list[str]:
+    """The lines for a manifest in Git that lacks them; one that can't be read may lack all."""
+    if not settings.git.has(desired.namespace):
         return []
-    from irsa_cli.core.marks import makers
+    account: ServiceAccount | Unreadable | None = current.binding.existing
+    if account is None and connection.asks_cluster:
+        account = read(lambda: read_service_account(connection, desired.namespace, desired.name))
+    return settings.git.notes(desired, account if isinstance(account, ServiceAccount) else None)
 
-    maker = binding.account_maker
-    return [*makers.annotation_warnings(f"{desired.namespace}/{desired.name}", maker, desired.role_arn)]
+
+def managed_elsewhere(desired: DesiredState, current: CurrentState, todo: Plan) -> list[str]:
+    """Warnings about a tool that manages the ServiceAccount and its annotation."""
+    account = current.binding.existing
+    return notes_on_owner(todo, account, desired.role_arn) if account is not None else []
 
 
 def left_behind(desired: DesiredState, current: CurrentState) -> list[str]:

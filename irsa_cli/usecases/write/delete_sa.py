@@ -19,15 +19,17 @@ from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.marks.locks import Lock, locks_of
 from irsa_cli.core.objects.role import Role
+from irsa_cli.core.objects.service_accounts import ServiceAccount
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning import deletion_checks
-from irsa_cli.core.planning.delete import Deletion, deletion
+from irsa_cli.core.planning.delete import Deletion, deletion, named_in_source
 from irsa_cli.core.results.result import Command, Ended, Result
 from irsa_cli.core.values import checked
-from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.errors import IrsaError, Refused, read
 from irsa_cli.core.values.names import Namespaced, default_role_name
-from irsa_cli.transaction.reading import command_of, interrupted_runs, read
+from irsa_cli.transaction.reading import command_of, interrupted_runs
+from irsa_cli.transaction.reading import read as read_journal
 from irsa_cli.transaction.story import About, Story
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import RunContext, begin, report_interrupted
@@ -38,6 +40,7 @@ from irsa_cli.usecases.locks.locks import WantedLocks, binding_lock, locked
 from irsa_cli.usecases.read.binding_reads import BindingLists, SingleReads
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import find, read_all_accounts, sharers
+from irsa_cli.usecases.read.observe import read_service_account
 from irsa_cli.usecases.read.users import living, users_of
 
 ATTEMPTS = 4
@@ -236,16 +239,35 @@ class _Deleting:
                 accounts = read_all_accounts(self.connection)
                 deletion_checks.check_ours(bound, sharers(bound.annotation, bound.full_name, accounts))
             return bound, None
-        planned = deletion(bound, keep_account=self.request.keep_account, keep_role=self.request.keep_role)
+        git = self.settings.git
+        planned = deletion(
+            bound,
+            keep_account=self.request.keep_account,
+            keep_role=self.request.keep_role,
+            leaves_account=git.has(bound.namespace),
+        )
+        if git.has(bound.namespace):
+            planned.notes.append(git.stays(bound))
+        planned.notes += self._named_in_source(bound, planned)
         if bound is not whole and whole.annotation:
             stays = f"its annotation has another role, {whole.annotation}"
             planned.notes.append(f"ServiceAccount {bound.full_name} is kept: {stays}")
         self._check(bound, planned, reads)
         return bound, planned
 
+    def _named_in_source(self, bound: Binding, planned: Deletion) -> list[str]:
+        """The note on the manifest that names a role-only role, if the cluster is asked anyway."""
+        asks = self.request.role_only and self.connection.asks_cluster and self.connection.gone is None
+        if not asks:
+            return []
+        account = read(lambda: read_service_account(self.connection, bound.namespace, bound.name))
+        if not isinstance(account, ServiceAccount) or account.role_arn not in planned.lost:
+            return []
+        return named_in_source(account)
+
     def _find(self, reads: SingleReads) -> Binding:
         """The current state, including roles of earlier reads and earlier runs."""
-        records = [record.change for path in self.earlier for record in read(path).records]
+        records = [record.change for path in self.earlier for record in read_journal(path).records]
         names = {change.object[1][0] for change in records if change.object[0] is Kind.ROLE}
         bound = _find(self.connection, self.request, reads, sorted(names | self.seen))
         self.seen |= {role.name for role in (*bound.own, *((bound.used,) if bound.used else ()))}

@@ -18,6 +18,7 @@ from irsa_cli.core.access.documents import Documents
 from irsa_cli.core.access.guard import Guard
 from irsa_cli.core.binding.access_documents import guard_of_account, of_binding
 from irsa_cli.core.binding.binding import Binding
+from irsa_cli.core.binding.field_owner import notes_on_owner
 from irsa_cli.core.binding.pod_identity_support import PodIdentitySupport
 from irsa_cli.core.objects import kinds
 from irsa_cli.core.objects.kinds import Pod
@@ -284,6 +285,8 @@ class _Moving:
             plan = planning.addition(request.to, ways, request.allowed)
             notes += [*notes_of_maker(plan, ways), *self._check_switching(ways, plan, role)]
             notes += notes_of_support(plan, ways.binding, self.support)
+            account = ways.binding.existing
+            notes += notes_on_owner(plan, account, ways.binding.role_arn) if account is not None else []
             if request.to is IdentitySource.IRSA and len(plan):
                 notes += self.new_pods.check_templates(request.to, ways.binding.role_arn)
         if request.restart:

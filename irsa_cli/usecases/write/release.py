@@ -34,6 +34,8 @@ def release(request: Request, settings: Settings, log: WireLog) -> Result:
     begin(connection, settings)
     context = RunContext.of(Command.RELEASE, connection, f"{request.namespace}/{request.name}")
 
+    git = settings.git
+
     def draft() -> Draft:
         binding, _ = read_binding(connection, request.namespace, request.name, request.role_name)
 
@@ -42,9 +44,11 @@ def release(request: Request, settings: Settings, log: WireLog) -> Result:
                 "serviceAccount": {"namespace": binding.namespace, "name": binding.name},
                 "role": {"arn": binding.role_arn, "created": False},
             }
+            if git.has(binding.namespace):
+                result.notes.append(git.stays(binding))
 
         return Draft(
-            plan_of_release(binding),
+            plan_of_release(binding, leaves_account=git.has(binding.namespace)),
             [binding],
             documents=partial(of_binding, binding),
             guard=partial(guard_of_account, binding, binding.role_arn),

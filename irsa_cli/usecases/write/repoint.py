@@ -251,7 +251,7 @@ class _One:
         )
         earlier = earlier_runs(settings, context)
         loop = Loop(connection, settings, context, earlier, since=self.move.began)
-        return loop.run(self._draft)
+        return loop.run(partial(self._draft, settings))
 
     def _read(self) -> Role:
         """The role as it is now; raises `Refused` if it is gone."""
@@ -283,10 +283,10 @@ class _One:
             return None
         return repoint_reads.users_of(accounts, self.listed.arn)
 
-    def _draft(self) -> Draft:
+    def _draft(self, settings: Settings) -> Draft:
         role = self._read()
         adds = self.move.request.phase is Phase.ADD
-        plan, notes = self._add(role) if adds else self._retire(role)
+        plan, notes = self._add(role, settings) if adds else self._retire(role)
 
         def describe(result: Result) -> None:
             result.notes += notes
@@ -316,14 +316,14 @@ class _One:
         accounts = frozenset(Account(cluster, *item.names) for item in wanted)
         return replace(permitted, accounts=accounts, trusts=({"Statement": copies},))
 
-    def _add(self, role: Role) -> tuple[Plan, list[str]]:
+    def _add(self, role: Role, settings: Settings) -> tuple[Plan, list[str]]:
         move = self.move.move
         trust = role.trust
         if note := self._left_to_its_maker(role, planning.additions(trust, move)[0], "add"):
             return Plan(()), [note]
         planning.check_addition(role.name, trust, move, self.move.quota)
         accepted = self._accepted(self._objections_to_addition(role))
-        found = self._accounts()
+        found = self._accounts(settings)
         found.notes += accepted
         self.facts["manifests"] = [item.manifest for item in found.absent]
         if missing := ", ".join(item.full_name for item in found.absent):
@@ -361,10 +361,12 @@ class _One:
         ]
         return f"{why}, so it stays: {verb} the statements there, or use --include-managed"
 
-    def _accounts(self) -> AccountPlan:
-        """The ServiceAccounts of the new cluster for this role, each read now."""
+    def _accounts(self, settings: Settings) -> AccountPlan:
+        """The ServiceAccounts of the new cluster for this role, each read now; without those in Git."""
         kube = self.move.connection.kube
-        wanted = self.move.wanted.get(self.listed.arn, [])
+        git = settings.git
+        every = self.move.wanted.get(self.listed.arn, [])
+        wanted = [item for item in every if not git.has(item.namespace)]
 
         def find(item: ExportedAccount) -> ServiceAccount | None:
             body = kube.service_account(*item.names)
@@ -372,7 +374,13 @@ class _One:
 
         with ThreadPoolExecutor(8) as pool:
             found = dict(zip((item.names for item in wanted), pool.map(find, wanted), strict=True))
-        return planning.accounts_plan(wanted, {name: it for name, it in found.items() if it is not None})
+        plan = planning.accounts_plan(wanted, {name: it for name, it in found.items() if it is not None})
+        plan.notes += [
+            f"{git.stays(item)}; {makers.source_line('manifests', item.role_arn)}"
+            for item in every
+            if git.has(item.namespace)
+        ]
+        return plan
 
     def _retire(self, role: Role) -> tuple[Plan, list[str]]:
         move = self.move.move

@@ -2,7 +2,14 @@
 
 import pytest
 
-from irsa_cli.core.marks.makers import UNKNOWN, maker_of_account, maker_of_role
+from irsa_cli.core.marks.makers import (
+    TABLE,
+    UNKNOWN,
+    export_format,
+    maker_of_account,
+    maker_of_role,
+    source_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -74,3 +81,31 @@ def test_accounts(
     labels: dict[str, str], annotations: dict[str, str], managers: tuple[str, ...], maker: str
 ) -> None:
     assert maker_of_account(labels, annotations, managers) == maker
+
+
+@pytest.mark.parametrize(
+    ("texts", "source"),
+    [
+        ({}, ""),
+        ({"argocd.argoproj.io/tracking-id": "shop:/ServiceAccount:web/app"}, "Application shop"),
+        (
+            {"kustomize.toolkit.fluxcd.io/name": "a", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"},
+            "Kustomization flux-system/a",
+        ),
+        ({"helm.toolkit.fluxcd.io/name": "a", "meta.helm.sh/release-name": "b"}, "HelmRelease a"),
+        (
+            {"meta.helm.sh/release-name": "app", "meta.helm.sh/release-namespace": "web"},
+            "release web/app",
+        ),
+    ],
+)
+def test_the_object_of_a_tool_that_has_the_manifest(texts: dict[str, str], source: str) -> None:
+    assert source_of(texts, {}) == source
+    assert source_of({}, texts) == source
+
+
+def test_the_format_for_the_source_of_a_tool() -> None:
+    assert {*TABLE["formats"]} <= {*TABLE["writesAgain"]}
+    assert export_format("Argo CD", {}) == "manifests"
+    assert export_format("Terraform", {}) == "env"
+    assert export_format("Flux", {"meta.helm.sh/release-name": "app"}) == "helm"

@@ -236,6 +236,18 @@ def test_service_accounts_are_annotated_unless_they_have_another_role() -> None:
     assert found.notes == [f"ServiceAccount ns/taken stays: it has the role {other}"]
 
 
+def test_a_service_account_whose_manifest_has_another_role_is_not_annotated() -> None:
+    arn, other = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("app", "other"))
+    wanted = [ExportedAccount("ns", "app", {states.ROLE_ARN_ANNOTATION: arn})]
+    there = {("ns", "app"): ServiceAccount("ns", "app", uid="u", applied_role=other)}
+    found = repoint.accounts_plan(wanted, there)
+    assert (found.changes, found.absent) == ([], [])
+    (note,) = found.notes
+    assert note.startswith(
+        f"ServiceAccount ns/app stays: the next apply of its manifest writes {other} again;"
+    )
+
+
 def test_the_tag_of_irsas_own_role_moves_if_its_service_account_uses_it() -> None:
     tags = {states.CLUSTER_TAG: "old", states.SERVICE_ACCOUNT_TAG: "backend/app"}
     (change,) = repoint.moved_tag("app", tags, ("old", "new"), [("backend", "app")])

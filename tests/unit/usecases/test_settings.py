@@ -225,6 +225,8 @@ def test_config_shows_each_setting_and_where_it_is_from(here: Here) -> None:
     here.kubeconfig(ARN)
     context = "context here in ~/kubeconfig"
     assert shown("cluster", "region") == f"demo of {context}, eu-west-1 of {context}"
+    here.project("serviceAccounts: {git: [backend, 'team-*']}\n")
+    assert shown("serviceAccounts") == "backend, team-* of ~/project/.irsa.yaml:1"
     here.project("namespace: backend\ncluster: prod\nlockTimeout: 90s\nexpectAccount: '111122223333'\n")
     assert shown("cluster", "region") == "prod of ~/project/.irsa.yaml:2, us-east-1 of AWS_REGION"
     assert shown("lockTimeout") == "90s of ~/project/.irsa.yaml:3"
