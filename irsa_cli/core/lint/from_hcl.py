@@ -174,7 +174,7 @@ def _unknown(module: Module, block: Block) -> Iterator[Unjudged]:
     place = FilePlace(mark.name, mark.line + 1, mark.column + 1, module.prefix + ".".join(block.labels))
     text = "its resources are known only in a plan, so they were not checked"
     is_module = is_module and folder_of(module, block) is None
-    is_decided_here = not is_module or _WIDE.search(written) or _MORE.search(written)
+    is_decided_here = not is_module or _points_to_a_risk(written) or _MORE.search(written)
     source = "" if is_decided_here else str(module.get(block, "source"))
     yield Unjudged(place, text, at_most, source)
 
@@ -192,13 +192,21 @@ _TESTS = {
 _MORE = re.compile(r"trust_policy|enable_(github|bitbucket|saml)|provider_trust")
 """Arguments that add principals to a module's trust policy."""
 
-_WIDE = re.compile(
-    r"system:serviceaccount:[^\"]*[*?]"
-    r"|(?:service_?account|namespace|subject)\w* *= *[^=]*?[*?]"
-    r"|assume_role_policy",
-    re.IGNORECASE,
-)
-"""Arguments of any module that may lead to a broad trust policy: patterns, and whole policies."""
+_POLICY = re.compile(r"system:serviceaccount:[^\"]*[*?]|\bassume_role_policy *=")
+_SUBJECTS = re.compile(r"(?:service_?account|namespace|subject)\w* *=([^=]*)", re.IGNORECASE)
+"""Arguments of any module that are about ServiceAccounts, with their values."""
+
+
+def _points_to_a_risk(written: str) -> bool:
+    """Whether the arguments of a module may lead to a broad trust policy: patterns, or a whole policy."""
+    if _POLICY.search(written):
+        return True
+    for argument in _SUBJECTS.finditer(written):
+        texts = re.findall(r'"([^"]*)"', argument[1])
+        if any("*" in text or "?" in text for text in texts):
+            return True
+    return False
+
 
 Arguments = Mapping[str, Any]
 """The arguments of a module by their names; the values are of any kind in HCL."""
