@@ -104,7 +104,8 @@ class Diagnosis(Reading):
         deciding = [call for call in calls if not call.is_optional]
 
         def with_undecided(examined: Examined) -> Examined:
-            return replace(examined, undecided=unread_findings(examined.findings, deciding))
+            more = unread_findings(examined.findings, deciding)
+            return replace(examined, undecided=examined.undecided or more)
 
         account = None if self.account is None else with_undecided(self.account)
         return replace(whole, account=account, accounts=tuple(map(with_undecided, self.accounts)))
