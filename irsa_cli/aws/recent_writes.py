@@ -218,8 +218,8 @@ def expect_role(role_arn: str, transaction: str) -> None:
 def may_be_late(objects: Iterable[str] | None = None) -> bool:
     """Whether something was seen shortly before that irsa wrote shortly before that.
 
-    `objects` (ARNs, names or issuers): whether one of these was; None for whatever was seen. A role counts,
-    too, that does not show although something young refers to it.
+    `objects` (ARNs, names or issuers): whether one of these was; None for whatever was seen. A role
+    also counts if it does not show although something young refers to it.
     """
     now = time.monotonic()
     if objects is None:

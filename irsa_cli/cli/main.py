@@ -105,7 +105,7 @@ def run(arguments: list[str] | None = None, program: str = "irsa") -> int:
 
 
 def _open_streams() -> None:
-    """Make the standard streams usable: each exists, and takes any character."""
+    """Open streams that the caller closed, and accept any character in all of them."""
     # A stream that the caller closed: writes to standard output fail, as on a full disk.
     sys.stdout = sys.stdout or open(os.open(os.devnull, os.O_RDONLY), "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
@@ -158,7 +158,7 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str], program:
 
 
 def _mistake(message: str, *, of_command: bool, as_pasted: bool) -> str:
-    """What is wrong with a line, without the advice at the end of the message: the right line follows."""
+    """The mistake in a line, without the advice at the end of the message: the right line follows."""
     if as_pasted:
         return "The line has dashes or quotes of a chat or word processor"
     if not of_command:

@@ -149,7 +149,7 @@ class Diagnosis(Reading):
         )
 
     def _with_reason(self, unread: str) -> str:
-        """What was not read, with the note that says why."""
+        """The facts that were not read, with the note that says why."""
         notes = (note for note in self.notes if note.startswith(f"{unread} is not known"))
         return next(notes, unread)
 

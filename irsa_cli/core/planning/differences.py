@@ -240,7 +240,7 @@ def _updating(desired: DesiredState, current: CurrentState, differences: list[Di
 
 
 def _keeping_account(differences: list[Difference]) -> list[str]:
-    """What to do about a ServiceAccount that has no role yet."""
+    """The steps for a ServiceAccount that has no role yet."""
     steps = ["run this again with the existing values"]
     if all(difference.aspect is Aspect.SERVICE_ACCOUNT for difference in differences):
         steps.append("to overwrite them: run this again with --override-existing-serviceaccounts")

@@ -212,7 +212,7 @@ class VerificationReport(Reading):
             nothing = f"No ServiceAccount{accounts} of {self.cluster_name} has a role annotation."
         gaps: list[NotExamined] = []
         for verification in self.items:
-            # What follows from a failure, or STS has proven, is no gap unless a read failed.
+            # A part that follows from a failure, or that STS has proven, is no gap unless a read failed.
             matters = verification.outcome is _UNDETERMINED
             texts = [f"{verification.full_name}: {text}" for text in verification.left_open]
             gaps += not_read(texts, matters=matters)

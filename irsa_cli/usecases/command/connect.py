@@ -222,7 +222,7 @@ def _connected(
 
 @dataclass(frozen=True)
 class _Connecting:
-    """What connects to a cluster; `opened` are the sessions of other accounts, which open meanwhile."""
+    """A connection in the making; `opened` are the sessions of other accounts, which open meanwhile."""
 
     target: Target
     aws: AwsSession

@@ -282,13 +282,26 @@ class ClusterRun:
             ).until_settled()
             if result.ended in GOOD:
                 self.settle([str(binding)], [desired])
-                result.notes += _notes_of_git(desired, snapshot)
+                result.notes += self._notes_of_git(desired, snapshot)
             return result
 
         item = self._item(binding, lambda: when_needed(self.locks, settings, lock, work, ahead))
         if item.result.ended in (*GOOD, Ended.PLANNED):
             self.roles[str(binding)] = desired.role_arn
         return item
+
+    def _notes_of_git(self, desired: DesiredState, snapshot: Snapshot) -> list[str]:
+        """That a role-only entry waits for its annotation, if the ServiceAccount could be read."""
+        if not desired.role_only or desired.association is not None:
+            return []
+        if self.settings.git.has(desired.namespace):
+            return []  # The project's setting says it.
+        account = read(lambda: snapshot.account(desired.namespace, desired.name))
+        if isinstance(account, Unreadable):
+            return []
+        annotations = {} if account is None else account.annotations
+        waits = of_annotations(desired.role_arn, annotations) is HandOver.WAITS
+        return [waiting(desired, desired.role_arn)] if waits else []
 
     def converge(self, binding: BindingEntry, desired: DesiredState, current: CurrentState) -> Plan:
         """The plan for one entry; raises `Refused` if it has no boundary, and has to have one."""
@@ -381,18 +394,6 @@ class ClusterRun:
 
     def desired_states(self, snapshot: Snapshot) -> list[DesiredState | IrsaError]:
         return Entries(self.place, self.request, self.connection, snapshot, self.settings).desired_states()
-
-
-def _notes_of_git(desired: DesiredState, snapshot: Snapshot) -> list[str]:
-    """That a role-only entry waits for its annotation, as far as the caller may see the ServiceAccount."""
-    if not desired.role_only or desired.association is not None:
-        return []
-    account = read(lambda: snapshot.account(desired.namespace, desired.name))
-    if isinstance(account, Unreadable):
-        return []
-    annotations = {} if account is None else account.annotations
-    waits = of_annotations(desired.role_arn, annotations) is HandOver.WAITS
-    return [waiting(desired, desired.role_arn)] if waits else []
 
 
 def _raising(error: Exception) -> Callable[[], Result]:

@@ -156,8 +156,8 @@ def _provider_of(old: str, cluster: Cluster, roles: Iterable[Role]) -> str:
         raise Refused(f"several issuers have the id {old}: give the URL of one", details=providers)
     if providers:
         return providers[0]
-    beside_new = f"{cluster.issuer.rpartition('/')[0]}/{old}"
-    return provider_arn(cluster.partition, cluster.home, beside_new)
+    same_place = f"{cluster.issuer.rpartition('/')[0]}/{old}"
+    return provider_arn(cluster.partition, cluster.home, same_place)
 
 
 def select(
