@@ -216,7 +216,7 @@ def limited(stage: Stage) -> None:
         clusterName=stage.cluster,
         associationId=association(stage, "apps", NAME),
         disableSessionTags=True,
-        policy='{"Version": "2012-10-17", "Statement": []}',
+        policy='{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}',
     )
 
 
