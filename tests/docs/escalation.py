@@ -277,7 +277,9 @@ def _any(shape: Shape) -> Any:
     kind, limits = shape.type_name, shape.metadata
     least = max(int(limits.get("min", 1)), 1)
     if kind == "structure":
-        return {name: _any(shape.members[name]) for name in shape.required_members}  # type: ignore[attr-defined]
+        # One without a member is not sent at all.
+        names = shape.required_members or [*shape.members][:1]  # type: ignore[attr-defined]
+        return {name: _any(shape.members[name]) for name in names}  # type: ignore[attr-defined]
     if kind == "list":
         return [_any(shape.member)]  # type: ignore[attr-defined]
     text = limits["enum"][0] if "enum" in limits else "x" * max(least, 4)

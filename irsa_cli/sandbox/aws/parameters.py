@@ -77,6 +77,8 @@ def _breaches(shape: Any, field: str, value: Any) -> Iterator[_Breach]:
     kind = shape.type_name
     if kind == "list":
         value = _elements(value)
+    if kind == "map":
+        value = _entries(value)
     if kind in _PYTHON_TYPES and not isinstance(value, _PYTHON_TYPES[kind]):
         yield _Breach(field, str(value), f"Member must be a {kind}")
     elif kind == "structure":
@@ -98,6 +100,14 @@ def _elements(value: Any) -> Any:
         members = value.get("member", {})
         return [members[number] for number in sorted(filter(str.isdecimal, members), key=int)]
     return value or []
+
+
+def _entries(value: Any) -> Any:
+    """A map, also one of the query protocol: keys and values by the numbers of entries."""
+    if not (isinstance(value, dict) and isinstance(value.get("entry"), dict)):
+        return value
+    entries = value["entry"].values()
+    return {entry["key"]: entry.get("value", "") for entry in entries if "key" in entry}
 
 
 def _breaches_in_structure(shape: Any, field: str, value: Mapping[str, Any]) -> Iterator[_Breach]:

@@ -14,6 +14,7 @@ BY_HAND = {
     "medium": (
         "admitted-not-annotated annotated-refused annotation-misplaced annotation-no-role"
         " annotation-placeholder association-refused changed-since-irsa default-service-account every-name"
+        " literal-wildcard"
         " for-all-values issuer-can-be-had loose-beside-tight namespace-pattern other-services"
         " powerful-service-account role-gone service-account-missing several-stages subject-gone"
     ),
