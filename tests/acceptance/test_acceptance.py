@@ -291,6 +291,7 @@ def test_a_wrong_answer_is_different_and_nothing_secret_is_in_the_report(
 
 
 MOTO_LACKS = {
+    "namespaces and get-sa": "ListPodIdentityAssociations",
     "verify, all six steps": "SubjectFromWebIdentityToken",
 }
 """Steps that can't be taken on stock moto, and what it lacks; docs/how-to/acceptance.md has the same."""

@@ -22,8 +22,9 @@ from irsa_cli.core.planning.converge import converge, trust_notes
 from irsa_cli.core.planning.create import satisfies
 from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.result import ALL, CLUSTER, SHARED_PARTS, Command, Ended, Result
-from irsa_cli.core.values.errors import IrsaError, Unreadable, read
+from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.names import began
+from irsa_cli.core.values.patience import replaced
 from irsa_cli.transaction.reading import supersede
 from irsa_cli.transaction.recover import stories
 from irsa_cli.transaction.story import Story
@@ -296,8 +297,10 @@ class ClusterRun:
             return []
         if self.settings.git.has(desired.namespace):
             return []  # The project's setting says it.
-        account = read(lambda: snapshot.account(desired.namespace, desired.name))
-        if isinstance(account, Unreadable):
+        try:
+            account = snapshot.account(desired.namespace, desired.name)
+        except ServiceError as error:
+            replaced(error)  # The entry asks nothing of the ServiceAccount: only this note is missing.
             return []
         annotations = {} if account is None else account.annotations
         waits = of_annotations(desired.role_arn, annotations) is HandOver.WAITS

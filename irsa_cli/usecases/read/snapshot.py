@@ -23,8 +23,9 @@ from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import provider_changes, shared_parts_counted_on
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.arn import DEFAULT_AUDIENCE, provider_arn
-from irsa_cli.core.values.errors import Unreadable, unless_denied
+from irsa_cli.core.values.errors import ServiceError, Unreadable
 from irsa_cli.core.values.names import default_role_name, default_role_path
+from irsa_cli.core.values.patience import replaced
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import observe
@@ -230,8 +231,14 @@ class Snapshot(ClusterLists):
 
 
 def _unless_denied(future: Future[T]) -> T | None:
-    answer = unless_denied(future.result)
-    return None if isinstance(answer, Unreadable) else answer
+    """The answer; None if the caller may not read it: what is needed of it is then read one by one."""
+    try:
+        return future.result()
+    except ServiceError as error:
+        if error.status != 403:
+            raise
+        replaced(error)
+        return None
 
 
 def _after(provider: ProviderState | None, changes: Sequence[Change]) -> ProviderState | None:
