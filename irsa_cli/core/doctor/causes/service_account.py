@@ -55,7 +55,8 @@ def _missing(facts: Facts) -> finding.Judgement:
     if have(subject.account) is not None:
         return finding.ok("the ServiceAccount exists")
     accounts = known(facts.accounts)
-    if _elsewhere(accounts, subject):
+    waits = waits_for_git(facts)
+    if not waits and _elsewhere(accounts, subject):
         raise CannotTell("another namespace has it; see service-account-namespace")
     in_namespace = [account.name for account in accounts if account.namespace == subject.namespace]
     near = names.near(subject.name, in_namespace)
@@ -71,7 +72,7 @@ def _missing(facts: Facts) -> finding.Judgement:
     text = f"ServiceAccount {subject.full_name} does not exist"
     if subject.namespace_labels is None:
         text += ", and neither does its namespace"
-    if waits_for_git(facts):
+    if waits:
         text += ": its role waits for Git"
     return finding.problem(
         text, fix=fix, expected=subject.full_name, similar=listed(near) or "none", **reason
@@ -93,6 +94,8 @@ def _namespace(facts: Facts) -> finding.Judgement:
     subject = facts.named
     if have(subject.account) is not None:
         return finding.ok("the ServiceAccount is in this namespace")
+    if waits_for_git(facts):
+        raise CannotTell("irsa's role for it tells that this namespace is right; see service-account-missing")
     missing = "no other namespace has it; see service-account-missing"
     others = there(_elsewhere(have(facts.accounts), subject), missing)
     return finding.problem(
