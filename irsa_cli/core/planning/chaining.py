@@ -73,14 +73,14 @@ def check_target(chain: Chain, target: TargetRole, *, adds: bool) -> None:
             raise Refused(
                 f"the trust policy of {chain.target_arn} can't be updated",
                 reason=target.why,
-                rests_on=(chain.target_arn,),
+                rests_on=(chain.target_arn, chain.role_arn),
             )
         return
     if target is None:
         raise Refused(
             f"role {chain.target_arn} does not exist",
             reason="--target-role (in files targetRole) needs an existing role",
-            rests_on=(chain.target_arn,),
+            rests_on=(chain.target_arn, chain.role_arn),
         )
     answers = chain.judge(target.trust)
     if answer_of(answers) is not Answer.NO:
@@ -91,7 +91,7 @@ def check_target(chain: Chain, target: TargetRole, *, adds: bool) -> None:
             f"the trust policy of {chain.target_arn} denies {chain.role_arn}",
             reason="a Deny statement applies to it",
             details=why,
-            rests_on=(chain.target_arn,),
+            rests_on=(chain.target_arn, chain.role_arn),
         )
     if not adds:
         raise Refused(
@@ -99,7 +99,7 @@ def check_target(chain: Chain, target: TargetRole, *, adds: bool) -> None:
             reason="STS would deny AssumeRole",
             details=(*why, "missing statement:", *json.dumps(chain.statement, indent=2).splitlines()),
             next_steps=("to add the statement: run this again with --update-target-trust",),
-            rests_on=(chain.target_arn,),
+            rests_on=(chain.target_arn, chain.role_arn),
         )
 
 

@@ -24,7 +24,7 @@ from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.arn import provider_arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import Refused, Unreadable
+from irsa_cli.core.values.errors import NotSeenYet, Refused, Unreadable
 from irsa_cli.core.values.names import default_role_path
 
 
@@ -342,8 +342,10 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
         current.support.check(desired.cluster, desired.namespace, desired.name)
     chaining.check(desired, current)
     if desired.role is None and binding.role is None:
+        # Another run of irsa may have created it a moment ago.
+        missing = NotSeenYet if desired.role_arn.partition(":role")[2].startswith("/irsa/") else Refused
         attach = f"{desired.command('create-sa')} --attach-role-arn"
-        raise Refused(
+        raise missing(
             f"role {desired.role_arn} does not exist",
             reason="--attach-role-arn (in files attachRoleARN) needs an existing role",
             next_steps=[f"{attach} {arn}  # a role with a similar name" for arn in current.similar_roles]

@@ -207,7 +207,6 @@ def read_named(connection: Connection, namespace: str, name: str, role: str) -> 
             f"role {role} does not exist",
             reason=f"account {cluster.home} has no role of that name",
             next_steps=("check the name, and that the credentials belong to the role's account",),
-            rests_on=(role,),
         )
     return Binding(cluster, namespace, name, account, named_role, named_role=named_role.arn)
 
